@@ -1,0 +1,309 @@
+/* Pictures through libcgraph objects: names are never pasted into Graphviz text by hand. */
+#include "graph/draw.h"
+
+#include <errno.h>
+#include <graphviz/gvc.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define DRAW_READABLE 160 /* boxes of an automatic depth */
+#define DRAW_MAX 20000    /* boxes at all: beyond it the layout takes hours */
+#define DRAW_OPS 4        /* op names in a box's label */
+
+typedef struct Box {
+  uint32_t scope; /* string id of the (cut) scope path */
+  uint8_t role;
+  NodeId first; /* the only node, where every node has its box */
+  uint32_t count;
+  int64_t bytes; /* of the largest result */
+  uint32_t ops[DRAW_OPS], n_ops;
+  Agnode_t *drawn;
+} Box;
+
+typedef struct Draw {
+  const PlanProgram *p;
+  const Graph *g;
+  const OpTable *ops;
+  const DrawOptions *options;
+  Diag *diag;
+  int depth;
+  Box *boxes;
+  uint32_t n_boxes;
+  uint32_t *box_of; /* by node: box + 1 */
+} Draw;
+
+static const char *const role_colors[] = {"#dbe9f6", "#fde5cf", "#e3f1dd", "#ececec"};
+
+/* The first `depth` parts of a path; all of it when depth < 0. */
+static size_t cut_length(const char *path, int depth) {
+  if (depth < 0) return strlen(path);
+  const char *at = path;
+  for (int i = 0; i < depth; i++) {
+    const char *slash = strchr(at, '/');
+    if (!slash) return strlen(path);
+    at = slash + 1;
+  }
+  return at == path ? 0 : (size_t)(at - path) - 1;
+}
+
+static bool drawn(const Draw *d, NodeId id) {
+  const Node *node = &d->g->nodes[id];
+  if (d->ops->ops[node->op]->op_class == OP_CLASS_LEAF && node->n_inputs == 0 && !node->name)
+    return false; /* constants explain nothing */
+  const char *scope = d->options->scope;
+  if (!scope || !*scope) return true;
+  const char *have = graph_text(d->g, node->scope);
+  size_t n = strlen(scope);
+  return strncmp(have, scope, n) == 0 && (!have[n] || have[n] == '/');
+}
+
+static void count_op(Box *box, uint32_t op) {
+  for (uint32_t i = 0; i < box->n_ops; i++)
+    if (box->ops[i] == op) return;
+  if (box->n_ops < DRAW_OPS) box->ops[box->n_ops++] = op;
+}
+
+/* Groups nodes into boxes for the given depth. Boxes are in order of their first node. */
+static Status group(Draw *d, int depth) {
+  const Graph *g = d->g;
+  Strings *strings = g->symbols->strings;
+  uint32_t n_keys = 0, *box_of_key = NULL;
+  d->n_boxes = 0;
+  memset(d->box_of, 0, g->n_nodes * sizeof *d->box_of);
+  for (NodeId id = 1; id < g->n_nodes; id++) {
+    const Node *node = &g->nodes[id];
+    if (!drawn(d, id)) continue;
+    const char *path = graph_text(g, node->scope);
+    uint32_t scope = strings_intern_n(strings, path, cut_length(path, depth));
+    if (scope == UINT32_MAX) return diag_no_memory(d->diag, 1);
+    uint32_t key = scope * 4 + node->role;
+    if (key >= n_keys) {
+      uint32_t more = strings_count(strings) * 4 + 4;
+      uint32_t *grown = realloc(box_of_key, more * sizeof *grown);
+      if (!grown) {
+        free(box_of_key);
+        return diag_no_memory(d->diag, more * sizeof *grown);
+      }
+      memset(grown + n_keys, 0, (more - n_keys) * sizeof *grown);
+      box_of_key = grown;
+      n_keys = more;
+    }
+    uint32_t box = depth < 0 ? 0 : box_of_key[key];
+    if (!box) {
+      d->boxes[d->n_boxes] = (Box){.scope = scope, .role = node->role, .first = id};
+      box = ++d->n_boxes;
+      box_of_key[key] = box;
+    }
+    Box *b = &d->boxes[box - 1];
+    b->count++;
+    if (value_bytes(node) > b->bytes) b->bytes = value_bytes(node);
+    if (d->ops->ops[node->op]->op_class != OP_CLASS_LEAF) count_op(b, node->op);
+    d->box_of[id] = box;
+  }
+  free(box_of_key);
+  return STATUS_OK;
+}
+
+static int max_depth(const Graph *g) {
+  int deepest = 0;
+  for (NodeId id = 1; id < g->n_nodes; id++) {
+    int parts = 1;
+    for (const char *at = graph_text(g, g->nodes[id].scope); *at; at++) parts += *at == '/';
+    if (parts > deepest) deepest = parts;
+  }
+  return deepest;
+}
+
+static Status choose_depth(Draw *d) {
+  if (d->options->depth) {
+    d->depth = d->options->depth;
+    return group(d, d->depth);
+  }
+  int deepest = max_depth(d->g);
+  for (d->depth = 1; d->depth < deepest; d->depth++) {
+    TRY(group(d, d->depth + 1));
+    if (d->n_boxes > DRAW_READABLE) break;
+  }
+  return group(d, d->depth);
+}
+
+/* ---- drawing ---- */
+
+static void set(void *object, const char *name, const char *value) {
+  agsafeset(object, (char *)(uintptr_t)name, (char *)(uintptr_t)value, (char *)(uintptr_t) "");
+}
+
+/* The cluster of a role, then of each part of the scope's path. */
+static Agraph_t *cluster(Agraph_t *root, const char *path, Role role, size_t length) {
+  char name[512];
+  snprintf(name, sizeof name, "cluster %s", role_name(role));
+  Agraph_t *at = agsubg(root, name, 1);
+  if (!at) return NULL;
+  set(at, "label", role_name(role));
+  set(at, "style", "rounded,filled");
+  set(at, "fillcolor", role_colors[role]);
+  set(at, "color", "#999999");
+  for (size_t end = 0; end < length;) {
+    const char *slash = memchr(path + end + (end > 0), '/', length - end - (end > 0));
+    size_t from = end + (end > 0);
+    end = slash ? (size_t)(slash - path) : length;
+    snprintf(name, sizeof name, "cluster %s %.*s", role_name(role), (int)end, path);
+    at = agsubg(at, name, 1);
+    if (!at) return NULL;
+    snprintf(name, sizeof name, "%.*s", (int)(end - from), path + from);
+    set(at, "label", name);
+    set(at, "fillcolor", "#ffffff80");
+  }
+  return at;
+}
+
+static void box_label(const Draw *d, const Box *b, char *label, size_t size) {
+  const Graph *g = d->g;
+  const char *path = graph_text(g, b->scope), *last = strrchr(path, '/');
+  char shape[SHAPE_TEXT_MAX];
+  const Node *node = &g->nodes[b->first];
+  if (b->count == 1) {
+    const char *name = graph_text(g, node->name), *own = strrchr(name, '/');
+    snprintf(label, size, "%s%s%s\n%s %s", own ? own + 1 : name, *name ? ": " : "",
+             d->ops->ops[node->op]->name, dtype_name((DType)node->dtype),
+             shape_text(&node->shape, shape, sizeof shape));
+    return;
+  }
+  int n =
+      snprintf(label, size, "%s\n%u nodes:", *path ? (last ? last + 1 : path) : "(top)", b->count);
+  for (uint32_t i = 0; i < b->n_ops && n > 0 && (size_t)n < size; i++)
+    n += snprintf(label + n, size - (size_t)n, " %s", d->ops->ops[b->ops[i]]->name);
+}
+
+static Status draw_boxes(Draw *d, Agraph_t *root) {
+  for (uint32_t i = 0; i < d->n_boxes; i++) {
+    Box *b = &d->boxes[i];
+    const char *path = graph_text(d->g, b->scope);
+    /* A box of a whole scope stands in the cluster around that scope. */
+    const char *last = strrchr(path, '/');
+    size_t length = d->depth < 0 ? strlen(path) : last ? (size_t)(last - path) : 0;
+    Agraph_t *in = cluster(root, path, (Role)b->role, length);
+    char name[32], label[512];
+    snprintf(name, sizeof name, "n%u", b->first);
+    b->drawn = in ? agnode(in, name, 1) : NULL;
+    if (!b->drawn) return diag_no_memory(d->diag, sizeof *b->drawn);
+    box_label(d, b, label, sizeof label);
+    set(b->drawn, "label", label);
+    set(b->drawn, "tooltip", path);
+  }
+  return STATUS_OK;
+}
+
+typedef struct Link {
+  uint32_t from, to;
+  NodeId value;
+  uint32_t count;
+} Link;
+
+static int by_ends(const void *a, const void *b) {
+  const Link *x = a, *y = b;
+  if (x->from != y->from) return x->from < y->from ? -1 : 1;
+  if (x->to != y->to) return x->to < y->to ? -1 : 1;
+  return x->value < y->value ? -1 : x->value > y->value;
+}
+
+static Status draw_link(Draw *d, Agraph_t *root, const Link *link) {
+  Agedge_t *edge = agedge(root, d->boxes[link->from].drawn, d->boxes[link->to].drawn, NULL, 1);
+  if (!edge) return diag_no_memory(d->diag, sizeof *edge);
+  char label[160], shape[SHAPE_TEXT_MAX];
+  shape_text(&d->g->nodes[link->value].shape, shape, sizeof shape);
+  if (link->count > 1)
+    snprintf(label, sizeof label, "%s +%u", shape, link->count - 1);
+  else
+    snprintf(label, sizeof label, "%s", shape);
+  set(edge, "label", label);
+  return STATUS_OK;
+}
+
+static Status draw_links(Draw *d, Agraph_t *root) {
+  const Graph *g = d->g;
+  Link *links = calloc((size_t)g->n_inputs + 1, sizeof *links);
+  if (!links) return diag_no_memory(d->diag, g->n_inputs * sizeof *links);
+  size_t n = 0;
+  for (NodeId id = 1; id < g->n_nodes; id++)
+    for (uint32_t i = 0; d->box_of[id] && i < g->nodes[id].n_inputs; i++) {
+      NodeId from = node_input(g, id, i);
+      if (d->box_of[from] && d->box_of[from] != d->box_of[id])
+        links[n++] = (Link){d->box_of[from] - 1, d->box_of[id] - 1, from, 1};
+    }
+  qsort(links, n, sizeof *links, by_ends);
+  Status status = STATUS_OK;
+  for (size_t i = 0; i < n && status == STATUS_OK;) {
+    Link link = links[i];
+    link.count = 0;
+    NodeId before = NODE_NONE;
+    for (; i < n && links[i].from == link.from && links[i].to == link.to; i++) {
+      link.count += links[i].value != before;
+      before = links[i].value;
+      if (value_bytes(&g->nodes[before]) > value_bytes(&g->nodes[link.value])) link.value = before;
+    }
+    status = draw_link(d, root, &link);
+  }
+  free(links);
+  return status;
+}
+
+static Status write_picture(Draw *d, Agraph_t *root, const char *path) {
+  bool standard = strcmp(path, "-") == 0, ok = true;
+  FILE *out = standard ? stdout : fopen(path, "w");
+  if (!out)
+    return diag_error(d->diag, STATUS_SYSTEM, path, NULL, "cannot create: %s", strerror(errno));
+  if (strcmp(d->options->format, "dot") == 0) {
+    ok = agwrite(root, out) == 0;
+  } else {
+    GVC_t *context = gvContext();
+    ok = context && gvLayout(context, root, "dot") == 0;
+    /* No gvFreeLayout: with nested clusters it frees a list of Graphviz 2.42 twice.  What it would
+     * release goes with the process. */
+    ok = ok && gvRender(context, root, d->options->format, out) == 0;
+  }
+  ok = !ferror(out) && ok;
+  if ((standard ? fflush(out) : fclose(out)) != 0) ok = false;
+  if (ok) return STATUS_OK;
+  return diag_error(d->diag, STATUS_SYSTEM, path, "is the disk full?",
+                    "cannot write the %s picture", d->options->format);
+}
+
+static Status draw_all(Draw *d, const char *path) {
+  TRY(choose_depth(d));
+  if (d->n_boxes > DRAW_MAX)
+    return diag_error(d->diag, STATUS_INVALID, path, "use --scope=SCOPE or --depth=N",
+                      "%u boxes make no readable picture", d->n_boxes);
+  char name[256];
+  snprintf(name, sizeof name, "%s", graph_text(d->g, d->p->name));
+  Agraph_t *root = agopen(name, Agdirected, NULL);
+  if (!root) return diag_no_memory(d->diag, sizeof *root);
+  set(root, "label", name);
+  set(root, "fontname", "Helvetica");
+  set(root, "rankdir", "TB");
+  set(root, "compound", "true");
+  agattr(root, AGNODE, (char *)(uintptr_t) "shape", (char *)(uintptr_t) "box");
+  agattr(root, AGNODE, (char *)(uintptr_t) "style", (char *)(uintptr_t) "rounded,filled");
+  agattr(root, AGNODE, (char *)(uintptr_t) "fillcolor", (char *)(uintptr_t) "white");
+  agattr(root, AGNODE, (char *)(uintptr_t) "fontname", (char *)(uintptr_t) "Helvetica");
+  agattr(root, AGEDGE, (char *)(uintptr_t) "fontsize", (char *)(uintptr_t) "9");
+  agattr(root, AGEDGE, (char *)(uintptr_t) "fontname", (char *)(uintptr_t) "Helvetica");
+  Status status = draw_boxes(d, root);
+  if (status == STATUS_OK) status = draw_links(d, root);
+  if (status == STATUS_OK) status = write_picture(d, root, path);
+  agclose(root);
+  return status;
+}
+
+Status draw_program(const PlanProgram *program, const OpTable *ops, const DrawOptions *options,
+                    const char *path, Diag *diag) {
+  Draw d = {.p = program, .g = program->graph, .ops = ops, .options = options, .diag = diag};
+  d.boxes = calloc(d.g->n_nodes, sizeof *d.boxes);
+  d.box_of = calloc(d.g->n_nodes, sizeof *d.box_of);
+  Status status = d.boxes && d.box_of ? draw_all(&d, path)
+                                      : diag_no_memory(diag, d.g->n_nodes * sizeof *d.boxes);
+  free(d.boxes);
+  free(d.box_of);
+  return status;
+}

@@ -1,0 +1,82 @@
+/* Internal to elaboration: what its files share. */
+#ifndef GRAPH_ELAB_H
+#define GRAPH_ELAB_H
+
+#include "graph/load.h"
+#include "graph/value.h"
+
+#define ELAB_DEPTH_MAX 64         /* templates in templates */
+#define ELAB_ELEMENTS_MAX 1000000 /* of the closed model */
+#define ELAB_WORK_MAX 3000000     /* elements visited */
+#define ELAB_REPEAT_MAX 100000    /* rounds of one <for> */
+
+typedef struct Elab {
+  Loader *l;
+  Model *model;
+  const Binding *globals; /* parameters and lets at the top */
+  /* Names of the current program: by string id of the path, the location of the definition. */
+  uint32_t *defined, *defined_in;
+  uint32_t cap_defined, program;
+  uint64_t n_elements, n_work;
+  uint32_t cap_params;
+} Elab;
+
+/* Where an element is elaborated. */
+typedef struct Frame {
+  const Binding *env;
+  Element *parent;        /* results are appended to it */
+  const char *path;       /* of values inside the program: `train/stage1` */
+  uint32_t chain;         /* location of the template call; 0: none */
+  bool top;               /* directly below <model> or an <include> there */
+  const RawElement *slot; /* the template call whose children a <slot> takes; may be NULL */
+  const struct Frame *slot_frame;
+  uint32_t depth;
+} Frame;
+
+/* ---- names of the current program (elab_names.c) ---- */
+/* Joins with '/'; an empty part vanishes. NULL when out of memory. */
+const char *elab_join(Elab *e, const char *path, const char *name);
+/* Defines `path` at `loc`; a second definition is an error that names both lines. */
+Status elab_define(Elab *e, const char *path, uint32_t loc);
+/* An absolute reference `/path` to what `ref` means in scope `path` (the nearest definition
+ * outward, else as if it stood in the scope itself); NULL when out of memory. */
+const char *elab_absolute(Elab *e, const char *path, const char *ref);
+
+/* ---- typed attributes (elab_values.c) ---- */
+/* Reports a failed expression at its place in an attribute. Returns STATUS_INVALID. */
+Status elab_expr_error(Elab *e, const Frame *f, const RawElement *el, const char *attr,
+                       const ExprError *error);
+/* Evaluates attribute `attr` as an expression. */
+Status elab_expression(Elab *e, const Frame *f, const RawElement *el, const char *attr, Value *out);
+/* The attribute's text, interpolated. */
+Status elab_text(Elab *e, const Frame *f, const RawElement *el, const char *attr, const char **out);
+/* How a parameter or argument is declared. */
+typedef struct TypeDecl {
+  const char *type;   /* int float bool string enum list value values */
+  const char *values; /* enum: blank-separated */
+  const char *min, *max;
+} TypeDecl;
+/* Converts to the declared type and checks the range. On failure `why` and `hint` are filled. */
+bool elab_convert(Elab *e, const TypeDecl *decl, Value *value, ExprError *why);
+/* Range as text for messages and --params: `1..64`, `>= 0`, `on off`, "". */
+const char *elab_range(Elab *e, const TypeDecl *decl);
+
+/* ---- the closed element (elab_emit.c) ---- */
+/* Emits an op or structural element: checks its attributes, its parent and its name. */
+Status elab_emit(Elab *e, const Frame *f, const RawElement *raw, Element **out);
+Element *elab_append(Elab *e, const Frame *f, const char *tag, uint32_t loc);
+uint32_t elab_loc(Elab *e, const Frame *f, const RawElement *raw, const char *attr);
+/* Reports attributes that are not in the blank-separated list `allowed` (`if` always is). */
+Status elab_check_known(Elab *e, const Frame *f, const RawElement *raw, const char *allowed);
+/* Splits a blank-separated list; *out is allocated in the arena. Returns the count. */
+size_t elab_split(Elab *e, const char *text, const char ***out);
+
+/* ---- parameters (elab_params.c) ---- */
+Status elab_param(Elab *e, Frame *f, const RawElement *raw);
+/* Defines that name no parameter. */
+Status elab_unused_defines(Elab *e);
+
+/* ---- elaborate.c ---- */
+Status elab_run(Elab *e);
+
+#endif

@@ -1,0 +1,158 @@
+/* Digits, escapes, and files that are there as a whole or not at all. */
+#include "graph/plan_text.h"
+
+#include "graph/plan_format.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static char *reserve(PlanText *b, size_t bytes) {
+  if (b->failed) return NULL;
+  if (b->cap - b->n < bytes) {
+    size_t cap = b->cap * 2 + bytes + 4096;
+    char *grown = realloc(b->data, cap);
+    if (!grown) {
+      b->failed = true;
+      return NULL;
+    }
+    b->data = grown;
+    b->cap = cap;
+  }
+  return b->data + b->n;
+}
+
+void plan_text_bytes(PlanText *b, const char *text, size_t n) {
+  char *to = reserve(b, n);
+  if (!to) return;
+  memcpy(to, text, n);
+  b->n += n;
+}
+
+void plan_text_put(PlanText *b, const char *text) {
+  plan_text_bytes(b, text, strlen(text));
+}
+
+void plan_text_start(PlanText *b, const char *tag) {
+  plan_text_put(b, "<");
+  plan_text_put(b, tag);
+  plan_text_put(b, ">\n");
+}
+
+void plan_text_end(PlanText *b, const char *tag) {
+  plan_text_put(b, "</");
+  plan_text_put(b, tag);
+  plan_text_put(b, ">\n");
+}
+
+void plan_text_int(PlanText *b, int64_t value) {
+  char *to = reserve(b, 24), digits[24];
+  if (!to) return;
+  uint64_t rest = value < 0 ? 0 - (uint64_t)value : (uint64_t)value;
+  int n = 0;
+  do digits[n++] = (char)('0' + rest % 10);
+  while (rest /= 10);
+  if (value < 0) digits[n++] = '-';
+  b->n += (size_t)n + 1;
+  while (n) *to++ = digits[--n];
+  *to = ' ';
+}
+
+void plan_text_float(PlanText *b, double value) {
+  int64_t bits;
+  memcpy(&bits, &value, sizeof bits);
+  plan_text_int(b, bits);
+}
+
+/* Ends a row: the blank after its last number becomes a line feed. */
+void plan_text_row(PlanText *b) {
+  if (b->n && b->data[b->n - 1] == ' ') b->data[b->n - 1] = '\n';
+}
+
+size_t plan_char_length(const char *text, size_t left) {
+  const unsigned char *c = (const unsigned char *)text;
+  if (left == 0) return 0;
+  if (c[0] < 0x80) return (c[0] >= 0x20 && c[0] != 0x7f && c[0] != '\\') || c[0] == '\t';
+  size_t n = c[0] >= 0xf0 ? 4 : c[0] >= 0xe0 ? 3 : 2;
+  if (c[0] < 0xc2 || c[0] > 0xf4 || left < n) return 0;
+  for (size_t i = 1; i < n; i++)
+    if ((c[i] & 0xc0) != 0x80) return 0;
+  bool overlong = (c[0] == 0xe0 && c[1] < 0xa0) || (c[0] == 0xf0 && c[1] < 0x90);
+  bool surrogate = c[0] == 0xed && c[1] >= 0xa0, beyond = c[0] == 0xf4 && c[1] >= 0x90;
+  bool no_character = c[0] == 0xef && c[1] == 0xbf && c[2] >= 0xbe;
+  return overlong || surrogate || beyond || no_character ? 0 : n;
+}
+
+void plan_text_string(PlanText *b, const char *text) {
+  for (size_t left = strlen(text); left;) {
+    size_t n = plan_char_length(text, left);
+    char escape[8];
+    if (n == 0) {
+      snprintf(escape, sizeof escape, "\\%02x", (unsigned char)*text);
+      plan_text_put(b, escape);
+      n = 1;
+    } else if (*text == '<' || *text == '>' || *text == '&') {
+      plan_text_put(b, *text == '<' ? "&lt;" : *text == '>' ? "&gt;" : "&amp;");
+    } else {
+      plan_text_bytes(b, text, n);
+    }
+    text += n;
+    left -= n;
+  }
+  plan_text_put(b, "\n");
+}
+
+/* ---- to the disk ---- */
+
+static bool write_all(int fd, const char *data, size_t n) {
+  while (n) {
+    ssize_t done = write(fd, data, n < 1u << 30 ? n : 1u << 30);
+    if (done < 0 && errno == EINTR) continue;
+    if (done <= 0) return false;
+    data += done;
+    n -= (size_t)done;
+  }
+  return true;
+}
+
+static Status write_error(Diag *diag, const char *path, int code) {
+  return diag_error(diag, STATUS_SYSTEM, path, NULL, "cannot write the plan: %s", strerror(code));
+}
+
+/* Writes the parts to an open file and closes it; 0 or the error's number. */
+static int write_parts(int fd, const PlanText *const parts[2], bool sync) {
+  bool ok = true;
+  for (size_t i = 0; ok && i < 2; i++) ok = write_all(fd, parts[i]->data, parts[i]->n);
+  if (ok && sync) ok = fsync(fd) == 0;
+  int code = ok ? 0 : errno;
+  if (close(fd) != 0 && code == 0) code = errno;
+  return code;
+}
+
+Status plan_text_save(const PlanText *first, const PlanText *second, const char *path, Diag *diag) {
+  const PlanText *const parts[2] = {first, second};
+  char real[PATH_MAX], temporary[PATH_MAX + 32];
+  struct stat info;
+  const char *target =
+      realpath(path, real) ? real : path; /* a link stays, its target is replaced */
+  if (stat(target, &info) == 0 && !S_ISREG(info.st_mode)) {
+    int fd = open(target, O_WRONLY | O_CLOEXEC);
+    int code = fd < 0 ? errno : write_parts(fd, parts, false);
+    return code ? write_error(diag, path, code) : STATUS_OK;
+  }
+  int length = snprintf(temporary, sizeof temporary, "%s.%ld.tmp", target, (long)getpid());
+  if (length < 0 || (size_t)length >= sizeof temporary)
+    return write_error(diag, path, ENAMETOOLONG);
+  unlink(temporary); /* left by a process that was killed and had our number */
+  int fd = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+  if (fd < 0) return write_error(diag, path, errno);
+  int code = write_parts(fd, parts, true);
+  if (code == 0 && rename(temporary, target) != 0) code = errno;
+  if (code == 0) return STATUS_OK;
+  unlink(temporary);
+  return write_error(diag, path, code);
+}

@@ -1,0 +1,26 @@
+/* The texts of the files that a model was read from, for messages that show the offending line. */
+#ifndef GRAPH_SOURCE_H
+#define GRAPH_SOURCE_H
+
+#include "graph/diag.h"
+#include "graph/ir.h"
+
+typedef struct Sources Sources;
+Sources *sources_create(void);
+void sources_destroy(Sources *sources);
+/* Keeps a copy of `text` under `file` (a string id of `symbols`, the path as shown to users). */
+Status sources_add(Sources *sources, uint32_t file, const char *text, size_t length);
+
+/* Reports at location `loc` (index into symbols->locs; 0: no place) with the line, a caret and one
+ * note for each template or include on the chain of uses. `sources` may be NULL (no excerpt).
+ * Returns `code`. */
+Status source_error(const Sources *sources, const Symbols *symbols, Diag *diag, uint32_t loc,
+                    Status code, const char *hint, const char *format, ...)
+    __attribute__((format(printf, 7, 8)));
+Status source_verror(const Sources *sources, const Symbols *symbols, Diag *diag, uint32_t loc,
+                     Status code, const char *hint, const char *format, va_list args);
+void source_warning(const Sources *sources, const Symbols *symbols, Diag *diag, uint32_t loc,
+                    const char *hint, const char *format, ...)
+    __attribute__((format(printf, 6, 7)));
+
+#endif

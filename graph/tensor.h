@@ -1,0 +1,18 @@
+/* A dense, row-major value in memory that someone else owns. */
+#ifndef GRAPH_TENSOR_H
+#define GRAPH_TENSOR_H
+
+#include "graph/ir.h"
+
+typedef struct Tensor {
+  void *data;
+  DType dtype;
+  Shape shape;
+} Tensor;
+
+/* Element `i` of a tensor as a double, and back (rounded to its type). */
+double tensor_get(const Tensor *tensor, int64_t i);
+void tensor_set(const Tensor *tensor, int64_t i, double value);
+int64_t tensor_bytes(const Tensor *tensor);
+
+#endif
