@@ -1,0 +1,128 @@
+/* Composites: activations and simple elementwise functions. */
+#include "ops/rule.h"
+
+static const InputDesc one[] = {{"in", false, false, "the operand"}};
+static const InputDesc two[] = {{"in", false, false, "first operand"},
+                                {"with", false, false, "second operand"}};
+
+static Status expand_relu(Emitter *e, CompositeCall *c) {
+  c->results[0] = build_relu(e, c, c->inputs[0], 0);
+  return e->status;
+}
+const OpDesc op_relu = {.name = "relu",
+                        .doc = "max(x, 0); derivative 0 at 0.",
+                        .op_class = OP_CLASS_COMPOSITE,
+                        .inputs = one,
+                        .n_inputs = 1,
+                        .n_results = 1,
+                        .expand = expand_relu};
+
+static const AttrDesc leaky_attrs[] = {
+    {"slope", ATTR_FLOAT, "0.1", NULL, 0, 0, "factor for x <= 0, also the derivative at 0"}};
+static Status expand_leaky(Emitter *e, CompositeCall *c) {
+  c->results[0] = build_relu(e, c, c->inputs[0], composite_float(c, 0));
+  return e->status;
+}
+const OpDesc op_leaky_relu = {.name = "leaky-relu",
+                              .doc = "x where x > 0, else slope x.",
+                              .op_class = OP_CLASS_COMPOSITE,
+                              .inputs = one,
+                              .n_inputs = 1,
+                              .attrs = leaky_attrs,
+                              .n_attrs = 1,
+                              .n_results = 1,
+                              .expand = expand_leaky};
+
+/* 1/(1+e^-x) = (1 + tanh(x/2)) / 2, which overflows nowhere. */
+static Status expand_sigmoid(Emitter *e, CompositeCall *c) {
+  NodeId t = emit_unary(e, OP_TANH, emit_scale(e, c->inputs[0], 0.5));
+  c->results[0] = emit_scale(e, emit_shift(e, t, 1), 0.5);
+  return e->status;
+}
+const OpDesc op_sigmoid = {.name = "sigmoid",
+                           .doc = "1 / (1 + e^-x)",
+                           .op_class = OP_CLASS_COMPOSITE,
+                           .inputs = one,
+                           .n_inputs = 1,
+                           .n_results = 1,
+                           .expand = expand_sigmoid};
+
+static Status expand_extreme(Emitter *e, CompositeCall *c, bool largest) {
+  NodeId a = c->inputs[0], b = c->inputs[1];
+  NodeId second = largest ? emit_less(e, a, b) : emit_less(e, b, a);
+  composite_name(e, c, second, "select/mask");
+  c->results[0] = emit_select(e, second, b, a);
+  return e->status;
+}
+static Status expand_maximum(Emitter *e, CompositeCall *c) {
+  return expand_extreme(e, c, true);
+}
+static Status expand_minimum(Emitter *e, CompositeCall *c) {
+  return expand_extreme(e, c, false);
+}
+const OpDesc op_maximum = {.name = "maximum",
+                           .doc = "The larger; the first of equals.",
+                           .op_class = OP_CLASS_COMPOSITE,
+                           .inputs = two,
+                           .n_inputs = 2,
+                           .n_results = 1,
+                           .expand = expand_maximum};
+const OpDesc op_minimum = {.name = "minimum",
+                           .doc = "The smaller; the first of equals.",
+                           .op_class = OP_CLASS_COMPOSITE,
+                           .inputs = two,
+                           .n_inputs = 2,
+                           .n_results = 1,
+                           .expand = expand_minimum};
+
+static const InputDesc clamp_inputs[] = {{"in", false, false, "the operand"},
+                                         {"low", false, false, "lower bound"},
+                                         {"high", false, false, "upper bound"}};
+/* The bounds are constants for derivatives; strictly outside them the derivative is 0. */
+static Status expand_clamp(Emitter *e, CompositeCall *c) {
+  NodeId x = c->inputs[0];
+  NodeId low = emit_stop_gradient(e, c->inputs[1]), high = emit_stop_gradient(e, c->inputs[2]);
+  NodeId below = composite_name(e, c, emit_less(e, x, low), "select/below");
+  NodeId above = composite_name(e, c, emit_less(e, high, x), "select/above");
+  c->results[0] = emit_select(e, below, low, emit_select(e, above, high, x));
+  return e->status;
+}
+const OpDesc op_clamp = {.name = "clamp",
+                         .doc = "x within detached bounds; derivative 0 outside.",
+                         .op_class = OP_CLASS_COMPOSITE,
+                         .inputs = clamp_inputs,
+                         .n_inputs = 3,
+                         .n_results = 1,
+                         .expand = expand_clamp};
+
+static const InputDesc reverse_inputs[] = {{"in", false, false, "the operand"},
+                                           {"lambda", false, false, "scalar"}};
+static Status expand_reverse(Emitter *e, CompositeCall *c) {
+  c->results[0] = emit_gradient_scale(e, c->inputs[0], emit_neg(e, c->inputs[1]));
+  return e->status;
+}
+const OpDesc op_reverse = {.name = "reverse",
+                           .doc = "Gradient reversal: x; a gradient's sweep multiplies by -lambda.",
+                           .op_class = OP_CLASS_COMPOSITE,
+                           .inputs = reverse_inputs,
+                           .n_inputs = 2,
+                           .n_results = 1,
+                           .expand = expand_reverse};
+
+static const AttrDesc one_hot_attrs[] = {{"classes", ATTR_INT, NULL, NULL, 1, 1e9, "length"}};
+static Status expand_one_hot(Emitter *e, CompositeCall *c) {
+  Shape shape = {2, {shape_count(emit_shape(e, c->inputs[0])), composite_int(c, 0)}};
+  NodeId index = emit_reshape_dims(e, c->inputs[0], 2, (int64_t[]){shape.dim[0], 1});
+  NodeId hit = emit_binary(e, OP_EQUAL, emit_iota(e, 1, DTYPE_I32, &shape), index);
+  c->results[0] = emit_cast(e, hit, e->float_type);
+  return e->status;
+}
+const OpDesc op_one_hot = {.name = "one-hot",
+                           .doc = "Rows with a 1 at the index, else 0.",
+                           .op_class = OP_CLASS_COMPOSITE,
+                           .inputs = one,
+                           .n_inputs = 1,
+                           .attrs = one_hot_attrs,
+                           .n_attrs = 1,
+                           .n_results = 1,
+                           .expand = expand_one_hot};

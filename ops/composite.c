@@ -1,0 +1,51 @@
+/* Access to a composite's attributes, and the small builders that several composites share. */
+#include "ops/composite.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+int64_t composite_int(const CompositeCall *call, uint32_t attr) {
+  return call->ints[call->attrs[attr].offset];
+}
+
+double composite_float(const CompositeCall *call, uint32_t attr) {
+  double value;
+  memcpy(&value, &call->ints[call->attrs[attr].offset], sizeof value);
+  return value;
+}
+
+const int64_t *composite_ints(const CompositeCall *call, uint32_t attr, uint32_t *count) {
+  *count = call->attrs[attr].count;
+  return &call->ints[call->attrs[attr].offset];
+}
+
+NodeId composite_name(Emitter *e, const CompositeCall *call, NodeId node, const char *suffix) {
+  char name[512];
+  if (call->name && *call->name && node != NODE_NONE) {
+    snprintf(name, sizeof name, "%s/%s", call->name, suffix);
+    emitter_name(e, node, name);
+  }
+  return node;
+}
+
+NodeId build_relu(Emitter *e, const CompositeCall *call, NodeId x, double slope) {
+  NodeId zero = emit_constant_like(e, 0, x);
+  NodeId mask = composite_name(e, call, emit_less(e, zero, x), "select/mask");
+  return emit_select(e, mask, x, slope == 0 ? zero : emit_scale(e, x, slope));
+}
+
+NodeId build_hinge(Emitter *e, const CompositeCall *call, NodeId x, const char *mask_name) {
+  NodeId zero = emit_constant_like(e, 0, x);
+  NodeId mask = composite_name(e, call, emit_less(e, zero, x), mask_name);
+  return emit_select(e, mask, x, zero);
+}
+
+/* The inner select keeps the root's derivative finite where the outer one discards it. */
+NodeId build_safe_sqrt(Emitter *e, const CompositeCall *call, NodeId r, double floor,
+                       const char *mask_name) {
+  NodeId above = emit_less(e, emit_constant_like(e, floor, r), r);
+  composite_name(e, call, above, mask_name);
+  NodeId safe = emit_select(e, above, r, emit_constant_like(e, 1, r));
+  return emit_select(e, above, emit_unary(e, OP_SQRT, safe), emit_constant_like(e, 0, r));
+}

@@ -1,0 +1,33 @@
+/* What a composite's builder sees: parsed attributes, resolved inputs, and where results go. */
+#ifndef OPS_COMPOSITE_H
+#define OPS_COMPOSITE_H
+
+#include "ops/emit.h"
+
+#define COMPOSITE_RESULTS_MAX 8
+
+typedef struct CompositeCall {
+  const OpDesc *op;
+  const char *name;     /* full path of the element: prefix of the names of inner values */
+  const NodeId *inputs; /* one for each InputDesc, NODE_NONE when absent; a variadic tail follows */
+  uint32_t n_inputs;
+  const AttrRef *attrs; /* over `ints` */
+  const int64_t *ints;
+  NodeId results[COMPOSITE_RESULTS_MAX];
+} CompositeCall;
+
+int64_t composite_int(const CompositeCall *call, uint32_t attr);
+double composite_float(const CompositeCall *call, uint32_t attr);
+const int64_t *composite_ints(const CompositeCall *call, uint32_t attr, uint32_t *count);
+/* Names an inner value `NAME/SUFFIX`: selections (masks, indices) are values with names. */
+NodeId composite_name(Emitter *e, const CompositeCall *call, NodeId node, const char *suffix);
+
+/* Builders that others use. */
+NodeId build_relu(Emitter *e, const CompositeCall *call, NodeId x, double slope);
+/* sqrt(r) where r > floor, else 0 with derivative 0. */
+NodeId build_safe_sqrt(Emitter *e, const CompositeCall *call, NodeId r, double floor,
+                       const char *mask_name);
+/* [x]+ with derivative 0 at 0, the mask named. */
+NodeId build_hinge(Emitter *e, const CompositeCall *call, NodeId x, const char *mask_name);
+
+#endif

@@ -1,0 +1,223 @@
+/* Elementwise primitives. All inputs have the shape of the result; emit_binary broadcasts. */
+#include "ops/rule.h"
+
+Status infer_same_float(InferContext *c) {
+  char a[INFER_LABEL_MAX], b[INFER_LABEL_MAX], sa[SHAPE_TEXT_MAX], sb[SHAPE_TEXT_MAX];
+  TRY(infer_require_float(c, 0, -1));
+  for (uint32_t i = 1; i < infer_n_inputs(c); i++) {
+    if (infer_dtype(c, i) != infer_dtype(c, 0))
+      return infer_fail(c, "use cast", "%s holds %s, %s holds %s", infer_label(c, 0, a),
+                        dtype_name(infer_dtype(c, 0)), infer_label(c, i, b),
+                        dtype_name(infer_dtype(c, i)));
+    if (!shape_equal(infer_shape(c, i), infer_shape(c, 0)))
+      return infer_fail(c, NULL, "%s has shape %s, %s has %s", infer_label(c, 0, a),
+                        shape_text(infer_shape(c, 0), sa, sizeof sa), infer_label(c, i, b),
+                        shape_text(infer_shape(c, i), sb, sizeof sb));
+  }
+  c->dtype = infer_dtype(c, 0);
+  c->shape = *infer_shape(c, 0);
+  return STATUS_OK;
+}
+
+/* Arithmetic also works on integers (indices, counters). */
+static Status same_number(InferContext *c) {
+  if (!dtype_is_float(infer_dtype(c, 0)) && infer_dtype(c, 0) != DTYPE_BOOL &&
+      infer_dtype(c, 0) == infer_dtype(c, infer_n_inputs(c) - 1) &&
+      shape_equal(infer_shape(c, 0), infer_shape(c, infer_n_inputs(c) - 1))) {
+    c->dtype = infer_dtype(c, 0);
+    c->shape = *infer_shape(c, 0);
+    return STATUS_OK;
+  }
+  return infer_same_float(c);
+}
+
+static Status compare_infer(InferContext *c) {
+  TRY(same_number(c));
+  c->dtype = DTYPE_BOOL;
+  return STATUS_OK;
+}
+
+static Status logic_infer(InferContext *c) {
+  char a[INFER_LABEL_MAX];
+  for (uint32_t i = 0; i < infer_n_inputs(c); i++)
+    if (infer_dtype(c, i) != DTYPE_BOOL || !shape_equal(infer_shape(c, i), infer_shape(c, 0)))
+      return infer_fail(c, NULL, "%s must be bool, of the other's shape", infer_label(c, i, a));
+  c->dtype = DTYPE_BOOL;
+  c->shape = *infer_shape(c, 0);
+  return STATUS_OK;
+}
+
+static NodeId vjp_neg(Emitter *e, NodeId n, NodeId dy, uint32_t i) {
+  (void)n, (void)i;
+  return emit_neg(e, dy);
+}
+static NodeId vjp_exp(Emitter *e, NodeId n, NodeId dy, uint32_t i) {
+  (void)i;
+  return emit_mul(e, dy, n);
+}
+static NodeId vjp_log(Emitter *e, NodeId n, NodeId dy, uint32_t i) {
+  (void)i;
+  return emit_div(e, dy, IN0(e, n));
+}
+/* d sqrt(x) = 1 / (2 sqrt(x)) */
+static NodeId vjp_sqrt(Emitter *e, NodeId n, NodeId dy, uint32_t i) {
+  (void)i;
+  return emit_div(e, emit_scale(e, dy, 0.5), n);
+}
+/* d x^(-1/2) = -1/2 x^(-3/2) */
+static NodeId vjp_rsqrt(Emitter *e, NodeId n, NodeId dy, uint32_t i) {
+  (void)i;
+  return emit_mul(e, dy, emit_scale(e, emit_mul(e, emit_mul(e, n, n), n), -0.5));
+}
+/* sign(0) = 0 */
+static NodeId vjp_abs(Emitter *e, NodeId n, NodeId dy, uint32_t i) {
+  (void)i;
+  return emit_mul(e, dy, emit_unary(e, OP_SIGN, IN0(e, n)));
+}
+static NodeId vjp_tanh(Emitter *e, NodeId n, NodeId dy, uint32_t i) {
+  (void)i;
+  return emit_mul(e, dy, emit_sub(e, emit_constant_like(e, 1, n), emit_mul(e, n, n)));
+}
+static NodeId vjp_sin(Emitter *e, NodeId n, NodeId dy, uint32_t i) {
+  (void)i;
+  return emit_mul(e, dy, emit_unary(e, OP_COS, IN0(e, n)));
+}
+static NodeId vjp_cos(Emitter *e, NodeId n, NodeId dy, uint32_t i) {
+  (void)i;
+  return emit_neg(e, emit_mul(e, dy, emit_unary(e, OP_SIN, IN0(e, n))));
+}
+static NodeId vjp_power(Emitter *e, NodeId n, NodeId dy, uint32_t i) {
+  (void)i;
+  double p = node_attr_float(e->graph, n, POWER_EXPONENT);
+  return emit_mul(e, dy, emit_scale(e, emit_power(e, IN0(e, n), p - 1), p));
+}
+static NodeId vjp_cast(Emitter *e, NodeId n, NodeId dy, uint32_t i) {
+  (void)i;
+  DType from = emit_dtype(e, IN0(e, n));
+  if (!dtype_is_float(from) || !dtype_is_float(emit_dtype(e, n))) return NODE_NONE;
+  return emit_cast(e, dy, from);
+}
+static NodeId vjp_add(Emitter *e, NodeId n, NodeId dy, uint32_t i) {
+  (void)e, (void)n, (void)i;
+  return dy;
+}
+static NodeId vjp_sub(Emitter *e, NodeId n, NodeId dy, uint32_t i) {
+  (void)n;
+  return i == 0 ? dy : emit_neg(e, dy);
+}
+static NodeId vjp_mul(Emitter *e, NodeId n, NodeId dy, uint32_t i) {
+  return emit_mul(e, dy, node_input(e->graph, n, 1 - i));
+}
+/* d(a/b) = da/b - (a/b)/b db */
+static NodeId vjp_div(Emitter *e, NodeId n, NodeId dy, uint32_t i) {
+  NodeId t = emit_div(e, dy, IN1(e, n));
+  return i == 0 ? t : emit_neg(e, emit_mul(e, t, n));
+}
+static NodeId vjp_select(Emitter *e, NodeId n, NodeId dy, uint32_t i) {
+  NodeId zero = emit_constant_like(e, 0, dy);
+  return i == 1 ? emit_select(e, IN0(e, n), dy, zero) : emit_select(e, IN0(e, n), zero, dy);
+}
+
+static const InputDesc one[] = {{"in", false, false, "the operand"}};
+static const InputDesc two[] = {{"in", false, false, "first operand"},
+                                {"with", false, false, "second operand"}};
+
+#define UNARY(ID, NAME, DOC, INFER, VJP)                                                           \
+  const OpDesc ID = {.name = NAME,                                                                 \
+                     .doc = DOC,                                                                   \
+                     .op_class = OP_CLASS_ELEMENTWISE,                                             \
+                     .inputs = one,                                                                \
+                     .n_inputs = 1,                                                                \
+                     .infer = INFER,                                                               \
+                     .vjp = VJP,                                                                   \
+                     .in_place = 1}
+#define BINARY(ID, NAME, DOC, INFER, VJP)                                                          \
+  const OpDesc ID = {.name = NAME,                                                                 \
+                     .doc = DOC,                                                                   \
+                     .op_class = OP_CLASS_ELEMENTWISE,                                             \
+                     .inputs = two,                                                                \
+                     .n_inputs = 2,                                                                \
+                     .infer = INFER,                                                               \
+                     .vjp = VJP,                                                                   \
+                     .in_place = 3}
+
+UNARY(op_neg, "neg", "-x", infer_same_float, vjp_neg);
+UNARY(op_exp, "exp", "e^x", infer_same_float, vjp_exp);
+UNARY(op_log, "log", "natural logarithm", infer_same_float, vjp_log);
+UNARY(op_sqrt, "sqrt", "square root", infer_same_float, vjp_sqrt);
+UNARY(op_rsqrt, "rsqrt", "1 / sqrt(x)", infer_same_float, vjp_rsqrt);
+UNARY(op_abs, "abs", "|x|, derivative sign(x)", infer_same_float, vjp_abs);
+UNARY(op_sign, "sign", "-1, 0 or 1; derivative 0", infer_same_float, vjp_none);
+UNARY(op_tanh, "tanh", "hyperbolic tangent", infer_same_float, vjp_tanh);
+UNARY(op_sin, "sin", "sine", infer_same_float, vjp_sin);
+UNARY(op_cos, "cos", "cosine", infer_same_float, vjp_cos);
+UNARY(op_not, "not", "logical not", logic_infer, vjp_none);
+UNARY(op_stop_gradient, "stop-gradient", "x, a constant for every derivative", infer_same_float,
+      vjp_none);
+
+BINARY(op_add, "add", "x + y", same_number, vjp_add);
+BINARY(op_sub, "sub", "x - y", same_number, vjp_sub);
+BINARY(op_mul, "mul", "x y", same_number, vjp_mul);
+BINARY(op_div, "div", "x / y", infer_same_float, vjp_div);
+BINARY(op_less, "less", "x < y", compare_infer, vjp_none);
+BINARY(op_less_equal, "less-equal", "x <= y", compare_infer, vjp_none);
+BINARY(op_equal, "equal", "x = y", compare_infer, vjp_none);
+BINARY(op_and, "and", "both", logic_infer, vjp_none);
+BINARY(op_or, "or", "either", logic_infer, vjp_none);
+
+static const AttrDesc power_attrs[] = {
+    {"exponent", ATTR_FLOAT, NULL, NULL, 0, 0, "a constant; x > 0 unless it is a whole number"}};
+const OpDesc op_power = {.name = "power",
+                         .doc = "x^exponent",
+                         .op_class = OP_CLASS_ELEMENTWISE,
+                         .inputs = one,
+                         .n_inputs = 1,
+                         .attrs = power_attrs,
+                         .n_attrs = 1,
+                         .infer = infer_same_float,
+                         .vjp = vjp_power,
+                         .in_place = 1};
+
+static const AttrDesc cast_attrs[] = {{"dtype", ATTR_DTYPE, NULL, NULL, 0, 0, "the new type"}};
+static Status cast_infer(InferContext *c) {
+  int64_t dtype = infer_int(c, CAST_DTYPE);
+  if (dtype < 0 || dtype >= DTYPE_COUNT) return infer_fail(c, NULL, "no such element type");
+  c->dtype = (DType)dtype;
+  c->shape = *infer_shape(c, 0);
+  return STATUS_OK;
+}
+const OpDesc op_cast = {.name = "cast",
+                        .doc = "x in another element type",
+                        .op_class = OP_CLASS_ELEMENTWISE,
+                        .inputs = one,
+                        .n_inputs = 1,
+                        .attrs = cast_attrs,
+                        .n_attrs = 1,
+                        .infer = cast_infer,
+                        .vjp = vjp_cast};
+
+static const InputDesc select_inputs[] = {{"condition", false, false, "bool"},
+                                          {"in", false, false, "where true"},
+                                          {"with", false, false, "where false"}};
+static Status select_infer(InferContext *c) {
+  char a[INFER_LABEL_MAX];
+  if (infer_dtype(c, 0) != DTYPE_BOOL)
+    return infer_fail(c, NULL, "%s must be bool", infer_label(c, 0, a));
+  if (infer_dtype(c, 1) != infer_dtype(c, 2))
+    return infer_fail(c, "use cast", "the two values have different element types");
+  for (uint32_t i = 1; i < 3; i++)
+    if (!shape_equal(infer_shape(c, i), infer_shape(c, 0)))
+      return infer_fail(c, NULL, "%s has another shape than the condition", infer_label(c, i, a));
+  c->dtype = infer_dtype(c, 1);
+  c->shape = *infer_shape(c, 0);
+  return STATUS_OK;
+}
+const OpDesc op_select = {.name = "select",
+                          .doc = "condition ? x : y",
+                          .op_class = OP_CLASS_ELEMENTWISE,
+                          .inputs = select_inputs,
+                          .n_inputs = 3,
+                          .infer = select_infer,
+                          .vjp = vjp_select,
+                          .in_place = 6,
+                          .no_gradient = 1};

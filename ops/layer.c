@@ -1,0 +1,213 @@
+/* Composites: layers and pooling. */
+#include "ops/rule.h"
+
+static const InputDesc one[] = {{"in", false, false, "the operand"}};
+
+static const InputDesc linear_inputs[] = {{"in", false, false, "rows (N, I)"},
+                                          {"weight", false, false, "(O, I)"},
+                                          {"bias", true, false, "(O)"}};
+static Status expand_linear(Emitter *e, CompositeCall *c) {
+  NodeId x = c->inputs[0], w = c->inputs[1];
+  if (!x || !w) return e->status;
+  const Shape *xs = emit_shape(e, x), *ws = emit_shape(e, w);
+  char a[INFER_LABEL_MAX];
+  if (xs->rank != 2 || ws->rank != 2 || xs->dim[1] != ws->dim[1]) {
+    emitter_fail(e, xs->rank != 2 ? "flatten, or average over the map first" : NULL,
+                 "weight expects rows of %lld features, %s has %lld in %d dimensions",
+                 (long long)(ws->rank == 2 ? ws->dim[1] : 0), infer_node_label(e->graph, x, a),
+                 (long long)(xs->rank ? xs->dim[xs->rank - 1] : 1), xs->rank);
+    return e->status;
+  }
+  NodeId y = emit_matmul(e, x, w, false, true);
+  c->results[0] = c->inputs[2] ? emit_add(e, y, c->inputs[2]) : y;
+  return e->status;
+}
+const OpDesc op_linear = {.name = "linear",
+                          .doc = "x weight^T + bias.",
+                          .op_class = OP_CLASS_COMPOSITE,
+                          .inputs = linear_inputs,
+                          .n_inputs = 3,
+                          .n_results = 1,
+                          .expand = expand_linear};
+
+static Status expand_flatten(Emitter *e, CompositeCall *c) {
+  NodeId x = c->inputs[0];
+  if (!x) return e->status;
+  const Shape *s = emit_shape(e, x);
+  int64_t rows = s->rank ? s->dim[0] : 1;
+  c->results[0] = emit_reshape_dims(e, x, 2, (int64_t[]){rows, shape_count(s) / rows});
+  return e->status;
+}
+const OpDesc op_flatten = {.name = "flatten",
+                           .doc = "All axes but the first in one.",
+                           .op_class = OP_CLASS_COMPOSITE,
+                           .inputs = one,
+                           .n_inputs = 1,
+                           .n_results = 1,
+                           .expand = expand_flatten};
+
+static const AttrDesc part_attrs[] = {
+    {"axis", ATTR_INT, "0", NULL, -RANK_MAX, RANK_MAX - 1, "the axis; -1 is the last"},
+    {"start", ATTR_INT, "0", NULL, 0, 0, "first index"},
+    {"size", ATTR_INT, NULL, NULL, 0, 0, "how many"}};
+static Status expand_part(Emitter *e, CompositeCall *c) {
+  NodeId x = c->inputs[0];
+  if (!x) return e->status;
+  int64_t rank = emit_shape(e, x)->rank, axis = composite_int(c, 0);
+  if (axis < 0) axis += rank;
+  if (axis < 0 || axis >= rank) {
+    emitter_fail(e, "axes count from 0; -1 is the last", "axis %lld of %lld dimensions",
+                 (long long)composite_int(c, 0), (long long)rank);
+    return e->status;
+  }
+  c->results[0] = emit_slice_axis(e, x, axis, composite_int(c, 1), composite_int(c, 2));
+  return e->status;
+}
+const OpDesc op_part = {.name = "part",
+                        .doc = "A range of one axis.",
+                        .op_class = OP_CLASS_COMPOSITE,
+                        .inputs = one,
+                        .n_inputs = 1,
+                        .attrs = part_attrs,
+                        .n_attrs = 3,
+                        .n_results = 1,
+                        .expand = expand_part};
+
+static const AttrDesc reduce_attrs[] = {
+    {"axes", ATTR_INTS, "", NULL, 0, 0, "axes, counted from 0; empty: all"},
+    {"keep", ATTR_BOOL, "false", NULL, 0, 0, "keep them with length 1"}};
+
+static Status expand_reduce(Emitter *e, CompositeCall *c, bool mean) {
+  NodeId x = c->inputs[0];
+  if (!x) return e->status;
+  uint32_t n, mask = 0;
+  const int64_t *axes = composite_ints(c, 0, &n);
+  Shape shape = *emit_shape(e, x), kept = {0};
+  for (uint32_t i = 0; i < n; i++) {
+    if (axes[i] < 0 || axes[i] >= shape.rank) {
+      emitter_fail(e, "axes count from 0", "axis %lld of %d dimensions", (long long)axes[i],
+                   shape.rank);
+      return e->status;
+    }
+    mask |= 1u << axes[i];
+  }
+  if (n == 0) mask = AXES_ALL;
+  NodeId y = mean ? emit_mean(e, x, mask) : emit_reduce_sum(e, x, mask);
+  if (!composite_int(c, 1)) {
+    for (int i = 0; i < shape.rank; i++)
+      if (!(mask >> i & 1)) kept.dim[kept.rank++] = shape.dim[i];
+    y = emit_reshape(e, y, &kept);
+  }
+  c->results[0] = y;
+  return e->status;
+}
+static Status expand_mean(Emitter *e, CompositeCall *c) {
+  return expand_reduce(e, c, true);
+}
+static Status expand_sum(Emitter *e, CompositeCall *c) {
+  return expand_reduce(e, c, false);
+}
+const OpDesc op_mean = {.name = "mean",
+                        .doc = "Mean over axes.",
+                        .op_class = OP_CLASS_COMPOSITE,
+                        .inputs = one,
+                        .n_inputs = 1,
+                        .attrs = reduce_attrs,
+                        .n_attrs = 2,
+                        .n_results = 1,
+                        .expand = expand_mean};
+const OpDesc op_sum = {.name = "sum",
+                       .doc = "Sum over axes.",
+                       .op_class = OP_CLASS_COMPOSITE,
+                       .inputs = one,
+                       .n_inputs = 1,
+                       .attrs = reduce_attrs,
+                       .n_attrs = 2,
+                       .n_results = 1,
+                       .expand = expand_sum};
+
+static const AttrDesc pool_attrs[] = {
+    {"kernel", ATTR_INTS, NULL, NULL, 0, 0, "height and width"},
+    {"stride", ATTR_INTS, NULL, NULL, 0, 0, "height and width"},
+    {"pad", ATTR_INTS, "0 0", NULL, 0, 0, "on both sides, height and width"}};
+
+static bool get_window(Emitter *e, const CompositeCall *c, Window *w) {
+  int64_t *const fields[] = {w->kernel, w->stride, w->pad};
+  for (uint32_t a = 0; a < 3; a++) {
+    uint32_t n;
+    const int64_t *v = composite_ints(c, a, &n);
+    if (n != 1 && n != 2) {
+      emitter_fail(e, "give height and width", "%s has %u numbers", pool_attrs[a].name, n);
+      return false;
+    }
+    fields[a][0] = v[0];
+    fields[a][1] = v[n - 1];
+  }
+  return true;
+}
+
+static Status expand_max_pool(Emitter *e, CompositeCall *c) {
+  Window w = {0};
+  if (!get_window(e, c, &w)) return e->status;
+  NodeId index = emit_pool(e, OP_POOL_INDEX, c->inputs[0], NODE_NONE, &w);
+  composite_name(e, c, index, "select/index");
+  c->results[0] = emit_pool(e, OP_POOL_GATHER, c->inputs[0], index, &w);
+  return e->status;
+}
+const OpDesc op_max_pool = {.name = "max-pool",
+                            .doc = "Maximum of each window; pads never win.",
+                            .op_class = OP_CLASS_COMPOSITE,
+                            .inputs = one,
+                            .n_inputs = 1,
+                            .attrs = pool_attrs,
+                            .n_attrs = 3,
+                            .n_results = 1,
+                            .expand = expand_max_pool};
+
+static Status expand_avg_pool(Emitter *e, CompositeCall *c) {
+  Window w = {0};
+  if (!get_window(e, c, &w)) return e->status;
+  NodeId sum = emit_pool(e, OP_POOL_SUM, c->inputs[0], NODE_NONE, &w);
+  c->results[0] = emit_scale(e, sum, 1.0 / (double)(w.kernel[0] * w.kernel[1]));
+  return e->status;
+}
+const OpDesc op_avg_pool = {.name = "avg-pool",
+                            .doc = "Mean of each window; pads count as 0.",
+                            .op_class = OP_CLASS_COMPOSITE,
+                            .inputs = one,
+                            .n_inputs = 1,
+                            .attrs = pool_attrs,
+                            .n_attrs = 3,
+                            .n_results = 1,
+                            .expand = expand_avg_pool};
+
+static const AttrDesc gem_attrs[] = {
+    {"p", ATTR_FLOAT, "3", NULL, 0.01, 100, "exponent"},
+    {"eps", ATTR_FLOAT, "1e-3", NULL, 0, 0, "x > eps passes, else eps with derivative 0"}};
+/* (mean_hw max(x, eps)^p)^(1/p) */
+static Status expand_gem(Emitter *e, CompositeCall *c) {
+  NodeId x = c->inputs[0];
+  if (!x) return e->status;
+  const Shape *s = emit_shape(e, x);
+  if (s->rank != 4) {
+    emitter_fail(e, NULL, "gem pools images (N, H, W, C), this has %d dimensions", s->rank);
+    return e->status;
+  }
+  double p = composite_float(c, 0);
+  int64_t rows = s->dim[0], channels = s->dim[3];
+  NodeId eps = emit_constant_like(e, composite_float(c, 1), x);
+  NodeId mask = composite_name(e, c, emit_less(e, eps, x), "select/mask");
+  NodeId mean = emit_mean(e, emit_power(e, emit_select(e, mask, x, eps), p), 6);
+  mean = emit_reshape_dims(e, mean, 2, (int64_t[]){rows, channels});
+  c->results[0] = emit_power(e, mean, 1 / p);
+  return e->status;
+}
+const OpDesc op_gem = {.name = "gem",
+                       .doc = "Generalised mean over the map: (N, H, W, C) to (N, C).",
+                       .op_class = OP_CLASS_COMPOSITE,
+                       .inputs = one,
+                       .n_inputs = 1,
+                       .attrs = gem_attrs,
+                       .n_attrs = 2,
+                       .n_results = 1,
+                       .expand = expand_gem};

@@ -1,0 +1,222 @@
+/* Composites: soft-max, cross entropy, metric losses. */
+#include "ops/rule.h"
+
+#include <math.h>
+
+static const InputDesc one[] = {{"in", false, false, "rows"}};
+
+/* x minus its largest element of the last axis, which is a constant for derivatives. */
+static NodeId shifted(Emitter *e, NodeId x) {
+  if (!x) return x;
+  int64_t last = emit_shape(e, x)->rank - 1;
+  return emit_sub(e, x, emit_stop_gradient(e, emit_reduce_max(e, x, last)));
+}
+
+static bool require_rows(Emitter *e, NodeId x, const char *what) {
+  char a[INFER_LABEL_MAX];
+  if (x == NODE_NONE) return false;
+  if (emit_shape(e, x)->rank == 2) return true;
+  emitter_fail(e, NULL, "%s needs rows (N, M), %s has %d dimensions", what,
+               infer_node_label(e->graph, x, a), emit_shape(e, x)->rank);
+  return false;
+}
+
+static Status expand_softmax(Emitter *e, CompositeCall *c) {
+  NodeId x = c->inputs[0];
+  if (!x || emit_shape(e, x)->rank == 0) {
+    emitter_fail(e, NULL, "soft-max of a scalar");
+    return e->status;
+  }
+  NodeId p = emit_unary(e, OP_EXP, shifted(e, x));
+  c->results[0] = emit_div(e, p, emit_reduce_sum(e, p, 1u << (emit_shape(e, x)->rank - 1)));
+  return e->status;
+}
+const OpDesc op_softmax = {.name = "softmax",
+                           .doc = "Soft-max along the last axis.",
+                           .op_class = OP_CLASS_COMPOSITE,
+                           .inputs = one,
+                           .n_inputs = 1,
+                           .n_results = 1,
+                           .expand = expand_softmax};
+
+static const InputDesc ce_inputs[] = {{"in", false, false, "logits (N, classes)"},
+                                      {"labels", false, false, "i32 (N)"}};
+static const AttrDesc ce_attrs[] = {
+    {"smoothing", ATTR_FLOAT, "0", NULL, 0, 1, "target (1 - s) one-hot + s / classes"}};
+/* With z the shifted logits: log sum exp z - (1 - s) z_label - s mean z, averaged over rows. */
+static Status expand_cross_entropy(Emitter *e, CompositeCall *c) {
+  NodeId x = c->inputs[0], labels = c->inputs[1];
+  if (!require_rows(e, x, "cross-entropy") || !labels) return e->status;
+  int64_t rows = emit_shape(e, x)->dim[0];
+  double s = composite_float(c, 0);
+  NodeId z = shifted(e, x);
+  NodeId log_sum = emit_unary(e, OP_LOG, emit_reduce_sum(e, emit_unary(e, OP_EXP, z), 2));
+  NodeId hit = emit_pick(e, z, emit_reshape_dims(e, labels, 2, (int64_t[]){rows, 1}), 1);
+  NodeId loss = emit_sub(e, log_sum, emit_scale(e, hit, 1 - s));
+  loss = emit_sub(e, loss, emit_scale(e, emit_mean(e, z, 2), s));
+  c->results[0] = emit_scalar(e, emit_mean(e, loss, AXES_ALL));
+  return e->status;
+}
+const OpDesc op_cross_entropy = {.name = "cross-entropy",
+                                 .doc =
+                                     "Mean over rows of the cross entropy with smoothed targets.",
+                                 .op_class = OP_CLASS_COMPOSITE,
+                                 .inputs = ce_inputs,
+                                 .n_inputs = 2,
+                                 .attrs = ce_attrs,
+                                 .n_attrs = 1,
+                                 .n_results = 1,
+                                 .expand = expand_cross_entropy};
+
+/* Squared Euclidean distances between all rows, from differences: (B, B). */
+static NodeId pair_squares(Emitter *e, NodeId y) {
+  int64_t b = emit_shape(e, y)->dim[0], d = emit_shape(e, y)->dim[1];
+  NodeId left = emit_reshape_dims(e, y, 3, (int64_t[]){b, 1, d});
+  NodeId right = emit_reshape_dims(e, y, 3, (int64_t[]){1, b, d});
+  NodeId difference = emit_sub(e, left, right);
+  NodeId sum = emit_reduce_sum(e, emit_mul(e, difference, difference), 4);
+  return emit_reshape_dims(e, sum, 2, (int64_t[]){b, b});
+}
+
+/* (B, B) bool: equal labels of rows and columns. */
+static NodeId same_label(Emitter *e, NodeId labels, int64_t b) {
+  Shape square = {2, {b, b}};
+  NodeId rows = emit_broadcast(e, emit_reshape_dims(e, labels, 2, (int64_t[]){b, 1}), &square);
+  NodeId cols = emit_broadcast(e, emit_reshape_dims(e, labels, 2, (int64_t[]){1, b}), &square);
+  return emit_binary(e, OP_EQUAL, rows, cols);
+}
+
+static NodeId diagonal(Emitter *e, int64_t b) {
+  Shape square = {2, {b, b}};
+  return emit_binary(e, OP_EQUAL, emit_iota(e, 0, DTYPE_I32, &square),
+                     emit_iota(e, 1, DTYPE_I32, &square));
+}
+
+/* Distance of each row of y to the row at `index`, computed anew from differences. */
+static NodeId mined_distance(Emitter *e, CompositeCall *c, NodeId y, NodeId index,
+                             const char *mask_name) {
+  int64_t b = emit_shape(e, y)->dim[0];
+  NodeId other = emit_gather(e, y, emit_reshape_dims(e, index, 1, (int64_t[]){b}));
+  NodeId difference = emit_sub(e, y, other);
+  NodeId r = emit_reduce_sum(e, emit_mul(e, difference, difference), 2);
+  return build_safe_sqrt(e, c, r, 1e-6, mask_name); /* (B, 1) */
+}
+
+/* One row per anchor: 1.0 where any element of the mask's row is true. */
+static NodeId any_in_row(Emitter *e, NodeId mask) {
+  NodeId count = emit_reduce_sum(e, emit_cast(e, mask, e->float_type), 2);
+  return emit_less(e, emit_constant_like(e, 0.5, count), count);
+}
+
+static const InputDesc hard_inputs[] = {{"in", false, false, "rows (B, D)"},
+                                        {"labels", false, false, "i32 (B)"},
+                                        {"group", true, false, "i32 (B): labels count in a group"}};
+static const AttrDesc hard_attrs[] = {
+    {"margin", ATTR_FLOAT, "0.3", NULL, 0, 0, "d(positive) - d(negative) + margin is penalised"},
+    {"negatives", ATTR_ENUM, "any", "any group", 0, 0, "where negatives may come from"}};
+
+/* Batch-hard triplet loss: farthest positive, nearest negative, mined on detached distances; the
+ * mined pair's distance is computed anew.  Mean over anchors that have a positive; an anchor
+ * without a negative counts with hinge 0. */
+static Status expand_batch_hard(Emitter *e, CompositeCall *c) {
+  NodeId y = c->inputs[0], labels = c->inputs[1], group = c->inputs[2];
+  if (!require_rows(e, y, "batch-hard") || !labels) return e->status;
+  int64_t b = emit_shape(e, y)->dim[0];
+  NodeId same_group = group ? same_label(e, group, b) : NODE_NONE;
+  NodeId same = same_label(e, labels, b);
+  if (group) same = emit_binary(e, OP_AND, same, same_group);
+  NodeId positive = emit_binary(e, OP_AND, same, emit_unary(e, OP_NOT, diagonal(e, b)));
+  NodeId negative = emit_unary(e, OP_NOT, same);
+  if (group && composite_int(c, 1) == 1) negative = emit_binary(e, OP_AND, negative, same_group);
+  NodeId r = pair_squares(e, emit_stop_gradient(e, y));
+  NodeId near_zero = emit_less(e, emit_constant_like(e, 1e-6, r), r);
+  r = emit_select(e, near_zero, r, emit_constant_like(e, 0, r));
+  NodeId none = emit_constant_like(e, -1e30, r);
+  NodeId ip = emit_arg_max(e, emit_select(e, positive, r, none), 1);
+  NodeId in = emit_arg_max(e, emit_select(e, negative, emit_neg(e, r), none), 1);
+  composite_name(e, c, ip, "select/positive");
+  composite_name(e, c, in, "select/negative");
+  NodeId dp = mined_distance(e, c, y, ip, "select/positive-apart");
+  NodeId dn = mined_distance(e, c, y, in, "select/negative-apart");
+  NodeId hinge =
+      build_hinge(e, c, emit_shift(e, emit_sub(e, dp, dn), composite_float(c, 0)), "select/hinge");
+  NodeId has_positive = any_in_row(e, positive), has_negative = any_in_row(e, negative);
+  NodeId zero = emit_constant_like(e, 0, hinge), unit = emit_constant_like(e, 1, hinge);
+  hinge = emit_select(e, emit_binary(e, OP_AND, has_positive, has_negative), hinge, zero);
+  NodeId count = emit_reduce_sum(e, emit_select(e, has_positive, unit, zero), AXES_ALL);
+  NodeId at_least_one = emit_constant_like(e, 1, count);
+  count = emit_select(e, emit_less(e, count, at_least_one), at_least_one, count);
+  c->results[0] = emit_scalar(e, emit_div(e, emit_reduce_sum(e, hinge, AXES_ALL), count));
+  return e->status;
+}
+const OpDesc op_batch_hard = {.name = "batch-hard",
+                              .doc = "Batch-hard triplet loss on Euclidean distances.",
+                              .op_class = OP_CLASS_COMPOSITE,
+                              .inputs = hard_inputs,
+                              .n_inputs = 3,
+                              .attrs = hard_attrs,
+                              .n_attrs = 2,
+                              .n_results = 1,
+                              .expand = expand_batch_hard};
+
+static const AttrDesc margin_attrs[] = {{"margin", ATTR_FLOAT, "0.1", NULL, 0, 0, "margin"}};
+
+/* 1/(B(B-1)) sum_{i != j} [ |w_i - w_j| - m ]+^2 ; selected on the squared distance. */
+static Status expand_pair_hinge(Emitter *e, CompositeCall *c) {
+  NodeId w = c->inputs[0];
+  if (!require_rows(e, w, "pair-hinge")) return e->status;
+  int64_t b = emit_shape(e, w)->dim[0];
+  double m = composite_float(c, 0), pairs = (double)b * (double)(b - 1);
+  NodeId r = pair_squares(e, w);
+  double floor = fmax(m * m, 1e-8);
+  NodeId apart = emit_less(e, emit_constant_like(e, floor, r), r);
+  composite_name(e, c, apart, "select/apart");
+  NodeId safe = emit_select(e, apart, r, emit_constant_like(e, floor, r));
+  NodeId h = emit_shift(e, emit_unary(e, OP_SQRT, safe), -m);
+  NodeId term = emit_select(e, apart, emit_mul(e, h, h), emit_constant_like(e, 0, r));
+  NodeId sum = emit_reduce_sum(e, term, AXES_ALL);
+  c->results[0] = emit_scalar(e, emit_scale(e, sum, 1 / fmax(pairs, 1)));
+  return e->status;
+}
+const OpDesc op_pair_hinge = {.name = "pair-hinge",
+                              .doc = "Mean over pairs of rows of [distance - margin]+^2.",
+                              .op_class = OP_CLASS_COMPOSITE,
+                              .inputs = one,
+                              .n_inputs = 1,
+                              .attrs = margin_attrs,
+                              .n_attrs = 1,
+                              .n_results = 1,
+                              .expand = expand_pair_hinge};
+
+/* mean_i 1/(V(V-1)) sum_{m != n} [ margin - |w_m - w_n| ]+^2 */
+static Status expand_spread_hinge(Emitter *e, CompositeCall *c) {
+  NodeId w = c->inputs[0];
+  if (!require_rows(e, w, "spread-hinge")) return e->status;
+  int64_t b = emit_shape(e, w)->dim[0], v = emit_shape(e, w)->dim[1];
+  double m = composite_float(c, 0), pairs = (double)v * (double)(v - 1);
+  NodeId left = emit_reshape_dims(e, w, 3, (int64_t[]){b, v, 1});
+  NodeId right = emit_reshape_dims(e, w, 3, (int64_t[]){b, 1, v});
+  NodeId gap = emit_unary(e, OP_ABS, emit_sub(e, left, right));
+  NodeId h = emit_sub(e, emit_constant_like(e, m, gap), gap);
+  NodeId positive = emit_less(e, emit_constant_like(e, 0, h), h);
+  composite_name(e, c, positive, "select/near");
+  Shape cube = {3, {1, v, v}}, whole = {3, {b, v, v}};
+  NodeId other = emit_unary(e, OP_NOT,
+                            emit_binary(e, OP_EQUAL, emit_iota(e, 1, DTYPE_I32, &cube),
+                                        emit_iota(e, 2, DTYPE_I32, &cube)));
+  NodeId counts = emit_binary(e, OP_AND, positive, emit_broadcast(e, other, &whole));
+  NodeId term = emit_select(e, counts, emit_mul(e, h, h), emit_constant_like(e, 0, h));
+  NodeId sum = emit_reduce_sum(e, term, AXES_ALL);
+  c->results[0] = emit_scalar(e, emit_scale(e, sum, 1 / ((double)b * fmax(pairs, 1))));
+  return e->status;
+}
+const OpDesc op_spread_hinge = {.name = "spread-hinge",
+                                .doc =
+                                    "Mean over rows and pairs of columns of [margin - |gap|]+^2.",
+                                .op_class = OP_CLASS_COMPOSITE,
+                                .inputs = one,
+                                .n_inputs = 1,
+                                .attrs = margin_attrs,
+                                .n_attrs = 1,
+                                .n_results = 1,
+                                .expand = expand_spread_hinge};

@@ -1,0 +1,107 @@
+/* The op table.  Primitives come first; they are closed under differentiation (tests/ops checks
+ * it). Composites expand to primitives while the graph is built, so no plan contains one. */
+#ifndef OPS_OPS_H
+#define OPS_OPS_H
+
+#include "graph/op.h"
+
+typedef enum OpId {
+  OP_NONE,
+  /* leaves */
+  OP_CONSTANT,
+  OP_IOTA,
+  OP_INPUT,
+  OP_STATE,
+  OP_RANDOM,
+  /* elementwise, one input */
+  OP_NEG,
+  OP_EXP,
+  OP_LOG,
+  OP_SQRT,
+  OP_RSQRT,
+  OP_ABS,
+  OP_SIGN,
+  OP_TANH,
+  OP_SIN,
+  OP_COS,
+  OP_POWER,
+  OP_NOT,
+  OP_CAST,
+  OP_STOP_GRADIENT,
+  /* elementwise, two or three inputs */
+  OP_ADD,
+  OP_SUB,
+  OP_MUL,
+  OP_DIV,
+  OP_LESS,
+  OP_LESS_EQUAL,
+  OP_EQUAL,
+  OP_AND,
+  OP_OR,
+  OP_SELECT,
+  /* reductions */
+  OP_REDUCE_SUM,
+  OP_REDUCE_MAX,
+  OP_ARG_MAX,
+  OP_VARIANCE,
+  /* shape */
+  OP_BROADCAST,
+  OP_RESHAPE,
+  OP_TRANSPOSE,
+  OP_SLICE,
+  OP_PAD,
+  OP_CONCAT,
+  /* indexed */
+  OP_GATHER,
+  OP_SCATTER_ADD,
+  OP_PICK,
+  OP_PLACE,
+  /* products */
+  OP_MATMUL,
+  OP_CONV,
+  OP_CONV_DX,
+  OP_CONV_DW,
+  /* pooling */
+  OP_POOL_INDEX,
+  OP_POOL_GATHER,
+  OP_POOL_SCATTER,
+  OP_POOL_SUM,
+  OP_POOL_SPREAD,
+  /* differentiation */
+  OP_GRADIENT_SCALE,
+  OP_PRIMITIVE_COUNT,
+} OpId;
+
+/* Attribute indices of the primitives, in descriptor order. */
+enum { CONSTANT_VALUES, CONSTANT_SHAPE, CONSTANT_DTYPE }; /* 1 or count values */
+enum { IOTA_AXIS, IOTA_SHAPE, IOTA_DTYPE };               /* value = index along axis */
+enum { INPUT_NAME, INPUT_SHAPE, INPUT_DTYPE };            /* name: string id */
+enum { STATE_INDEX, STATE_SHAPE, STATE_DTYPE };           /* index into the model's states */
+enum { RANDOM_SITE, RANDOM_DISTRIBUTION, RANDOM_SHAPE, RANDOM_DTYPE };
+enum { RANDOM_NORMAL, RANDOM_UNIFORM }; /* site: string id */
+enum { POWER_EXPONENT };
+enum { CAST_DTYPE };
+enum { REDUCE_AXES };  /* also OP_VARIANCE */
+enum { ARG_MAX_AXIS }; /* also OP_REDUCE_MAX, OP_PICK */
+enum { PLACE_AXIS, PLACE_LENGTH };
+enum { BROADCAST_SHAPE }; /* also OP_RESHAPE */
+enum { TRANSPOSE_AXES };
+enum { SLICE_START, SLICE_SIZE };
+enum { PAD_BEFORE, PAD_AFTER };
+enum { CONCAT_AXIS };
+enum { SCATTER_ROWS };
+enum { MATMUL_TRANSPOSE_A, MATMUL_TRANSPOSE_B };
+/* Spatial attributes are pairs (height, width). CONV_SIZE: dx: height, width of x; dw: kernel. */
+enum { CONV_STRIDE, CONV_PAD, CONV_DILATION, CONV_SIZE };
+/* POOL_SIZE of scatter and spread: height, width of x. */
+enum { POOL_KERNEL, POOL_STRIDE, POOL_PAD, POOL_SIZE };
+
+const OpTable *ops_table(void);
+static inline const OpDesc *op_desc(uint32_t op) {
+  return ops_table()->ops[op];
+}
+
+/* Total multiply-adds of a node. */
+int64_t node_macs(const Graph *graph, NodeId node);
+
+#endif

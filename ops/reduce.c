@@ -1,0 +1,114 @@
+/* Reductions: reduced axes stay, with length 1. */
+#include "ops/rule.h"
+
+static const InputDesc one[] = {{"in", false, false, "the operand"}};
+static const AttrDesc axes_attrs[] = {{"axes", ATTR_INTS, NULL, NULL, 0, 0, "axes to reduce"}};
+static const AttrDesc axis_attrs[] = {
+    {"axis", ATTR_INT, NULL, NULL, 0, RANK_MAX - 1, "the axis to reduce"}};
+
+static Status reduce_infer(InferContext *c) {
+  TRY(infer_require_float(c, 0, -1));
+  c->dtype = infer_dtype(c, 0);
+  c->shape = *infer_shape(c, 0);
+  uint32_t n;
+  const int64_t *axes = infer_ints(c, REDUCE_AXES, &n);
+  for (uint32_t i = 0; i < n; i++) {
+    if (axes[i] < 0 || axes[i] >= c->shape.rank || (i && axes[i] <= axes[i - 1]))
+      return infer_fail(c, "axes count from 0, in ascending order", "axis %lld of %u dimensions",
+                        (long long)axes[i], c->shape.rank);
+    c->shape.dim[axes[i]] = 1;
+  }
+  return STATUS_OK;
+}
+
+static Status axis_infer(InferContext *c) {
+  TRY(infer_require_float(c, 0, -1));
+  c->dtype = infer_dtype(c, 0);
+  c->shape = *infer_shape(c, 0);
+  int64_t axis = infer_int(c, ARG_MAX_AXIS);
+  if (axis < 0 || axis >= c->shape.rank)
+    return infer_fail(c, "axes count from 0", "axis %lld of %u dimensions", (long long)axis,
+                      c->shape.rank);
+  c->shape.dim[axis] = 1;
+  return STATUS_OK;
+}
+
+static Status arg_max_infer(InferContext *c) {
+  TRY(axis_infer(c));
+  c->dtype = DTYPE_I32;
+  return STATUS_OK;
+}
+
+static NodeId vjp_reduce_sum(Emitter *e, NodeId n, NodeId dy, uint32_t i) {
+  (void)i;
+  return emit_broadcast_like(e, dy, IN0(e, n));
+}
+
+/* The maximum is a pick at the first largest index, which is a constant for derivatives. */
+static NodeId vjp_reduce_max(Emitter *e, NodeId n, NodeId dy, uint32_t i) {
+  (void)i;
+  int64_t axis = node_attr_int(e->graph, n, ARG_MAX_AXIS);
+  NodeId x = IN0(e, n);
+  int64_t length = emit_shape(e, x)->dim[axis];
+  return emit_place(e, dy, emit_arg_max(e, x, axis), axis, length);
+}
+
+/* v = mean (x - m)^2: dv/dx = 2/n (x - m).  dv/dm = -2/n sum (x - m) = 0 because m is the mean, at
+ * every order: the rule's own derivative goes through m where it stands in (x - m). */
+static NodeId vjp_variance(Emitter *e, NodeId n, NodeId dy, uint32_t i) {
+  if (i == 1) return NODE_NONE;
+  NodeId x = IN0(e, n), mean = IN1(e, n);
+  int64_t count = shape_count(emit_shape(e, x)) / shape_count(emit_shape(e, n));
+  NodeId scaled = emit_scale(e, dy, 2.0 / (double)count);
+  return emit_mul(e, emit_sub(e, x, mean), emit_broadcast_like(e, scaled, x));
+}
+
+const OpDesc op_reduce_sum = {.name = "reduce-sum",
+                              .doc = "Sum over axes; they stay with length 1.",
+                              .op_class = OP_CLASS_REDUCE,
+                              .inputs = one,
+                              .n_inputs = 1,
+                              .attrs = axes_attrs,
+                              .n_attrs = 1,
+                              .infer = reduce_infer,
+                              .vjp = vjp_reduce_sum};
+const OpDesc op_reduce_max = {
+    .name = "reduce-max",
+    .doc = "Largest element along an axis; derivative to the first of equals.",
+    .op_class = OP_CLASS_REDUCE,
+    .inputs = one,
+    .n_inputs = 1,
+    .attrs = axis_attrs,
+    .n_attrs = 1,
+    .infer = axis_infer,
+    .vjp = vjp_reduce_max};
+const OpDesc op_arg_max = {.name = "arg-max",
+                           .doc =
+                               "Index of the largest element along an axis, the first of equals.",
+                           .op_class = OP_CLASS_REDUCE,
+                           .inputs = one,
+                           .n_inputs = 1,
+                           .attrs = axis_attrs,
+                           .n_attrs = 1,
+                           .no_gradient = 1,
+                           .infer = arg_max_infer,
+                           .vjp = vjp_none};
+
+static const InputDesc variance_inputs[] = {{"in", false, false, "the operand"},
+                                            {"mean", false, false, "its mean over the axes"}};
+static Status variance_infer(InferContext *c) {
+  char a[INFER_LABEL_MAX];
+  TRY(reduce_infer(c));
+  if (infer_dtype(c, 1) != c->dtype || !shape_equal(infer_shape(c, 1), &c->shape))
+    return infer_fail(c, NULL, "%s is not the mean over these axes", infer_label(c, 1, a));
+  return STATUS_OK;
+}
+const OpDesc op_variance = {.name = "variance",
+                            .doc = "Biased variance over axes, given the mean (two passes).",
+                            .op_class = OP_CLASS_REDUCE,
+                            .inputs = variance_inputs,
+                            .n_inputs = 2,
+                            .attrs = axes_attrs,
+                            .n_attrs = 1,
+                            .infer = variance_infer,
+                            .vjp = vjp_variance};

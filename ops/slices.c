@@ -1,0 +1,22 @@
+#include "ops/slices.h"
+
+Slices slices_rows(const Graph *graph, uint32_t batch, int64_t rows, uint32_t shards) {
+  Slices s = {1, rows, 1, 1};
+  if (batch && batch < graph->n_batches) {
+    const Batch *b = &graph->batches[batch];
+    /* Rows that are units (one row for each identity) also follow the declaration. */
+    if (b->groups * b->units * b->unit == rows)
+      s = (Slices){b->groups, b->units, b->unit, 1};
+    else if (b->units * b->unit == rows)
+      s = (Slices){1, b->units, b->unit, 1}; /* the rows of one group */
+  }
+  s.n = s.units < (int64_t)shards ? (uint32_t)s.units : shards;
+  if (s.n == 0) s.n = 1;
+  return s;
+}
+
+void slices_segment(const Slices *s, uint32_t j, int64_t g, int64_t *first, int64_t *last) {
+  int64_t base = g * s->units;
+  *first = (base + (int64_t)j * s->units / s->n) * s->unit;
+  *last = (base + (int64_t)(j + 1) * s->units / s->n) * s->unit;
+}

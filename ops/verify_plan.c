@@ -1,0 +1,385 @@
+/* The verifier's part for plans: steps, groups, bytes.
+ *
+ * Memory is checked by running the program on owners instead of numbers: every byte range of the
+ * arena belongs to the value that was written there last.  A read is right when its whole range
+ * still belongs to the value that is meant.  This is independent of how the planner computes lives,
+ * and it also covers commits into states, views and in-place results. */
+#include "ops/verify.h"
+
+#include "ops/fuse_rules.h"
+#include "ops/infer.h"
+#include "ops/work.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define OWNER_NONE 0u
+#define OWNER_MIXED UINT32_MAX
+#define OWNER_STATE 0x80000000u /* + index of the state */
+
+/* Owners of ranges between sorted boundaries: a segment tree whose node holds its range's owner
+ * when it has one. */
+typedef struct Owners {
+  int64_t *bound; /* sorted, distinct */
+  uint32_t n;     /* cells between them */
+  uint32_t *tree; /* 4 n */
+} Owners;
+
+typedef struct Check {
+  const Plan *plan;
+  const PlanProgram *p;
+  const Graph *g;
+  const char *place;
+  Diag *diag;
+  uint32_t *step_of, *at; /* by node: step + 1 (0: not executed), position in its step */
+  Owners owners;
+} Check;
+
+static Status wrong(const Check *c, NodeId id, const char *text) {
+  char label[INFER_LABEL_MAX];
+  return diag_error(c->diag, STATUS_INVALID, c->place, NULL, "program '%s', node %u %s: %s",
+                    plan_text(c->plan, c->p->name), id, infer_node_label(c->g, id, label), text);
+}
+
+/* ---- owners ---- */
+
+static int by_value(const void *a, const void *b) {
+  int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
+  return x < y ? -1 : x > y;
+}
+
+static uint32_t cell_of(const Owners *o, int64_t bound) {
+  uint32_t low = 0, high = o->n;
+  while (low < high) {
+    uint32_t mid = (low + high) / 2;
+    if (o->bound[mid] < bound)
+      low = mid + 1;
+    else
+      high = mid;
+  }
+  return low;
+}
+
+static void owners_set(Owners *o, uint32_t node, uint32_t low, uint32_t high, uint32_t from,
+                       uint32_t to, uint32_t owner) {
+  if (from >= high || to <= low) return;
+  if (from <= low && high <= to) {
+    o->tree[node] = owner;
+    return;
+  }
+  uint32_t mid = (low + high) / 2;
+  if (o->tree[node] != OWNER_MIXED) o->tree[2 * node] = o->tree[2 * node + 1] = o->tree[node];
+  owners_set(o, 2 * node, low, mid, from, to, owner);
+  owners_set(o, 2 * node + 1, mid, high, from, to, owner);
+  bool same = o->tree[2 * node] == o->tree[2 * node + 1];
+  o->tree[node] = same ? o->tree[2 * node] : OWNER_MIXED;
+}
+
+static bool owners_are(const Owners *o, uint32_t node, uint32_t low, uint32_t high, uint32_t from,
+                       uint32_t to, uint32_t owner) {
+  if (from >= high || to <= low) return true;
+  if (o->tree[node] != OWNER_MIXED) return o->tree[node] == owner;
+  if (high - low <= 1) return false;
+  uint32_t mid = (low + high) / 2;
+  return owners_are(o, 2 * node, low, mid, from, to, owner) &&
+         owners_are(o, 2 * node + 1, mid, high, from, to, owner);
+}
+
+static void assign(Check *c, int64_t offset, int64_t bytes, uint32_t owner) {
+  if (bytes > 0 && c->owners.n)
+    owners_set(&c->owners, 1, 0, c->owners.n, cell_of(&c->owners, offset),
+               cell_of(&c->owners, offset + bytes), owner);
+}
+
+static bool owns(const Check *c, int64_t offset, int64_t bytes, uint32_t owner) {
+  if (bytes <= 0) return true;
+  return c->owners.n && owners_are(&c->owners, 1, 0, c->owners.n, cell_of(&c->owners, offset),
+                                   cell_of(&c->owners, offset + bytes), owner);
+}
+
+static Status owners_create(Check *c) {
+  const Graph *g = c->g;
+  size_t most = 2 * ((size_t)g->n_nodes + c->p->n_steps + c->plan->n_states) + 2, n = 0;
+  int64_t *bound = malloc(most * sizeof *bound);
+  if (!bound) return diag_no_memory(c->diag, most * sizeof *bound);
+  for (uint32_t i = 0; i < c->plan->n_states; i++) {
+    const State *s = &c->plan->states[i];
+    bound[n++] = c->plan->state_offset[i];
+    bound[n++] =
+        c->plan->state_offset[i] + shape_count(&s->shape) * (int64_t)dtype_size((DType)s->dtype);
+  }
+  for (NodeId id = 1; id < g->n_nodes; id++) {
+    if (c->p->node_offset[id] == OFFSET_NONE) continue;
+    bound[n++] = c->p->node_offset[id];
+    bound[n++] = c->p->node_offset[id] + value_bytes(&g->nodes[id]);
+  }
+  for (uint32_t s = 0; s < c->p->n_steps; s++) {
+    if (c->p->steps[s].work_bytes <= 0) continue;
+    bound[n++] = c->p->steps[s].work_offset;
+    bound[n++] = c->p->steps[s].work_offset + c->p->steps[s].work_bytes;
+  }
+  qsort(bound, n, sizeof *bound, by_value);
+  size_t distinct = 0;
+  for (size_t i = 0; i < n; i++)
+    if (!i || bound[i] != bound[i - 1]) bound[distinct++] = bound[i];
+  c->owners = (Owners){.bound = bound, .n = distinct ? (uint32_t)distinct - 1 : 0};
+  c->owners.tree = calloc(4 * distinct + 4, sizeof *c->owners.tree);
+  return c->owners.tree ? STATUS_OK : diag_no_memory(c->diag, 4 * distinct * sizeof(uint32_t));
+}
+
+/* ---- steps and groups ---- */
+
+static Status check_members(Check *c) {
+  uint32_t next = 0;
+  for (uint32_t s = 0; s < c->p->n_steps; s++) {
+    const PlanStep *step = &c->p->steps[s];
+    if (step->first != next || step->count == 0 || step->count > c->p->n_step_nodes - next)
+      return diag_error(c->diag, STATUS_INVALID, c->place, NULL, "step %u does not follow the last",
+                        s);
+    next += step->count;
+    for (uint32_t k = 0; k < step->count; k++) {
+      NodeId id = c->p->step_nodes[step->first + k];
+      if (id == NODE_NONE || id >= c->g->n_nodes || c->step_of[id])
+        return diag_error(c->diag, STATUS_INVALID, c->place, NULL, "step %u: a member is wrong", s);
+      c->step_of[id] = s + 1;
+      c->at[id] = k;
+    }
+  }
+  if (next == c->p->n_step_nodes) return STATUS_OK;
+  return diag_error(c->diag, STATUS_INVALID, c->place, NULL, "members outside of all steps");
+}
+
+/* The value whose bytes a node reads: views that are not executed share their operand's. */
+static NodeId base_of(const Check *c, NodeId id) {
+  while (!c->step_of[id] && c->g->nodes[id].op == OP_RESHAPE) id = node_input(c->g, id, 0);
+  return id;
+}
+
+static bool is_source(const Check *c, NodeId id) {
+  return c->g->nodes[id].op == OP_INPUT || c->g->nodes[id].op == OP_STATE;
+}
+
+static Status check_operands(const Check *c, NodeId id) {
+  uint32_t step = c->step_of[id];
+  for (uint32_t i = 0; i < c->g->nodes[id].n_inputs; i++) {
+    NodeId operand = node_input(c->g, id, i), base = base_of(c, operand);
+    uint32_t made = c->step_of[base];
+    if (!made && !is_source(c, base)) return wrong(c, id, "reads a value that is never computed");
+    if (made > step) return wrong(c, id, "reads a value before it is computed");
+    if (made != step) continue;
+    if (base != operand) return wrong(c, id, "reads a member of its own step through a view");
+    if (c->at[base] >= c->at[id]) return wrong(c, id, "reads a member that follows it");
+    if (c->g->nodes[base].op == OP_REDUCE_SUM) return wrong(c, id, "reads a sum of its own step");
+  }
+  return STATUS_OK;
+}
+
+static Status check_group(const Check *c, const PlanStep *step) {
+  const NodeId *members = &c->p->step_nodes[step->first];
+  if (step->count == 1) {
+    uint16_t op = c->g->nodes[members[0]].op;
+    if (op == OP_INPUT || op == OP_STATE) return wrong(c, members[0], "is not executed");
+    return STATUS_OK;
+  }
+  const Shape *space = fuse_space(c->g, members[step->count - 1]);
+  for (uint32_t k = 0; k < step->count; k++) {
+    if (!fuse_op_allowed(c->g, members[k])) return wrong(c, members[k], "cannot be in a group");
+    if (!shape_equal(fuse_space(c->g, members[k]), space))
+      return wrong(c, members[k], "is of another shape than its group");
+  }
+  return STATUS_OK;
+}
+
+/* ---- bytes ---- */
+
+static Status check_offset(const Check *c, NodeId id) {
+  int64_t offset = c->p->node_offset[id], bytes = value_bytes(&c->g->nodes[id]);
+  const Plan *plan = c->plan;
+  if (offset == OFFSET_NONE) return STATUS_OK;
+  if (c->g->nodes[id].op == OP_STATE) {
+    if (offset == plan->state_offset[node_attr_int(c->g, id, STATE_INDEX)]) return STATUS_OK;
+    return wrong(c, id, "is not where its state lies");
+  }
+  if (offset < 0 || offset % PLAN_ALIGN) return wrong(c, id, "is not aligned");
+  int64_t end = plan->state_bytes + c->p->scratch_bytes;
+  if (offset >= plan->state_bytes && offset <= end && bytes <= end - offset) return STATUS_OK;
+  for (uint32_t i = 0; i < c->g->n_commits; i++)
+    if (c->g->commits[i].value == id && plan->state_offset[c->g->commits[i].state] == offset)
+      return STATUS_OK;
+  return base_of(c, id) != id ? STATUS_OK : wrong(c, id, "lies outside of the arena");
+}
+
+static uint32_t owner_of(const Check *c, NodeId base) {
+  if (c->g->nodes[base].op != OP_STATE) return base;
+  return OWNER_STATE + (uint32_t)node_attr_int(c->g, base, STATE_INDEX);
+}
+
+static Status check_read(const Check *c, NodeId id, const char *what) {
+  NodeId base = base_of(c, id);
+  if (c->p->node_offset[base] == OFFSET_NONE || c->p->node_offset[id] != c->p->node_offset[base])
+    return wrong(c, id, "is read but not stored");
+  if (owns(c, c->p->node_offset[base], value_bytes(&c->g->nodes[base]), owner_of(c, base)))
+    return STATUS_OK;
+  return wrong(c, id, what);
+}
+
+static bool overlap(int64_t a, int64_t a_bytes, int64_t b, int64_t b_bytes) {
+  return a_bytes > 0 && b_bytes > 0 && a < b + b_bytes && b < a + a_bytes;
+}
+
+/* A result over the bytes of an operand: only where both are read and written element by element.
+ */
+static bool may_share(const Check *c, NodeId result, NodeId reader, NodeId base) {
+  const Node *r = &c->g->nodes[result], *b = &c->g->nodes[base];
+  if (c->p->node_offset[result] != c->p->node_offset[base] || value_bytes(r) != value_bytes(b))
+    return false;
+  if (dtype_size((DType)r->dtype) != dtype_size((DType)b->dtype)) return false;
+  if (r->op == OP_REDUCE_SUM || !fuse_op_allowed(c->g, result) || !fuse_op_allowed(c->g, reader))
+    return false;
+  return c->g->nodes[reader].op != OP_BROADCAST && shape_equal(fuse_space(c->g, reader), &r->shape);
+}
+
+static Status check_sharing(const Check *c, const PlanStep *step, NodeId result) {
+  int64_t at = c->p->node_offset[result], bytes = value_bytes(&c->g->nodes[result]);
+  const NodeId *members = &c->p->step_nodes[step->first];
+  for (uint32_t k = 0; k < step->count; k++) {
+    NodeId m = members[k];
+    bool stored = m != result && c->p->node_offset[m] != OFFSET_NONE;
+    if (stored && overlap(at, bytes, c->p->node_offset[m], value_bytes(&c->g->nodes[m])))
+      return wrong(c, result, "shares bytes with another result of its step");
+    for (uint32_t i = 0; i < c->g->nodes[m].n_inputs; i++) {
+      NodeId base = base_of(c, node_input(c->g, m, i));
+      if (c->step_of[base] == c->step_of[result]) continue;
+      bool hit = overlap(at, bytes, c->p->node_offset[base], value_bytes(&c->g->nodes[base]));
+      if (hit && !may_share(c, result, m, base))
+        return wrong(c, result, "overwrites an operand of its step");
+    }
+  }
+  if (overlap(at, bytes, step->work_offset, step->work_bytes))
+    return wrong(c, result, "shares bytes with the work buffer of its step");
+  return STATUS_OK;
+}
+
+static Status check_work(const Check *c, const PlanStep *step) {
+  const NodeId *members = &c->p->step_nodes[step->first];
+  NodeId *outputs = malloc(step->count * sizeof *outputs);
+  if (!outputs) return diag_no_memory(c->diag, step->count * sizeof *outputs);
+  uint32_t n = 0;
+  for (uint32_t k = 0; k < step->count; k++)
+    if (c->p->node_offset[members[k]] != OFFSET_NONE) outputs[n++] = members[k];
+  int64_t needed = kernel_work_bytes(c->g, members, step->count, outputs, n, c->plan->shards);
+  free(outputs);
+  if (n == 0) return wrong(c, members[0], "its step stores nothing");
+  if (needed > step->work_bytes) return wrong(c, members[0], "its work buffer is too small");
+  if (step->work_bytes == 0) return STATUS_OK;
+  int64_t low = c->plan->state_bytes, high = low + c->p->scratch_bytes;
+  if (step->work_offset < low || step->work_offset % PLAN_ALIGN || step->work_offset > high ||
+      step->work_bytes > high - step->work_offset)
+    return wrong(c, members[0], "its work buffer lies outside of the arena");
+  for (uint32_t k = 0; k < step->count; k++)
+    for (uint32_t i = 0; i < c->g->nodes[members[k]].n_inputs; i++) {
+      NodeId base = base_of(c, node_input(c->g, members[k], i));
+      if (c->step_of[base] != c->step_of[members[k]] &&
+          overlap(step->work_offset, step->work_bytes, c->p->node_offset[base],
+                  value_bytes(&c->g->nodes[base])))
+        return wrong(c, members[k], "its operand lies in the work buffer");
+    }
+  return STATUS_OK;
+}
+
+static Status run_step(Check *c, const PlanStep *step) {
+  const NodeId *members = &c->p->step_nodes[step->first];
+  TRY(check_group(c, step));
+  for (uint32_t k = 0; k < step->count; k++) {
+    TRY(check_operands(c, members[k]));
+    for (uint32_t i = 0; i < c->g->nodes[members[k]].n_inputs; i++) {
+      NodeId operand = node_input(c->g, members[k], i);
+      if (c->step_of[base_of(c, operand)] != c->step_of[members[k]])
+        TRY(check_read(c, operand, "is read after its bytes were overwritten"));
+    }
+  }
+  TRY(check_work(c, step));
+  for (uint32_t k = 0; k < step->count; k++)
+    if (c->p->node_offset[members[k]] != OFFSET_NONE) TRY(check_sharing(c, step, members[k]));
+  assign(c, step->work_offset, step->work_bytes, OWNER_NONE);
+  for (uint32_t k = 0; k < step->count; k++)
+    if (c->p->node_offset[members[k]] != OFFSET_NONE)
+      assign(c, c->p->node_offset[members[k]], value_bytes(&c->g->nodes[members[k]]), members[k]);
+  return STATUS_OK;
+}
+
+static Status check_ends(const Check *c) {
+  const Graph *g = c->g;
+  for (uint32_t i = 0; i < g->n_outputs; i++)
+    TRY(check_read(c, g->outputs[i].node, "is an output whose bytes were overwritten"));
+  for (uint32_t i = 0; i < g->n_commits; i++) {
+    NodeId value = g->commits[i].value;
+    TRY(check_read(c, value, "is committed after its bytes were overwritten"));
+    if (is_source(c, base_of(c, value))) return wrong(c, value, "is committed without a copy");
+  }
+  return STATUS_OK;
+}
+
+static Status run_program(Check *c) {
+  const Graph *g = c->g;
+  TRY(check_members(c));
+  for (NodeId id = 1; id < g->n_nodes; id++) {
+    bool executed = c->step_of[id] != 0, view = g->nodes[id].op == OP_RESHAPE;
+    if (!executed && !view && !is_source(c, id)) return wrong(c, id, "is never executed");
+    TRY(check_offset(c, id));
+  }
+  TRY(owners_create(c));
+  for (uint32_t i = 0; i < c->plan->n_states; i++) {
+    const State *s = &c->plan->states[i];
+    assign(c, c->plan->state_offset[i],
+           shape_count(&s->shape) * (int64_t)dtype_size((DType)s->dtype), OWNER_STATE + i);
+  }
+  for (NodeId id = 1; id < g->n_nodes; id++)
+    if (g->nodes[id].op == OP_INPUT && c->p->node_offset[id] != OFFSET_NONE)
+      assign(c, c->p->node_offset[id], value_bytes(&g->nodes[id]), id);
+  for (uint32_t s = 0; s < c->p->n_steps; s++) TRY(run_step(c, &c->p->steps[s]));
+  return check_ends(c);
+}
+
+static Status verify_program(const Plan *plan, const PlanProgram *p, const char *place,
+                             Diag *diag) {
+  const Graph *g = p->graph;
+  TRY(verify_graph(g, plan->states, plan->n_states, place, diag));
+  if (!p->node_offset)
+    return diag_error(diag, STATUS_INVALID, place, NULL, "a program has no offsets");
+  Check c = {.plan = plan, .p = p, .g = g, .place = place, .diag = diag};
+  c.step_of = calloc(g->n_nodes, sizeof *c.step_of);
+  c.at = calloc(g->n_nodes, sizeof *c.at);
+  Status status = c.step_of && c.at ? run_program(&c) : diag_no_memory(diag, g->n_nodes * 8);
+  free(c.step_of);
+  free(c.at);
+  free(c.owners.bound);
+  free(c.owners.tree);
+  int64_t macs = 0;
+  for (NodeId id = 1; id < g->n_nodes; id++) macs += node_macs(g, id);
+  if (status == STATUS_OK && (macs != p->macs || p->lower_bound > p->scratch_bytes))
+    status = diag_error(diag, STATUS_INVALID, place, NULL,
+                        "the totals of program '%s' do not add up", plan_text(plan, p->name));
+  return status;
+}
+
+static Status verify_states(const Plan *plan, const char *place, Diag *diag) {
+  int64_t end = 0;
+  for (uint32_t i = 0; i < plan->n_states; i++) {
+    const State *s = &plan->states[i];
+    int64_t bytes = shape_count(&s->shape) * (int64_t)dtype_size((DType)s->dtype);
+    int64_t at = plan->state_offset[i];
+    if (bytes < 0 || at < end || at % PLAN_ALIGN || at + bytes > plan->state_bytes)
+      return diag_error(diag, STATUS_INVALID, place, NULL, "state '%s' lies in the wrong place",
+                        plan_text(plan, s->name));
+    end = at + bytes;
+  }
+  return STATUS_OK;
+}
+
+Status verify_plan(const Plan *plan, const char *place, Diag *diag) {
+  TRY(verify_states(plan, place, diag));
+  for (uint32_t i = 0; i < plan->n_programs; i++)
+    TRY(verify_program(plan, &plan->programs[i], place, diag));
+  return STATUS_OK;
+}

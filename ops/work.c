@@ -1,0 +1,42 @@
+#include "ops/work.h"
+
+#include "ops/fuse_loops.h"
+#include "ops/ops.h"
+
+static int64_t parts(int64_t n, int64_t part) {
+  return (n + part - 1) / part;
+}
+
+/* Weight gradients: the sums of each slice, where there are too few units of work to fill threads
+ * without a cut into slices (kernels/cpu/conv_dw.c). */
+static int64_t dw_work(const Shape *w, int64_t size, uint32_t shards) {
+  int64_t panels = parts(w->dim[3] * w->dim[1] * size, WORK_PANEL_BYTES);
+  int64_t units = w->dim[2] * panels * parts(w->dim[0], WORK_DW_ROWS);
+  if (shards == 1 || units >= 4 * (int64_t)shards) return 0;
+  return units * shards * WORK_DW_ROWS * WORK_PANEL_BYTES;
+}
+
+/* The weights as panels: rows of whole vectors, of 64 bytes at most. */
+static int64_t conv_work(const Graph *g, NodeId id, uint32_t shards) {
+  const Node *node = &g->nodes[id];
+  int64_t size = (int64_t)dtype_size((DType)node->dtype);
+  if (node->op == OP_CONV_DW) return dw_work(&node->shape, size, shards);
+  const Shape *w = &g->nodes[node_input(g, id, 1)].shape;
+  int64_t in = w->dim[node->op == OP_CONV ? 1 : 0], out = w->dim[node->op == OP_CONV ? 0 : 1];
+  return w->dim[2] * w->dim[3] * in * parts(out * size, 64) * 64;
+}
+
+int64_t kernel_work_bytes(const Graph *g, const NodeId *nodes, uint32_t n_nodes,
+                          const NodeId *outputs, uint32_t n_outputs, uint32_t shards) {
+  uint32_t op = g->nodes[nodes[0]].op;
+  if (n_nodes == 1 && (op == OP_CONV || op == OP_CONV_DX || op == OP_CONV_DW))
+    return conv_work(g, nodes[0], shards);
+  bool sums = false;
+  for (uint32_t i = 0; i < n_nodes; i++)
+    sums |= g->nodes[nodes[i]].op == OP_REDUCE_SUM || g->nodes[nodes[i]].op == OP_VARIANCE;
+  FuseLoops loops;
+  if (!sums || !fuse_loops(g, nodes, n_nodes, outputs, n_outputs, shards, &loops)) return 0;
+  int64_t bytes = loops.cells * 8;
+  fuse_loops_free(&loops);
+  return bytes;
+}

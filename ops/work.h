@@ -1,0 +1,17 @@
+/* Bounds on the work buffers of kernels: what the plan reserves, and what implementations must fit
+ * into.  A pure function of the graph and `shards` (the committed generic target). */
+#ifndef OPS_WORK_H
+#define OPS_WORK_H
+
+#include "graph/ir.h"
+
+/* The cut of convolutions into tiles (kernels/cpu/conv.h): a panel holds this many bytes of a row,
+ * and a unit of a weight gradient so many output channels. */
+#define WORK_PANEL_BYTES 256
+#define WORK_DW_ROWS 128
+
+/* Bytes for a kernel of the given members; `outputs` are the members that are stored. */
+int64_t kernel_work_bytes(const Graph *graph, const NodeId *nodes, uint32_t n_nodes,
+                          const NodeId *outputs, uint32_t n_outputs, uint32_t shards);
+
+#endif
