@@ -1,0 +1,25 @@
+/* Pass 3 to 5: from the closed model to one graph for each program.
+ *
+ * Values are built in document order; gradient, pullback and field elements call pass 4
+ * (differentiate) where they stand, so passes at updated parameters and the meta step need nothing
+ * special: they are ordinary nodes. */
+#ifndef COMPILER_BUILD_H
+#define COMPILER_BUILD_H
+
+#include "graph/model.h"
+#include "graph/plan.h"
+
+typedef struct BuildOptions {
+  DType precision; /* f32 or f64: what `float` means */
+  uint32_t shards;
+  const char *const *keep; /* GLOBs: further values that can be fetched */
+  uint32_t n_keep;
+  const char *const *inputs; /* GLOBs: values that become inputs */
+  uint32_t n_inputs;
+} BuildOptions;
+
+/* Builds states, programs (graphs only: no steps, no offsets), schedules and training data of a plan.
+ * Errors are collected over all programs.  The plan uses the model's symbols without owning them. */
+Status build_plan(const Model *model, const BuildOptions *options, Diag *diag, Plan **out_plan);
+
+#endif

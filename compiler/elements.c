@@ -1,0 +1,355 @@
+/* Builds the values of a program, element by element in document order. */
+#include "compiler/builder.h"
+
+#include "compiler/tensor_expr.h"
+#include "ops/composite.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define INPUTS_MAX 4096 /* references of one element */
+
+/* ---- attributes of ops ---- */
+
+typedef struct OpAttrs {
+  AttrRef refs[16];
+  int64_t *ints;
+  uint32_t n, cap;
+} OpAttrs;
+
+static Status push_int(ProgramBuilder *p, OpAttrs *a, int64_t value) {
+  if (a->n == a->cap) {
+    uint32_t cap = a->cap ? a->cap * 2 : 64;
+    int64_t *grown = realloc(a->ints, cap * sizeof *grown);
+    if (!grown) return diag_no_memory(p->b->diag, cap * sizeof *grown);
+    a->ints = grown;
+    a->cap = cap;
+  }
+  a->ints[a->n++] = value;
+  return STATUS_OK;
+}
+
+static int64_t enum_index(const char *values, const char *text) {
+  int64_t index = 0;
+  size_t n = strlen(text);
+  for (const char *at = values; *at; index++) {
+    size_t length = strcspn(at, " ");
+    if (length == n && strncmp(at, text, n) == 0) return index;
+    at += length + strspn(at + length, " ");
+  }
+  return 0;
+}
+
+/* Elaboration has checked types and ranges; here text only becomes numbers. */
+static Status parse_attr(ProgramBuilder *p, const AttrDesc *desc, const char *text, OpAttrs *out) {
+  DType dtype = p->b->options->precision;
+  double number;
+  int64_t bits;
+  char *end;
+  switch (desc->type) {
+  case ATTR_INT:
+    return push_int(p, out, strtoll(text, NULL, 10));
+  case ATTR_BOOL:
+    return push_int(p, out, strcmp(text, "true") == 0);
+  case ATTR_ENUM:
+    return push_int(p, out, enum_index(desc->values, text));
+  case ATTR_DTYPE:
+    dtype_parse(text, &dtype);
+    return push_int(p, out, dtype);
+  case ATTR_INTS:
+    for (;;) {
+      long long value = strtoll(text, &end, 10);
+      if (end == text) return STATUS_OK;
+      TRY(push_int(p, out, value));
+      text = end;
+    }
+  case ATTR_FLOAT:
+  case ATTR_FLOATS:
+    for (;;) {
+      number = strtod(text, &end);
+      if (end == text) return STATUS_OK;
+      memcpy(&bits, &number, sizeof bits);
+      TRY(push_int(p, out, bits));
+      text = end;
+    }
+  default:
+    return push_int(p, out, strings_intern(p->b->model->symbols->strings, text));
+  }
+}
+
+/* One number stands for height and width alike. */
+static bool is_pair(const OpDesc *op, const AttrDesc *attr) {
+  return (strncmp(op->name, "conv", 4) == 0 || strncmp(op->name, "pool-", 5) == 0) &&
+         attr->type == ATTR_INTS;
+}
+
+static Status parse_attrs(ProgramBuilder *p, const Element *el, const OpDesc *op, OpAttrs *out) {
+  for (uint32_t i = 0; i < op->n_attrs; i++) {
+    const AttrDesc *desc = &op->attrs[i];
+    const char *text = element_attr(el, desc->name);
+    if (!text) text = desc->fallback ? desc->fallback : "";
+    uint32_t first = out->n;
+    TRY(parse_attr(p, desc, text, out));
+    if (is_pair(op, desc) && out->n == first + 1) TRY(push_int(p, out, out->ints[first]));
+    out->refs[i] = (AttrRef){first, out->n - first};
+  }
+  return STATUS_OK;
+}
+
+/* ---- inputs of ops ---- */
+
+static Status resolve_list(ProgramBuilder *p, const Place *place, const Element *el,
+                           const char *attr, NodeId *inputs, uint32_t *n) {
+  char *list = arena_strdup(p->b->model->arena, element_attr(el, attr)), *save = NULL;
+  uint32_t first = *n;
+  for (char *ref = list ? strtok_r(list, " \t\n", &save) : NULL; ref;
+       ref = strtok_r(NULL, " \t\n", &save)) {
+    if (*n == INPUTS_MAX)
+      return p->e.status =
+                 element_error(p->b, el, attr, NULL, "more than %d references", INPUTS_MAX);
+    inputs[*n] = names_resolve(p, place, el, attr, ref);
+    if (!inputs[(*n)++]) return p->e.status;
+  }
+  if (*n == first)
+    return p->e.status = element_error(p->b, el, attr, NULL, "'%s' names no value", attr);
+  return STATUS_OK;
+}
+
+static Status resolve_inputs(ProgramBuilder *p, const Place *place, const Element *el,
+                             const OpDesc *op, NodeId *inputs, uint32_t *n) {
+  *n = 0;
+  for (uint32_t i = 0; i < op->n_inputs; i++) {
+    const InputDesc *in = &op->inputs[i];
+    const char *ref = element_attr(el, in->name);
+    if (in->variadic) {
+      TRY(resolve_list(p, place, el, in->name, inputs, n));
+    } else if (!ref || !*ref) {
+      if (!in->optional)
+        return p->e.status = element_error(p->b, el, NULL, NULL, "%s needs the input '%s' (%s)",
+                                           op->name, in->name, in->doc);
+      inputs[(*n)++] = NODE_NONE;
+    } else {
+      inputs[*n] = names_resolve(p, place, el, in->name, ref);
+      if (!inputs[(*n)++]) return p->e.status;
+    }
+  }
+  return STATUS_OK;
+}
+
+/* ---- ops ---- */
+
+static NodeId build_primitive(ProgramBuilder *p, const Element *el, const OpDesc *op,
+                              const NodeId *inputs, uint32_t n, const OpAttrs *a) {
+  Emitter *e = &p->e;
+  if (op->op_class == OP_CLASS_ELEMENTWISE && op->n_attrs == 0) {
+    if (el->op == OP_STOP_GRADIENT) return emit_stop_gradient(e, inputs[0]);
+    if (n == 1) return emit_unary(e, (OpId)el->op, inputs[0]);
+    if (n == 2) return emit_binary(e, (OpId)el->op, inputs[0], inputs[1]);
+    return emit_select(e, inputs[0], inputs[1], inputs[2]);
+  }
+  EmitAttr attrs[16];
+  for (uint32_t i = 0; i < op->n_attrs; i++)
+    attrs[i] = (EmitAttr){a->ints + a->refs[i].offset, a->refs[i].count};
+  return emit_node(e, (OpId)el->op, inputs, n, attrs);
+}
+
+static Status build_composite(ProgramBuilder *p, const OpDesc *op, const char *path,
+                              const NodeId *inputs, uint32_t n, const OpAttrs *a) {
+  CompositeCall call = {
+      .op = op, .name = path, .inputs = inputs, .n_inputs = n, .attrs = a->refs, .ints = a->ints};
+  TRY(op->expand(&p->e, &call));
+  TRY(names_define(p, path, call.results[0]));
+  for (uint32_t i = 0; op->n_results > 1 && i < op->n_results; i++)
+    TRY(names_define(p, path_join(p->b, path, op->results[i]), call.results[i]));
+  return STATUS_OK;
+}
+
+static Status build_op(ProgramBuilder *p, const Place *place, const Element *el, const char *path) {
+  const OpDesc *op = op_desc(el->op);
+  NodeId *inputs = arena_array(p->b->model->arena, INPUTS_MAX, sizeof *inputs);
+  if (!inputs) return p->e.status = diag_no_memory(p->b->diag, INPUTS_MAX * sizeof *inputs);
+  uint32_t n;
+  OpAttrs a = {0};
+  Status status = resolve_inputs(p, place, el, op, inputs, &n);
+  if (status == STATUS_OK) status = parse_attrs(p, el, op, &a);
+  if (status == STATUS_OK) {
+    if (op->op_class == OP_CLASS_COMPOSITE)
+      status = build_composite(p, op, path, inputs, n, &a);
+    else
+      status = names_define(p, path, build_primitive(p, el, op, inputs, n, &a));
+  }
+  free(a.ints);
+  return status;
+}
+
+/* ---- structure ---- */
+
+static NodeId scalar_input(ProgramBuilder *p, const char *name) {
+  NodeId node =
+      emit_input(&p->e, strings_intern(p->b->model->symbols->strings, name), DTYPE_I64, NULL);
+  emitter_name(&p->e, node, name);
+  return node;
+}
+
+static Status build_random(ProgramBuilder *p, const Element *el, const char *path) {
+  Shape shape;
+  TRY(p->e.status = attr_shape(p->b, el, &shape));
+  int distribution = attr_is(el, "distribution", "uniform") ? RANDOM_UNIFORM : RANDOM_NORMAL;
+  NodeId seed = scalar_input(p, "seed"), step = scalar_input(p, "step");
+  NodeId node = emit_random(&p->e, strings_intern(p->b->model->symbols->strings, path),
+                            distribution, seed, step, p->b->options->precision, &shape);
+  return names_define(p, path, node);
+}
+
+static Status build_input(ProgramBuilder *p, const Element *el, const char *path) {
+  Shape shape;
+  TRY(p->e.status = attr_shape(p->b, el, &shape));
+  uint32_t name = strings_intern(p->b->model->symbols->strings, path);
+  return names_define(p, path, emit_input(&p->e, name, attr_dtype(p->b, el), &shape));
+}
+
+/* A parameter or state reads the value at entry, or the field that the pass substitutes. */
+static Status build_state(ProgramBuilder *p, const Place *place, const Element *el,
+                          const char *path) {
+  const char *name = path_join(p->b, place->param_path, attr_text(el, "name"));
+  uint32_t index = states_find(p->b, name);
+  const State *s = &p->b->plan->states[index];
+  Field *field = place->parameters && s->trainable ? fields_find(p, place->parameters) : NULL;
+  if (s->kind != STATE_PARAMETER) field = NULL;
+  NodeId node = field ? fields_component(p, field, index)
+                      : emit_state(&p->e, index, (DType)s->dtype, &s->shape);
+  emitter_name(&p->e, node, name);
+  return names_define(p, path, node);
+}
+
+static Status build_pass(ProgramBuilder *p, const Element *el, const Place *place) {
+  const char *parameters = attr_text(el, "parameters");
+  if (!fields_find(p, parameters))
+    return p->e.status = element_error(p->b, el, "parameters", "declare the field above the pass",
+                                       "there is no field '%s'", parameters);
+  uint8_t batch = p->e.batch;
+  int64_t units = attr_int(el, "units");
+  if (units > 0) {
+    Batch b = {attr_int(el, "groups"), units, attr_int(el, "unit")};
+    uint32_t index = graph_add_batch(p->e.graph, b);
+    if (!index)
+      return p->e.status = element_error(p->b, el, NULL, NULL, "more than 255 kinds of batch");
+    p->e.batch = (uint8_t)index;
+  }
+  Place inside = {.path = path_join(p->b, place->path, attr_text(el, "name")),
+                  .param_path = place->param_path,
+                  .parameters = strcmp(parameters, "theta") == 0 ? NULL : parameters};
+  Status status = elements_build(p, el, &inside);
+  p->e.batch = batch;
+  return status;
+}
+
+static Status build_scope(ProgramBuilder *p, const Element *el, const Place *place) {
+  Place inside = {.path = path_join(p->b, place->path, attr_text(el, "name")),
+                  .param_path = path_join(p->b, place->param_path, attr_text(el, "name")),
+                  .parameters = place->parameters};
+  return elements_build(p, el, &inside);
+}
+
+typedef struct ValueScope {
+  ProgramBuilder *p;
+  const Place *place;
+  const Element *element;
+} ValueScope;
+
+static NodeId resolve_value(void *context, const char *name) {
+  ValueScope *s = context;
+  return names_resolve(s->p, s->place, s->element, "value", name);
+}
+
+NodeId values_expr(ProgramBuilder *p, const Place *place, const Element *el, const char *text) {
+  ValueScope scope = {p, place, el};
+  return tensor_expr(&p->e, text, resolve_value, &scope);
+}
+
+static Status build_commit(ProgramBuilder *p, const Element *el, const Place *place) {
+  const char *state = attr_text(el, "state");
+  if (!*state == !*attr_text(el, "field"))
+    return p->e.status = element_error(p->b, el, NULL, "state=\"NAME\" or field=\"NAME\"",
+                                       "commit needs either a state or a field");
+  if (!*state) return fields_commit(p, el);
+  uint32_t index = UINT32_MAX;
+  char *prefix = arena_strdup(p->b->model->arena, place->param_path);
+  for (; prefix;) { /* innermost scope first */
+    index = states_find(p->b, path_join(p->b, prefix, state));
+    if (index != UINT32_MAX || !*prefix) break;
+    char *slash = strrchr(prefix, '/');
+    *(slash ? slash : prefix) = 0;
+  }
+  if (index == UINT32_MAX)
+    return p->e.status = element_error(p->b, el, "state", NULL, "there is no state '%s'", state);
+  uint8_t role = p->e.role;
+  p->e.role = ROLE_UPDATE;
+  NodeId value = values_expr(p, place, el, attr_text(el, "value"));
+  if (value) {
+    Shape want = p->b->plan->states[index].shape;
+    if (emit_shape(&p->e, value)->rank == 0) value = emit_broadcast(&p->e, value, &want);
+  }
+  fields_commit_one(p, el, index, value);
+  p->e.role = role;
+  return p->e.status;
+}
+
+static Status build_output(ProgramBuilder *p, const Element *el, const Place *place) {
+  NodeId node = names_resolve(p, place, el, "value", attr_text(el, "value"));
+  if (!node) return p->e.status;
+  const char *name = attr_text(el, "name");
+  if (!*name) name = attr_text(el, "value") + (*attr_text(el, "value") == '/');
+  uint32_t id = strings_intern(p->b->model->symbols->strings, name);
+  for (uint32_t i = 0; i < p->e.graph->n_outputs; i++)
+    if (p->e.graph->outputs[i].name == id)
+      return p->e.status =
+                 element_error(p->b, el, "name", NULL, "output '%s' exists already", name);
+  if (graph_add_output(p->e.graph, id, node, true) != STATUS_OK)
+    return p->e.status = diag_no_memory(p->b->diag, sizeof(Output));
+  return STATUS_OK;
+}
+
+static Status build_element(ProgramBuilder *p, const Element *el, const Place *place,
+                            const char *path) {
+  const char *tag = el->tag;
+  if (el->op) return build_op(p, place, el, path);
+  if (strcmp(tag, "scope") == 0) return build_scope(p, el, place);
+  if (strcmp(tag, "pass") == 0) return build_pass(p, el, place);
+  if (strcmp(tag, "parameter") == 0 || strcmp(tag, "state") == 0)
+    return build_state(p, place, el, path);
+  if (strcmp(tag, "input") == 0) return build_input(p, el, path);
+  if (strcmp(tag, "random") == 0) return build_random(p, el, path);
+  if (strcmp(tag, "alias") == 0)
+    return names_define(p, path, names_resolve(p, place, el, "value", attr_text(el, "value")));
+  if (strcmp(tag, "expr") == 0)
+    return names_define(p, path, values_expr(p, place, el, attr_text(el, "value")));
+  if (strcmp(tag, "field") == 0 || strcmp(tag, "state-field") == 0) return fields_declare(p, el);
+  if (strcmp(tag, "gradient") == 0) return fields_gradient(p, el);
+  if (strcmp(tag, "pullback") == 0) return fields_pullback(p, el);
+  if (strcmp(tag, "global-norm") == 0) return fields_norm(p, el);
+  if (strcmp(tag, "commit") == 0) return build_commit(p, el, place);
+  if (strcmp(tag, "output") == 0) return build_output(p, el, place);
+  return p->e.status = element_error(p->b, el, NULL, NULL, "'%s' does not belong here", tag);
+}
+
+/* After an element that failed, the name it would define is poisoned and building goes on, so that
+ * one run reports several independent errors. */
+Status elements_build(ProgramBuilder *p, const Element *parent, const Place *place) {
+  Status status = STATUS_OK;
+  for (const Element *el = parent->first_child; el; el = el->next) {
+    const char *name = element_attr(el, "name");
+    const char *path = path_join(p->b, place->path, name ? name : el->tag);
+    bool opens = strcmp(el->tag, "scope") == 0 || strcmp(el->tag, "pass") == 0;
+    p->e.scope = strings_intern(p->b->model->symbols->strings, path);
+    p->e.loc = el->loc;
+    Status s = build_element(p, el, place, path);
+    if (s == STATUS_OK) s = p->e.status;
+    if (s == STATUS_OK) continue;
+    if (status == STATUS_OK) status = s;
+    if (s == STATUS_SYSTEM) return s;
+    p->e.status = STATUS_OK;
+    if (name && !opens) TRY(names_poison(p, path));
+  }
+  return status;
+}

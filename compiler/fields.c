@@ -1,0 +1,350 @@
+/* Fields: one tensor for each trainable parameter.  Gradients, pullbacks, expressions over fields,
+ * and the commits that write them.
+ *
+ * A pass may meet parameters that an earlier field did not: an expression field is therefore
+ * evaluated for a parameter when it is first asked for; a sweep's field is zero there, as nothing
+ * that it differentiated depends on that parameter. */
+#include "compiler/builder.h"
+#include "compiler/differentiate.h"
+#include "compiler/tensor_expr.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static Field *add_field(ProgramBuilder *p, const char *name, FieldKind kind,
+                        const Element *element) {
+  if (p->n_fields == p->cap_fields) {
+    /* Pointers to fields are kept while expressions are evaluated: the array never moves. */
+    p->e.status =
+        diag_error(p->b->diag, STATUS_INVALID, name, NULL, "more than %u fields", p->cap_fields);
+    return NULL;
+  }
+  Field *f = &p->fields[p->n_fields++];
+  uint32_t n = p->b->n_parameters + 1;
+  Arena *arena = p->b->model->arena;
+  *f = (Field){.name = name, .kind = kind, .element = element};
+  f->component = arena_array(arena, n, sizeof *f->component);
+  f->known = arena_array(arena, n, sizeof *f->known);
+  if (!f->component || !f->known) {
+    p->e.status = diag_no_memory(p->b->diag, n * sizeof *f->component);
+    return NULL;
+  }
+  return f;
+}
+
+Status fields_init(ProgramBuilder *p) {
+  p->cap_fields = 4096;
+  p->fields = calloc(p->cap_fields, sizeof *p->fields);
+  if (!p->fields) return diag_no_memory(p->b->diag, p->cap_fields * sizeof *p->fields);
+  add_field(p, "theta", FIELD_THETA, NULL);
+  add_field(p, "rate", FIELD_RATE, NULL);
+  add_field(p, "decay", FIELD_DECAY, NULL);
+  return p->e.status;
+}
+
+Field *fields_find(ProgramBuilder *p, const char *name) {
+  for (uint32_t i = 0; i < p->n_fields; i++)
+    if (strcmp(p->fields[i].name, name) == 0) return &p->fields[i];
+  return NULL;
+}
+
+static Field *require_field(ProgramBuilder *p, const Element *element, const char *attr,
+                            const char *name) {
+  Field *field = fields_find(p, name);
+  if (field) return field;
+  const char **names = calloc(p->n_fields, sizeof *names);
+  for (uint32_t i = 0; names && i < p->n_fields; i++) names[i] = p->fields[i].name;
+  const char *near = names ? diag_nearest(name, names, p->n_fields) : NULL;
+  char hint[200];
+  snprintf(hint, sizeof hint,
+           near ? "did you mean '%s'?"
+                : "fields are made by gradient, pullback, "
+                  "field and state-field above",
+           near);
+  p->e.status = element_error(p->b, element, attr, hint, "there is no field '%s'", name);
+  free(names);
+  return NULL;
+}
+
+/* ---- components ---- */
+
+typedef struct FieldScope {
+  ProgramBuilder *p;
+  uint32_t param;
+  const Element *element;
+} FieldScope;
+
+static NodeId resolve_in_field(void *context, const char *name) {
+  FieldScope *s = context;
+  Field *field = fields_find(s->p, name);
+  if (field) return fields_component(s->p, field, s->param);
+  Place top = {.path = "", .param_path = ""};
+  NodeId node = names_resolve(s->p, &top, s->element, "value", name);
+  if (node && emit_shape(&s->p->e, node)->rank != 0)
+    return emitter_fail(&s->p->e, "reduce it first",
+                        "'%s' is no scalar: field expressions use fields and scalars", name);
+  return node;
+}
+
+static NodeId state_node(ProgramBuilder *p, uint32_t index) {
+  const State *s = &p->b->plan->states[index];
+  NodeId node = emit_state(&p->e, index, (DType)s->dtype, &s->shape);
+  emitter_name(&p->e, node, strings_text(p->b->model->symbols->strings, s->name));
+  return node;
+}
+
+static NodeId field_state(ProgramBuilder *p, const Field *field, uint32_t param) {
+  const char *name =
+      arena_printf(p->b->model->arena, "%s:%s", field->name,
+                   strings_text(p->b->model->symbols->strings, p->b->plan->states[param].name));
+  uint32_t index = states_find(p->b, name);
+  return index == UINT32_MAX ? NODE_NONE : state_node(p, index);
+}
+
+static NodeId evaluate(ProgramBuilder *p, Field *field, uint32_t param) {
+  const State *s = &p->b->plan->states[param];
+  const char *text = strings_text(p->b->model->symbols->strings, s->name);
+  FieldScope scope = {p, param, field->element};
+  Emitter *e = &p->e;
+  uint32_t scope_was = e->scope, loc_was = e->loc;
+  uint8_t role = e->role, batch = e->batch;
+  e->scope = strings_intern(p->b->model->symbols->strings, text);
+  e->loc = field->element->loc;
+  e->role = ROLE_UPDATE;
+  e->batch = 0;
+  NodeId node = tensor_expr(e, field->expr, resolve_in_field, &scope);
+  if (node)
+    node = emit_broadcast(e,
+                          emit_shape(e, node)->rank == s->shape.rank
+                              ? node
+                              : emit_add(e, node, emit_constant(e, 0, (DType)s->dtype, &s->shape)),
+                          &s->shape);
+  e->scope = scope_was, e->loc = loc_was, e->role = role, e->batch = batch;
+  return node;
+}
+
+NodeId fields_component(ProgramBuilder *p, Field *field, uint32_t param) {
+  const State *s = &p->b->plan->states[param];
+  NodeId node = field->component[param];
+  switch (field->kind) {
+  case FIELD_THETA:
+    return state_node(p, param);
+  case FIELD_RATE:
+    return emit_constant(&p->e, s->rate, (DType)s->dtype, NULL);
+  case FIELD_DECAY:
+    return emit_constant(&p->e, s->decay, (DType)s->dtype, NULL);
+  case FIELD_STATE:
+    return field_state(p, field, param);
+  case FIELD_SWEEP:
+    return node ? node : emit_constant(&p->e, 0, (DType)s->dtype, &s->shape);
+  case FIELD_EXPR:
+    break;
+  }
+  if (field->known[param]) return node;
+  field->known[param] = true; /* a field cannot use itself: it would not be found while declared */
+  return field->component[param] = evaluate(p, field, param);
+}
+
+/* ---- sweeps ---- */
+
+/* The nodes of the fields listed in `hold`, for all parameters, appended to *list. */
+static Status hold_nodes(ProgramBuilder *p, const Element *element, NodeId **out, uint32_t *n) {
+  uint32_t cap = 0;
+  *out = NULL;
+  *n = 0;
+  char *text = arena_strdup(p->b->model->arena, attr_text(element, "hold")), *save = NULL;
+  for (char *name = text ? strtok_r(text, " \t\n", &save) : NULL; name;
+       name = strtok_r(NULL, " \t\n", &save)) {
+    Field *field = require_field(p, element, "hold", name);
+    if (!field) return p->e.status;
+    cap += p->b->n_parameters;
+    NodeId *grown = realloc(*out, cap * sizeof **out + 1);
+    if (!grown) return p->e.status = diag_no_memory(p->b->diag, cap * sizeof **out);
+    *out = grown;
+    for (uint32_t i = 0; i < p->b->n_parameters; i++)
+      if (p->b->plan->states[i].trainable) (*out)[(*n)++] = fields_component(p, field, i);
+  }
+  return p->e.status;
+}
+
+/* Runs the sweep of `outputs` (with cotangents) by field `at`; the result becomes field `name`. */
+static Status sweep(ProgramBuilder *p, const Element *element, DiffRequest *request) {
+  Builder *b = p->b;
+  Field *at = require_field(p, element, "at", attr_text(element, "at"));
+  if (!at) return p->e.status;
+  uint32_t n = b->n_parameters;
+  NodeId *by = calloc(n + 1, sizeof *by), *gradients = calloc(n + 1, sizeof *gradients),
+         *hold = NULL;
+  if (!by || !gradients) {
+    p->e.status = diag_no_memory(b->diag, n * sizeof *by);
+  } else if (hold_nodes(p, element, &hold, &request->n_hold) == STATUS_OK) {
+    for (uint32_t i = 0; i < n; i++)
+      if (b->plan->states[i].trainable) by[i] = fields_component(p, at, i);
+    request->by = by;
+    request->n_by = n;
+    request->hold = hold;
+    differentiate(&p->e, request, gradients);
+    Field *result =
+        p->e.status ? NULL : add_field(p, attr_text(element, "name"), FIELD_SWEEP, element);
+    for (uint32_t i = 0; result && i < n; i++) result->component[i] = gradients[i];
+  }
+  free(by);
+  free(gradients);
+  free(hold);
+  return p->e.status;
+}
+
+Status fields_gradient(ProgramBuilder *p, const Element *element) {
+  Place top = {.path = "", .param_path = ""};
+  NodeId of = names_resolve(p, &top, element, "of", attr_text(element, "of"));
+  if (!of) return p->e.status;
+  if (emit_shape(&p->e, of)->rank != 0 || !dtype_is_float(emit_dtype(&p->e, of))) {
+    char shape[SHAPE_TEXT_MAX];
+    return p->e.status = element_error(p->b, element, "of", "take its sum or mean",
+                                       "the gradient of '%s', which has shape %s, is no field",
+                                       attr_text(element, "of"),
+                                       shape_text(emit_shape(&p->e, of), shape, sizeof shape));
+  }
+  NodeId one = emit_constant_like(&p->e, 1, of);
+  DiffRequest request = {.outputs = &of,
+                         .cotangents = &one,
+                         .n_outputs = 1,
+                         .reversal = REVERSAL_ACT,
+                         .role = attr_is(element, "role", "inner") ? ROLE_INNER : ROLE_OUTER};
+  return sweep(p, element, &request);
+}
+
+Status fields_pullback(ProgramBuilder *p, const Element *element) {
+  Field *of = require_field(p, element, "of", attr_text(element, "of"));
+  Field *with = require_field(p, element, "cotangent", attr_text(element, "cotangent"));
+  if (!of || !with) return p->e.status;
+  uint32_t n = p->b->n_parameters;
+  NodeId *outputs = calloc(n + 1, sizeof *outputs), *cotangents = calloc(n + 1, sizeof *cotangents);
+  if (!outputs || !cotangents) {
+    p->e.status = diag_no_memory(p->b->diag, n * sizeof *outputs);
+  } else {
+    for (uint32_t i = 0; i < n; i++) {
+      if (!p->b->plan->states[i].trainable) continue;
+      outputs[i] = fields_component(p, of, i);
+      cotangents[i] = fields_component(p, with, i);
+    }
+    DiffRequest request = {.outputs = outputs,
+                           .cotangents = cotangents,
+                           .n_outputs = n,
+                           .reversal = attr_is(element, "reversal", "reverse") ? REVERSAL_ACT
+                                                                               : REVERSAL_IDENTITY,
+                           .role = ROLE_OUTER};
+    if (p->e.status == STATUS_OK) sweep(p, element, &request);
+  }
+  free(outputs);
+  free(cotangents);
+  return p->e.status;
+}
+
+Status fields_declare(ProgramBuilder *p, const Element *element) {
+  bool state = strcmp(element->tag, "state-field") == 0;
+  const char *name = attr_text(element, "name");
+  if (fields_find(p, name))
+    return p->e.status =
+               element_error(p->b, element, "name", NULL, "field '%s' exists already", name);
+  if (state) return add_field(p, name, FIELD_STATE, element) ? STATUS_OK : p->e.status;
+  /* Evaluated once now, so that its errors appear at its own place; the field is added after that,
+   * so that it cannot use itself. */
+  Field probe = {
+      .name = name, .kind = FIELD_EXPR, .element = element, .expr = attr_text(element, "value")};
+  for (uint32_t i = 0; i < p->b->n_parameters; i++)
+    if (p->b->plan->states[i].trainable) {
+      evaluate(p, &probe, i);
+      break;
+    }
+  if (p->e.status != STATUS_OK) return p->e.status;
+  Field *field = add_field(p, name, FIELD_EXPR, element);
+  if (field) field->expr = probe.expr;
+  return p->e.status;
+}
+
+/* sqrt(sum over parameters of sum x^2). */
+Status fields_norm(ProgramBuilder *p, const Element *element) {
+  Field *of = require_field(p, element, "of", attr_text(element, "of"));
+  if (!of) return p->e.status;
+  Emitter *e = &p->e;
+  e->role = ROLE_UPDATE;
+  NodeId sum = emit_constant(e, 0, p->b->options->precision, NULL);
+  for (uint32_t i = 0; i < p->b->n_parameters; i++) {
+    if (!p->b->plan->states[i].trainable) continue;
+    NodeId x = fields_component(p, of, i);
+    sum = emit_add(e, sum, emit_scalar(e, emit_reduce_sum(e, emit_mul(e, x, x), AXES_ALL)));
+  }
+  NodeId norm = emit_unary(e, OP_SQRT, sum);
+  e->role = ROLE_FORWARD;
+  return names_define(p, attr_text(element, "name"), norm);
+}
+
+/* ---- commits ---- */
+
+static Status commit_state(ProgramBuilder *p, const Element *element, uint32_t index,
+                           NodeId value) {
+  const State *s = &p->b->plan->states[index];
+  const char *name = strings_text(p->b->model->symbols->strings, s->name);
+  if (!value) return p->e.status;
+  char have[SHAPE_TEXT_MAX], want[SHAPE_TEXT_MAX];
+  if (!shape_equal(emit_shape(&p->e, value), &s->shape) || emit_dtype(&p->e, value) != s->dtype)
+    return p->e.status = element_error(p->b, element, "value", NULL,
+                                       "state '%s' has shape %s, the value has %s", name,
+                                       shape_text(&s->shape, want, sizeof want),
+                                       shape_text(emit_shape(&p->e, value), have, sizeof have));
+  if (p->committed[index])
+    return p->e.status = element_error(p->b, element, NULL, "combine the values first",
+                                       "state '%s' is committed twice in this program", name);
+  p->committed[index] = true;
+  /* A bare state or input is copied first: commits are done one after the other, and a state that
+   * another commit overwrites must not be read after that. */
+  uint16_t op = p->e.graph->nodes[value].op;
+  if (op == OP_STATE || op == OP_INPUT || op == OP_RESHAPE) value = emit_copy(&p->e, value);
+  if (value == NODE_NONE) return p->e.status;
+  if (graph_add_commit(p->e.graph, index, value) != STATUS_OK)
+    return p->e.status = diag_no_memory(p->b->diag, sizeof(Commit));
+  return STATUS_OK;
+}
+
+Status fields_commit(ProgramBuilder *p, const Element *element) {
+  const char *name = attr_text(element, "field");
+  Field *target = require_field(p, element, "field", name);
+  if (!target) return p->e.status;
+  if (target->kind != FIELD_THETA && target->kind != FIELD_STATE)
+    return p->e.status = element_error(p->b, element, "field", "commit theta or a state-field",
+                                       "'%s' is no state", name);
+  Field value = {
+      .name = name, .kind = FIELD_EXPR, .element = element, .expr = attr_text(element, "value")};
+  for (uint32_t i = 0; i < p->b->n_parameters && p->e.status == STATUS_OK; i++) {
+    if (!p->b->plan->states[i].trainable) continue;
+    uint32_t index = i;
+    if (target->kind == FIELD_STATE)
+      index = states_find(p->b, arena_printf(p->b->model->arena, "%s:%s", name,
+                                             strings_text(p->b->model->symbols->strings,
+                                                          p->b->plan->states[i].name)));
+    NodeId node = evaluate(p, &value, i);
+    if (node == fields_component(p, target, i)) continue; /* unchanged */
+    commit_state(p, element, index, node);
+  }
+  return p->e.status;
+}
+
+Status fields_commit_one(ProgramBuilder *p, const Element *element, uint32_t index, NodeId value) {
+  return commit_state(p, element, index, value);
+}
+
+Status fields_name_components(ProgramBuilder *p) {
+  for (uint32_t f = 3; f < p->n_fields; f++) {
+    Field *field = &p->fields[f];
+    if (field->kind == FIELD_STATE) continue;
+    for (uint32_t i = 0; i < p->b->n_parameters; i++) {
+      const State *s = &p->b->plan->states[i];
+      if (!s->trainable) continue;
+      const char *name = arena_printf(p->b->model->arena, "%s:%s", field->name,
+                                      strings_text(p->b->model->symbols->strings, s->name));
+      TRY(names_define(p, name, fields_component(p, field, i)));
+    }
+  }
+  return p->e.status;
+}

@@ -1,0 +1,389 @@
+/* Pass 8: fuse.
+ *
+ * Fusable nodes (ops/fuse_rules.h) fall into two kinds.  *Virtual* ones are cheap functions of
+ * about one stored tensor of their own size (x - mean, a masked cotangent): reading their operands
+ * costs what reading them would, so every unit that needs one computes it anew and it is never
+ * stored. The others are *roots*.  A root joins the unit of an operand, or of another root that
+ * reads the same tensor, when both have the same index space and no path leads from the unit to the
+ * root through anything outside: then the contracted graph stays acyclic.  Results of reductions
+ * are never read inside their own unit.
+ *
+ * The choice is greedy in id order, a pure function of the graph. */
+#include "compiler/units.h"
+
+#include "ops/fuse_rules.h"
+#include "ops/ops.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+  LEAVES_MAX = 3,   /* stored tensors behind a virtual node */
+  VIRTUAL_OPS = 10, /* ops recomputed for a virtual node */
+  UNIT_MEMBERS = 48,
+  UNIT_READS = 28,
+  SEARCH_MAX = 3000, /* nodes visited by one search for a path */
+  WINDOW = 20000,    /* distance in ids over which roots are joined */
+};
+
+typedef struct Fuser {
+  const Graph *g;
+  Units *u;
+  Diag *diag;
+  uint8_t *ops;                              /* ops behind a virtual node, itself included */
+  uint32_t *unit_min, *unit_max, *unit_size; /* by unit: least and largest member, members */
+  uint32_t *next, *head;                     /* members of a unit as a list, by node and by unit */
+  uint32_t *last_reader;                     /* by node: the youngest unit that reads it + 1 */
+  uint32_t *stamp;                           /* visited marks of searches, by node */
+  uint32_t *unit_stamp;
+  uint32_t clock;
+  NodeId *stack;
+} Fuser;
+
+static bool is_full(const Graph *g, NodeId id, int64_t elements) {
+  return shape_count(&g->nodes[id].shape) == elements;
+}
+
+/* ---- users ---- */
+
+static Status build_users(Units *u, Diag *diag) {
+  const Graph *g = u->graph;
+  u->user_first = calloc((size_t)g->n_nodes + 2, sizeof *u->user_first);
+  u->users = calloc((size_t)g->n_inputs + 1, sizeof *u->users);
+  if (!u->user_first || !u->users) return diag_no_memory(diag, g->n_inputs * sizeof(NodeId));
+  for (NodeId id = 1; id < g->n_nodes; id++)
+    for (uint32_t i = 0; i < g->nodes[id].n_inputs; i++) u->user_first[node_input(g, id, i) + 2]++;
+  for (NodeId id = 1; id <= g->n_nodes; id++) u->user_first[id + 1] += u->user_first[id];
+  for (NodeId id = 1; id < g->n_nodes; id++)
+    for (uint32_t i = 0; i < g->nodes[id].n_inputs; i++)
+      u->users[u->user_first[node_input(g, id, i) + 1]++] = id;
+  return STATUS_OK;
+}
+
+/* ---- virtual nodes ---- */
+
+static bool cheap(const Graph *g, NodeId id) {
+  switch (g->nodes[id].op) {
+  case OP_EXP:
+  case OP_LOG:
+  case OP_TANH:
+  case OP_SIN:
+  case OP_COS:
+  case OP_POWER:
+  case OP_SQRT:
+  case OP_RSQRT:
+  case OP_DIV:
+  case OP_REDUCE_SUM:
+    return false;
+  default:
+    return true;
+  }
+}
+
+/* A user that reads the node element by element in the node's own index space. */
+static bool reads_in_space(const Graph *g, NodeId user) {
+  return fuse_op_allowed(g, user) && g->nodes[user].op != OP_BROADCAST;
+}
+
+typedef struct LeafSet {
+  const Fuser *f;
+  NodeId leaf[LEAVES_MAX];
+  uint32_t n;
+  int64_t bytes, elements;
+} LeafSet;
+
+static void add_leaf(void *context, NodeId value) {
+  LeafSet *s = context;
+  const Node *node = &s->f->g->nodes[value];
+  if (!is_full(s->f->g, value, s->elements)) return;
+  for (uint32_t i = 0; i < s->n && i < LEAVES_MAX; i++)
+    if (s->leaf[i] == value) return;
+  if (s->n < LEAVES_MAX) s->leaf[s->n] = value;
+  s->n++;
+  s->bytes += s->elements * (int64_t)dtype_size((DType)node->dtype);
+}
+
+static bool is_virtual(Fuser *f, NodeId id, const bool *pinned) {
+  const Graph *g = f->g;
+  const Node *node = &g->nodes[id];
+  if (pinned[id] || !fuse_op_allowed(g, id) || !cheap(g, id)) return false;
+  for (uint32_t k = f->u->user_first[id]; k < f->u->user_first[id + 1]; k++)
+    if (!reads_in_space(g, f->u->users[k])) return false;
+  uint32_t ops = 1;
+  for (uint32_t i = 0; i < node->n_inputs; i++) {
+    NodeId input = node_input(g, id, i);
+    if (f->u->class[input] == CLASS_VIRTUAL) ops += f->ops[input];
+  }
+  if (ops > VIRTUAL_OPS) return false;
+  f->ops[id] = (uint8_t)ops;
+  LeafSet set = {.f = f, .elements = shape_count(&node->shape)};
+  if (node->op != OP_BROADCAST) units_each_read(f->u, id, add_leaf, &set);
+  int64_t own = set.elements * (int64_t)dtype_size((DType)node->dtype);
+  return set.n <= LEAVES_MAX && set.bytes <= own + own * 3 / 10;
+}
+
+void units_each_read(const Units *u, NodeId id, UnitsVisit visit, void *context) {
+  /* Depth is bounded: a virtual node has at most VIRTUAL_OPS ops behind it. */
+  const Graph *g = u->graph;
+  for (uint32_t i = 0; i < g->nodes[id].n_inputs; i++) {
+    NodeId input = node_input(g, id, i);
+    if (u->class[input] == CLASS_VIRTUAL)
+      units_each_read(u, input, visit, context);
+    else
+      visit(context, input);
+  }
+}
+
+static Status classify(Fuser *f) {
+  const Graph *g = f->g;
+  bool *pinned = calloc(g->n_nodes, sizeof *pinned);
+  bool *live = calloc(g->n_nodes, sizeof *live);
+  if (!pinned || !live) {
+    free(pinned);
+    free(live);
+    return diag_no_memory(f->diag, g->n_nodes);
+  }
+  for (uint32_t i = 0; i < g->n_outputs; i++) pinned[g->outputs[i].node] = true;
+  for (uint32_t i = 0; i < g->n_commits; i++) pinned[g->commits[i].value] = true;
+  for (NodeId id = g->n_nodes - 1; id > 0; id--) {
+    live[id] = live[id] || pinned[id];
+    for (uint32_t i = 0; live[id] && i < g->nodes[id].n_inputs; i++)
+      live[node_input(g, id, i)] = true;
+  }
+  for (NodeId id = 1; id < g->n_nodes; id++) {
+    uint16_t op = g->nodes[id].op;
+    NodeClass class = CLASS_UNIT;
+    if (!live[id])
+      class = CLASS_DEAD;
+    else if (op == OP_INPUT || op == OP_STATE)
+      class = CLASS_LEAF;
+    else if (op == OP_RESHAPE)
+      class = CLASS_VIEW;
+    else if (is_virtual(f, id, pinned))
+      class = CLASS_VIRTUAL;
+    f->u->class[id] = (uint8_t) class;
+  }
+  free(pinned);
+  free(live);
+  return STATUS_OK;
+}
+
+/* ---- joining ---- */
+
+typedef struct Search {
+  Fuser *f;
+  uint32_t top, visited;
+  NodeId floor; /* least member of the unit that is looked for */
+} Search;
+
+static void push(void *context, NodeId value) {
+  Search *s = context;
+  Fuser *f = s->f;
+  if (f->stamp[value] == f->clock || f->u->class[value] == CLASS_LEAF) return;
+  f->stamp[value] = f->clock;
+  bool member = f->u->class[value] == CLASS_UNIT && f->u->unit_of[value] != UINT32_MAX;
+  NodeId youngest = member ? f->unit_max[f->u->unit_of[value]] : value;
+  if (youngest < s->floor) return; /* all it depends on is older still */
+  f->stack[s->top++] = value;
+}
+
+/* Pushes what a node needs; for a member of a unit, what the whole unit needs. */
+static void expand(Search *s, NodeId id) {
+  Fuser *f = s->f;
+  bool member = f->u->class[id] == CLASS_UNIT && f->u->unit_of[id] != UINT32_MAX;
+  if (!member) {
+    units_each_read(f->u, id, push, s);
+    return;
+  }
+  uint32_t unit = f->u->unit_of[id];
+  if (f->unit_stamp[unit] == f->clock) return;
+  f->unit_stamp[unit] = f->clock;
+  for (NodeId m = f->head[unit]; m; m = f->next[m]) units_each_read(f->u, m, push, s);
+}
+
+typedef struct Reads {
+  Fuser *f;
+  uint32_t unit;
+  bool illegal; /* reads a reduction of the unit, or a member by way of a view or broadcast */
+  Search *search;
+} Reads;
+
+static void check_read(void *context, NodeId value) {
+  Reads *r = context;
+  bool member = r->f->u->class[value] == CLASS_UNIT && r->f->u->unit_of[value] == r->unit;
+  if (!member)
+    push(r->search, value);
+  else if (r->f->g->nodes[value].op == OP_REDUCE_SUM)
+    r->illegal = true;
+}
+
+/* True when root `id` may join: same space, room, and no path from the unit to it from outside. */
+static bool can_join(Fuser *f, NodeId id, uint32_t unit) {
+  if (f->unit_size[unit] >= UNIT_MEMBERS || id - f->unit_max[unit] > WINDOW) return false;
+  const Shape *space = fuse_space(f->g, f->head[unit]);
+  if (!fuse_op_allowed(f->g, f->head[unit]) || !shape_equal(space, fuse_space(f->g, id)))
+    return false;
+  f->clock++;
+  Search search = {.f = f, .floor = f->unit_min[unit]};
+  Reads reads = {.f = f, .unit = unit, .search = &search};
+  units_each_read(f->u, id, check_read, &reads);
+  if (reads.illegal) return false;
+  /* A broadcast member that is no virtual node reads a small value: handled by the search. */
+  while (search.top) {
+    NodeId at = f->stack[--search.top];
+    if (f->u->class[at] == CLASS_UNIT && f->u->unit_of[at] == unit) return false;
+    if (++search.visited > SEARCH_MAX) return false;
+    expand(&search, at);
+  }
+  return true;
+}
+
+typedef struct ReadCount {
+  Fuser *f;
+  uint32_t n;
+} ReadCount;
+
+static void count_read(void *context, NodeId value) {
+  ReadCount *c = context;
+  if (c->f->stamp[value] == c->f->clock) return;
+  c->f->stamp[value] = c->f->clock;
+  c->n++;
+}
+
+static bool reads_fit(Fuser *f, NodeId id, uint32_t unit) {
+  ReadCount count = {f, 0};
+  f->clock++;
+  units_each_read(f->u, id, count_read, &count);
+  for (NodeId m = f->head[unit]; m; m = f->next[m]) units_each_read(f->u, m, count_read, &count);
+  return count.n <= UNIT_READS;
+}
+
+typedef struct Candidates {
+  Fuser *f;
+  uint32_t unit[64];
+  uint32_t n;
+  int64_t elements;
+} Candidates;
+
+static void add_candidate(Candidates *c, uint32_t unit) {
+  for (uint32_t i = 0; i < c->n; i++)
+    if (c->unit[i] == unit) return;
+  if (c->n < 64) c->unit[c->n++] = unit;
+}
+
+static void collect_candidate(void *context, NodeId value) {
+  Candidates *c = context;
+  Fuser *f = c->f;
+  if (!is_full(f->g, value, c->elements)) return;
+  if (f->u->class[value] == CLASS_UNIT && fuse_op_allowed(f->g, value))
+    add_candidate(c, f->u->unit_of[value]);
+  if (f->last_reader[value]) add_candidate(c, f->last_reader[value] - 1);
+}
+
+static void note_reader(void *context, NodeId value) {
+  Candidates *c = context;
+  c->f->last_reader[value] = c->unit[0] + 1;
+}
+
+static void place_root(Fuser *f, NodeId id) {
+  Units *u = f->u;
+  uint32_t unit = UINT32_MAX;
+  Candidates c = {.f = f, .elements = shape_count(fuse_space(f->g, id))};
+  if (fuse_op_allowed(f->g, id)) {
+    units_each_read(u, id, collect_candidate, &c);
+    for (uint32_t i = 0; i < c.n && unit == UINT32_MAX; i++)
+      if (can_join(f, id, c.unit[i]) && reads_fit(f, id, c.unit[i])) unit = c.unit[i];
+  }
+  if (unit == UINT32_MAX) {
+    unit = u->n_units++;
+    f->unit_min[unit] = id;
+  }
+  u->unit_of[id] = unit;
+  f->unit_max[unit] = id;
+  f->unit_size[unit]++;
+  f->next[id] = f->head[unit];
+  f->head[unit] = id;
+  c.unit[0] = unit;
+  if (fuse_op_allowed(f->g, id)) units_each_read(u, id, note_reader, &c);
+}
+
+static void list_members(Fuser *f) {
+  Units *u = f->u;
+  for (uint32_t k = 0; k < u->n_units; k++) u->first[k + 1] = u->first[k] + f->unit_size[k];
+  uint32_t *at = f->unit_min; /* reused as a cursor */
+  memcpy(at, u->first, u->n_units * sizeof *at);
+  for (NodeId id = 1; id < f->g->n_nodes; id++)
+    if (u->class[id] == CLASS_UNIT) u->members[at[u->unit_of[id]]++] = id;
+}
+
+static void fuser_free(Fuser *f) {
+  free(f->ops);
+  free(f->unit_min);
+  free(f->unit_max);
+  free(f->unit_size);
+  free(f->next);
+  free(f->head);
+  free(f->last_reader);
+  free(f->stamp);
+  free(f->unit_stamp);
+  free(f->stack);
+}
+
+static bool fuser_alloc(Fuser *f, uint32_t n) {
+  Units *u = f->u;
+  u->class = calloc(n, sizeof *u->class);
+  u->unit_of = malloc(n * sizeof *u->unit_of);
+  u->first = calloc((size_t)n + 1, sizeof *u->first);
+  u->members = calloc(n, sizeof *u->members);
+  u->order = calloc(n, sizeof *u->order);
+  f->ops = calloc(n, sizeof *f->ops);
+  f->unit_min = calloc(n, sizeof *f->unit_min);
+  f->unit_max = calloc(n, sizeof *f->unit_max);
+  f->unit_size = calloc(n, sizeof *f->unit_size);
+  f->next = calloc(n, sizeof *f->next);
+  f->head = calloc(n, sizeof *f->head);
+  f->last_reader = calloc(n, sizeof *f->last_reader);
+  f->stamp = calloc(n, sizeof *f->stamp);
+  f->unit_stamp = calloc(n, sizeof *f->unit_stamp);
+  f->stack = calloc(n, sizeof *f->stack);
+  if (u->unit_of) memset(u->unit_of, 0xff, n * sizeof *u->unit_of);
+  return u->class && u->unit_of && u->first && u->members && u->order && f->ops && f->unit_min &&
+         f->unit_max && f->unit_size && f->next && f->head && f->last_reader && f->stamp &&
+         f->unit_stamp && f->stack;
+}
+
+Status units_fuse(const Graph *graph, Diag *diag, Units **out_units) {
+  *out_units = NULL;
+  Units *u = calloc(1, sizeof *u);
+  if (!u) return diag_no_memory(diag, sizeof *u);
+  u->graph = graph;
+  Fuser f = {.g = graph, .u = u, .diag = diag};
+  Status status = fuser_alloc(&f, graph->n_nodes + 1)
+                      ? build_users(u, diag)
+                      : diag_no_memory(diag, graph->n_nodes * sizeof(NodeId));
+  if (status == STATUS_OK) status = classify(&f);
+  if (status == STATUS_OK) {
+    for (NodeId id = 1; id < graph->n_nodes; id++)
+      if (u->class[id] == CLASS_UNIT) place_root(&f, id);
+    list_members(&f);
+  }
+  fuser_free(&f);
+  if (status != STATUS_OK) {
+    units_destroy(u);
+    return status;
+  }
+  *out_units = u;
+  return STATUS_OK;
+}
+
+void units_destroy(Units *u) {
+  if (!u) return;
+  free(u->class);
+  free(u->unit_of);
+  free(u->first);
+  free(u->members);
+  free(u->order);
+  free(u->user_first);
+  free(u->users);
+  free(u);
+}

@@ -1,0 +1,215 @@
+/* Names of values in one program, and what to say when a reference names nothing. */
+#include "compiler/builder.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static Status define(ProgramBuilder *p, const char *path, NodeId node) {
+  uint32_t id = strings_intern(p->b->model->symbols->strings, path);
+  if (id >= p->value_by_string_size) {
+    uint32_t size = id * 2 + 1024;
+    NodeId *grown = realloc(p->value_by_string, size * sizeof *grown);
+    if (!grown) return diag_no_memory(p->b->diag, size * sizeof *grown);
+    memset(grown + p->value_by_string_size, 0, (size - p->value_by_string_size) * sizeof *grown);
+    p->value_by_string = grown;
+    p->value_by_string_size = size;
+  }
+  if (p->n_names == p->cap_names) {
+    uint32_t cap = p->cap_names ? p->cap_names * 2 : 1024;
+    uint32_t *grown = realloc(p->names, cap * sizeof *grown);
+    if (!grown) return diag_no_memory(p->b->diag, cap * sizeof *grown);
+    p->names = grown;
+    p->cap_names = cap;
+  }
+  p->value_by_string[id] = node;
+  p->names[p->n_names++] = id;
+  return STATUS_OK;
+}
+
+Status names_define(ProgramBuilder *p, const char *path, NodeId node) {
+  if (node == NODE_NONE || p->e.status != STATUS_OK) return p->e.status;
+  emitter_name(&p->e, node, path);
+  return define(p, path, node);
+}
+
+Status names_poison(ProgramBuilder *p, const char *path) {
+  return define(p, path, NODE_POISON);
+}
+
+NodeId names_get(const ProgramBuilder *p, const char *path) {
+  uint32_t id = strings_find(p->b->model->symbols->strings, path);
+  return id == UINT32_MAX || id >= p->value_by_string_size ? NODE_NONE : p->value_by_string[id];
+}
+
+/* A path, or the value `out` of the scope with that path. */
+static NodeId lookup(const ProgramBuilder *p, const char *path) {
+  NodeId node = names_get(p, path);
+  return node ? node : names_get(p, path_join(p->b, path, "out"));
+}
+
+/* Calls `visit` with the candidates for `ref` from the innermost scope outwards until it returns
+ * something. */
+static const void *each_candidate(const ProgramBuilder *p, const char *scope, const char *ref,
+                                  const void *(*visit)(const void *, const char *),
+                                  const void *context) {
+  if (*ref == '/') return visit(context, ref + 1);
+  char *prefix = arena_strdup(p->b->model->arena, scope);
+  for (;;) {
+    const void *hit = visit(context, prefix && *prefix ? path_join(p->b, prefix, ref) : ref);
+    if (hit || !prefix || !*prefix) return hit;
+    char *slash = strrchr(prefix, '/');
+    *(slash ? slash : prefix) = 0;
+  }
+}
+
+static const void *visit_value(const void *context, const char *path) {
+  const ProgramBuilder *p = context;
+  NodeId node = lookup(p, path);
+  if (node == NODE_POISON) return &p->e.graph->nodes[0];
+  return node ? &p->e.graph->nodes[node] : NULL;
+}
+
+/* ---- diagnosis: only after a reference has failed ---- */
+
+typedef struct NamedElement {
+  const char *path, *scope;
+  const Element *element;
+} NamedElement;
+
+typedef struct Catalogue {
+  NamedElement *entries;
+  uint32_t n, cap;
+} Catalogue;
+
+static bool catalogue_add(Catalogue *c, NamedElement entry) {
+  if (c->n == c->cap) {
+    uint32_t cap = c->cap ? c->cap * 2 : 256;
+    NamedElement *grown = realloc(c->entries, cap * sizeof *grown);
+    if (!grown) return false;
+    c->entries = grown;
+    c->cap = cap;
+  }
+  c->entries[c->n++] = entry;
+  return true;
+}
+
+static void catalogue_fill(const ProgramBuilder *p, const Element *parent, const char *scope,
+                           Catalogue *c) {
+  for (const Element *el = parent->first_child; el; el = el->next) {
+    const char *name = element_attr(el, "name");
+    if (!name || strcmp(el->tag, "output") == 0) continue;
+    const char *path = path_join(p->b, scope, name);
+    if (!catalogue_add(c, (NamedElement){path, scope, el})) return;
+    catalogue_fill(p, el, path, c);
+  }
+}
+
+static const void *visit_element(const void *context, const char *path) {
+  const Catalogue *c = context;
+  size_t n = strlen(path);
+  for (uint32_t i = 0; i < c->n; i++) {
+    const char *have = c->entries[i].path;
+    if (strcmp(have, path) == 0 && strcmp(c->entries[i].element->tag, "scope") != 0)
+      return &c->entries[i];
+    if (strncmp(have, path, n) == 0 && strcmp(have + n, "/out") == 0) return &c->entries[i];
+  }
+  return NULL;
+}
+
+static bool is_reference(const Element *el, const char *attr) {
+  if (el->op) {
+    const OpDesc *op = op_desc(el->op);
+    for (uint32_t i = 0; i < op->n_inputs; i++)
+      if (strcmp(op->inputs[i].name, attr) == 0) return true;
+    return false;
+  }
+  return strcmp(el->tag, "alias") == 0 && strcmp(attr, "value") == 0;
+}
+
+/* Follows references breadth first from `from`; true when they lead back to `goal`. */
+static bool leads_back(const ProgramBuilder *p, const Catalogue *c, const NamedElement *from,
+                       const Element *goal) {
+  bool *seen = calloc(c->n, sizeof *seen);
+  uint32_t *queue = calloc(c->n, sizeof *queue), head = 0, tail = 0;
+  bool found = false;
+  if (seen && queue) {
+    queue[tail++] = (uint32_t)(from - c->entries);
+    seen[from - c->entries] = true;
+  }
+  while (head < tail && !found) {
+    const NamedElement *at = &c->entries[queue[head++]];
+    if (at->element == goal) found = true;
+    for (uint32_t i = 0; i < at->element->n_attrs && !found; i++) {
+      if (!is_reference(at->element, at->element->attrs[i].name)) continue;
+      char *list = arena_strdup(p->b->model->arena, at->element->attrs[i].value), *save = NULL;
+      for (char *ref = list ? strtok_r(list, " \t\n", &save) : NULL; ref;
+           ref = strtok_r(NULL, " \t\n", &save)) {
+        const NamedElement *to = each_candidate(p, at->scope, ref, visit_element, c);
+        if (!to || seen[to - c->entries]) continue;
+        seen[to - c->entries] = true;
+        queue[tail++] = (uint32_t)(to - c->entries);
+      }
+    }
+  }
+  free(seen);
+  free(queue);
+  return found;
+}
+
+static const char *nearest_name(const ProgramBuilder *p, const Place *place, const char *ref) {
+  const Strings *strings = p->b->model->symbols->strings;
+  const char **names = calloc(p->n_names ? p->n_names : 1, sizeof *names);
+  size_t n = 0, prefix = strlen(place->path);
+  const char *near = NULL;
+  if (!names) return NULL;
+  for (uint32_t i = 0; i < p->n_names; i++) {
+    const char *name = strings_text(strings, p->names[i]);
+    if (*ref == '/')
+      names[n++] = name;
+    else if (strncmp(name, place->path, prefix) == 0)
+      names[n++] = name + prefix + (prefix && name[prefix] == '/');
+  }
+  near = diag_nearest(*ref == '/' ? ref + 1 : ref, names, n);
+  free(names);
+  return near;
+}
+
+static void report(ProgramBuilder *p, const Place *place, const Element *element, const char *attr,
+                   const char *ref) {
+  Catalogue c = {0};
+  catalogue_fill(p, p->program, "", &c);
+  const NamedElement *later = each_candidate(p, place->path, ref, visit_element, &c);
+  const SourceLoc *loc = later ? &p->b->model->symbols->locs[later->element->loc] : NULL;
+  const char *own = element_attr(element, "name");
+  Status status;
+  if (later && leads_back(p, &c, later, element)) {
+    status = element_error(p->b, element, attr, "a value can only use values above it",
+                           "cyclic reference: '%s' needs '%s' (line %u), which needs '%s'",
+                           own ? own : element->tag, ref, loc->line, own ? own : element->tag);
+  } else if (later) {
+    status = element_error(p->b, element, attr, "move the definition up",
+                           "'%s' is used before it is defined (line %u)", ref, loc->line);
+  } else {
+    const char *near = nearest_name(p, place, ref);
+    char hint[256];
+    if (near) snprintf(hint, sizeof hint, "did you mean '%s'?", near);
+    status = element_error(p->b, element, attr, near ? hint : NULL,
+                           "there is no value '%s' in scope '%s'", ref,
+                           *place->path ? place->path : "/");
+  }
+  if (p->e.status == STATUS_OK) p->e.status = status;
+  free(c.entries);
+}
+
+NodeId names_resolve(ProgramBuilder *p, const Place *place, const Element *element,
+                     const char *attr, const char *ref) {
+  if (p->e.status != STATUS_OK) return NODE_NONE;
+  const Node *node = each_candidate(p, place->path, ref, visit_value, p);
+  if (node == p->e.graph->nodes) { /* poison: the cause is reported already */
+    p->e.status = STATUS_INVALID;
+    return NODE_NONE;
+  }
+  if (node) return (NodeId)(node - p->e.graph->nodes);
+  report(p, place, element, attr, ref);
+  return NODE_NONE;
+}

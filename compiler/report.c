@@ -1,0 +1,211 @@
+/* Reports as text and as JSON. */
+#include "compiler/report.h"
+
+#include "ops/ops.h"
+
+#include <inttypes.h>
+#include <jansson.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define REPORT_DEPTH 2
+#define REPORT_TENSORS 10 /* of the peak */
+
+static void put_count(int64_t value, FILE *out) {
+  char digits[32];
+  int n = snprintf(digits, sizeof digits, "%" PRId64, value);
+  for (int i = 0; i < n; i++) {
+    fputc(digits[i], out);
+    if ((n - i) % 3 == 1 && i + 1 < n && digits[i] != '-') fputc(',', out);
+  }
+}
+
+static void put_bytes(int64_t bytes, FILE *out) {
+  fprintf(out, "%.1f MB", (double)bytes / 1e6);
+}
+
+static int64_t trainable(const Plan *plan, uint32_t *tensors) {
+  int64_t sum = 0;
+  *tensors = 0;
+  for (uint32_t i = 0; i < plan->n_states; i++)
+    if (plan->states[i].kind == STATE_PARAMETER && plan->states[i].trainable) {
+      sum += shape_count(&plan->states[i].shape);
+      ++*tensors;
+    }
+  return sum;
+}
+
+static int64_t forward_macs(const PlanProgram *p) {
+  int64_t sum = 0;
+  for (NodeId id = 1; id < p->graph->n_nodes; id++)
+    if (p->graph->nodes[id].role == ROLE_FORWARD) sum += node_macs(p->graph, id);
+  return sum;
+}
+
+void report_summary(const Plan *plan, FILE *out) {
+  uint32_t tensors;
+  int64_t parameters = trainable(plan, &tensors);
+  fprintf(out, "model       %s, %s, %u slices\n", plan_text(plan, plan->model_name),
+          dtype_name(plan->precision), plan->shards);
+  fputs("parameters  ", out);
+  put_count(parameters, out);
+  fprintf(out, " in %u tensors; state ", tensors);
+  put_bytes(plan->state_bytes, out);
+  fputs(", arena ", out);
+  put_bytes(plan_arena_bytes(plan), out);
+  fputs("\n\n", out);
+  fprintf(out, "%-24s %10s %10s %10s %14s %14s %12s %8s\n", "program", "nodes", "kernels",
+          "commits", "GMAC", "forward GMAC", "scratch MB", "/bound");
+  for (uint32_t i = 0; i < plan->n_programs; i++) {
+    const PlanProgram *p = &plan->programs[i];
+    double ratio = p->lower_bound ? (double)p->scratch_bytes / (double)p->lower_bound : 1;
+    fprintf(out, "%-24s %10u %10u %10u %14.3f %14.3f %12.1f %8.3f\n", plan_text(plan, p->name),
+            p->graph->n_nodes - 1, p->n_steps, p->graph->n_commits, (double)p->macs / 1e9,
+            (double)forward_macs(p) / 1e9, (double)p->scratch_bytes / 1e6, ratio);
+  }
+}
+
+static const char *node_label(const Graph *g, NodeId id) {
+  const Node *node = &g->nodes[id];
+  if (node->name) return graph_text(g, node->name);
+  return graph_text(g, node->scope);
+}
+
+static Status put_peak(const Plan *plan, const PlanProgram *p, FILE *out, Diag *diag) {
+  ReportTensor *tensors;
+  uint32_t n;
+  TRY(report_peak(p, diag, &tensors, &n));
+  fprintf(out, "\npeak of %s: step %u of %u, %.1f MB alive\n", plan_text(plan, p->name),
+          p->peak_step, p->n_steps, (double)p->lower_bound / 1e6);
+  for (uint32_t i = 0; i < n && i < REPORT_TENSORS; i++) {
+    const Node *node = &p->graph->nodes[tensors[i].node];
+    char shape[SHAPE_TEXT_MAX];
+    const SourceLoc *loc = &p->graph->symbols->locs[node->loc];
+    fprintf(out, "  %10.3f MB  %-12s %-24s %-10s %s", (double)tensors[i].bytes / 1e6,
+            op_desc(node->op)->name, shape_text(&node->shape, shape, sizeof shape),
+            role_name((Role)node->role), node_label(p->graph, tensors[i].node));
+    if (node->loc) fprintf(out, "  %s:%u", graph_text(p->graph, loc->file), loc->line);
+    fputc('\n', out);
+  }
+  free(tensors);
+  return STATUS_OK;
+}
+
+Status report_text(const Plan *plan, int depth, FILE *out, Diag *diag) {
+  report_summary(plan, out);
+  ReportScopes scopes;
+  if (depth <= 0) depth = REPORT_DEPTH;
+  TRY(report_parameters(plan, depth, diag, &scopes));
+  fputs("\nparameters by scope\n", out);
+  for (uint32_t i = 0; i < scopes.n; i++) {
+    fprintf(out, "  %-40s ", *scopes.scopes[i].name ? scopes.scopes[i].name : "(top)");
+    put_count(scopes.scopes[i].parameters, out);
+    fputc('\n', out);
+  }
+  report_scopes_free(&scopes);
+  for (uint32_t k = 0; k < plan->n_programs; k++) {
+    TRY(report_macs(&plan->programs[k], depth + 1, diag, &scopes));
+    fprintf(out, "\nmultiply-adds of %s by scope (all, forward)\n",
+            plan_text(plan, plan->programs[k].name));
+    for (uint32_t i = 0; i < scopes.n; i++) {
+      fprintf(out, "  %-40s ", *scopes.scopes[i].name ? scopes.scopes[i].name : "(top)");
+      put_count(scopes.scopes[i].macs, out);
+      fputs("  ", out);
+      put_count(scopes.scopes[i].forward_macs, out);
+      fputc('\n', out);
+    }
+    report_scopes_free(&scopes);
+    TRY(put_peak(plan, &plan->programs[k], out, diag));
+  }
+  return ferror(out) ? STATUS_SYSTEM : STATUS_OK;
+}
+
+/* ---- JSON ---- */
+
+static json_t *scopes_json(const ReportScopes *scopes, bool macs) {
+  json_t *list = json_object();
+  for (uint32_t i = 0; i < scopes->n; i++) {
+    const ReportScope *s = &scopes->scopes[i];
+    json_t *value = macs ? json_pack("{s:I, s:I}", "macs", (json_int_t)s->macs, "forward_macs",
+                                     (json_int_t)s->forward_macs)
+                         : json_integer(s->parameters);
+    json_object_set_new(list, s->name, value);
+  }
+  return list;
+}
+
+static Status peak_json(const PlanProgram *p, Diag *diag, json_t **out) {
+  ReportTensor *tensors;
+  uint32_t n;
+  TRY(report_peak(p, diag, &tensors, &n));
+  const Graph *g = p->graph;
+  json_t *list = json_array();
+  for (uint32_t i = 0; i < n && i < REPORT_TENSORS; i++) {
+    const Node *node = &g->nodes[tensors[i].node];
+    const SourceLoc *loc = &g->symbols->locs[node->loc];
+    json_array_append_new(
+        list, json_pack("{s:s, s:s, s:I, s:s, s:i}", "value", node_label(g, tensors[i].node), "op",
+                        op_desc(node->op)->name, "bytes", (json_int_t)tensors[i].bytes, "file",
+                        node->loc ? graph_text(g, loc->file) : "", "line",
+                        node->loc ? (int)loc->line : 0));
+  }
+  free(tensors);
+  *out = list;
+  return STATUS_OK;
+}
+
+static Status program_json(const Plan *plan, const PlanProgram *p, int depth, Diag *diag,
+                           json_t **out) {
+  ReportScopes scopes;
+  json_t *tensors;
+  TRY(peak_json(p, diag, &tensors));
+  TRY(report_macs(p, depth + 1, diag, &scopes));
+  double ratio = p->lower_bound ? (double)p->scratch_bytes / (double)p->lower_bound : 1;
+  *out = json_pack("{s:s, s:i, s:i, s:i, s:I, s:I, s:I, s:I, s:f, s:i, s:o, s:o}", "name",
+                   plan_text(plan, p->name), "nodes", (int)p->graph->n_nodes - 1, "kernels",
+                   (int)p->n_steps, "commits", (int)p->graph->n_commits, "macs",
+                   (json_int_t)p->macs, "forward_macs", (json_int_t)forward_macs(p),
+                   "scratch_bytes", (json_int_t)p->scratch_bytes, "lower_bound_bytes",
+                   (json_int_t)p->lower_bound, "ratio", ratio, "peak_step", (int)p->peak_step,
+                   "peak", tensors, "scopes", scopes_json(&scopes, true));
+  report_scopes_free(&scopes);
+  return *out ? STATUS_OK : diag_no_memory(diag, sizeof **out);
+}
+
+static Status plan_json(const Plan *plan, int depth, Diag *diag, json_t *root) {
+  char hash[32];
+  uint32_t tensors;
+  ReportScopes scopes;
+  snprintf(hash, sizeof hash, "%016" PRIx64, plan->model_hash);
+  int64_t parameters = trainable(plan, &tensors);
+  TRY(report_parameters(plan, depth, diag, &scopes));
+  json_object_set_new(root, "model", json_string(plan_text(plan, plan->model_name)));
+  json_object_set_new(root, "model_hash", json_string(hash));
+  json_object_set_new(root, "precision", json_string(dtype_name(plan->precision)));
+  json_object_set_new(root, "shards", json_integer(plan->shards));
+  json_object_set_new(root, "parameters", json_integer(parameters));
+  json_object_set_new(root, "tensors", json_integer(tensors));
+  json_object_set_new(root, "state_bytes", json_integer(plan->state_bytes));
+  json_object_set_new(root, "arena_bytes", json_integer(plan_arena_bytes(plan)));
+  json_object_set_new(root, "scopes", scopes_json(&scopes, false));
+  report_scopes_free(&scopes);
+  json_t *programs = json_array();
+  json_object_set_new(root, "programs", programs);
+  for (uint32_t i = 0; i < plan->n_programs; i++) {
+    json_t *program;
+    TRY(program_json(plan, &plan->programs[i], depth, diag, &program));
+    json_array_append_new(programs, program);
+  }
+  return STATUS_OK;
+}
+
+Status report_json(const Plan *plan, int depth, FILE *out, Diag *diag) {
+  json_t *root = json_object();
+  if (!root) return diag_no_memory(diag, sizeof *root);
+  Status status = plan_json(plan, depth > 0 ? depth : REPORT_DEPTH, diag, root);
+  if (status == STATUS_OK && json_dumpf(root, out, JSON_INDENT(1) | JSON_REAL_PRECISION(9)) != 0)
+    status = diag_error(diag, STATUS_SYSTEM, "report", NULL, "cannot write");
+  if (status == STATUS_OK) fputc('\n', out);
+  json_decref(root);
+  return status;
+}

@@ -1,0 +1,37 @@
+/* What a plan costs: parameters, multiply-adds, memory; per program and per scope. */
+#ifndef COMPILER_REPORT_H
+#define COMPILER_REPORT_H
+
+#include "graph/plan.h"
+
+/* A few lines: programs, parameters, multiply-adds, state, scratch, peak. */
+void report_summary(const Plan *plan, FILE *out);
+/* The summary and tables per scope (`depth` parts of a name; 0: 2). */
+Status report_text(const Plan *plan, int depth, FILE *out, Diag *diag);
+/* The same as JSON, keys sorted as written. */
+Status report_json(const Plan *plan, int depth, FILE *out, Diag *diag);
+
+/* Sums over states or nodes whose scope begins alike. */
+typedef struct ReportScope {
+  const char *name; /* owned by the report */
+  int64_t parameters, macs, forward_macs;
+} ReportScope;
+typedef struct ReportScopes {
+  ReportScope *scopes; /* sorted by name */
+  uint32_t n;
+} ReportScopes;
+/* Trainable elements by the first `depth` parts of a parameter's scope. */
+Status report_parameters(const Plan *plan, int depth, Diag *diag, ReportScopes *out);
+/* Multiply-adds of a program by the first `depth` parts of the nodes' scopes. */
+Status report_macs(const PlanProgram *program, int depth, Diag *diag, ReportScopes *out);
+void report_scopes_free(ReportScopes *scopes);
+
+/* A value that is alive at the peak. */
+typedef struct ReportTensor {
+  NodeId node;
+  int64_t bytes;
+} ReportTensor;
+/* The values alive at the program's peak step, largest first; the caller frees *out. */
+Status report_peak(const PlanProgram *program, Diag *diag, ReportTensor **out, uint32_t *n);
+
+#endif

@@ -1,0 +1,121 @@
+#include "compiler/rewrite.h"
+
+#include <fnmatch.h>
+#include <stdlib.h>
+#include <string.h>
+
+bool *rewrite_live(const Graph *g) {
+  bool *live = calloc(g->n_nodes, sizeof *live);
+  if (!live) return NULL;
+  for (uint32_t i = 0; i < g->n_outputs; i++) live[g->outputs[i].node] = true;
+  for (uint32_t i = 0; i < g->n_commits; i++) live[g->commits[i].value] = true;
+  for (NodeId id = g->n_nodes - 1; id > 0; id--) {
+    if (!live[id]) continue;
+    const NodeId *inputs = node_inputs(g, id);
+    for (uint32_t i = 0; i < g->nodes[id].n_inputs; i++) live[inputs[i]] = true;
+  }
+  return live;
+}
+
+NodeId rewrite_copy(Emitter *e, const Graph *in, NodeId id, const NodeId *inputs) {
+  const Node *node = &in->nodes[id];
+  EmitAttr attrs[16];
+  for (uint32_t i = 0; i < op_desc(node->op)->n_attrs; i++)
+    attrs[i].values = node_attr(in, id, i, &attrs[i].count);
+  NodeId copy = emit_node(e, (OpId)node->op, inputs, node->n_inputs, attrs);
+  if (copy && node->name && !e->graph->nodes[copy].name) e->graph->nodes[copy].name = node->name;
+  return copy;
+}
+
+static void stamp(Emitter *e, const Node *node) {
+  e->scope = node->scope;
+  e->loc = node->loc;
+  e->role = node->role;
+  e->order = node->order;
+  e->batch = node->batch;
+}
+
+static Status map_all(Emitter *e, const Graph *in, const bool *live, RewriteRule rule,
+                      void *context, NodeId *map) {
+  uint32_t cap = 16;
+  NodeId *inputs = calloc(cap, sizeof *inputs);
+  for (NodeId id = 1; inputs && id < in->n_nodes && e->status == STATUS_OK; id++) {
+    if (!live[id]) continue;
+    uint32_t n = in->nodes[id].n_inputs;
+    if (n > cap) {
+      NodeId *grown = realloc(inputs, n * sizeof *inputs);
+      if (!grown) break;
+      inputs = grown;
+      cap = n;
+    }
+    for (uint32_t i = 0; i < n; i++) inputs[i] = map[node_input(in, id, i)];
+    stamp(e, &in->nodes[id]);
+    map[id] = rule ? rule(e, in, id, inputs, context) : rewrite_copy(e, in, id, inputs);
+    if (map[id] == NODE_NONE && e->status == STATUS_OK)
+      e->status = diag_no_memory(e->diag, sizeof(Node));
+  }
+  if (!inputs) e->status = diag_no_memory(e->diag, cap * sizeof *inputs);
+  free(inputs);
+  return e->status;
+}
+
+static Status copy_ends(const Graph *in, Graph *out, const NodeId *map) {
+  for (uint32_t i = 0; i < in->n_commits; i++)
+    TRY(graph_add_commit(out, in->commits[i].state, map[in->commits[i].value]));
+  for (uint32_t i = 0; i < in->n_outputs; i++)
+    TRY(graph_add_output(out, in->outputs[i].name, map[in->outputs[i].node],
+                         in->outputs[i].declared));
+  return STATUS_OK;
+}
+
+Status rewrite_graph(Graph **graph, RewriteRule rule, void *context, Diag *diag) {
+  Graph *in = *graph, *out = graph_create(in->symbols);
+  bool *live = rewrite_live(in);
+  NodeId *map = calloc(in->n_nodes, sizeof *map);
+  Emitter e = {0};
+  Status status = STATUS_OK;
+  if (!out || !live || !map) status = diag_no_memory(diag, in->n_nodes * sizeof *map);
+  if (status == STATUS_OK) status = emitter_init(&e, out, DTYPE_F32, diag, NULL);
+  for (uint32_t i = 1; status == STATUS_OK && i < in->n_batches; i++)
+    if (!graph_add_batch(out, in->batches[i])) status = diag_no_memory(diag, sizeof(Batch));
+  if (status == STATUS_OK) status = map_all(&e, in, live, rule, context, map);
+  if (status == STATUS_OK) {
+    status = copy_ends(in, out, map);
+    if (status != STATUS_OK) diag_no_memory(diag, sizeof(Output));
+  }
+  emitter_free(&e);
+  free(live);
+  free(map);
+  if (status != STATUS_OK) {
+    graph_destroy(out);
+    return status;
+  }
+  graph_destroy(in);
+  *graph = out;
+  return STATUS_OK;
+}
+
+typedef struct InputGlobs {
+  const char *const *globs;
+  uint32_t n;
+} InputGlobs;
+
+static NodeId input_rule(Emitter *e, const Graph *in, NodeId id, const NodeId *inputs,
+                         void *context) {
+  const InputGlobs *g = context;
+  const Node *node = &in->nodes[id];
+  const char *name = graph_text(in, node->name);
+  for (uint32_t i = 0; node->name && node->op != OP_STATE && i < g->n; i++)
+    if (fnmatch(g->globs[i], name, 0) == 0) {
+      NodeId input = emit_input(e, node->name, (DType)node->dtype, &node->shape);
+      emitter_name(e, input, name);
+      return input;
+    }
+  return rewrite_copy(e, in, id, inputs);
+}
+
+Status rewrite_inputs(Graph **graph, const char *const *globs, uint32_t n, Diag *diag) {
+  InputGlobs g = {globs, n};
+  TRY(rewrite_graph(graph, input_rule, &g, diag));
+  return rewrite_graph(graph, NULL, NULL, diag); /* drops what the inputs made needless */
+}

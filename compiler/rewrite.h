@@ -1,0 +1,24 @@
+/* Copying a graph node by node through an emitter: what most passes are made of. */
+#ifndef COMPILER_REWRITE_H
+#define COMPILER_REWRITE_H
+
+#include "ops/emit.h"
+
+/* Marks the nodes that outputs and commits need. Caller frees; NULL when out of memory. */
+bool *rewrite_live(const Graph *graph);
+
+/* Emits a copy of in's node `id` with the given inputs, with all its stamps and its name. */
+NodeId rewrite_copy(Emitter *e, const Graph *in, NodeId id, const NodeId *inputs);
+
+/* What a pass does to one live node: returns the node that replaces it; `inputs` are mapped. */
+typedef NodeId (*RewriteRule)(Emitter *e, const Graph *in, NodeId id, const NodeId *inputs,
+                              void *context);
+
+/* Replaces *graph by its live nodes as given by `rule` (NULL: plain copies), in id order; commits,
+ * outputs and batches are mapped. */
+Status rewrite_graph(Graph **graph, RewriteRule rule, void *context, Diag *diag);
+
+/* Values whose name matches a GLOB become inputs of that name. */
+Status rewrite_inputs(Graph **graph, const char *const *globs, uint32_t n, Diag *diag);
+
+#endif

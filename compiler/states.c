@@ -1,0 +1,225 @@
+/* The states of a model: every parameter and state element of every program, in order of first
+ * appearance, parameters first.  The same name in several passes or programs is one state; its
+ * declarations must agree. */
+#include "compiler/builder.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+const char *path_join(const Builder *b, const char *prefix, const char *name) {
+  if (!*prefix) return name;
+  return arena_printf(b->model->arena, "%s/%s", prefix, name);
+}
+
+static const AttrDesc *attr_desc(const Element *element, const char *name) {
+  for (uint32_t i = 0; element->element && i < element->element->n_attrs; i++)
+    if (strcmp(element->element->attrs[i].name, name) == 0) return &element->element->attrs[i];
+  return NULL;
+}
+
+const char *attr_text(const Element *element, const char *name) {
+  const char *text = element_attr(element, name);
+  if (text) return text;
+  const AttrDesc *desc = attr_desc(element, name);
+  return desc && desc->fallback ? desc->fallback : "";
+}
+
+/* Elaboration has checked that these are numbers. */
+int64_t attr_int(const Element *element, const char *name) {
+  return strtoll(attr_text(element, name), NULL, 10);
+}
+double attr_float(const Element *element, const char *name) {
+  return strtod(attr_text(element, name), NULL);
+}
+bool attr_is(const Element *element, const char *name, const char *value) {
+  return strcmp(attr_text(element, name), value) == 0;
+}
+
+Status element_error(const Builder *b, const Element *element, const char *attr, const char *hint,
+                     const char *format, ...) {
+  va_list args;
+  va_start(args, format);
+  uint32_t loc = attr ? element_attr_loc(element, attr) : element->loc;
+  Status status = source_verror(b->model->sources, b->model->symbols, b->diag, loc, STATUS_INVALID,
+                                hint, format, args);
+  va_end(args);
+  return status;
+}
+
+Status attr_shape(const Builder *b, const Element *element, Shape *out) {
+  *out = (Shape){0};
+  const char *text = attr_text(element, "shape");
+  for (;;) {
+    char *end;
+    errno = 0;
+    long long d = strtoll(text, &end, 10);
+    if (end == text) break;
+    if (out->rank == RANK_MAX)
+      return element_error(b, element, "shape", NULL, "a shape has at most %d dimensions",
+                           RANK_MAX);
+    if (errno || d < 1)
+      return element_error(b, element, "shape", NULL, "dimension %lld must be at least 1", d);
+    out->dim[out->rank++] = d;
+    text = end;
+  }
+  if (shape_count(out) < 0)
+    return element_error(b, element, "shape", NULL, "the shape %s is too large",
+                         attr_text(element, "shape"));
+  return STATUS_OK;
+}
+
+DType attr_dtype(const Builder *b, const Element *element) {
+  DType dtype = b->options->precision;
+  const char *text = attr_text(element, "dtype");
+  if (*text && strcmp(text, "float") != 0) dtype_parse(text, &dtype);
+  return dtype;
+}
+
+uint32_t states_find(const Builder *b, const char *name) {
+  uint32_t id = strings_find(b->model->symbols->strings, name);
+  if (id == UINT32_MAX || id >= b->state_by_string_size) return UINT32_MAX;
+  return b->state_by_string[id] - 1; /* 0 becomes UINT32_MAX */
+}
+
+static Status index_state(Builder *b, uint32_t name, uint32_t index) {
+  if (name >= b->state_by_string_size) {
+    uint32_t size = name * 2 + 1024;
+    uint32_t *grown = realloc(b->state_by_string, size * sizeof *grown);
+    if (!grown) return diag_no_memory(b->diag, size * sizeof *grown);
+    memset(grown + b->state_by_string_size, 0, (size - b->state_by_string_size) * sizeof *grown);
+    b->state_by_string = grown;
+    b->state_by_string_size = size;
+  }
+  b->state_by_string[name] = index + 1;
+  return STATUS_OK;
+}
+
+static uint32_t intern_or_zero(const Builder *b, const char *text) {
+  return *text ? strings_intern(b->model->symbols->strings, text) : 0;
+}
+
+/* Two declarations of one name: they must describe the same tensor. */
+static Status check_same(Builder *b, const State *have, const State *want, const Element *element) {
+  char sa[SHAPE_TEXT_MAX], sb[SHAPE_TEXT_MAX];
+  const SourceLoc *loc = &b->model->symbols->locs[have->loc];
+  const char *name = strings_text(b->model->symbols->strings, have->name);
+  if (!shape_equal(&have->shape, &want->shape))
+    return element_error(b, element, "shape", "shared tensors are declared alike everywhere",
+                         "'%s' has shape %s here and %s at line %u", name,
+                         shape_text(&want->shape, sa, sizeof sa),
+                         shape_text(&have->shape, sb, sizeof sb), loc->line);
+  if (have->kind != want->kind || have->dtype != want->dtype || have->init != want->init ||
+      have->init_a != want->init_a || have->init_b != want->init_b ||
+      have->trainable != want->trainable || have->rate != want->rate || have->decay != want->decay)
+    return element_error(b, element, NULL, "shared tensors are declared alike everywhere",
+                         "'%s' is declared differently at line %u", name, loc->line);
+  return STATUS_OK;
+}
+
+static Status add_state(Builder *b, const State *state, const Element *element) {
+  Plan *plan = b->plan;
+  uint32_t have = states_find(b, strings_text(b->model->symbols->strings, state->name));
+  if (have != UINT32_MAX)
+    return element ? check_same(b, &plan->states[have], state, element) : STATUS_OK;
+  if (plan->n_states == b->cap_states) {
+    uint32_t cap = b->cap_states ? b->cap_states * 2 : 256;
+    State *grown = realloc(plan->states, cap * sizeof *grown);
+    if (!grown) return diag_no_memory(b->diag, cap * sizeof *grown);
+    plan->states = grown;
+    b->cap_states = cap;
+  }
+  plan->states[plan->n_states] = *state;
+  return index_state(b, state->name, plan->n_states++);
+}
+
+static InitKind init_kind(const Element *element) {
+  if (attr_is(element, "init", "normal")) return INIT_NORMAL;
+  if (attr_is(element, "init", "uniform")) return INIT_UNIFORM;
+  if (attr_is(element, "init", "fuse")) return INIT_FUSE;
+  return INIT_CONSTANT;
+}
+
+static Status declare(Builder *b, const Element *element, const char *path) {
+  bool parameter = strcmp(element->tag, "parameter") == 0;
+  State s = {.name = strings_intern(b->model->symbols->strings, path),
+             .dtype = (uint8_t)(parameter ? b->options->precision : attr_dtype(b, element)),
+             .kind = parameter ? STATE_PARAMETER : STATE_STATISTIC,
+             .init_a = attr_float(element, "value"),
+             .rate = 1,
+             .decay = 1,
+             .external = intern_or_zero(b, attr_text(element, "external")),
+             .loc = element->loc};
+  TRY(attr_shape(b, element, &s.shape));
+  if (parameter) {
+    s.init = (uint8_t)init_kind(element);
+    s.init_b = attr_float(element, "spread");
+    s.trainable = attr_is(element, "trainable", "true");
+    s.rate = attr_float(element, "rate");
+    s.decay = attr_float(element, "decay");
+    s.noise = attr_float(element, "noise");
+    s.init_site = intern_or_zero(b, attr_text(element, "site"));
+    if (s.init == INIT_FUSE && (s.shape.rank != 4 || s.shape.dim[1] != 2 * s.shape.dim[0]))
+      return element_error(b, element, "shape", NULL, "init 'fuse' needs the shape (O, 2 O, 1, 1)");
+  } else if (attr_is(element, "kind", "optimiser")) {
+    s.kind = STATE_OPTIMISER;
+  }
+  return add_state(b, &s, element);
+}
+
+/* Parameters are named by their scopes without the pass. Errors are collected: go on after one. */
+static Status collect(Builder *b, const Element *parent, const char *path, bool parameters) {
+  Status status = STATUS_OK;
+  for (const Element *el = parent->first_child; el; el = el->next) {
+    Status s = STATUS_OK;
+    const char *name = element_attr(el, "name");
+    bool is_parameter = strcmp(el->tag, "parameter") == 0;
+    if ((is_parameter && parameters) || (strcmp(el->tag, "state") == 0 && !parameters))
+      s = declare(b, el, path_join(b, path, name ? name : ""));
+    else if (strcmp(el->tag, "scope") == 0)
+      s = collect(b, el, path_join(b, path, name ? name : ""), parameters);
+    else if (strcmp(el->tag, "pass") == 0)
+      s = collect(b, el, path, parameters);
+    if (status == STATUS_OK) status = s;
+  }
+  return status;
+}
+
+/* state-field NAME: one optimiser state for each trainable parameter. */
+static Status collect_fields(Builder *b, const Element *program) {
+  for (const Element *el = program->first_child; el; el = el->next) {
+    if (strcmp(el->tag, "state-field") != 0) continue;
+    for (uint32_t i = 0; i < b->n_parameters; i++) {
+      State s = b->plan->states[i];
+      if (!s.trainable) continue;
+      const char *name = arena_printf(b->model->arena, "%s:%s", attr_text(el, "name"),
+                                      strings_text(b->model->symbols->strings, s.name));
+      s = (State){.name = strings_intern(b->model->symbols->strings, name),
+                  .dtype = s.dtype,
+                  .kind = STATE_OPTIMISER,
+                  .init_a = attr_float(el, "value"),
+                  .rate = 1,
+                  .decay = 1,
+                  .loc = el->loc,
+                  .shape = s.shape};
+      TRY(add_state(b, &s, NULL));
+    }
+  }
+  return STATUS_OK;
+}
+
+Status states_collect(Builder *b) {
+  Status status = STATUS_OK;
+  for (int parameters = 1; parameters >= 0; parameters--) {
+    for (const Element *el = b->model->root->first_child; el; el = el->next) {
+      if (strcmp(el->tag, "program") != 0) continue;
+      Status s = collect(b, el, "", parameters);
+      if (status == STATUS_OK) status = s;
+    }
+    if (parameters) b->n_parameters = b->plan->n_states;
+  }
+  TRY(status);
+  for (const Element *el = b->model->root->first_child; el; el = el->next)
+    if (strcmp(el->tag, "program") == 0) TRY(collect_fields(b, el));
+  return STATUS_OK;
+}

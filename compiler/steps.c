@@ -1,0 +1,140 @@
+/* Writes ordered units out as steps: a graph whose ids follow execution order.
+ *
+ * A virtual node is emitted once in every unit that needs it.  Its clones carry different epochs,
+ * so that equal values stay separate nodes, each a member of one step. */
+#include "compiler/layout.h"
+#include "compiler/rewrite.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+typedef struct Writer {
+  const Units *u;
+  const Graph *in;
+  Emitter e;
+  Diag *diag;
+  NodeId *map;        /* old node -> new node (a virtual one: its clone in the current unit) */
+  uint32_t *map_unit; /* virtual: the unit + 1 that map belongs to */
+  uint32_t *clones;   /* virtual: how many there are */
+  PlanProgram *out;
+  uint32_t cap_nodes;
+} Writer;
+
+static Status list_node(Writer *w, NodeId id) {
+  PlanProgram *p = w->out;
+  if (p->n_step_nodes == w->cap_nodes) {
+    uint32_t cap = w->cap_nodes ? w->cap_nodes * 2 : 1024;
+    NodeId *grown = realloc(p->step_nodes, cap * sizeof *grown);
+    if (!grown) return diag_no_memory(w->diag, cap * sizeof *grown);
+    p->step_nodes = grown;
+    w->cap_nodes = cap;
+  }
+  p->step_nodes[p->n_step_nodes++] = id;
+  return STATUS_OK;
+}
+
+static NodeId emit_mapped(Writer *w, NodeId id, uint32_t epoch) {
+  const Node *node = &w->in->nodes[id];
+  NodeId small[16], *inputs = small;
+  if (node->n_inputs > 16) inputs = malloc(node->n_inputs * sizeof *inputs);
+  if (!inputs) return NODE_NONE;
+  for (uint32_t i = 0; i < node->n_inputs; i++) inputs[i] = w->map[node_input(w->in, id, i)];
+  Emitter *e = &w->e;
+  e->scope = node->scope, e->loc = node->loc, e->role = node->role, e->order = node->order;
+  e->batch = node->batch;
+  e->epoch = epoch;
+  NodeId copy = rewrite_copy(e, w->in, id, inputs);
+  if (inputs != small) free(inputs);
+  return copy;
+}
+
+/* Operands that need no step or a clone: leaves, views, virtual nodes.  The depth of the recursion
+ * is bounded by the ops behind a virtual node and the views, which simplification has merged. */
+static Status prepare(Writer *w, NodeId id, uint32_t unit) {
+  for (uint32_t i = 0; i < w->in->nodes[id].n_inputs; i++) {
+    NodeId input = node_input(w->in, id, i);
+    NodeClass class = (NodeClass)w->u->class[input];
+    if (class == CLASS_UNIT) continue;
+    bool have =
+        class == CLASS_VIRTUAL ? w->map_unit[input] == unit + 1 : w->map[input] != NODE_NONE;
+    if (have) continue;
+    TRY(prepare(w, input, unit));
+    uint32_t epoch = class == CLASS_VIRTUAL ? w->clones[input]++ : 0;
+    w->map[input] = emit_mapped(w, input, epoch);
+    if (!w->map[input]) return w->e.status ? w->e.status : diag_no_memory(w->diag, 1);
+    if (class != CLASS_VIRTUAL) continue;
+    w->map_unit[input] = unit + 1;
+    TRY(list_node(w, w->map[input]));
+  }
+  return STATUS_OK;
+}
+
+static Status write_unit(Writer *w, uint32_t unit) {
+  const Units *u = w->u;
+  PlanStep *step = &w->out->steps[w->out->n_steps];
+  *step = (PlanStep){.first = w->out->n_step_nodes, .work_offset = OFFSET_NONE};
+  for (uint32_t k = u->first[unit]; k < u->first[unit + 1]; k++) {
+    NodeId id = u->members[k];
+    TRY(prepare(w, id, unit));
+    w->map[id] = emit_mapped(w, id, 0);
+    if (!w->map[id]) return w->e.status ? w->e.status : diag_no_memory(w->diag, 1);
+    TRY(list_node(w, w->map[id]));
+  }
+  step->count = w->out->n_step_nodes - step->first;
+  w->out->n_steps++;
+  return STATUS_OK;
+}
+
+/* Leaves and views that only an output or commit needs. */
+static Status write_end(Writer *w, NodeId id) {
+  if (w->map[id] || w->u->class[id] == CLASS_UNIT) return STATUS_OK;
+  TRY(prepare(w, id, UINT32_MAX - 1));
+  w->map[id] = emit_mapped(w, id, 0);
+  return w->map[id] ? STATUS_OK : diag_no_memory(w->diag, 1);
+}
+
+static Status write_ends(Writer *w, Graph *out) {
+  const Graph *in = w->in;
+  for (uint32_t i = 0; i < in->n_commits; i++) {
+    TRY(write_end(w, in->commits[i].value));
+    if (graph_add_commit(out, in->commits[i].state, w->map[in->commits[i].value]) != STATUS_OK)
+      return diag_no_memory(w->diag, sizeof(Commit));
+  }
+  for (uint32_t i = 0; i < in->n_outputs; i++) {
+    TRY(write_end(w, in->outputs[i].node));
+    if (graph_add_output(out, in->outputs[i].name, w->map[in->outputs[i].node],
+                         in->outputs[i].declared) != STATUS_OK)
+      return diag_no_memory(w->diag, sizeof(Output));
+  }
+  return STATUS_OK;
+}
+
+Status layout_steps(PlanProgram *program, const Units *units, Diag *diag) {
+  const Graph *in = units->graph;
+  Graph *out = graph_create(in->symbols);
+  Writer w = {.u = units, .in = in, .diag = diag, .out = program};
+  w.map = calloc(in->n_nodes, sizeof *w.map);
+  w.map_unit = calloc(in->n_nodes, sizeof *w.map_unit);
+  w.clones = calloc(in->n_nodes, sizeof *w.clones);
+  program->steps = calloc(units->n_units + 1, sizeof *program->steps);
+  Status status = STATUS_OK;
+  if (!out || !w.map || !w.map_unit || !w.clones || !program->steps)
+    status = diag_no_memory(diag, in->n_nodes * sizeof *w.map);
+  if (status == STATUS_OK) status = emitter_init(&w.e, out, DTYPE_F32, diag, NULL);
+  for (uint32_t i = 1; status == STATUS_OK && i < in->n_batches; i++)
+    if (!graph_add_batch(out, in->batches[i])) status = diag_no_memory(diag, sizeof(Batch));
+  for (uint32_t i = 0; status == STATUS_OK && i < units->n_units; i++)
+    status = write_unit(&w, units->order[i]);
+  if (status == STATUS_OK) status = write_ends(&w, out);
+  emitter_free(&w.e);
+  free(w.map);
+  free(w.map_unit);
+  free(w.clones);
+  if (status != STATUS_OK) {
+    graph_destroy(out);
+    return status;
+  }
+  graph_destroy(program->graph);
+  program->graph = out;
+  return STATUS_OK;
+}

@@ -1,0 +1,115 @@
+/* Copies what the runtime needs to train into the plan: schedules, domains, sampler, augmentation.
+ */
+#include "compiler/builder.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static uint32_t intern(Builder *b, const char *text) {
+  return strings_intern(b->model->symbols->strings, text);
+}
+
+static Status add_schedule(Builder *b, const Element *el) {
+  Plan *plan = b->plan;
+  PlanSchedule *grown = realloc(plan->schedules, (plan->n_schedules + 1) * sizeof *grown);
+  if (!grown) return diag_no_memory(b->diag, sizeof *grown);
+  plan->schedules = grown;
+  plan->schedules[plan->n_schedules++] =
+      (PlanSchedule){intern(b, attr_text(el, "name")), intern(b, attr_text(el, "value"))};
+  return STATUS_OK;
+}
+
+static bool valid_domain(const char *name) {
+  return *name && name[strspn(name, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+                                    "0123456789_-")] == 0;
+}
+
+static Status read_domains(Builder *b, const Element *el, PlanTraining *t) {
+  char *list = arena_strdup(b->model->arena, attr_text(el, "domains")), *save = NULL;
+  if (!list) return diag_no_memory(b->diag, 1);
+  for (char *name = strtok_r(list, " \t\n", &save); name; name = strtok_r(NULL, " \t\n", &save)) {
+    if (!valid_domain(name))
+      return element_error(b, el, "domains", "use letters, digits, '_' and '-'",
+                           "'%s' is no domain name", name);
+    for (uint32_t i = 0; i < t->n_domains; i++)
+      if (t->domains[i] == intern(b, name))
+        return element_error(b, el, "domains", NULL, "domain '%s' is named twice", name);
+    uint32_t *grown = realloc(t->domains, (t->n_domains + 1) * sizeof *grown);
+    if (!grown) return diag_no_memory(b->diag, sizeof *grown);
+    t->domains = grown;
+    t->domains[t->n_domains++] = intern(b, name);
+  }
+  t->ids = calloc(t->n_domains + 1, sizeof *t->ids);
+  if (!t->ids) return diag_no_memory(b->diag, sizeof *t->ids);
+  const char *text = attr_text(el, "ids");
+  uint32_t n = 0;
+  for (char *end;; text = end) {
+    long long value = strtoll(text, &end, 10);
+    if (end == text) break;
+    if (n < t->n_domains) t->ids[n] = value;
+    n++;
+  }
+  if (n != t->n_domains)
+    return element_error(b, el, "ids", "`graphrun check-data DATA --defines` prints both lists",
+                         "%u identity counts for %u domains", n, t->n_domains);
+  return STATUS_OK;
+}
+
+static Status read_training(Builder *b, const Element *el) {
+  PlanTraining *t = &b->plan->training;
+  b->plan->has_training = true;
+  t->epochs = attr_int(el, "epochs");
+  t->warmup_epochs = attr_int(el, "warmup-epochs");
+  t->steps = attr_int(el, "steps");
+  t->warmup_steps = attr_int(el, "warmup-steps");
+  t->choose = attr_is(el, "choose", "uniform");
+  return read_domains(b, el, t);
+}
+
+static Status read_sampler(Builder *b, const Element *el) {
+  b->plan->has_sampler = true;
+  b->plan->sampler = (PlanSampler){attr_is(el, "kind", "shuffle"), attr_int(el, "batch-ids"),
+                                   attr_int(el, "batch-images")};
+  return STATUS_OK;
+}
+
+static Status read_augment(Builder *b, const Element *el) {
+  b->plan->has_augment = true;
+  b->plan->augment = (PlanAugment){.height = attr_int(el, "height"),
+                                   .width = attr_int(el, "width"),
+                                   .pad_crop = attr_int(el, "pad-crop"),
+                                   .flip = attr_float(el, "flip"),
+                                   .jitter = attr_float(el, "jitter"),
+                                   .brightness = attr_float(el, "brightness"),
+                                   .contrast = attr_float(el, "contrast"),
+                                   .saturation = attr_float(el, "saturation"),
+                                   .hue = attr_float(el, "hue"),
+                                   .erase = attr_float(el, "erase"),
+                                   .erase_min = attr_float(el, "erase-min"),
+                                   .erase_max = attr_float(el, "erase-max"),
+                                   .erase_aspect = attr_float(el, "erase-aspect")};
+  return STATUS_OK;
+}
+
+Status training_build(Builder *b) {
+  static const struct {
+    const char *tag;
+    Status (*read)(Builder *, const Element *);
+    bool once;
+  } readers[] = {{"schedule", add_schedule, false},
+                 {"training", read_training, true},
+                 {"sampler", read_sampler, true},
+                 {"augment", read_augment, true}};
+  for (size_t i = 0; i < sizeof readers / sizeof *readers; i++) {
+    const Element *first = NULL;
+    for (const Element *el = b->model->root->first_child; el; el = el->next) {
+      if (strcmp(el->tag, readers[i].tag) != 0) continue;
+      if (first && readers[i].once)
+        return element_error(b, el, NULL, NULL, "%s is given twice (line %u)", el->tag,
+                             b->model->symbols->locs[first->loc].line);
+      first = el;
+      TRY(readers[i].read(b, el));
+    }
+  }
+  return STATUS_OK;
+}

@@ -1,0 +1,357 @@
+/* graphc: compiles a model to a plan.  Arguments only; the work is in graph/ and compiler/. */
+#include "compiler/pipeline.h"
+#include "compiler/report.h"
+#include "graph/draw.h"
+#include "graph/dump.h"
+#include "ops/ops.h"
+#include "ops/verify.h"
+
+#include <errno.h>
+#include <getopt.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const char usage_text[] =
+    "usage: graphc MODEL.xml [options]\n"
+    "  compiles the model and writes MODEL.plan.xml into the current folder\n"
+    "\n"
+    "  -o PLAN             write the plan here\n"
+    "  -D NAME=VALUE       set a parameter of the model; -D @FILE: one NAME=VALUE per line\n"
+    "  -I DIR              a further folder for include and extends\n"
+    "  --root=DIR          files are read below this folder only\n"
+    "  --check             errors only, no plan\n"
+    "  --params            the model's parameters with their values, ranges and meanings\n"
+    "  --expand            the model after elaboration, as XML\n"
+    "  --schema            the RELAX NG schema of the language (needs no model)\n"
+    "  --manual            elements and ops with their attributes (needs no model)\n"
+    "  --report[=json]     parameters, multiply-adds and memory per program and scope\n"
+    "  --precision=f32|f64 element type of the plan\n"
+    "  --shards=N          slices of a batch (default 4); results depend on it, not on threads\n"
+    "  --keep=GLOB         values that exec may fetch besides the outputs\n"
+    "  --input=GLOB        values that become inputs\n"
+    "  --emit=FORMAT[:FILE]  dot, svg, png, pdf or text of a program ('-': standard output)\n"
+    "  --program=P --scope=S --depth=N --after=PASS   what --emit and --report show\n"
+    "  --dump-after=PASS   print the graph after a pass: build simplify order offsets\n"
+    "  --help --version\n";
+
+typedef struct Args {
+  ModelOptions model;
+  BuildOptions build;
+  const char **defines, **includes, **keep, **inputs;
+  const char *output, *report, *emit, *after, *program, *scope, *dump_after;
+  int depth;
+  bool check, params, expand, schema, manual;
+  Diag *diag;
+} Args;
+
+static Status usage_error(const char *format, const char *what) {
+  fputs("graphc: error: ", stderr);
+  fprintf(stderr, format, what);
+  fputs("\nhint: graphc --help lists the options\n", stderr);
+  return STATUS_USAGE;
+}
+
+enum {
+  OPT_ROOT = 256,
+  OPT_CHECK,
+  OPT_PARAMS,
+  OPT_EXPAND,
+  OPT_SCHEMA,
+  OPT_MANUAL,
+  OPT_REPORT,
+  OPT_PRECISION,
+  OPT_SHARDS,
+  OPT_KEEP,
+  OPT_INPUT,
+  OPT_EMIT,
+  OPT_AFTER,
+  OPT_PROGRAM,
+  OPT_SCOPE,
+  OPT_DEPTH,
+  OPT_DUMP,
+  OPT_HELP,
+  OPT_VERSION
+};
+
+static const struct option long_options[] = {{"root", required_argument, NULL, OPT_ROOT},
+                                             {"check", no_argument, NULL, OPT_CHECK},
+                                             {"params", no_argument, NULL, OPT_PARAMS},
+                                             {"expand", no_argument, NULL, OPT_EXPAND},
+                                             {"schema", no_argument, NULL, OPT_SCHEMA},
+                                             {"report", optional_argument, NULL, OPT_REPORT},
+                                             {"manual", no_argument, NULL, OPT_MANUAL},
+                                             {"precision", required_argument, NULL, OPT_PRECISION},
+                                             {"shards", required_argument, NULL, OPT_SHARDS},
+                                             {"keep", required_argument, NULL, OPT_KEEP},
+                                             {"input", required_argument, NULL, OPT_INPUT},
+                                             {"emit", required_argument, NULL, OPT_EMIT},
+                                             {"after", required_argument, NULL, OPT_AFTER},
+                                             {"program", required_argument, NULL, OPT_PROGRAM},
+                                             {"scope", required_argument, NULL, OPT_SCOPE},
+                                             {"depth", required_argument, NULL, OPT_DEPTH},
+                                             {"dump-after", required_argument, NULL, OPT_DUMP},
+                                             {"help", no_argument, NULL, OPT_HELP},
+                                             {"version", no_argument, NULL, OPT_VERSION},
+                                             {NULL, 0, NULL, 0}};
+
+static bool is_pass(const char *name) {
+  for (size_t i = 0; pipeline_passes[i]; i++)
+    if (strcmp(pipeline_passes[i], name) == 0) return true;
+  return false;
+}
+
+static bool parse_count(const char *text, long low, long high, long *out) {
+  char *end;
+  errno = 0;
+  *out = strtol(text, &end, 10);
+  return *text && !*end && errno == 0 && *out >= low && *out <= high;
+}
+
+static bool is_format(const char *emit) {
+  static const char *const formats[] = {"dot", "svg", "png", "pdf", "text"};
+  size_t n = strcspn(emit, ":");
+  for (size_t i = 0; i < 5; i++)
+    if (strlen(formats[i]) == n && strncmp(formats[i], emit, n) == 0) return true;
+  return false;
+}
+
+static Status take_option(Args *a, int option, const char *value) {
+  long number;
+  switch (option) {
+  case 'o':
+    a->output = value;
+    break;
+  case 'D':
+    a->defines[a->model.n_defines++] = value;
+    break;
+  case 'I':
+    a->includes[a->model.n_include_dirs++] = value;
+    break;
+  case OPT_ROOT:
+    a->model.root = value;
+    break;
+  case OPT_CHECK:
+    a->check = true;
+    break;
+  case OPT_PARAMS:
+    a->params = true;
+    break;
+  case OPT_EXPAND:
+    a->expand = true;
+    break;
+  case OPT_SCHEMA:
+    a->schema = true;
+    break;
+  case OPT_MANUAL:
+    a->manual = true;
+    break;
+  case OPT_REPORT:
+    a->report = value ? value : "text";
+    if (value && strcmp(value, "json") != 0)
+      return usage_error("--report or --report=json, not '%s'", value);
+    break;
+  case OPT_PRECISION:
+    if (strcmp(value, "f32") == 0)
+      a->build.precision = DTYPE_F32;
+    else if (strcmp(value, "f64") == 0)
+      a->build.precision = DTYPE_F64;
+    else
+      return usage_error("--precision is f32 or f64, not '%s'", value);
+    break;
+  case OPT_SHARDS:
+    if (!parse_count(value, 1, 64, &number))
+      return usage_error("--shards is 1..64, not '%s'", value);
+    a->build.shards = (uint32_t)number;
+    break;
+  case OPT_KEEP:
+    a->keep[a->build.n_keep++] = value;
+    break;
+  case OPT_INPUT:
+    a->inputs[a->build.n_inputs++] = value;
+    break;
+  case OPT_EMIT:
+    a->emit = value;
+    if (!is_format(value))
+      return usage_error("--emit is dot, svg, png, pdf or text, not '%s'", value);
+    break;
+  case OPT_AFTER:
+  case OPT_DUMP:
+    if (!is_pass(value))
+      return usage_error("there is no pass '%s': build simplify order offsets", value);
+    *(option == OPT_DUMP ? &a->dump_after : &a->after) = value;
+    break;
+  case OPT_PROGRAM:
+    a->program = value;
+    break;
+  case OPT_SCOPE:
+    a->scope = value;
+    break;
+  case OPT_DEPTH:
+    if (!parse_count(value, -1, 100, &number))
+      return usage_error("--depth is -1..100, not '%s'", value);
+    a->depth = (int)number;
+    break;
+  default:
+    return STATUS_USAGE;
+  }
+  return STATUS_OK;
+}
+
+static Status parse_args(Args *a, int argc, char **argv) {
+  opterr = 0;
+  for (int option; (option = getopt_long(argc, argv, ":o:D:I:", long_options, NULL)) != -1;) {
+    if (option == OPT_HELP || option == OPT_VERSION) {
+      fputs(option == OPT_HELP ? usage_text : "graphc 1, plan version 1\n", stdout);
+      a->model.path = NULL;
+      return STATUS_OK;
+    }
+    if (option == ':') return usage_error("option '%s' needs a value", argv[optind - 1]);
+    if (option == '?') return usage_error("unknown option '%s'", argv[optind - 1]);
+    TRY(take_option(a, option, optarg));
+  }
+  if (a->schema || a->manual) return STATUS_OK;
+  if (optind == argc) return usage_error("%s", "no model: graphc MODEL.xml");
+  if (optind + 1 < argc) return usage_error("one model at a time: what is '%s'?", argv[optind + 1]);
+  a->model.path = argv[optind];
+  return STATUS_OK;
+}
+
+/* ---- observer: dumps and pictures of passes in the middle ---- */
+
+static bool chosen(const Args *a, const Plan *plan, const PlanProgram *p) {
+  if (a->program) return strcmp(a->program, plan_text(plan, p->name)) == 0;
+  return p == plan->programs;
+}
+
+static Status emit(const Args *a, const Plan *plan, const PlanProgram *p) {
+  size_t n = strcspn(a->emit, ":");
+  char format[8] = "", path[512];
+  memcpy(format, a->emit, n < 7 ? n : 7);
+  if (a->emit[n])
+    snprintf(path, sizeof path, "%s", a->emit + n + 1);
+  else
+    snprintf(path, sizeof path, "%s.%s", plan_text(plan, plan->model_name),
+             strcmp(format, "text") == 0 ? "txt" : format);
+  if (strcmp(format, "text") != 0) {
+    DrawOptions options = {format, a->scope, a->depth};
+    return draw_program(p, ops_table(), &options, path, a->diag);
+  }
+  FILE *out = strcmp(path, "-") == 0 ? stdout : fopen(path, "w");
+  if (!out)
+    return diag_error(a->diag, STATUS_SYSTEM, path, NULL, "cannot create: %s", strerror(errno));
+  Status status = dump_program(p, ops_table(), a->scope, out);
+  if ((out == stdout ? fflush(out) : fclose(out)) != 0 || status != STATUS_OK)
+    return diag_error(a->diag, STATUS_SYSTEM, path, NULL, "cannot write: %s", strerror(errno));
+  return STATUS_OK;
+}
+
+static Status observe(void *context, const char *pass, const Plan *plan, const PlanProgram *p) {
+  const Args *a = context;
+  if (a->dump_after && strcmp(a->dump_after, pass) == 0 && (!a->program || chosen(a, plan, p)))
+    TRY(dump_program(p, ops_table(), a->scope, stdout));
+  const char *after = a->after ? a->after : "offsets";
+  if (a->emit && strcmp(after, pass) == 0 && chosen(a, plan, p)) TRY(emit(a, plan, p));
+  return STATUS_OK;
+}
+
+/* ---- the work ---- */
+
+static Status write_result(const Args *a, const Plan *plan) {
+  const char *base = strrchr(a->model.path, '/');
+  base = base ? base + 1 : a->model.path;
+  size_t n = strlen(base);
+  if (n > 4 && strcmp(base + n - 4, ".xml") == 0) n -= 4;
+  char path[4096];
+  snprintf(path, sizeof path, "%.*s.plan.xml", (int)n, base);
+  const char *output = a->output ? a->output : path;
+  TRY(plan_write(plan, ops_table(), output, a->diag));
+  if (!a->report) {
+    report_summary(plan, stdout);
+    printf("\nplan        %s\n", output);
+  }
+  return STATUS_OK;
+}
+
+static Status compile(const Args *a, const Model *model) {
+  PipelineOptions options = {
+      .build = a->build, .verify = true, .observer = observe, .context = (void *)(uintptr_t)a};
+  Plan *plan;
+  TRY(pipeline_run(model, &options, a->diag, &plan));
+  Status status = STATUS_OK;
+  if (a->program && plan_program_find(plan, a->program) == UINT32_MAX)
+    status = diag_error(a->diag, STATUS_INVALID, a->model.path, NULL, "there is no program '%s'",
+                        a->program);
+  bool json = a->report && strcmp(a->report, "json") == 0;
+  if (status == STATUS_OK && a->report)
+    status = json ? report_json(plan, a->depth, stdout, a->diag)
+                  : report_text(plan, a->depth, stdout, a->diag);
+  bool only = a->check || a->report || a->emit || a->dump_after;
+  if (status == STATUS_OK && (a->output || !only)) status = write_result(a, plan);
+  pipeline_release(plan);
+  return status;
+}
+
+static Status print_tables(const Args *a) {
+  size_t length;
+  char *text = a->schema ? model_schema(ops_table(), &length) : model_manual(ops_table(), &length);
+  if (!text) return diag_no_memory(a->diag, 1 << 20);
+  bool ok = fwrite(text, 1, length, stdout) == length;
+  free(text);
+  return ok ? STATUS_OK
+            : diag_error(a->diag, STATUS_SYSTEM, "standard output", NULL, "cannot write");
+}
+
+static Status print_expanded(const Args *a, const Model *model) {
+  size_t length;
+  char *text = model_expand(model, &length);
+  if (!text) return diag_no_memory(a->diag, 1 << 20);
+  FILE *out = a->output ? fopen(a->output, "w") : stdout;
+  bool ok = out && fwrite(text, 1, length, out) == length;
+  free(text);
+  if (out && (out == stdout ? fflush(out) : fclose(out)) != 0) ok = false;
+  if (ok) return STATUS_OK;
+  return diag_error(a->diag, STATUS_SYSTEM, a->output ? a->output : "expand", NULL,
+                    "cannot write: %s", strerror(errno));
+}
+
+static Status run(const Args *a) {
+  if (a->schema || a->manual) return print_tables(a);
+  Model *model;
+  TRY(model_load(&a->model, ops_table(), a->diag, &model));
+  Status status;
+  if (a->params)
+    status = model_print_params(model, stdout);
+  else if (a->expand)
+    status = print_expanded(a, model);
+  else
+    status = compile(a, model);
+  model_destroy(model);
+  return status;
+}
+
+int main(int argc, char **argv) {
+  const char **lists = calloc((size_t)argc * 4, sizeof *lists);
+  Args a = {.diag = diag_create()};
+  if (!lists || !a.diag) {
+    fputs("graphc: error: out of memory\n", stderr);
+    return STATUS_SYSTEM;
+  }
+  a.defines = lists;
+  a.includes = lists + argc;
+  a.keep = lists + 2 * argc;
+  a.inputs = lists + 3 * argc;
+  a.build = (BuildOptions){.precision = DTYPE_F32, .shards = 4};
+  Status status = parse_args(&a, argc, argv);
+  a.model.defines = a.defines;
+  a.model.include_dirs = a.includes;
+  a.build.keep = a.keep;
+  a.build.inputs = a.inputs;
+  if (status == STATUS_OK && (a.model.path || a.schema || a.manual)) {
+    status = run(&a);
+    diag_print(a.diag, stderr);
+    if (status == STATUS_OK && fflush(stdout) != 0) status = STATUS_SYSTEM;
+  }
+  diag_destroy(a.diag);
+  free(lists);
+  return (int)status;
+}
