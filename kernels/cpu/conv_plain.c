@@ -1,0 +1,95 @@
+/* Convolutions by plain loops, in the same order of additions as the tiles.  Only for windows so
+ * large that no copy of a single one fits. */
+#include "kernels/cpu/conv.h"
+
+#include <math.h>
+#include <stdio.h>
+
+typedef struct Plain {
+  ConvShape shape;
+  OpId op;
+  uint32_t a, b;
+  Slices slices;
+} Plain;
+
+static bool inside(const ConvShape *s, int64_t p, int64_t q, int64_t r, int64_t t, int64_t *at) {
+  int64_t h = p * s->stride[0] - s->pad[0] + r * s->dilation[0];
+  int64_t w = q * s->stride[1] - s->pad[1] + t * s->dilation[1];
+  *at = (h * s->wx + w) * s->ci;
+  return h >= 0 && h < s->hx && w >= 0 && w < s->wx;
+}
+
+static double value(const ConvShape *s, const void *v, int64_t i) {
+  return s->f64 ? ((const double *)v)[i] : (double)((const float *)v)[i];
+}
+
+static void add(const ConvShape *s, void *v, int64_t i, double a, double b) {
+  if (s->f64)
+    ((double *)v)[i] = fma(a, b, ((double *)v)[i]);
+  else
+    ((float *)v)[i] = fmaf((float)a, (float)b, ((float *)v)[i]);
+}
+
+/* Adds every product of one image into `out`, which is x, w or y. Taps run as the tiles' do. */
+static void image(const Plain *k, int64_t n, const void *a, const void *b, void *out) {
+  const ConvShape *s = &k->shape;
+  int64_t x0 = n * s->hx * s->wx * s->ci, y0 = n * s->hy * s->wy * s->co, x, taps = s->kh * s->kw;
+  for (int64_t t = 0; t < taps; t++) {
+    int64_t tap = k->op == OP_CONV_DX ? taps - 1 - t : t, r = tap / s->kw, c = tap % s->kw;
+    for (int64_t p = 0; p < s->hy; p++)
+      for (int64_t q = 0; q < s->wy; q++) {
+        if (!inside(s, p, q, r, c, &x)) continue;
+        int64_t y = y0 + (p * s->wy + q) * s->co;
+        for (int64_t o = 0; o < s->co; o++)
+          for (int64_t i = 0; i < s->ci; i++) {
+            int64_t w = (o * s->ci + i) * taps + tap, xi = x0 + x + i;
+            if (k->op == OP_CONV)
+              add(s, out, y + o, value(s, a, xi), value(s, b, w));
+            else if (k->op == OP_CONV_DX)
+              add(s, out, xi, value(s, a, y + o), value(s, b, w));
+            else
+              add(s, out, w, value(s, a, xi), value(s, b, y + o));
+          }
+      }
+  }
+}
+
+static Status plain_run(const Kernel *kernel, uint32_t phase, uint32_t task,
+                        const KernelArgs *args) {
+  (void)phase;
+  const Plain *k = kernel->data;
+  const ConvShape *s = &k->shape;
+  int64_t first = 0, last = s->n;
+  int64_t count = k->op == OP_CONV      ? s->n * s->hy * s->wy * s->co
+                  : k->op == OP_CONV_DX ? s->n * s->hx * s->wx * s->ci
+                                        : s->co * s->ci * s->kh * s->kw;
+  if (k->op != OP_CONV_DW) task_range(s->n, 1, task, kernel->tasks[0], &first, &last);
+  int64_t each = k->op == OP_CONV_DW ? count : count / s->n;
+  int64_t from = k->op == OP_CONV_DW ? 0 : first * each;
+  int64_t n = k->op == OP_CONV_DW ? count : (last - first) * each;
+  for (int64_t i = 0; i < n; i++) {
+    if (s->f64)
+      ((double *)args->outputs[0])[from + i] = 0;
+    else
+      ((float *)args->outputs[0])[from + i] = 0;
+  }
+  for (int64_t i = first; i < last; i++)
+    image(k, i, args->inputs[k->a], args->inputs[k->b], args->outputs[0]);
+  return STATUS_OK;
+}
+
+Status conv_plain_build(const KernelSpec *spec, Diag *diag, Kernel *kernel) {
+  uint32_t inputs[2];
+  TRY(spec_inputs(spec, inputs, 2, diag));
+  Plain *k = kernel_data(kernel, sizeof *k, diag);
+  if (!k) return STATUS_SYSTEM;
+  *k = (Plain){.shape = conv_shape(spec->graph, spec->nodes[0]),
+               .op = spec->graph->nodes[spec->nodes[0]].op,
+               .a = inputs[0],
+               .b = inputs[1]};
+  kernel->run = plain_run;
+  kernel->n_phases = 1;
+  kernel->tasks[0] = k->op == OP_CONV_DW ? 1 : spec->shards;
+  snprintf(kernel->name, sizeof kernel->name, "conv plain");
+  return STATUS_OK;
+}

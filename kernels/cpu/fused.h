@@ -1,0 +1,96 @@
+/* The interpreter of fused groups: a list of instructions over blocks (see ops/fuse_loops.h). */
+#ifndef KERNELS_CPU_FUSED_H
+#define KERNELS_CPU_FUSED_H
+
+#include "kernels/cpu/internal.h"
+#include "ops/fuse_loops.h"
+
+/* One instruction over a block: d[i] = f(a[i], b[i], c[i]), i < n. */
+typedef void (*FusedFn)(void *d, const void *a, const void *b, const void *c, int64_t n,
+                        double param);
+
+/* Operations of the register machine; OP_COPY and the casts stand beside the ops of the graph. */
+typedef struct FusedTable {
+  FusedFn op[OP_PRIMITIVE_COUNT][DTYPE_COUNT]; /* by type of the first data operand */
+  FusedFn cast[DTYPE_COUNT][DTYPE_COUNT];      /* from, to */
+  FusedFn copy[DTYPE_COUNT];
+  /* Adds a stream of n elements to lanes: element e to lane (phase + e) % lanes. */
+  void (*stream)(void *lane, int64_t lanes, int64_t phase, const void *v, int64_t n, bool f64);
+  /* Folds k x c lanes to c f64 sums: sum[j] += lanes j, c + j, 2 c + j, ... in a binary tree. */
+  void (*fold)(double *sum, void *lane, int64_t k, int64_t c, bool f64);
+} FusedTable;
+extern const FusedTable fused_table_base, fused_table_v3, fused_table_v4;
+
+/* How a view reaches the instructions. */
+typedef enum ViewKind {
+  VIEW_DIRECT, /* contiguous within a block: read where it lies */
+  VIEW_TILE,   /* repeats with the rows: one filled register as long as the outer index stays */
+  VIEW_BLOCK,  /* copied to a register for every block */
+} ViewKind;
+
+/* Pointers of a running task: registers, views and outputs by one index. */
+typedef uint32_t Slot;
+
+typedef struct ViewRun {
+  ViewKind kind;
+  uint32_t input;    /* position in the spec; UINT32_MAX: `table` */
+  const void *table; /* ramp or fill value */
+  size_t size;       /* bytes per element */
+  Slot slot;
+  uint32_t reg; /* TILE and BLOCK */
+  const FuseView *view;
+} ViewRun;
+
+typedef struct Instr {
+  FusedFn fn;
+  Slot d, a, b, c;
+  double param;
+} Instr;
+
+typedef struct OutRun {
+  uint32_t output; /* position in the spec */
+  size_t size;
+  Slot slot;
+} OutRun;
+
+typedef struct SumRun {
+  const FuseSum *sum;
+  Slot operand, operand_safe; /* in either list */
+  uint32_t output;
+  bool f64;
+  double scale;
+  int64_t lanes, columns; /* lanes = k x columns */
+  int64_t flush;          /* elements between folds */
+  size_t state;           /* offset of its lanes and sums in the task's scratch */
+} SumRun;
+
+typedef struct Fused {
+  FuseLoops loops;
+  const FusedTable *table;
+  Instr *instrs;
+  Instr *safe; /* the same with results stored last: for results that share memory with inputs */
+  uint32_t n_instrs, n_safe;
+  ViewRun *views;
+  uint32_t n_views;
+  OutRun *outs;
+  uint32_t n_outs;
+  SumRun *sums;
+  uint32_t n_sums;
+  uint32_t n_regs, n_slots;
+  size_t reg_bytes, state_bytes;
+  int64_t piece, block_rows; /* the loops' own, or less when there are many registers */
+  uint32_t n_ranges, n_tasks, n_join;
+  /* pairs (output, input) whose sharing calls for the safe list */
+  struct {
+    uint32_t output, input;
+  } * hazards;
+  uint32_t n_hazards;
+  void *tables; /* ramps and fills */
+} Fused;
+
+#define FUSED_SCRATCH (512 << 10) /* of a task, on its stack */
+#define FUSED_SLOTS 2048
+
+Status fused_run(const Kernel *kernel, uint32_t phase, uint32_t task, const KernelArgs *args);
+
+#endif

@@ -1,0 +1,35 @@
+#include "kernels/cpu/gemm.h"
+
+#include <string.h>
+
+const GemmIsa *gemm_isa(void) {
+  static const GemmIsa *const all[] = {&gemm_isa_base, &gemm_isa_v3, &gemm_isa_v4};
+  return all[isa_current()];
+}
+
+GemmPanels gemm_panels(bool f64, int64_t cols) {
+  GemmPanels p = {.isa = gemm_isa(), .f64 = f64, .cols = cols};
+  p.width = p.isa->most * p.isa->lanes[f64];
+  p.n = (cols + p.width - 1) / p.width;
+  return p;
+}
+
+void gemm_rows(const GemmPanels *p, int64_t panel, GemmCall *call, const int64_t *a_at,
+               const int64_t *c_at, int64_t rows) {
+  int64_t vectors = gemm_panel_width(p, panel) / p->isa->lanes[p->f64];
+  GemmTile tile = p->isa->tile[p->f64][vectors];
+  int64_t step = p->isa->rows[vectors];
+  call->cols = gemm_panel_cols(p, panel);
+  for (int64_t m = 0; m < rows; m += step)
+    tile(call, a_at + m, c_at + m, m + step < rows ? step : rows - m);
+}
+
+void gemm_pack(const GemmPanels *p, int64_t panel, void *to, const void *from, int64_t n_k,
+               int64_t k_stride, int64_t n_stride) {
+  int64_t cols = gemm_panel_cols(p, panel), width = gemm_panel_width(p, panel);
+  size_t size = p->f64 ? 8 : 4;
+  p->isa->copy[p->f64](to, width, 1, from, k_stride, n_stride, n_k, cols);
+  if (cols < width)
+    for (int64_t k = 0; k < n_k; k++)
+      memset((char *)to + (size_t)(k * width + cols) * size, 0, (size_t)(width - cols) * size);
+}

@@ -1,0 +1,36 @@
+/* Tiles in plain C, for machines without fused multiply-add instructions (slow: every fma is a
+ * library call there) and for tests. */
+#include <math.h>
+
+#define UNROLL
+#define VEC_f32 float
+#define LANES_f32 1
+#define LOAD_f32(P) (*(P))
+#define STORE_f32(P, V) (*(P) = (V))
+#define LOAD_PART_f32(P, N) (*(P))
+#define STORE_PART_f32(P, V, N) (*(P) = (V))
+#define SPLAT_f32(X) (X)
+#define ZERO_f32 0.0f
+#define FMA_f32(A, B, C) fmaf(A, B, C)
+#define VEC_f64 double
+#define LANES_f64 1
+#define LOAD_f64(P) (*(P))
+#define STORE_f64(P, V) (*(P) = (V))
+#define LOAD_PART_f64(P, N) (*(P))
+#define STORE_PART_f64(P, V, N) (*(P) = (V))
+#define SPLAT_f64(X) (X)
+#define ZERO_f64 0.0
+#define FMA_f64(A, B, C) fma(A, B, C)
+#include "kernels/cpu/gemm_tile.inc"
+
+#define TILES(S, T) TILE(S, T, 4, 1) TILE(S, T, 4, 2) TILE(S, T, 4, 3) TILE(S, T, 4, 4)
+TILES(f32, float)
+TILES(f64, double)
+
+const GemmIsa gemm_isa_base = {.name = "base",
+                               .lanes = {1, 1},
+                               .most = 4,
+                               .rows = {0, 4, 4, 4, 4},
+                               .tile = {{NULL, tile_f32_1, tile_f32_2, tile_f32_3, tile_f32_4},
+                                        {NULL, tile_f64_1, tile_f64_2, tile_f64_3, tile_f64_4}},
+                               .copy = {copy_f32, copy_f64}};

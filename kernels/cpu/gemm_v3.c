@@ -1,0 +1,39 @@
+/* Tiles for x86-64-v3: 16 registers of 256 bits. */
+#pragma GCC target("arch=x86-64-v3")
+#include <immintrin.h>
+
+#define UNROLL _Pragma("GCC unroll 16")
+#define VEC_f32 __m256
+#define LANES_f32 8
+#define LOAD_f32(P) _mm256_loadu_ps(P)
+#define STORE_f32(P, V) _mm256_storeu_ps(P, V)
+#define MASK_f32(N)                                                                                \
+  _mm256_cmpgt_epi32(_mm256_set1_epi32((int)(N)), _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7))
+#define LOAD_PART_f32(P, N) _mm256_maskload_ps(P, MASK_f32(N))
+#define STORE_PART_f32(P, V, N) _mm256_maskstore_ps(P, MASK_f32(N), V)
+#define SPLAT_f32(X) _mm256_set1_ps(X)
+#define ZERO_f32 _mm256_setzero_ps()
+#define FMA_f32(A, B, C) _mm256_fmadd_ps(A, B, C)
+#define VEC_f64 __m256d
+#define LANES_f64 4
+#define LOAD_f64(P) _mm256_loadu_pd(P)
+#define STORE_f64(P, V) _mm256_storeu_pd(P, V)
+#define MASK_f64(N) _mm256_cmpgt_epi64(_mm256_set1_epi64x(N), _mm256_setr_epi64x(0, 1, 2, 3))
+#define LOAD_PART_f64(P, N) _mm256_maskload_pd(P, MASK_f64(N))
+#define STORE_PART_f64(P, V, N) _mm256_maskstore_pd(P, MASK_f64(N), V)
+#define SPLAT_f64(X) _mm256_set1_pd(X)
+#define ZERO_f64 _mm256_setzero_pd()
+#define FMA_f64(A, B, C) _mm256_fmadd_pd(A, B, C)
+#include "kernels/cpu/gemm_tile.inc"
+
+#define TILES(S, T) TILE(S, T, 8, 1) TILE(S, T, 6, 2)
+TILES(f32, float)
+TILES(f64, double)
+
+const GemmIsa gemm_isa_v3 = {
+    .name = "v3",
+    .lanes = {LANES_f32, LANES_f64},
+    .most = 2,
+    .rows = {0, 8, 6},
+    .tile = {{NULL, tile_f32_1, tile_f32_2}, {NULL, tile_f64_1, tile_f64_2}},
+    .copy = {copy_f32, copy_f64}};

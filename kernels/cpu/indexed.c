@@ -1,0 +1,130 @@
+/* gather, scatter-add, pick, place.
+ *
+ * Every task checks all the indices it reads before it writes anything; an index out of range fails
+ * the run.  scatter-add is cut over the columns of its rows, so that each element adds its
+ * contributions in the order of the index vector. */
+#include "kernels/cpu/internal.h"
+
+#include <stdio.h>
+#include <string.h>
+
+typedef struct Indexed {
+  uint32_t input, index; /* positions in the spec */
+  uint32_t n_tasks;
+  OpId op;
+  DType dtype;
+  /* rows of `row` elements: `n_from` of them in the source, `n_to` in the result; pick and place:
+   * `outer` x `length` x `row` */
+  int64_t n_from, n_to, row, outer, length;
+} Indexed;
+
+static Status bad_index(const Indexed *k, int64_t at, int32_t index, int64_t limit) {
+  return kernel_fail("%s: index %d (element %lld) is outside 0..%lld", op_desc(k->op)->name, index,
+                     (long long)at, (long long)limit - 1);
+}
+
+static Status check(const Indexed *k, const int32_t *index, int64_t first, int64_t last,
+                    int64_t limit) {
+  for (int64_t i = first; i < last; i++)
+    if (index[i] < 0 || index[i] >= limit) return bad_index(k, i, index[i], limit);
+  return STATUS_OK;
+}
+
+static Status run_gather(const Indexed *k, uint32_t task, const char *from, const int32_t *index,
+                         char *to) {
+  int64_t first, last;
+  size_t bytes = (size_t)k->row * dtype_size(k->dtype);
+  task_range(k->n_to, 1, task, k->n_tasks, &first, &last);
+  TRY(check(k, index, first, last, k->n_from));
+  for (int64_t i = first; i < last; i++)
+    memcpy(to + (size_t)i * bytes, from + (size_t)index[i] * bytes, bytes);
+  return STATUS_OK;
+}
+
+#define SCATTER(TYPE)                                                                              \
+  for (int64_t i = 0; i < k->n_from; i++) {                                                        \
+    TYPE *d = (TYPE *)(void *)to + (int64_t)index[i] * k->row;                                     \
+    const TYPE *s = (const TYPE *)(const void *)from + i * k->row;                                 \
+    for (int64_t c = first; c < last; c++) d[c] += s[c];                                           \
+  }
+
+static Status run_scatter(const Indexed *k, uint32_t task, const char *from, const int32_t *index,
+                          char *to) {
+  int64_t first, last;
+  size_t size = dtype_size(k->dtype);
+  task_range(k->row, 16, task, k->n_tasks, &first, &last);
+  TRY(check(k, index, 0, k->n_from, k->n_to));
+  for (int64_t i = 0; i < k->n_to; i++)
+    memset(to + (size_t)(i * k->row + first) * size, 0, (size_t)(last - first) * size);
+  if (k->dtype == DTYPE_F64) {
+    SCATTER(double)
+  } else {
+    SCATTER(float)
+  }
+  return STATUS_OK;
+}
+
+static Status run_line(const Indexed *k, uint32_t task, const char *from, const int32_t *index,
+                       char *to) {
+  int64_t first, last;
+  size_t size = dtype_size(k->dtype);
+  task_range(k->outer, 1, task, k->n_tasks, &first, &last);
+  TRY(check(k, index, first * k->row, last * k->row, k->length));
+  size_t line = (size_t)(k->length * k->row) * size;
+  if (k->op == OP_PLACE) memset(to + (size_t)first * line, 0, (size_t)(last - first) * line);
+  for (int64_t o = first; o < last; o++)
+    for (int64_t c = 0; c < k->row; c++) {
+      int64_t at = o * k->row + c;
+      size_t line_at = (size_t)o * line + (size_t)(index[at] * k->row + c) * size;
+      if (k->op == OP_PLACE)
+        memcpy(to + line_at, from + (size_t)at * size, size);
+      else
+        memcpy(to + (size_t)at * size, from + line_at, size);
+    }
+  return STATUS_OK;
+}
+
+static Status indexed_run(const Kernel *kernel, uint32_t phase, uint32_t task,
+                          const KernelArgs *args) {
+  (void)phase;
+  const Indexed *k = kernel->data;
+  const char *from = args->inputs[k->input];
+  const int32_t *index = args->inputs[k->index];
+  char *to = args->outputs[0];
+  if (k->op == OP_GATHER) return run_gather(k, task, from, index, to);
+  if (k->op == OP_SCATTER_ADD) return run_scatter(k, task, from, index, to);
+  return run_line(k, task, from, index, to);
+}
+
+Status indexed_build(const KernelSpec *spec, Diag *diag, Kernel *kernel) {
+  const Graph *g = spec->graph;
+  NodeId id = spec->nodes[0];
+  const Node *node = &g->nodes[id];
+  const Shape *in = &g->nodes[node_input(g, id, 0)].shape;
+  uint32_t inputs[2];
+  TRY(spec_inputs(spec, inputs, 2, diag));
+  Indexed *k = kernel_data(kernel, sizeof *k, diag);
+  if (!k) return STATUS_SYSTEM;
+  *k = (Indexed){.input = inputs[0],
+                 .index = inputs[1],
+                 .op = node->op,
+                 .dtype = (DType)node->dtype,
+                 .row = 1,
+                 .outer = 1};
+  k->n_tasks = task_count(shape_count(&node->shape) * 8, spec->shards);
+  if (k->op == OP_GATHER || k->op == OP_SCATTER_ADD) {
+    k->n_from = in->dim[0];
+    k->n_to = node->shape.dim[0];
+    for (int i = 1; i < in->rank; i++) k->row *= in->dim[i];
+  } else {
+    int64_t axis = node_attr_int(g, id, k->op == OP_PICK ? ARG_MAX_AXIS : PLACE_AXIS);
+    k->length = k->op == OP_PICK ? in->dim[axis] : node_attr_int(g, id, PLACE_LENGTH);
+    for (int i = 0; i < in->rank; i++)
+      *(i < axis ? &k->outer : &k->row) *= i == axis ? 1 : in->dim[i];
+  }
+  kernel->run = indexed_run;
+  kernel->n_phases = 1;
+  kernel->tasks[0] = k->n_tasks;
+  snprintf(kernel->name, sizeof kernel->name, "indexed");
+  return STATUS_OK;
+}

@@ -1,0 +1,82 @@
+/* reduce-max and arg-max along one axis.  The first of equals wins; a comparison with NaN is false,
+ * so a NaN wins only where it stands first. */
+#include "kernels/cpu/internal.h"
+
+#include <stdio.h>
+
+typedef struct Select {
+  uint32_t input, n_tasks;
+  bool index; /* arg-max */
+  DType dtype;
+  int64_t outer, length, row;
+} Select;
+
+#define CHUNK 64
+#define SELECT_TYPED(TYPE)                                                                         \
+  static void line_##TYPE(const Select *k, const TYPE *x, void *out, int64_t o) {                  \
+    for (int64_t b = 0; b < k->row; b += CHUNK) {                                                  \
+      int64_t e = b + CHUNK < k->row ? CHUNK : k->row - b;                                         \
+      TYPE best[CHUNK];                                                                            \
+      int32_t at[CHUNK];                                                                           \
+      for (int64_t i = 0; i < e; i++) {                                                            \
+        best[i] = x[b + i];                                                                        \
+        at[i] = 0;                                                                                 \
+      }                                                                                            \
+      for (int64_t l = 1; l < k->length; l++) {                                                    \
+        const TYPE *v = x + l * k->row + b;                                                        \
+        for (int64_t i = 0; i < e; i++) {                                                          \
+          at[i] = v[i] > best[i] ? (int32_t)l : at[i];                                             \
+          best[i] = v[i] > best[i] ? v[i] : best[i];                                               \
+        }                                                                                          \
+      }                                                                                            \
+      for (int64_t i = 0; i < e; i++) {                                                            \
+        if (k->index)                                                                              \
+          ((int32_t *)out)[o * k->row + b + i] = at[i];                                            \
+        else                                                                                       \
+          ((TYPE *)out)[o * k->row + b + i] = best[i];                                             \
+      }                                                                                            \
+    }                                                                                              \
+  }
+
+SELECT_TYPED(float)
+SELECT_TYPED(double)
+
+static Status select_run(const Kernel *kernel, uint32_t phase, uint32_t task,
+                         const KernelArgs *args) {
+  (void)phase;
+  const Select *k = kernel->data;
+  int64_t first, last, step = k->length * k->row;
+  task_range(k->outer, 1, task, k->n_tasks, &first, &last);
+  for (int64_t o = first; o < last; o++) {
+    if (k->dtype == DTYPE_F64)
+      line_double(k, (const double *)args->inputs[k->input] + o * step, args->outputs[0], o);
+    else
+      line_float(k, (const float *)args->inputs[k->input] + o * step, args->outputs[0], o);
+  }
+  return STATUS_OK;
+}
+
+Status select_build(const KernelSpec *spec, Diag *diag, Kernel *kernel) {
+  const Graph *g = spec->graph;
+  NodeId id = spec->nodes[0];
+  const Node *in = &g->nodes[node_input(g, id, 0)];
+  uint32_t input;
+  TRY(spec_inputs(spec, &input, 1, diag));
+  Select *k = kernel_data(kernel, sizeof *k, diag);
+  if (!k) return STATUS_SYSTEM;
+  int64_t axis = node_attr_int(g, id, ARG_MAX_AXIS);
+  *k = (Select){.input = input,
+                .index = g->nodes[id].op == OP_ARG_MAX,
+                .dtype = (DType)in->dtype,
+                .outer = 1,
+                .row = 1,
+                .length = in->shape.dim[axis]};
+  for (int i = 0; i < in->shape.rank; i++)
+    *(i < axis ? &k->outer : &k->row) *= i == axis ? 1 : in->shape.dim[i];
+  k->n_tasks = task_count(shape_count(&in->shape) * 4, spec->shards);
+  kernel->run = select_run;
+  kernel->n_phases = 1;
+  kernel->tasks[0] = k->n_tasks;
+  snprintf(kernel->name, sizeof kernel->name, "select");
+  return STATUS_OK;
+}

@@ -1,0 +1,103 @@
+/* Convolutions and matrix products over a table of shapes. */
+#include "tests/kernels/kernel_test.h"
+
+typedef struct Case {
+  int64_t n, h, w, i, o, kh, kw, stride[2], pad[2], dilation[2];
+} Case;
+
+static const Case cases[] = {
+    {1, 1, 1, 1, 1, 1, 1, {1, 1}, {0, 0}, {1, 1}},
+    {2, 1, 1, 64, 64, 1, 1, {1, 1}, {0, 0}, {1, 1}},
+    {3, 5, 7, 3, 5, 1, 1, {1, 1}, {0, 0}, {1, 1}},
+    {2, 8, 8, 17, 33, 1, 1, {2, 2}, {0, 0}, {1, 1}},
+    {2, 9, 7, 16, 64, 1, 1, {2, 2}, {0, 0}, {1, 1}},
+    {4, 8, 4, 64, 16, 3, 3, {1, 1}, {1, 1}, {1, 1}},
+    {3, 8, 8, 16, 16, 3, 3, {2, 2}, {1, 1}, {1, 1}},
+    {2, 9, 9, 8, 24, 3, 3, {2, 2}, {1, 1}, {1, 1}},
+    {2, 1, 1, 5, 8, 3, 3, {1, 1}, {1, 1}, {1, 1}},
+    {2, 16, 12, 3, 16, 7, 7, {2, 2}, {3, 3}, {1, 1}},
+    {1, 17, 19, 3, 64, 7, 7, {2, 2}, {3, 3}, {1, 1}},
+    {2, 11, 9, 6, 20, 5, 3, {3, 2}, {2, 1}, {1, 1}},
+    {2, 12, 12, 9, 10, 3, 3, {1, 1}, {2, 2}, {2, 2}},
+    {1, 14, 13, 4, 7, 3, 3, {2, 1}, {2, 3}, {2, 3}},
+    {2, 10, 10, 8, 8, 4, 2, {2, 3}, {1, 0}, {1, 1}},
+    {2, 6, 6, 8, 8, 3, 3, {1, 1}, {0, 0}, {1, 1}},
+    {2, 4, 4, 8, 8, 1, 1, {1, 1}, {2, 1}, {1, 1}}, /* more padding than kernel */
+    {2, 6, 5, 8, 8, 2, 2, {3, 3}, {0, 0}, {1, 1}}, /* stride larger than kernel */
+    {5, 7, 5, 40, 72, 3, 3, {1, 1}, {1, 1}, {1, 1}},
+    {3, 7, 6, 130, 70, 3, 3, {1, 1}, {1, 1}, {1, 1}},
+    {2, 4, 4, 512, 128, 1, 1, {1, 1}, {0, 0}, {1, 1}},
+};
+#define N_CASES (int)(sizeof cases / sizeof *cases)
+
+static NodeId make_conv(Lab *lab, const Case *c, OpId op, DType dtype) {
+  Window win = {.stride = {c->stride[0], c->stride[1]},
+                .pad = {c->pad[0], c->pad[1]},
+                .dilation = {c->dilation[0], c->dilation[1]}};
+  int64_t hy = (c->h + 2 * c->pad[0] - (c->kh - 1) * c->dilation[0] - 1) / c->stride[0] + 1;
+  int64_t wy = (c->w + 2 * c->pad[1] - (c->kw - 1) * c->dilation[1] - 1) / c->stride[1] + 1;
+  NodeId x = lab_input(lab, dtype, 4, (int64_t[]){c->n, c->h, c->w, c->i});
+  NodeId y = lab_input(lab, dtype, 4, (int64_t[]){c->n, hy, wy, c->o});
+  NodeId w = lab_input(lab, dtype, 4, (int64_t[]){c->o, c->i, c->kh, c->kw});
+  win.size[0] = op == OP_CONV_DX ? c->h : c->kh;
+  win.size[1] = op == OP_CONV_DX ? c->w : c->kw;
+  if (op == OP_CONV) return emit_conv(&lab->e, x, w, &win);
+  if (op == OP_CONV_DX) return emit_conv_dx(&lab->e, y, w, &win);
+  return emit_conv_dw(&lab->e, x, y, &win);
+}
+
+static void check_convs(OpId op, DType dtype, double tolerance) {
+  for (int i = 0; i < N_CASES; i++) {
+    Lab lab;
+    char what[96];
+    lab_init(&lab, dtype, (uint64_t)i + 1);
+    if (i % 3 == 1) {
+      int64_t n = cases[i].n, groups = n % 2 ? 1 : 2;
+      lab.e.batch = (uint8_t)graph_add_batch(
+          lab.graph, (Batch){.groups = groups, .units = n / groups, .unit = 1});
+    }
+    NodeId id = make_conv(&lab, &cases[i], op, dtype);
+    snprintf(what, sizeof what, "%s %s case %d", op_desc(op)->name, dtype_name(dtype), i);
+    CU_ASSERT(lab_check_node(&lab, id, tolerance, what));
+    lab_free(&lab);
+  }
+}
+
+static void test_conv(void) {
+  check_convs(OP_CONV, DTYPE_F32, 3e-6);
+  check_convs(OP_CONV, DTYPE_F64, 1e-14);
+}
+static void test_dx(void) {
+  check_convs(OP_CONV_DX, DTYPE_F32, 3e-6);
+  check_convs(OP_CONV_DX, DTYPE_F64, 1e-14);
+}
+static void test_dw(void) {
+  check_convs(OP_CONV_DW, DTYPE_F32, 3e-6);
+  check_convs(OP_CONV_DW, DTYPE_F64, 1e-14);
+}
+
+static void test_matmul(void) {
+  static const int64_t sizes[][4] = {{1, 1, 1, 0},    {3, 5, 7, 0},      {64, 64, 64, 0},
+                                     {1, 130, 17, 0}, {130, 1, 33, 0},   {97, 50, 1, 0},
+                                     {6, 64, 300, 0}, {12, 10, 2048, 0}, {200, 190, 180, 0},
+                                     {5, 6, 7, 3},    {33, 17, 40, 5},   {70, 70, 70, 4}};
+  for (int i = 0; i < 12; i++)
+    for (int t = 0; t < 8; t++) {
+      Lab lab;
+      char what[96];
+      DType dtype = t & 4 ? DTYPE_F64 : DTYPE_F32;
+      bool ta = t & 1, tb = t & 2;
+      int64_t m = sizes[i][0], n = sizes[i][1], k = sizes[i][2], b = sizes[i][3];
+      lab_init(&lab, dtype, (uint64_t)i + 1);
+      int64_t a_dims[] = {b, ta ? k : m, ta ? m : k}, b_dims[] = {b, tb ? n : k, tb ? k : n};
+      NodeId x = lab_input(&lab, dtype, b ? 3 : 2, a_dims + !b);
+      NodeId y = lab_input(&lab, dtype, b ? 3 : 2, b_dims + !b);
+      NodeId id = emit_matmul(&lab.e, x, y, ta, tb);
+      snprintf(what, sizeof what, "matmul %s case %d %d %d", dtype_name(dtype), i, ta, tb);
+      CU_ASSERT(lab_check_node(&lab, id, dtype == DTYPE_F32 ? 3e-6 : 1e-14, what));
+      lab_free(&lab);
+    }
+}
+
+LAB_MAIN("conv", {"conv", test_conv}, {"conv-dx", test_dx}, {"conv-dw", test_dw},
+         {"matmul", test_matmul})
