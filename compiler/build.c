@@ -30,7 +30,9 @@ static Status keep_values(ProgramBuilder *p) {
   for (uint32_t i = 0; i < p->n_names && status == STATUS_OK; i++) {
     uint32_t name = p->names[i];
     NodeId node = p->value_by_string[name];
-    if (taken[name] || node == NODE_POISON || states_find(p->b, strings_text(strings, name)) != UINT32_MAX || !matches(o->keep, o->n_keep, strings_text(strings, name)))
+    if (taken[name] || node == NODE_POISON ||
+        states_find(p->b, strings_text(strings, name)) != UINT32_MAX ||
+        !matches(o->keep, o->n_keep, strings_text(strings, name)))
       continue;
     taken[name] = true;
     status = graph_add_output(g, name, node, false);
@@ -52,7 +54,8 @@ static Status copy_state_outputs(ProgramBuilder *p) {
   for (uint32_t i = 0; i < g->n_outputs; i++) {
     NodeId base = g->outputs[i].node;
     while (g->nodes[base].op == OP_RESHAPE) base = node_input(g, base, 0);
-    if (g->nodes[base].op != OP_STATE || !p->committed[node_attr_int(g, base, STATE_INDEX)]) continue;
+    if (g->nodes[base].op != OP_STATE || !p->committed[node_attr_int(g, base, STATE_INDEX)])
+      continue;
     NodeId copy = emit_copy(&p->e, g->outputs[i].node);
     if (!copy) return p->e.status;
     g->outputs[i].node = copy;
@@ -79,7 +82,8 @@ static Status build_program(Builder *b, const Element *el, PlanProgram *out) {
   Strings *strings = b->model->symbols->strings;
   *out = (PlanProgram){.name = strings_intern(strings, attr_text(el, "name")),
                        .kind = (uint8_t)program_kind(el)};
-  if (*attr_text(el, "held-out")) out->held_out = strings_intern(strings, attr_text(el, "held-out"));
+  if (*attr_text(el, "held-out"))
+    out->held_out = strings_intern(strings, attr_text(el, "held-out"));
   out->graph = graph_create(b->model->symbols);
   if (!out->graph) return diag_no_memory(b->diag, sizeof(Graph));
   ProgramBuilder p = {.b = b, .program = el};
@@ -106,13 +110,15 @@ static Status build_programs(Builder *b) {
   for (const Element *el = b->model->root->first_child; el; el = el->next)
     n += strcmp(el->tag, "program") == 0;
   if (n == 0)
-    return element_error(b, b->model->root, NULL, "add a <program> element", "the model has no program");
+    return element_error(b, b->model->root, NULL, "add a <program> element",
+                         "the model has no program");
   b->plan->programs = calloc(n, sizeof *b->plan->programs);
   if (!b->plan->programs) return diag_no_memory(b->diag, n * sizeof *b->plan->programs);
   for (const Element *el = b->model->root->first_child; el; el = el->next) {
     if (strcmp(el->tag, "program") != 0) continue;
     if (plan_program_find(b->plan, attr_text(el, "name")) != UINT32_MAX)
-      return element_error(b, el, "name", NULL, "program '%s' exists already", attr_text(el, "name"));
+      return element_error(b, el, "name", NULL, "program '%s' exists already",
+                           attr_text(el, "name"));
     /* Programs share templates: the errors of the first one that fails are enough. */
     TRY(build_program(b, el, &b->plan->programs[b->plan->n_programs++]));
   }

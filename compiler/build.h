@@ -18,8 +18,9 @@ typedef struct BuildOptions {
   uint32_t n_inputs;
 } BuildOptions;
 
-/* Builds states, programs (graphs only: no steps, no offsets), schedules and training data of a plan.
- * Errors are collected over all programs.  The plan uses the model's symbols without owning them. */
+/* Builds states, programs (graphs only: no steps, no offsets), schedules and training data of a
+ * plan. Errors are collected over all programs.  The plan uses the model's symbols without owning
+ * them. */
 Status build_plan(const Model *model, const BuildOptions *options, Diag *diag, Plan **out_plan);
 
 #endif

@@ -7,12 +7,12 @@
 
 /* How a field's component for one parameter is found. */
 typedef enum FieldKind {
-  FIELD_THETA,  /* the parameters' values at entry */
-  FIELD_RATE,   /* each parameter's own factors */
+  FIELD_THETA, /* the parameters' values at entry */
+  FIELD_RATE,  /* each parameter's own factors */
   FIELD_DECAY,
-  FIELD_STATE,  /* the states `NAME:PARAMETER` */
-  FIELD_SWEEP,  /* the result of a gradient or pullback: `component` holds it */
-  FIELD_EXPR,   /* evaluated when asked for, then kept in `component` */
+  FIELD_STATE, /* the states `NAME:PARAMETER` */
+  FIELD_SWEEP, /* the result of a gradient or pullback: `component` holds it */
+  FIELD_EXPR,  /* evaluated when asked for, then kept in `component` */
 } FieldKind;
 
 typedef struct Field {
@@ -30,7 +30,7 @@ typedef struct Builder {
   Diag *diag;
   Plan *plan;
   uint32_t cap_states;
-  uint32_t n_parameters; /* states [0, n_parameters) are the parameters */
+  uint32_t n_parameters;     /* states [0, n_parameters) are the parameters */
   uint32_t *state_by_string; /* string id -> state index + 1 */
   uint32_t state_by_string_size;
 } Builder;
