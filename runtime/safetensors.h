@@ -2,7 +2,7 @@
 #ifndef RUNTIME_SAFETENSORS_H
 #define RUNTIME_SAFETENSORS_H
 
-#include "graph/ir.h"
+#include "graph/tensor.h"
 
 typedef enum FileType {
   FILE_F32,
@@ -36,6 +36,13 @@ const char *safe_metadata(const SafeFile *file, const char *key);    /* NULL: no
 double file_tensor_get(const FileTensor *tensor, int64_t i);
 /* `(2, 3)`. */
 const char *file_tensor_shape(const FileTensor *tensor, char *text, size_t size);
+
+/* True when it has the shape and may become the type: integers become floats, never the other way.
+ * Else an error at `FILE: tensor NAME`; `as` (may be NULL) is what it would be taken for. */
+Status file_tensor_check(const FileTensor *tensor, const char *path, DType dtype,
+                         const Shape *shape, const char *as, Diag *diag);
+/* Copies the elements, converted to the type of `to`; the caller has checked the tensor. */
+void file_tensor_copy(const Tensor *to, const FileTensor *from);
 
 /* What is to be written; `shape` and `data` are borrowed. */
 typedef struct SaveTensor {

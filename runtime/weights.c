@@ -16,49 +16,12 @@ static const char *state_name(const Plan *plan, uint32_t state) {
 
 /* ---- one tensor ---- */
 
-static bool file_is_float(const FileTensor *t) {
-  return t->type == FILE_F32 || t->type == FILE_F64 || t->type == FILE_F16 || t->type == FILE_BF16;
-}
-
-static bool same_shape(const FileTensor *t, const Shape *shape) {
-  if (t->rank != shape->rank) return false;
-  for (int i = 0; i < t->rank; i++)
-    if (t->dim[i] != shape->dim[i]) return false;
-  return true;
-}
-
 static Status check_tensor(const Plan *plan, uint32_t state, const FileTensor *t, const char *path,
                            Diag *diag) {
   const State *s = &plan->states[state];
-  char place[1024], have[SHAPE_TEXT_MAX], want[SHAPE_TEXT_MAX], as[512] = "";
-  snprintf(place, sizeof place, "%s: tensor %s", path, t->name);
-  if (strcmp(t->name, state_name(plan, state)) != 0)
-    snprintf(as, sizeof as, " for '%s'", state_name(plan, state));
-  if (!same_shape(t, &s->shape))
-    return diag_error(
-        diag, STATUS_INVALID, place,
-        "is it from a model with other sizes? compile with the -D it was trained with",
-        "has the shape %s, the plan wants %s%s", file_tensor_shape(t, have, sizeof have),
-        shape_text(&s->shape, want, sizeof want), as);
-  if (file_is_float(t) && !dtype_is_float((DType)s->dtype))
-    return diag_error(diag, STATUS_INVALID, place, NULL,
-                      "holds floating-point numbers, the plan wants %s%s",
-                      dtype_name((DType)s->dtype), as);
-  return STATUS_OK;
-}
-
-static bool same_type(FileType file, DType dtype) {
-  return (file == FILE_F32 && dtype == DTYPE_F32) || (file == FILE_F64 && dtype == DTYPE_F64) ||
-         (file == FILE_I32 && dtype == DTYPE_I32) || (file == FILE_I64 && dtype == DTYPE_I64) ||
-         (file == FILE_BOOL && dtype == DTYPE_BOOL);
-}
-
-static void copy_tensor(const Tensor *to, const FileTensor *from) {
-  if (same_type(from->type, to->dtype)) {
-    memcpy(to->data, from->data, (size_t)tensor_bytes(to));
-    return;
-  }
-  for (int64_t i = 0; i < from->count; i++) tensor_set(to, i, file_tensor_get(from, i));
+  bool other = strcmp(t->name, state_name(plan, state)) != 0;
+  return file_tensor_check(t, path, (DType)s->dtype, &s->shape,
+                           other ? state_name(plan, state) : NULL, diag);
 }
 
 /* ---- lists of names ---- */
@@ -137,7 +100,7 @@ Status weights_load(const Executor *x, const SafeFile *file, const char *path, W
   for (uint32_t i = 0; i < plan->n_states; i++) {
     const FileTensor *t = safe_find(file, state_name(plan, i));
     Tensor state = executor_state(x, i);
-    if (t) copy_tensor(&state, t);
+    if (t) file_tensor_copy(&state, t);
   }
   return STATUS_OK;
 }
@@ -271,7 +234,7 @@ Status weights_start(const Executor *x, const SafeFile *file, const char *path, 
     const Source *from = &start.sources[i];
     if (!from->tensor) continue;
     Tensor t = executor_state(x, i);
-    copy_tensor(&t, from->tensor);
+    file_tensor_copy(&t, from->tensor);
     if (from->pretrained && plan->states[i].noise > 0)
       add_noise(&t, state_name(plan, i), plan->states[i].noise, seed);
   }

@@ -1,0 +1,289 @@
+/* graphrun: executes plans.  Arguments only; the work is in runtime/. */
+#include "runtime/exec.h"
+#include "runtime/pool.h"
+#include "runtime/synth.h"
+#include "runtime/train.h"
+
+#include <errno.h>
+#include <getopt.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static const char usage_text[] =
+    "usage: graphrun COMMAND ...\n"
+    "\n"
+    "  train PLAN --out=DIR [--data=DATA]   train; DIR gets checkpoint.safetensors, metrics.jsonl\n"
+    "      --resume              go on from DIR's checkpoint, with the same bits\n"
+    "      --init=F              start from the weights in F (.safetensors)\n"
+    "      --epochs=N --steps=N  length of the schedule instead of the plan's\n"
+    "      --stop-at=STEP        end early; the schedule stays\n"
+    "      --checkpoint-every=N  steps between checkpoints\n"
+    "  eval PLAN --weights=F --data=DATA    mAP and CMC of queries against the gallery\n"
+    "      --domain=NAME         only this domain\n"
+    "      --protocol=market|split:NAME:TRIALS:SEED\n"
+    "      --baseline=color      colour histograms instead of a plan and weights\n"
+    "      --compare=F           difference to an earlier --out, with an interval\n"
+    "      --out=F               results of every query as JSON\n"
+    "  exec PLAN --program=P -o F           run a program once; F (.safetensors) gets its outputs\n"
+    "      --feed=F              inputs and states by name\n"
+    "      --weights=F           a checkpoint\n"
+    "      --fetch=NAME,...      further values, kept by graphc --keep; * and ? match\n"
+    "  bench PLAN                           time and memory of a program, and of each kernel\n"
+    "      --program=P --steps=N --warm=N --trace=F\n"
+    "  info PLAN                            what a plan holds\n"
+    "  check-data DATA [--defines]          what a data set holds; lines for graphc -D @F\n"
+    "  synth DIR                            pedestrians drawn by the program: DIR/synth.domains\n"
+    "      --domains=N --ids=N --test-ids=N --cameras=N --images=N\n"
+    "\n"
+    "  train, eval, exec, bench:  --threads=N (default: the cores; results do not depend on it)\n"
+    "  train, eval:               --workers=N --bad-images=fatal|skip\n"
+    "  train, eval, synth:        --seed=N\n"
+    "  train:                     --quiet (no progress line)\n"
+    "  DATA: a .csv manifest (path,pid,camera,domain,split), a folder in the Market-1501 layout, "
+    "or\n"
+    "  a .domains file with lines NAME csv|market PATH [split=train|all]\n"
+    "  --help --version\n";
+
+typedef struct Args {
+  const char *operand;
+  const char *data, *out, *init, *weights, *domain, *protocol, *baseline, *compare, *program, *feed,
+      *fetch, *trace, *bad_images;
+  int64_t epochs, steps, stop_at, checkpoint_every, warm, threads, workers, seed;
+  int64_t domains, ids, test_ids, cameras, images;
+  bool resume, quiet, defines;
+} Args;
+
+enum { TRAIN = 1, EVAL = 2, EXEC = 4, BENCH = 8, INFO = 16, CHECK_DATA = 32, SYNTH = 64 };
+
+typedef struct Command {
+  const char *name, *operand;
+  uint32_t bit;
+  Status (*run)(const Args *args, Diag *diag);
+} Command;
+
+typedef enum Kind { TEXT, NUMBER, FLAG } Kind;
+typedef struct Option {
+  const char *name;
+  Kind kind;
+  uint32_t commands;
+  size_t at; /* offset in Args */
+  int64_t low, high;
+} Option;
+
+#define AT(FIELD) offsetof(Args, FIELD)
+#define MANY ((int64_t)1 << 40)
+enum { OUT }; /* -o is short for it */
+static const Option options[] = {
+    [OUT] = {"out", TEXT, TRAIN | EVAL | EXEC, AT(out), 0, 0},
+    {"data", TEXT, TRAIN | EVAL, AT(data), 0, 0},
+    {"init", TEXT, TRAIN, AT(init), 0, 0},
+    {"weights", TEXT, EVAL | EXEC, AT(weights), 0, 0},
+    {"domain", TEXT, EVAL, AT(domain), 0, 0},
+    {"protocol", TEXT, EVAL, AT(protocol), 0, 0},
+    {"baseline", TEXT, EVAL, AT(baseline), 0, 0},
+    {"compare", TEXT, EVAL, AT(compare), 0, 0},
+    {"program", TEXT, EXEC | BENCH, AT(program), 0, 0},
+    {"feed", TEXT, EXEC, AT(feed), 0, 0},
+    {"fetch", TEXT, EXEC, AT(fetch), 0, 0},
+    {"trace", TEXT, BENCH, AT(trace), 0, 0},
+    {"bad-images", TEXT, TRAIN | EVAL, AT(bad_images), 0, 0},
+    {"epochs", NUMBER, TRAIN, AT(epochs), 1, MANY},
+    {"steps", NUMBER, TRAIN | BENCH, AT(steps), 1, MANY},
+    {"stop-at", NUMBER, TRAIN, AT(stop_at), 1, MANY},
+    {"checkpoint-every", NUMBER, TRAIN, AT(checkpoint_every), 1, MANY},
+    {"warm", NUMBER, BENCH, AT(warm), 0, 1000},
+    {"threads", NUMBER, TRAIN | EVAL | EXEC | BENCH, AT(threads), 1, POOL_THREADS_MAX},
+    {"workers", NUMBER, TRAIN | EVAL, AT(workers), 1, 64},
+    {"seed", NUMBER, TRAIN | EVAL | SYNTH, AT(seed), 0, INT64_MAX},
+    {"domains", NUMBER, SYNTH, AT(domains), 1, 16},
+    {"ids", NUMBER, SYNTH, AT(ids), 1, 4999},
+    {"test-ids", NUMBER, SYNTH, AT(test_ids), 1, 4999},
+    {"cameras", NUMBER, SYNTH, AT(cameras), 2, 9},
+    {"images", NUMBER, SYNTH, AT(images), 2, 99},
+    {"resume", FLAG, TRAIN, AT(resume), 0, 0},
+    {"quiet", FLAG, TRAIN, AT(quiet), 0, 0},
+    {"defines", FLAG, CHECK_DATA, AT(defines), 0, 0},
+};
+#define N_OPTIONS (sizeof options / sizeof *options)
+
+static Status usage_error(const char *hint, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+static Status usage_error(const char *hint, const char *format, ...) {
+  va_list list;
+  va_start(list, format);
+  fputs("graphrun: error: ", stderr);
+  vfprintf(stderr, format, list);
+  va_end(list);
+  fprintf(stderr, "\nhint: %s\n", hint ? hint : "graphrun --help lists commands and options");
+  return STATUS_USAGE;
+}
+
+/* ---- commands ---- */
+
+static uint32_t threads_of(const Args *a) {
+  long cores = sysconf(_SC_NPROCESSORS_ONLN);
+  if (a->threads) return (uint32_t)a->threads;
+  return cores < 1 ? 1 : cores > POOL_THREADS_MAX ? POOL_THREADS_MAX : (uint32_t)cores;
+}
+
+static bool skips(const Args *a) {
+  return a->bad_images && strcmp(a->bad_images, "skip") == 0;
+}
+
+static Status require(const char *value, const char *text) {
+  return value ? STATUS_OK : usage_error(NULL, "%s", text);
+}
+
+static Status run_train(const Args *a, Diag *diag) {
+  TRY(require(a->out, "train needs --out=DIR"));
+  if (a->epochs && a->steps)
+    return usage_error("one of them sets the length of the schedule", "--epochs and --steps");
+  if (a->resume && a->init)
+    return usage_error("a resumed run has its weights already", "--resume and --init");
+  TrainOptions o = {.plan = a->operand,
+                    .data = a->data,
+                    .out = a->out,
+                    .init = a->init,
+                    .resume = a->resume,
+                    .epochs = a->epochs,
+                    .steps = a->steps,
+                    .stop_at = a->stop_at,
+                    .seed = (uint64_t)a->seed,
+                    .checkpoint_every = a->checkpoint_every,
+                    .skip_bad_images = skips(a),
+                    .workers = (uint32_t)a->workers,
+                    .threads = threads_of(a),
+                    .quiet = a->quiet};
+  return train_run(&o, diag);
+}
+
+static Status run_exec(const Args *a, Diag *diag) {
+  TRY(require(a->program, "exec needs --program=P"));
+  TRY(require(a->out, "exec needs -o F.safetensors"));
+  ExecOptions o = {.plan = a->operand,
+                   .program = a->program,
+                   .feed = a->feed,
+                   .weights = a->weights,
+                   .fetch = a->fetch,
+                   .out = a->out,
+                   .threads = threads_of(a)};
+  return exec_run(&o, diag);
+}
+
+static Status run_synth(const Args *a, Diag *diag) {
+  SynthOptions o = {.dir = a->operand,
+                    .seed = (uint64_t)a->seed,
+                    .domains = (int)a->domains,
+                    .train_ids = (int)a->ids,
+                    .test_ids = (int)a->test_ids,
+                    .cameras = (int)a->cameras,
+                    .images = (int)a->images};
+  return synth_write(&o, diag);
+}
+
+static const Command commands[] = {
+    {"train", "PLAN", TRAIN, run_train},
+    {"exec", "PLAN", EXEC, run_exec},
+    {"synth", "DIR", SYNTH, run_synth},
+};
+#define N_COMMANDS (sizeof commands / sizeof *commands)
+
+/* ---- arguments ---- */
+
+static const Command *find_command(const char *name) {
+  const char *names[N_COMMANDS];
+  for (size_t i = 0; i < N_COMMANDS; i++) {
+    if (strcmp(commands[i].name, name) == 0) return &commands[i];
+    names[i] = commands[i].name;
+  }
+  const char *near = diag_nearest(name, names, N_COMMANDS);
+  char hint[64];
+  if (near) snprintf(hint, sizeof hint, "did you mean '%s'?", near);
+  usage_error(near ? hint : NULL, "there is no command '%s'", name);
+  return NULL;
+}
+
+static Status take_number(const Option *o, const char *text, int64_t *out) {
+  char *end;
+  errno = 0;
+  long long value = strtoll(text, &end, 10);
+  if (*text && !*end && errno == 0 && value >= o->low && value <= o->high) {
+    *out = value;
+    return STATUS_OK;
+  }
+  return usage_error(NULL, "--%s is %lld..%lld, not '%s'", o->name, (long long)o->low,
+                     (long long)o->high, text);
+}
+
+static Status take_option(Args *a, const Command *command, const Option *o, const char *value) {
+  if (!(o->commands & command->bit))
+    return usage_error(NULL, "%s has no option --%s", command->name, o->name);
+  char *at = (char *)a + o->at;
+  if (o->kind == NUMBER) return take_number(o, value, (int64_t *)(void *)at);
+  if (o->kind == FLAG)
+    *(bool *)(void *)at = true;
+  else
+    *(const char **)(void *)at = value;
+  return STATUS_OK;
+}
+
+static Status unknown_option(const char *text) {
+  const char *names[N_OPTIONS];
+  for (size_t i = 0; i < N_OPTIONS; i++) names[i] = options[i].name;
+  char name[64], hint[80];
+  snprintf(name, sizeof name, "%.*s", (int)strcspn(text, "="), text);
+  const char *near = strncmp(name, "--", 2) == 0 ? diag_nearest(name + 2, names, N_OPTIONS) : NULL;
+  if (near) snprintf(hint, sizeof hint, "did you mean '--%s'?", near);
+  return usage_error(near ? hint : NULL, "unknown option '%s'", name);
+}
+
+/* argv[0] is the command. */
+static Status parse(Args *a, const Command *command, int argc, char **argv) {
+  struct option table[N_OPTIONS + 1];
+  memset(table, 0, sizeof table);
+  for (size_t i = 0; i < N_OPTIONS; i++)
+    table[i] =
+        (struct option){options[i].name, options[i].kind == FLAG ? no_argument : required_argument,
+                        NULL, 256 + (int)i};
+  opterr = 0;
+  for (int found; (found = getopt_long(argc, argv, ":o:", table, NULL)) != -1;) {
+    if (found == ':') return usage_error(NULL, "option '%s' needs a value", argv[optind - 1]);
+    if (found == '?') return unknown_option(argv[optind - 1]);
+    TRY(take_option(a, command, &options[found == 'o' ? OUT : found - 256], optarg));
+  }
+  if (a->bad_images && !skips(a) && strcmp(a->bad_images, "fatal") != 0)
+    return usage_error(NULL, "--bad-images is fatal or skip, not '%s'", a->bad_images);
+  if (optind < argc) a->operand = argv[optind++];
+  if (optind < argc)
+    return usage_error(NULL, "%s takes one operand: what is '%s'?", command->name, argv[optind]);
+  if (!a->operand && command->operand)
+    return usage_error(NULL, "nothing named: graphrun %s %s", command->name, command->operand);
+  return STATUS_OK;
+}
+
+int main(int argc, char **argv) {
+  if (argc < 2) return (int)usage_error(NULL, "no command");
+  for (int i = 1; i < argc; i++) {
+    bool help = strcmp(argv[i], "--help") == 0;
+    if (!help && strcmp(argv[i], "--version") != 0) continue;
+    fputs(help ? usage_text : "graphrun 1, plan version 1\n", stdout);
+    return STATUS_OK;
+  }
+  const Command *command = find_command(argv[1]);
+  if (!command) return STATUS_USAGE;
+  Args args = {.warm = 1};
+  Status status = parse(&args, command, argc - 1, argv + 1);
+  if (status != STATUS_OK) return (int)status;
+  Diag *diag = diag_create();
+  if (!diag) {
+    fputs("graphrun: error: out of memory\n", stderr);
+    return STATUS_SYSTEM;
+  }
+  status = command->run(&args, diag);
+  fflush(stdout);
+  diag_print(diag, stderr);
+  if (status == STATUS_OK && ferror(stdout)) status = STATUS_SYSTEM;
+  diag_destroy(diag);
+  return (int)status;
+}
