@@ -101,10 +101,14 @@ uint32_t symbols_loc(Symbols *symbols, uint32_t file, uint32_t line, uint32_t co
   SourceLoc loc = {file, line, column, chain};
   if (symbols->n_locs > 1 && memcmp(&symbols->locs[symbols->n_locs - 1], &loc, sizeof loc) == 0)
     return symbols->n_locs - 1;
+  return symbols_append_loc(symbols, loc) ? symbols->n_locs - 1 : 0;
+}
+
+bool symbols_append_loc(Symbols *symbols, SourceLoc loc) {
   if (!reserve((void **)&symbols->locs, symbols->n_locs, 1, &symbols->cap_locs, sizeof loc))
-    return 0;
-  symbols->locs[symbols->n_locs] = loc;
-  return symbols->n_locs++;
+    return false;
+  symbols->locs[symbols->n_locs++] = loc;
+  return true;
 }
 
 Graph *graph_create(Symbols *symbols) {
@@ -133,6 +137,12 @@ void graph_destroy(Graph *g) {
   free(g->commits);
   free(g->outputs);
   free(g);
+}
+
+bool graph_reserve(Graph *g, uint32_t inputs, uint32_t attrs, uint32_t ints) {
+  return reserve((void **)&g->input_pool, g->n_inputs, inputs, &g->cap_inputs, sizeof(NodeId)) &&
+         reserve((void **)&g->attr_pool, g->n_attrs, attrs, &g->cap_attrs, sizeof(AttrRef)) &&
+         reserve((void **)&g->int_pool, g->n_ints, ints, &g->cap_ints, sizeof(int64_t));
 }
 
 NodeId graph_append(Graph *g, const Node *proto, const NodeId *inputs, uint32_t n_inputs,

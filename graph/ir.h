@@ -120,6 +120,9 @@ void symbols_destroy(Symbols *symbols);
 uint32_t symbols_loc(Symbols *symbols, uint32_t file, uint32_t line, uint32_t column,
                      uint32_t chain);
 
+/* Appends a location as it is; false when out of memory. */
+bool symbols_append_loc(Symbols *symbols, SourceLoc loc);
+
 typedef struct Graph {
   Symbols *symbols; /* not owned */
   Node *nodes;      /* nodes[0] is unused */
@@ -148,6 +151,8 @@ NodeId graph_append(Graph *graph, const Node *proto, const NodeId *inputs, uint3
                     const AttrRef *attrs, uint32_t n_attrs, const int64_t *ints);
 /* Appends the next attribute of the last node `id`. False when out of memory. */
 bool graph_append_attr(Graph *graph, NodeId id, const int64_t *values, uint32_t count);
+/* Makes room for so many more inputs, attributes and integers, to be filled by the caller. */
+bool graph_reserve(Graph *graph, uint32_t inputs, uint32_t attrs, uint32_t ints);
 Status graph_add_commit(Graph *graph, uint32_t state, NodeId value);
 Status graph_add_output(Graph *graph, uint32_t name, NodeId node, bool declared);
 /* Index of a batch declaration (equal declarations share one); 0 when out of memory. */

@@ -345,9 +345,8 @@ static bool laid_out(const Plan *plan) {
 }
 
 static void put_root(PlanText *b, uint64_t hash) {
-  char line[128];
-  snprintf(line, sizeof line, PLAN_ROOT_START "%d\" hash=\"%016" PRIx64 "\" xmlns=\"%s\">\n",
-           PLAN_VERSION, hash, PLAN_NAMESPACE);
+  char line[PLAN_ROOT_MAX];
+  plan_root_line(line, sizeof line, hash);
   plan_text_put(b, line);
 }
 
