@@ -252,6 +252,7 @@ Status dataset_read(const char *path, Diag *diag, DataSet **out) {
     return diag_no_memory(diag, sizeof *data);
   }
   DataRows rows = {.arena = data->arena, .diag = diag};
+  data->path = arena_strdup(data->arena, path);
   Status status = read_any(&rows, path);
   if (status == STATUS_OK) status = assemble(&rows, data, path);
   free(rows.rows);

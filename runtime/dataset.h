@@ -30,6 +30,7 @@ typedef struct DataDomain {
 
 typedef struct DataSet {
   Arena *arena;
+  const char *path; /* DATA as given: the place of messages about the whole */
   DataDomain *domains;
   uint32_t n_domains;
   uint64_t fingerprint; /* of names, paths as written, identities, cameras and splits */
