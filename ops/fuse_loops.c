@@ -23,16 +23,17 @@ static bool is_member(const NodeId *nodes, uint32_t n, NodeId id) {
   return lo < n && nodes[lo] == id;
 }
 
-/* Adds a view with strides along the space's own axes. */
-static void add_view(Space *s, const Graph *g, NodeId node, NodeId from) {
+/* Adds a view with strides along the space's own axes.  `inside`: a fill or ramp of the group,
+ * which has a table of its own; one that another step stored is read from memory like any value. */
+static void add_view(Space *s, const Graph *g, NodeId node, NodeId from, bool inside) {
   FuseLoops *l = s->loops;
   for (uint32_t i = 0; i < l->n_views; i++)
     if (l->views[i].node == node && l->views[i].from == from) return;
   FuseView *v = &l->views[l->n_views++];
   *v = (FuseView){.node = node, .from = from};
   const Node *n = &g->nodes[node];
-  if (n->op == OP_CONSTANT && node == from) return; /* a fill: stride 0 everywhere */
-  if (n->op == OP_IOTA && node == from) {
+  if (inside && n->op == OP_CONSTANT) return; /* a fill: stride 0 everywhere */
+  if (inside) {
     v->stride[node_attr_int(g, node, IOTA_AXIS)] = 1;
     return;
   }
@@ -65,13 +66,13 @@ static void collect(Space *s, const Graph *g, const NodeId *nodes, uint32_t n_no
     const Node *node = &g->nodes[id];
     if (node->op == OP_REDUCE_SUM || node->op == OP_VARIANCE) add_sum(s, g, id);
     if (node->op == OP_CONSTANT || node->op == OP_IOTA) {
-      add_view(s, g, id, id);
+      add_view(s, g, id, id, true);
     } else if (node->op == OP_BROADCAST) {
-      add_view(s, g, node_input(g, id, 0), id);
+      add_view(s, g, node_input(g, id, 0), id, false);
     } else {
       for (uint32_t i = 0; i < node->n_inputs; i++) {
         NodeId in = node_input(g, id, i);
-        if (!is_member(nodes, n_nodes, in)) add_view(s, g, in, in);
+        if (!is_member(nodes, n_nodes, in)) add_view(s, g, in, in, false);
       }
     }
   }
@@ -238,8 +239,7 @@ bool fuse_loops(const Graph *g, const NodeId *nodes, uint32_t n_nodes, const Nod
   collect(&s, g, nodes, n_nodes);
   l->elements = shape_count(&s.shape);
   for (uint32_t i = 0; i < l->n_views; i++)
-    if (l->views[i].node != l->views[i].from || g->nodes[l->views[i].node].op > OP_IOTA)
-      l->bytes += node_bytes(g, l->views[i].node);
+    if (!is_member(nodes, n_nodes, l->views[i].node)) l->bytes += node_bytes(g, l->views[i].node);
   for (uint32_t i = 0; i < n_outputs; i++) l->bytes += node_bytes(g, outputs[i]);
   join_axes(l, &s.shape);
   choose_blocks(l);
