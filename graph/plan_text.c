@@ -1,15 +1,11 @@
-/* Digits, escapes, and files that are there as a whole or not at all. */
+/* Digits and escapes. */
 #include "graph/plan_text.h"
 
 #include "graph/plan_format.h"
+#include "graph/replace.h"
 
-#include <errno.h>
-#include <fcntl.h>
-#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 static char *reserve(PlanText *b, size_t bytes) {
   if (b->failed) return NULL;
@@ -106,53 +102,9 @@ void plan_text_string(PlanText *b, const char *text) {
   plan_text_put(b, "\n");
 }
 
-/* ---- to the disk ---- */
-
-static bool write_all(int fd, const char *data, size_t n) {
-  while (n) {
-    ssize_t done = write(fd, data, n < 1u << 30 ? n : 1u << 30);
-    if (done < 0 && errno == EINTR) continue;
-    if (done <= 0) return false;
-    data += done;
-    n -= (size_t)done;
-  }
-  return true;
-}
-
-static Status write_error(Diag *diag, const char *path, int code) {
-  return diag_error(diag, STATUS_SYSTEM, path, NULL, "cannot write the plan: %s", strerror(code));
-}
-
-/* Writes the parts to an open file and closes it; 0 or the error's number. */
-static int write_parts(int fd, const PlanText *const parts[2], bool sync) {
-  bool ok = true;
-  for (size_t i = 0; ok && i < 2; i++) ok = write_all(fd, parts[i]->data, parts[i]->n);
-  if (ok && sync) ok = fsync(fd) == 0;
-  int code = ok ? 0 : errno;
-  if (close(fd) != 0 && code == 0) code = errno;
-  return code;
-}
-
 Status plan_text_save(const PlanText *first, const PlanText *second, const char *path, Diag *diag) {
-  const PlanText *const parts[2] = {first, second};
-  char real[PATH_MAX], temporary[PATH_MAX + 32];
-  struct stat info;
-  const char *target =
-      realpath(path, real) ? real : path; /* a link stays, its target is replaced */
-  if (stat(target, &info) == 0 && !S_ISREG(info.st_mode)) {
-    int fd = open(target, O_WRONLY | O_CLOEXEC);
-    int code = fd < 0 ? errno : write_parts(fd, parts, false);
-    return code ? write_error(diag, path, code) : STATUS_OK;
-  }
-  int length = snprintf(temporary, sizeof temporary, "%s.%ld.tmp", target, (long)getpid());
-  if (length < 0 || (size_t)length >= sizeof temporary)
-    return write_error(diag, path, ENAMETOOLONG);
-  unlink(temporary); /* left by a process that was killed and had our number */
-  int fd = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
-  if (fd < 0) return write_error(diag, path, errno);
-  int code = write_parts(fd, parts, true);
-  if (code == 0 && rename(temporary, target) != 0) code = errno;
+  const FilePart parts[] = {{first->data, first->n}, {second->data, second->n}};
+  int code = file_replace(path, parts, 2, false);
   if (code == 0) return STATUS_OK;
-  unlink(temporary);
-  return write_error(diag, path, code);
+  return diag_error(diag, STATUS_SYSTEM, path, NULL, "cannot write the plan: %s", strerror(code));
 }
