@@ -44,6 +44,7 @@ typedef struct ProgramBuilder {
   uint32_t value_by_string_size;
   uint32_t *names; /* string ids in order of definition */
   uint32_t n_names, cap_names;
+  bool poisoned; /* some name is poisoned */
   Field *fields;
   uint32_t n_fields, cap_fields;
   bool *committed; /* by state */
@@ -75,7 +76,7 @@ Status element_error(const Builder *b, const Element *element, const char *attr,
 
 /* ---- names.c ---- */
 #define NODE_POISON UINT32_MAX /* a name whose definition failed: uses are not reported again */
-/* Makes `path` a poisoned name. */
+/* Makes `path` and all names below it poisoned. */
 Status names_poison(ProgramBuilder *p, const char *path);
 Status names_define(ProgramBuilder *p, const char *path, NodeId node);
 NodeId names_get(const ProgramBuilder *p, const char *path); /* NODE_NONE: undefined; or poison */
@@ -86,6 +87,10 @@ NodeId names_resolve(ProgramBuilder *p, const Place *place, const Element *eleme
 
 /* ---- fields.c ---- */
 Field *fields_find(ProgramBuilder *p, const char *name);
+/* The field that attribute `attr` names; reports (unless its definition failed) and returns NULL
+ * when there is none. */
+Field *fields_require(ProgramBuilder *p, const Element *element, const char *attr,
+                      const char *name);
 Status fields_init(ProgramBuilder *p);
 /* The component for a parameter; NODE_NONE only on failure (zero is a constant node). */
 NodeId fields_component(ProgramBuilder *p, Field *field, uint32_t param);

@@ -224,9 +224,10 @@ static Status build_state(ProgramBuilder *p, const Place *place, const Element *
 
 static Status build_pass(ProgramBuilder *p, const Element *el, const Place *place) {
   const char *parameters = attr_text(el, "parameters");
-  if (!fields_find(p, parameters))
-    return p->e.status = element_error(p->b, el, "parameters", "declare the field above the pass",
-                                       "there is no field '%s'", parameters);
+  if (!fields_require(p, el, "parameters", parameters)) {
+    TRY(names_poison(p, path_join(p->b, place->path, attr_text(el, "name"))));
+    return p->e.status;
+  }
   uint8_t batch = p->e.batch;
   int64_t units = attr_int(el, "units");
   if (units > 0) {

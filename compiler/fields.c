@@ -48,10 +48,14 @@ Field *fields_find(ProgramBuilder *p, const char *name) {
   return NULL;
 }
 
-static Field *require_field(ProgramBuilder *p, const Element *element, const char *attr,
-                            const char *name) {
+Field *fields_require(ProgramBuilder *p, const Element *element, const char *attr,
+                      const char *name) {
   Field *field = fields_find(p, name);
   if (field) return field;
+  if (names_get(p, name) == NODE_POISON) { /* the cause is reported already */
+    p->e.status = STATUS_INVALID;
+    return NULL;
+  }
   const char **names = calloc(p->n_fields, sizeof *names);
   for (uint32_t i = 0; names && i < p->n_fields; i++) names[i] = p->fields[i].name;
   const char *near = names ? diag_nearest(name, names, p->n_fields) : NULL;
@@ -155,7 +159,7 @@ static Status hold_nodes(ProgramBuilder *p, const Element *element, NodeId **out
   char *text = arena_strdup(p->b->model->arena, attr_text(element, "hold")), *save = NULL;
   for (char *name = text ? strtok_r(text, " \t\n", &save) : NULL; name;
        name = strtok_r(NULL, " \t\n", &save)) {
-    Field *field = require_field(p, element, "hold", name);
+    Field *field = fields_require(p, element, "hold", name);
     if (!field) return p->e.status;
     cap += p->b->n_parameters;
     NodeId *grown = realloc(*out, cap * sizeof **out + 1);
@@ -170,7 +174,7 @@ static Status hold_nodes(ProgramBuilder *p, const Element *element, NodeId **out
 /* Runs the sweep of `outputs` (with cotangents) by field `at`; the result becomes field `name`. */
 static Status sweep(ProgramBuilder *p, const Element *element, DiffRequest *request) {
   Builder *b = p->b;
-  Field *at = require_field(p, element, "at", attr_text(element, "at"));
+  Field *at = fields_require(p, element, "at", attr_text(element, "at"));
   if (!at) return p->e.status;
   uint32_t n = b->n_parameters;
   NodeId *by = calloc(n + 1, sizeof *by), *gradients = calloc(n + 1, sizeof *gradients),
@@ -215,8 +219,8 @@ Status fields_gradient(ProgramBuilder *p, const Element *element) {
 }
 
 Status fields_pullback(ProgramBuilder *p, const Element *element) {
-  Field *of = require_field(p, element, "of", attr_text(element, "of"));
-  Field *with = require_field(p, element, "cotangent", attr_text(element, "cotangent"));
+  Field *of = fields_require(p, element, "of", attr_text(element, "of"));
+  Field *with = fields_require(p, element, "cotangent", attr_text(element, "cotangent"));
   if (!of || !with) return p->e.status;
   uint32_t n = p->b->n_parameters;
   NodeId *outputs = calloc(n + 1, sizeof *outputs), *cotangents = calloc(n + 1, sizeof *cotangents);
@@ -265,7 +269,7 @@ Status fields_declare(ProgramBuilder *p, const Element *element) {
 
 /* sqrt(sum over parameters of sum x^2). */
 Status fields_norm(ProgramBuilder *p, const Element *element) {
-  Field *of = require_field(p, element, "of", attr_text(element, "of"));
+  Field *of = fields_require(p, element, "of", attr_text(element, "of"));
   if (!of) return p->e.status;
   Emitter *e = &p->e;
   e->role = ROLE_UPDATE;
@@ -309,7 +313,7 @@ static Status commit_state(ProgramBuilder *p, const Element *element, uint32_t i
 
 Status fields_commit(ProgramBuilder *p, const Element *element) {
   const char *name = attr_text(element, "field");
-  Field *target = require_field(p, element, "field", name);
+  Field *target = fields_require(p, element, "field", name);
   if (!target) return p->e.status;
   if (target->kind != FIELD_THETA && target->kind != FIELD_STATE)
     return p->e.status = element_error(p->b, element, "field", "commit theta or a state-field",

@@ -33,6 +33,7 @@ Status names_define(ProgramBuilder *p, const char *path, NodeId node) {
 }
 
 Status names_poison(ProgramBuilder *p, const char *path) {
+  p->poisoned = true;
   return define(p, path, NODE_POISON);
 }
 
@@ -41,10 +42,21 @@ NodeId names_get(const ProgramBuilder *p, const char *path) {
   return id == UINT32_MAX || id >= p->value_by_string_size ? NODE_NONE : p->value_by_string[id];
 }
 
+/* True when an element around `path` failed: it would have defined the name. */
+static bool inside_poison(const ProgramBuilder *p, const char *path) {
+  char *prefix = p->poisoned ? arena_strdup(p->b->model->arena, path) : NULL;
+  for (char *slash; prefix && (slash = strrchr(prefix, '/'));) {
+    *slash = 0;
+    if (names_get(p, prefix) == NODE_POISON) return true;
+  }
+  return false;
+}
+
 /* A path, or the value `out` of the scope with that path. */
 static NodeId lookup(const ProgramBuilder *p, const char *path) {
   NodeId node = names_get(p, path);
-  return node ? node : names_get(p, path_join(p->b, path, "out"));
+  if (!node) node = names_get(p, path_join(p->b, path, "out"));
+  return !node && inside_poison(p, path) ? NODE_POISON : node;
 }
 
 /* Calls `visit` with the candidates for `ref` from the innermost scope outwards until it returns

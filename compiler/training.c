@@ -91,6 +91,26 @@ static Status read_augment(Builder *b, const Element *el) {
   return STATUS_OK;
 }
 
+/* Every expression is tried at the first and the last step of some schedule. */
+static Status check_schedules(Builder *b) {
+  static const ScheduleStep tried[] = {{0, 100, 10}, {99, 100, 10}};
+  double *values = calloc(b->plan->n_schedules + 1, sizeof *values);
+  if (!values) return diag_no_memory(b->diag, b->plan->n_schedules * sizeof *values);
+  Status status = STATUS_OK;
+  for (size_t i = 0; i < sizeof tried / sizeof *tried && status == STATUS_OK; i++) {
+    ScheduleError error;
+    if (plan_schedule_values(b->plan, &tried[i], values, &error)) continue;
+    const Element *el = b->model->root->first_child;
+    for (uint32_t n = 0; el; el = el->next)
+      if (strcmp(el->tag, "schedule") == 0 && n++ == error.schedule) break;
+    status = element_error(b, el, "value", *error.hint ? error.hint : NULL,
+                           "schedule '%s' at step %lld of %lld: %s", attr_text(el, "name"),
+                           (long long)tried[i].step, (long long)tried[i].total_steps, error.text);
+  }
+  free(values);
+  return status;
+}
+
 Status training_build(Builder *b) {
   static const struct {
     const char *tag;
@@ -111,5 +131,5 @@ Status training_build(Builder *b) {
       TRY(readers[i].read(b, el));
     }
   }
-  return STATUS_OK;
+  return check_schedules(b);
 }

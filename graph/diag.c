@@ -55,6 +55,7 @@ Status diag_add(Diag *diag, const DiagEntry *entry) {
   DiagEntry copy = *entry;
   copy.place = arena_strdup(diag->arena, entry->place);
   copy.text = arena_strdup(diag->arena, entry->text);
+  if (!copy.text) copy.text = "out of memory";
   copy.hint = arena_strdup(diag->arena, entry->hint);
   copy.excerpt = arena_strdup(diag->arena, entry->excerpt);
   copy.notes = arena_strdup(diag->arena, entry->notes);
@@ -139,17 +140,32 @@ Status diag_status(const Diag *diag) {
   return diag->errors ? STATUS_SYSTEM : STATUS_OK;
 }
 
+/* Names and lines of a stranger's file must not reach the terminal as commands. */
+static void put_clean(const char *text, FILE *out) {
+  for (; *text; text++) {
+    unsigned char c = (unsigned char)*text;
+    bool control = (c < 0x20 && c != '\n' && c != '\t') || c == 0x7f;
+    fputc(control ? '?' : c, out);
+  }
+}
+
 void diag_print(Diag *diag, FILE *out) {
   size_t errors = 0;
   const DiagEntry *entry;
   for (size_t i = 0; (entry = diag_entry(diag, i)); i++) {
     bool error = entry->code != STATUS_OK;
     if (error && ++errors > DIAG_MAX_ERRORS) continue;
-    if (entry->place) fprintf(out, "%s: ", entry->place);
-    fprintf(out, "%s: %s\n", error ? "error" : "warning", entry->text);
-    if (entry->excerpt) fprintf(out, "%s", entry->excerpt);
-    if (entry->notes) fprintf(out, "%s", entry->notes);
-    if (entry->hint) fprintf(out, "hint: %s\n", entry->hint);
+    if (entry->place) put_clean(entry->place, out);
+    fputs(entry->place ? ": " : "", out);
+    fputs(error ? "error: " : "warning: ", out);
+    put_clean(entry->text, out);
+    fputc('\n', out);
+    if (entry->excerpt) put_clean(entry->excerpt, out);
+    if (entry->notes) put_clean(entry->notes, out);
+    if (!entry->hint) continue;
+    fputs("hint: ", out);
+    put_clean(entry->hint, out);
+    fputc('\n', out);
   }
   if (errors > DIAG_MAX_ERRORS)
     fprintf(out, "%zu more errors are not shown\n", errors - DIAG_MAX_ERRORS);

@@ -249,25 +249,34 @@ static Status draw_links(Draw *d, Agraph_t *root) {
   return status;
 }
 
+/* The picture in memory: Graphviz ends the process when it cannot write. */
+static Status render(Draw *d, Agraph_t *root, char **data, unsigned *length) {
+  GVC_t *context = gvContext();
+  *data = NULL;
+  if (!context) return diag_no_memory(d->diag, sizeof(void *));
+  bool ok = gvLayout(context, root, "dot") == 0 &&
+            gvRenderData(context, root, d->options->format, data, length) == 0;
+  /* No gvFreeLayout: with nested clusters it frees a list of Graphviz 2.42 twice.  What it would
+   * release goes with the process. */
+  if (ok && *data) return STATUS_OK;
+  return diag_error(d->diag, STATUS_SYSTEM, d->options->format, "try --emit=dot",
+                    "Graphviz cannot draw this picture");
+}
+
 static Status write_picture(Draw *d, Agraph_t *root, const char *path) {
-  bool standard = strcmp(path, "-") == 0, ok = true;
+  bool standard = strcmp(path, "-") == 0, dot = strcmp(d->options->format, "dot") == 0;
+  char *data = NULL;
+  unsigned length = 0;
+  if (!dot) TRY(render(d, root, &data, &length));
   FILE *out = standard ? stdout : fopen(path, "w");
-  if (!out)
-    return diag_error(d->diag, STATUS_SYSTEM, path, NULL, "cannot create: %s", strerror(errno));
-  if (strcmp(d->options->format, "dot") == 0) {
-    ok = agwrite(root, out) == 0;
-  } else {
-    GVC_t *context = gvContext();
-    ok = context && gvLayout(context, root, "dot") == 0;
-    /* No gvFreeLayout: with nested clusters it frees a list of Graphviz 2.42 twice.  What it would
-     * release goes with the process. */
-    ok = ok && gvRender(context, root, d->options->format, out) == 0;
-  }
-  ok = !ferror(out) && ok;
-  if ((standard ? fflush(out) : fclose(out)) != 0) ok = false;
+  bool ok = out != NULL;
+  if (ok) ok = dot ? agwrite(root, out) == 0 : fwrite(data, 1, length, out) == length;
+  if (out) ok = !ferror(out) && ok;
+  if (out && (standard ? fflush(out) : fclose(out)) != 0) ok = false;
+  if (data) gvFreeRenderData(data);
   if (ok) return STATUS_OK;
-  return diag_error(d->diag, STATUS_SYSTEM, path, "is the disk full?",
-                    "cannot write the %s picture", d->options->format);
+  return diag_error(d->diag, STATUS_SYSTEM, standard ? "standard output" : path, NULL,
+                    "cannot write the picture: %s", strerror(errno));
 }
 
 static Status draw_all(Draw *d, const char *path) {

@@ -18,6 +18,7 @@ typedef struct Elab {
   uint32_t *defined, *defined_in;
   uint32_t cap_defined, program;
   uint64_t n_elements, n_work;
+  bool stopped; /* a let or require at the top failed: what follows depends on it */
   uint32_t cap_params;
 } Elab;
 
@@ -55,9 +56,12 @@ typedef struct TypeDecl {
   const char *type;   /* int float bool string enum list value values */
   const char *values; /* enum: blank-separated */
   const char *min, *max;
+  const char *items; /* list: type of its items (int float bool); NULL: strings */
 } TypeDecl;
 /* Converts to the declared type and checks the range. On failure `why` and `hint` are filled. */
 bool elab_convert(Elab *e, const TypeDecl *decl, Value *value, ExprError *why);
+/* True for the types that items of a list may have. */
+bool elab_is_item_type(const char *type);
 /* Range as text for messages and --params: `1..64`, `>= 0`, `on off`, "". */
 const char *elab_range(Elab *e, const TypeDecl *decl);
 
@@ -72,7 +76,14 @@ Status elab_check_known(Elab *e, const Frame *f, const RawElement *raw, const ch
 size_t elab_split(Elab *e, const char *text, const char ***out);
 
 /* ---- parameters (elab_params.c) ---- */
+/* Attribute `attr` must be the name of a variable. */
+Status elab_need_identifier(Elab *e, const Frame *f, const RawElement *raw, const char *attr);
 Status elab_param(Elab *e, Frame *f, const RawElement *raw);
+/* <require>: an error at the setting of a parameter that it names, or at itself, unless it holds.
+ */
+Status elab_require(Elab *e, const Frame *f, const RawElement *raw);
+/* The declared type of a param or arg. */
+TypeDecl elab_type(const RawElement *declaration);
 /* Defines that name no parameter. */
 Status elab_unused_defines(Elab *e);
 

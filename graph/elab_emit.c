@@ -88,8 +88,8 @@ static Status check_number(Elab *e, const Frame *f, const RawElement *raw, const
     return attr_error(e, f, raw, desc->name, NULL, "%s '%s' is no %s", desc->name, word,
                       integer ? "integer" : "number");
   if (desc->min < desc->max && !(number >= desc->min && number <= desc->max))
-    return attr_error(e, f, raw, desc->name, NULL, "%s %s is out of range: %g..%g", desc->name,
-                      word, desc->min, desc->max);
+    return attr_error(e, f, raw, desc->name, NULL, "%s %s is out of range: %.15g..%.15g",
+                      desc->name, word, desc->min, desc->max);
   return STATUS_OK;
 }
 
@@ -267,9 +267,9 @@ static Status unknown_element(Elab *e, const Frame *f, const RawElement *raw) {
   for (uint32_t i = 1; i < e->l->ops->count; i++)
     if (e->l->ops->ops[i] && !e->l->ops->ops[i]->hidden) names[n++] = e->l->ops->ops[i]->name;
   for (size_t i = 0; element_table[i]; i++) names[n++] = element_table[i]->name;
-  static const char *const control[] = {"param",    "let",  "for",    "group",
-                                        "template", "slot", "include"};
-  for (size_t i = 0; i < 7; i++) names[n++] = control[i];
+  static const char *const control[] = {"param",    "let",  "for",     "group",
+                                        "template", "slot", "include", "require"};
+  for (size_t i = 0; i < 8; i++) names[n++] = control[i];
   for (uint32_t i = 0; i < e->l->n_templates; i++) names[n++] = e->l->templates[i].name;
   const char *near = diag_nearest(raw->tag, names, n);
   return raw_error(

@@ -6,12 +6,35 @@
 
 static const char *const param_types[] = {"int", "float", "bool", "string", "enum", "list"};
 
+static bool is_number(const char *text) {
+  char *end;
+  strtod(text, &end);
+  return end != text && !*end;
+}
+
+static Status check_range(Elab *e, const Frame *f, const RawElement *raw) {
+  const char *type = raw_attr(raw, "type");
+  const char *const bounds[] = {"min", "max"};
+  for (size_t i = 0; i < 2; i++) {
+    const char *bound = raw_attr(raw, bounds[i]);
+    if (bound && !is_number(bound))
+      return raw_error(e->l, raw, bounds[i], f->chain, NULL, "'%s' is no number", bound);
+  }
+  const char *items = raw_attr(raw, "items");
+  if (items && (strcmp(type, "list") != 0 || !elab_is_item_type(items)))
+    return raw_error(e->l, raw, "items", f->chain, "type=\"list\" items=\"int\"",
+                     "items of a list are int, float, bool or string");
+  return STATUS_OK;
+}
+
 static Status check_declaration(Elab *e, const Frame *f, const RawElement *raw) {
-  TRY(elab_check_known(e, f, raw, "name type value values min max doc"));
+  TRY(elab_check_known(e, f, raw, "name type value values items min max doc"));
   const char *name = raw_attr(raw, "name"), *type = raw_attr(raw, "type");
   if (!name || !type || !raw_attr(raw, "value"))
     return raw_error(e->l, raw, NULL, f->chain, "<param name=\"width\" type=\"int\" value=\"64\"/>",
                      "param needs name, type and value");
+  TRY(elab_need_identifier(e, f, raw, "name"));
+  TRY(check_range(e, f, raw));
   for (size_t i = 0; i < 6; i++)
     if (strcmp(type, param_types[i]) == 0) {
       if (strcmp(type, "enum") != 0 || raw_attr(raw, "values")) return STATUS_OK;
@@ -76,8 +99,7 @@ Status elab_param(Elab *e, Frame *f, const RawElement *raw) {
     return raw_error(l, raw, "name", f->chain, NULL, "param '%s' exists already (%s:%u)", name,
                      strings_text(l->symbols->strings, l->symbols->locs[before->loc].file),
                      l->symbols->locs[before->loc].line);
-  TypeDecl decl = {raw_attr(raw, "type"), raw_attr(raw, "values"), raw_attr(raw, "min"),
-                   raw_attr(raw, "max")};
+  TypeDecl decl = elab_type(raw);
   ExprError why = {0};
   Value fallback;
   if (!expr_attribute(l->arena, f->env, raw_attr(raw, "value"), &fallback, &why))
@@ -86,7 +108,11 @@ Status elab_param(Elab *e, Frame *f, const RawElement *raw) {
   Define *define = loader_define(l, name);
   Value value = fallback;
   Status status = STATUS_OK;
-  if (define) {
+  if (define && l->expanded) {
+    snprintf(why.text, sizeof why.text, "the model is expanded: its parameters are a record only");
+    snprintf(why.hint, sizeof why.hint, "set it where the model is expanded");
+    status = bad_value(e, f, raw, define, &decl, &why);
+  } else if (define) {
     status = define_value(e, f, define, &value, &why);
     if (status == STATUS_OK && !elab_convert(e, &decl, &value, &why)) status = STATUS_INVALID;
     if (status != STATUS_OK) {
@@ -107,6 +133,42 @@ Status elab_param(Elab *e, Frame *f, const RawElement *raw) {
       !binding_add(l->arena, &f->env, name, value, raw->line))
     return diag_no_memory(l->diag, sizeof param);
   return status;
+}
+
+/* The setting to blame: the last one of a parameter in the blank-separated list `names`. */
+static const Define *blamed(Elab *e, const char *names) {
+  const char **words;
+  size_t n = elab_split(e, names, &words);
+  const Define *last = NULL;
+  for (size_t i = 0; i < n; i++) {
+    const Define *define = loader_define(e->l, words[i]);
+    if (define && (!last || define > last)) last = define;
+  }
+  return last;
+}
+
+Status elab_require(Elab *e, const Frame *f, const RawElement *raw) {
+  Loader *l = e->l;
+  TRY(elab_check_known(e, f, raw, "that of message hint doc"));
+  const char *that = raw_attr(raw, "that");
+  if (!that)
+    return raw_error(l, raw, NULL, f->chain, "<require that=\"len(ids) == len(domains)\"/>",
+                     "require needs a condition `that`");
+  Value value;
+  bool holds;
+  TRY(elab_expression(e, f, raw, "that", &value));
+  if (!value_truth(&value, &holds))
+    return raw_error(l, raw, "that", f->chain, "compare it: `x > 0`", "'that' needs a truth value");
+  if (holds) return STATUS_OK;
+  const char *message = arena_printf(l->arena, "the model requires: %s", that), *hint = NULL;
+  if (raw_attribute(raw, "message")) TRY(elab_text(e, f, raw, "message", &message));
+  if (raw_attribute(raw, "hint")) TRY(elab_text(e, f, raw, "hint", &hint));
+  const char *of = raw_attr(raw, "of");
+  const Define *define = of ? blamed(e, of) : NULL;
+  if (!define) return raw_error(l, raw, "that", f->chain, hint, "%s", message);
+  if (define->place) return diag_error(l->diag, STATUS_INVALID, define->place, hint, "%s", message);
+  return source_error(l->sources, l->symbols, l->diag, define->loc, STATUS_INVALID, hint, "%s",
+                      message);
 }
 
 Status elab_unused_defines(Elab *e) {

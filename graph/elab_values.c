@@ -10,7 +10,7 @@ Status elab_expr_error(Elab *e, const Frame *f, const RawElement *el, const char
                        const ExprError *error) {
   const RawAttr *at = raw_attribute(el, attr);
   RawAttr moved = *at;
-  moved.column += error->at; /* on one line: entities and line breaks before it move the caret */
+  source_advance(e->l->sources, el->file, error->at, &moved.line, &moved.column);
   uint32_t loc = symbols_loc(e->l->symbols, el->file, moved.line, moved.column,
                              f->chain ? f->chain : el->chain);
   return source_error(e->l->sources, e->l->symbols, e->l->diag, loc, STATUS_INVALID,
@@ -71,7 +71,8 @@ static bool to_float(Elab *e, Value *value, ExprError *why) {
   if (value->type == VALUE_STRING && *value->s) {
     char *end;
     double number = strtod(value->s, &end);
-    if (!*end && !strpbrk(value->s, "xXpP")) *value = (Value){.type = VALUE_FLOAT, .f = number};
+    if (!*end && !strpbrk(value->s, "xXpP") && isfinite(number))
+      *value = (Value){.type = VALUE_FLOAT, .f = number};
   }
   if (value->type == VALUE_FLOAT && isfinite(value->f)) return true;
   return fail(why, NULL, "'%s' is no number", shown(e, value));
@@ -101,17 +102,32 @@ static bool to_enum(Elab *e, const TypeDecl *decl, Value *value, ExprError *why)
   return fail(why, hint, "'%s' is none of: %s", text, decl->values ? decl->values : "");
 }
 
-static bool to_list(Elab *e, Value *value, ExprError *why) {
-  if (value->type == VALUE_LIST) return true;
-  if (value->type == VALUE_STRING) {
-    if (value_list_parse(e->l->arena, value->s, value)) return true;
-    return fail(why, NULL, "out of memory");
+/* Converts each item in a list of its own: values are shared. */
+static bool to_items(Elab *e, const TypeDecl *decl, Value *value, ExprError *why) {
+  const TypeDecl item = {.type = decl->items, .min = decl->min, .max = decl->max};
+  Value list = {.type = VALUE_LIST, .list = {NULL, value->list.n}};
+  list.list.items = arena_array(e->l->arena, (size_t)value->list.n + 1, sizeof(Value));
+  if (!list.list.items) return fail(why, NULL, "out of memory");
+  for (uint32_t i = 0; i < value->list.n; i++) {
+    list.list.items[i] = value->list.items[i];
+    if (elab_convert(e, &item, &list.list.items[i], why)) continue;
+    const char *text = arena_strdup(e->l->arena, why->text);
+    return fail(why, why->hint, "item %u: %s", i + 1, text ? text : "");
   }
-  Value *item = arena_alloc(e->l->arena, sizeof *item);
-  if (!item) return fail(why, NULL, "out of memory");
-  *item = *value;
-  *value = (Value){.type = VALUE_LIST, .list = {item, 1}};
+  *value = list;
   return true;
+}
+
+static bool to_list(Elab *e, const TypeDecl *decl, Value *value, ExprError *why) {
+  if (value->type == VALUE_STRING) {
+    if (!value_list_parse(e->l->arena, value->s, value)) return fail(why, NULL, "out of memory");
+  } else if (value->type != VALUE_LIST) {
+    Value *item = arena_alloc(e->l->arena, sizeof *item);
+    if (!item) return fail(why, NULL, "out of memory");
+    *item = *value;
+    *value = (Value){.type = VALUE_LIST, .list = {item, 1}};
+  }
+  return !decl->items || to_items(e, decl, value, why);
 }
 
 static bool in_range(Elab *e, const TypeDecl *decl, const Value *value, ExprError *why) {
@@ -121,6 +137,21 @@ static bool in_range(Elab *e, const TypeDecl *decl, const Value *value, ExprErro
   bool above = decl->max && number > strtod(decl->max, NULL);
   if (!below && !above) return true;
   return fail(why, NULL, "%s is out of range: %s", shown(e, value), elab_range(e, decl));
+}
+
+TypeDecl elab_type(const RawElement *declaration) {
+  return (TypeDecl){.type = raw_attr(declaration, "type"),
+                    .values = raw_attr(declaration, "values"),
+                    .min = raw_attr(declaration, "min"),
+                    .max = raw_attr(declaration, "max"),
+                    .items = raw_attr(declaration, "items")};
+}
+
+bool elab_is_item_type(const char *type) {
+  static const char *const types[] = {"int", "float", "bool", "string"};
+  for (size_t i = 0; i < 4; i++)
+    if (strcmp(types[i], type) == 0) return true;
+  return false;
 }
 
 bool elab_convert(Elab *e, const TypeDecl *decl, Value *value, ExprError *why) {
@@ -136,7 +167,7 @@ bool elab_convert(Elab *e, const TypeDecl *decl, Value *value, ExprError *why) {
   else if (strcmp(type, "enum") == 0)
     ok = to_enum(e, decl, value, why);
   else if (strcmp(type, "list") == 0)
-    ok = to_list(e, value, why);
+    ok = to_list(e, decl, value, why);
   else
     *value = (Value){.type = VALUE_STRING, .s = shown(e, value)};
   return ok && in_range(e, decl, value, why);
@@ -152,5 +183,7 @@ const char *elab_range(Elab *e, const TypeDecl *decl) {
     text = arena_printf(e->l->arena, ">= %s", decl->min);
   else if (decl->max)
     text = arena_printf(e->l->arena, "<= %s", decl->max);
+  if (decl->items && text)
+    text = arena_printf(e->l->arena, "%s%s%s", decl->items, *text ? ", " : "", text);
   return text ? text : "";
 }

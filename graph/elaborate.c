@@ -33,17 +33,23 @@ static bool is_identifier(const char *name) {
   return true;
 }
 
-static Status need_identifier(Elab *e, const Frame *f, const RawElement *raw, const char *attr) {
+Status elab_need_identifier(Elab *e, const Frame *f, const RawElement *raw, const char *attr) {
+  static const char *const words[] = {"and", "or", "not", "eq",   "ne",    "lt",
+                                      "le",  "gt", "ge",  "true", "false", NULL};
   const char *name = raw_attr(raw, attr);
   if (!name) return raw_error(e->l, raw, NULL, f->chain, NULL, "%s needs %s", raw->tag, attr);
+  for (size_t i = 0; words[i]; i++)
+    if (strcmp(words[i], name) == 0)
+      return raw_error(e->l, raw, attr, f->chain, "choose another name",
+                       "'%s' is a word of the expression language", name);
   if (is_identifier(name)) return STATUS_OK;
-  return raw_error(e->l, raw, attr, f->chain, "letters, digits and _",
+  return raw_error(e->l, raw, attr, f->chain, "letters, digits and _, as in batch_ids",
                    "'%s' is no name for a variable", name);
 }
 
 static Status elaborate_let(Elab *e, Frame *f, const RawElement *raw) {
   TRY(elab_check_known(e, f, raw, "name value doc"));
-  TRY(need_identifier(e, f, raw, "name"));
+  TRY(elab_need_identifier(e, f, raw, "name"));
   if (!raw_attr(raw, "value"))
     return raw_error(e->l, raw, NULL, f->chain, "<let name=\"K\" value=\"len(domains)\"/>",
                      "let needs a value");
@@ -69,8 +75,8 @@ static bool too_much(const Elab *e) {
 
 static Status elaborate_for(Elab *e, const Frame *f, const RawElement *raw) {
   TRY(elab_check_known(e, f, raw, "each in index doc"));
-  TRY(need_identifier(e, f, raw, "each"));
-  if (raw_attr(raw, "index")) TRY(need_identifier(e, f, raw, "index"));
+  TRY(elab_need_identifier(e, f, raw, "each"));
+  if (raw_attr(raw, "index")) TRY(elab_need_identifier(e, f, raw, "index"));
   if (!raw_attr(raw, "in"))
     return raw_error(e->l, raw, NULL, f->chain, "<for each=\"s\" in=\"range(1, 5)\">",
                      "for needs a list `in`");
@@ -131,7 +137,7 @@ static Status bind_argument(Elab *e, const Frame *caller, const RawElement *call
   ExprError why = {0};
   if (!expr_attribute(e->l->arena, frame->env, raw_attr(from, attr), &value, &why))
     return elab_expr_error(e, frame, from, attr, &why);
-  TypeDecl decl = {type, raw_attr(arg, "values"), raw_attr(arg, "min"), raw_attr(arg, "max")};
+  TypeDecl decl = elab_type(arg);
   if (!elab_convert(e, &decl, &value, &why))
     return raw_error(e->l, from, attr, frame->chain, *why.hint ? why.hint : raw_attr(arg, "doc"),
                      "argument '%s' of '%s': %s", name, call->tag, why.text);
@@ -144,8 +150,8 @@ static Status bind_argument(Elab *e, const Frame *caller, const RawElement *call
 
 static Status check_arg(Elab *e, const Frame *f, const RawElement *arg) {
   static const char *const types = " int float bool string enum list value values ";
-  TRY(elab_check_known(e, f, arg, "name type value values min max doc"));
-  TRY(need_identifier(e, f, arg, "name"));
+  TRY(elab_check_known(e, f, arg, "name type value values items min max doc"));
+  TRY(elab_need_identifier(e, f, arg, "name"));
   if (strcmp(raw_attr(arg, "name"), "name") == 0 || strcmp(raw_attr(arg, "name"), "if") == 0)
     return raw_error(e->l, arg, "name", f->chain, NULL, "'%s' belongs to the language",
                      raw_attr(arg, "name"));
@@ -265,6 +271,7 @@ static Status dispatch(Elab *e, Frame *f, const RawElement *raw) {
   TRY(check_if(e, f, raw, &stays));
   if (!stays) return STATUS_OK;
   if (strcmp(tag, "param") == 0) return elab_param(e, f, raw);
+  if (strcmp(tag, "require") == 0) return elab_require(e, f, raw);
   if (strcmp(tag, "let") == 0) return elaborate_let(e, f, raw);
   if (strcmp(tag, "for") == 0) return elaborate_for(e, f, raw);
   if (strcmp(tag, "group") == 0) return elaborate_group(e, f, raw);
@@ -275,21 +282,28 @@ static Status dispatch(Elab *e, Frame *f, const RawElement *raw) {
   return elaborate_element(e, f, raw);
 }
 
+/* After a `let` that failed, what follows would complain about its name; after a `require`, about
+ * what it forbids: only further requirements are looked at. */
 static Status elaborate_children(Elab *e, Frame *f, const RawElement *parent) {
   Status status = STATUS_OK;
+  bool unmet = false;
   for (const RawElement *raw = parent->first_child; raw; raw = raw->next) {
+    bool require = strcmp(raw->tag, "require") == 0;
+    if ((unmet || (f->top && e->stopped)) && !require) continue;
     Status s = dispatch(e, f, raw);
     if (f->top) e->globals = f->env;
     if (status == STATUS_OK) status = s;
     if (s == STATUS_OK) continue;
-    if (too_much(e)) break;
-    if (strcmp(raw->tag, "let") == 0) break; /* what follows would complain about its name */
+    unmet = unmet || require;
+    bool let = strcmp(raw->tag, "let") == 0;
+    if (f->top && (let || require)) e->stopped = true;
+    if (let || too_much(e)) break;
   }
   return status;
 }
 
 static Status check_root(Elab *e, const Frame *f, const RawElement *root) {
-  TRY(elab_check_known(e, f, root, "name extends doc xmlns"));
+  TRY(elab_check_known(e, f, root, "name extends expanded doc xmlns"));
   const char *name = raw_attr(root, "name");
   if (!name || !*name ||
       strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-") !=
@@ -311,7 +325,8 @@ Status elab_run(Elab *e) {
   model->loc = elab_loc(e, &f, root, NULL);
   TRY(check_root(e, &f, root));
   Status status = elaborate_children(e, &f, root);
-  Status unused = elab_unused_defines(e);
+  /* When elaboration broke off, parameters that follow are not known yet. */
+  Status unused = e->stopped ? STATUS_OK : elab_unused_defines(e);
   if (status == STATUS_OK) status = unused;
   for (const Element *el = model->first_child; el; el = el->next)
     if (strcmp(el->tag, "program") == 0) return status;

@@ -61,7 +61,7 @@ char *model_expand(const Model *model, size_t *out_length) {
   if (!out) return NULL;
   fputs("<model", out);
   put_attr(out, "name", model->name);
-  fputs(" xmlns=\"urn:graphc:model:1\">\n", out);
+  fputs(" expanded=\"true\" xmlns=\"urn:graphc:model:1\">\n", out);
   for (uint32_t i = 0; i < model->n_params; i++) put_param(out, &model->params[i]);
   put_tree(out, model->root);
   fputs("</model>\n", out);

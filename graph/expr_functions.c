@@ -80,6 +80,8 @@ static bool call_real(Call *c) {
   if (strcmp(n, "sqrt") == 0) return give_float(c, sqrt(x));
   if (strcmp(n, "exp") == 0) return give_float(c, exp(x));
   if (strcmp(n, "log") == 0) return give_float(c, log(x));
+  if (strcmp(n, "sin") == 0) return give_float(c, sin(x));
+  if (strcmp(n, "cos") == 0) return give_float(c, cos(x));
   if (strcmp(n, "float") == 0) return give_float(c, x);
   if (!(fabs(x) < 9e15)) return fail(c, "the result does not fit into 64 bits");
   if (strcmp(n, "floor") == 0) return give_int(c, (int64_t)floor(x));
@@ -255,13 +257,13 @@ static const struct {
   uint32_t least, most;
   bool (*call)(Call *);
 } functions[] = {
-    {"abs", 1, 1, call_abs},       {"ceil", 1, 1, call_real},    {"contains", 2, 2, call_find},
-    {"exp", 1, 1, call_real},      {"float", 1, 1, call_real},   {"floor", 1, 1, call_real},
-    {"format", 2, 3, call_format}, {"index", 2, 2, call_find},   {"int", 1, 1, call_int},
-    {"join", 2, 2, call_join},     {"len", 1, 1, call_len},      {"log", 1, 1, call_real},
-    {"max", 1, 64, call_extreme},  {"min", 1, 64, call_extreme}, {"range", 2, 3, call_range},
-    {"round", 1, 1, call_real},    {"sqrt", 1, 1, call_real},    {"str", 1, 1, call_str},
-    {"sum", 1, 1, call_sum},
+    {"abs", 1, 1, call_abs},     {"ceil", 1, 1, call_real},     {"contains", 2, 2, call_find},
+    {"cos", 1, 1, call_real},    {"exp", 1, 1, call_real},      {"float", 1, 1, call_real},
+    {"floor", 1, 1, call_real},  {"format", 2, 3, call_format}, {"index", 2, 2, call_find},
+    {"int", 1, 1, call_int},     {"join", 2, 2, call_join},     {"len", 1, 1, call_len},
+    {"log", 1, 1, call_real},    {"max", 1, 64, call_extreme},  {"min", 1, 64, call_extreme},
+    {"range", 2, 3, call_range}, {"round", 1, 1, call_real},    {"sin", 1, 1, call_real},
+    {"sqrt", 1, 1, call_real},   {"str", 1, 1, call_str},       {"sum", 1, 1, call_sum},
 };
 #define N_FUNCTIONS (sizeof functions / sizeof *functions)
 

@@ -367,19 +367,16 @@ static Status merge(Loader *l, RawElement *base, RawElement *changes) {
 
 static Status load_root(Loader *l, const char *path, const char *real, const RawElement *from,
                         const Open *open, RawElement **out) {
-  uint32_t chain = 0;
-  if (from) {
-    TRY(check_cycle(l, from, "extends", real, open));
-    chain = symbols_loc(l->symbols, from->file, from->line, from->column, from->chain);
-  }
+  if (from) TRY(check_cycle(l, from, "extends", real, open));
   RawElement *own;
-  TRY(raw_read(path, path, l->arena, l->symbols, l->sources, l->diag, chain, &own));
+  TRY(raw_read(path, path, l->arena, l->symbols, l->sources, l->diag, 0, &own));
   if (strcmp(own->tag, "model") != 0)
     return raw_error(l, own, NULL, 0,
                      strcmp(own->tag, "library") == 0 ? "compile the model that includes it" : NULL,
                      "root element '%s', 'model' is needed", own->tag);
-  const char *extends = raw_attr(own, "extends");
+  const char *extends = raw_attr(own, "extends"), *expanded = raw_attr(own, "expanded");
   *out = own;
+  l->expanded = l->expanded || (expanded && strcmp(expanded, "true") == 0);
   Open inner = {real, path, open, open ? open->depth + 1 : 1};
   if (!extends) return load_includes(l, own, &inner);
   const char *base_path, *base_real;
@@ -403,9 +400,9 @@ const Template *loader_template(const Loader *l, const char *name) {
 }
 
 static bool reserved(const Loader *l, const char *name) {
-  static const char *const words[] = {"model",    "library", "param",  "let",    "include",
-                                      "template", "arg",     "slot",   "for",    "group",
-                                      "set",      "replace", "remove", "insert", NULL};
+  static const char *const words[] = {
+      "model", "library", "param", "let",     "include", "template", "arg",     "slot",
+      "for",   "group",   "set",   "replace", "remove",  "insert",   "require", NULL};
   for (size_t i = 0; words[i]; i++)
     if (strcmp(words[i], name) == 0) return true;
   return op_table_find(l->ops, name) || element_find(name);

@@ -33,6 +33,7 @@ typedef struct Loader {
   const char **included; /* real paths */
   uint32_t n_included, cap_included;
   RawElement *root;
+  bool expanded; /* some root element says so: parameters are a record only */
 } Loader;
 
 /* Reads the model with its bases and includes (an include's elements become its children), collects

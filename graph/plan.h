@@ -116,6 +116,20 @@ static inline int64_t value_bytes(const Node *node) {
   return shape_count(&node->shape) * (int64_t)dtype_size((DType)node->dtype);
 }
 
+/* Where a schedule is evaluated. */
+typedef struct ScheduleStep {
+  int64_t step, total_steps, warmup_steps;
+} ScheduleStep;
+typedef struct ScheduleError {
+  uint32_t schedule; /* which one failed */
+  uint32_t at;       /* byte in its expression */
+  char text[400], hint[400];
+} ScheduleError;
+/* The scalar inputs at a step: values[i] is that of schedule i.  False on failure: *error says why.
+ */
+bool plan_schedule_values(const Plan *plan, const ScheduleStep *at, double *values,
+                          ScheduleError *error);
+
 /* Writes the plan as XML (graph/plan_format.h says how).  Same plan, same bytes, whatever ids its
  * strings and places have: they are numbered anew.  A temporary file beside `path` is synchronised
  * and renamed; what exists and is no regular file is written in place.  Failures of the system are

@@ -483,7 +483,8 @@ static Status load_file(const char *path, Diag *diag, char **out, size_t *length
   Status status = STATUS_OK;
   if (!S_ISREG(info.st_mode) || info.st_size > PLAN_FILE_MAX)
     status = diag_error(diag, STATUS_INVALID, path, "graphc MODEL.xml makes a plan from a model",
-                        S_ISREG(info.st_mode) ? "is too large for a plan" : "is no file");
+                        S_ISREG(info.st_mode) ? "this is too large for a plan"
+                                              : "this is no regular file");
   *length = (size_t)info.st_size;
   if (status == STATUS_OK && !(*out = malloc(*length + 1))) status = diag_no_memory(diag, *length);
   if (status == STATUS_OK && fread(*out, 1, *length, file) != *length)
@@ -502,11 +503,11 @@ static Status check_line(const char *path, const char *text, size_t length, Diag
   long version = strncmp(text, PLAN_ROOT_START, n) == 0 ? strtol(text + n, &end, 10) : 0;
   if (!end || end == text + n || *end != '"')
     return diag_error(diag, STATUS_INVALID, path, "graphc MODEL.xml makes a plan from a model",
-                      "is no plan");
+                      "this is no plan");
   if (version != PLAN_VERSION)
     return diag_error(diag, STATUS_INVALID, path,
                       "compile the model with the graphc beside this program: graphc MODEL.xml",
-                      "is a plan of version %ld, this program reads version %d", version,
+                      "this is a plan of version %ld, this program reads version %d", version,
                       PLAN_VERSION);
   const char *line = memchr(text, '\n', length);
   *body = line ? (size_t)(line - text) + 1 : length;
@@ -514,7 +515,7 @@ static Status check_line(const char *path, const char *text, size_t length, Diag
   plan_root_line(expected, sizeof expected, XXH3_64bits(text + *body, length - *body));
   if (strlen(expected) == *body && memcmp(text, expected, *body) == 0) return STATUS_OK;
   return diag_error(diag, STATUS_INVALID, path, "copy it again, or compile the model again",
-                    "is damaged: its contents do not match its hash");
+                    "the plan is damaged: its contents do not match its hash");
 }
 
 static Status describe(const Reader *r, const char *path) {
@@ -522,8 +523,8 @@ static Status describe(const Reader *r, const char *path) {
   size_t line = 2;
   for (const char *at = s->start; at < s->bad_at; at++) line += *at == '\n';
   return diag_error(r->diag, STATUS_INVALID, path, "compile the model again: graphc MODEL.xml",
-                    "is no valid plan: line %zu, in <%s>: %s", line, s->group ? s->group : "plan",
-                    s->expected);
+                    "this is no valid plan: line %zu, in <%s>: %s", line,
+                    s->group ? s->group : "plan", s->expected);
 }
 
 Status plan_read(const char *path, const OpTable *ops, Diag *diag, Plan **out_plan) {

@@ -169,6 +169,10 @@ static void on_doctype(void *context, const xmlChar *name, const xmlChar *id, co
 static void on_error(void *context, xmlErrorPtr error) {
   Reader *r = ((xmlParserCtxtPtr)context)->_private;
   if (error->level < XML_ERR_ERROR) return;
+  if (error->code == XML_ERR_NO_MEMORY) {
+    if (r->status == STATUS_OK) no_memory(r);
+    return;
+  }
   char text[256];
   snprintf(text, sizeof text, "%s", error->message ? error->message : "malformed XML");
   size_t n = strcspn(text, "\n");
@@ -215,12 +219,13 @@ static Status slurp(const char *path, const char *shown, Diag *diag, char **out,
   }
   Status status = STATUS_OK;
   if (!S_ISREG(info.st_mode))
-    status = diag_error(diag, STATUS_INVALID, shown, NULL, "is no file");
+    status = diag_error(diag, STATUS_INVALID, shown, "name an XML file",
+                        S_ISDIR(info.st_mode) ? "this is a folder" : "this is no regular file");
   else if (info.st_size > (off_t)RAW_FILE_MAX)
     status = diag_error(diag, STATUS_INVALID, shown, "split it with <include>",
-                        "is larger than %u MiB", RAW_FILE_MAX >> 20);
+                        "the file is larger than %u MiB", RAW_FILE_MAX >> 20);
   else if (info.st_size == 0)
-    status = diag_error(diag, STATUS_INVALID, shown, NULL, "is empty");
+    status = diag_error(diag, STATUS_INVALID, shown, NULL, "the file is empty");
   size_t size = (size_t)info.st_size;
   if (status == STATUS_OK && !(*out = malloc(size + 1))) status = diag_no_memory(diag, size);
   if (status == STATUS_OK && fread(*out, 1, size, file) != size)
@@ -246,7 +251,8 @@ Status raw_read(const char *path, const char *shown, Arena *arena, Symbols *symb
   size_t length = 0;
   Status status = slurp(path, shown, diag, &text, &length);
   if (status == STATUS_OK && other_encoding(text, length))
-    status = diag_error(diag, STATUS_INVALID, shown, "save it as UTF-8", "is not in UTF-8");
+    status =
+        diag_error(diag, STATUS_INVALID, shown, "save it as UTF-8", "the file is not in UTF-8");
   if (status == STATUS_OK) {
     Reader r = {.arena = arena,
                 .symbols = symbols,

@@ -16,13 +16,14 @@ typedef struct Consumed {
   bool children;
 } Consumed;
 static const Consumed consumed[] = {
-    {"param", "!name !type !value values min max doc", "A parameter of the model, set with -D.",
-     false},
+    {"param", "!name !type !value values items min max doc",
+     "A parameter of the model, set with -D.", false},
+    {"require", "!that of message hint doc", "An error unless the condition holds.", false},
     {"let", "!name !value doc", "Binds a value until the end of the enclosing element.", false},
     {"for", "!each !in index doc", "Repeats its children for each item of a list.", true},
     {"group", "doc", "Holds elements together, e.g. for one `if`.", true},
     {"template", "!name doc", "Defines a new element.", true},
-    {"arg", "!name !type value values min max doc", "An argument of a template.", false},
+    {"arg", "!name !type value values items min max doc", "An argument of a template.", false},
     {"slot", "doc", "The children of the call.", false},
     {"include", "!src doc", "Reads a library file, once.", false},
     {"set", "!name !value doc", "Sets a parameter of the base model.", false},
@@ -151,6 +152,7 @@ static void put_head(FILE *out) {
         "  <start><choice>\n"
         "    <element name=\"model\"><attribute name=\"name\"/>\n"
         "      <optional><attribute name=\"extends\"/></optional>\n"
+        "      <optional><attribute name=\"expanded\"><value>true</value></attribute></optional>\n"
         "      <optional><attribute name=\"doc\"/></optional><ref name=\"content\"/></element>\n"
         "    <element name=\"library\"><optional><attribute name=\"doc\"/></optional>"
         "<ref name=\"content\"/></element>\n"

@@ -1,6 +1,7 @@
 /* Source texts and messages that show the offending line. */
 #include "graph/source.h"
 
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -40,35 +41,87 @@ Status sources_add(Sources *s, uint32_t file, const char *text, size_t length) {
   return STATUS_OK;
 }
 
+/* One line of a source text. */
+typedef struct Line {
+  const char *text;
+  size_t length;
+} Line;
+
+static bool find_line(const Sources *s, uint32_t file, uint32_t number, Line *out) {
+  for (size_t i = 0; s && i < s->n; i++) {
+    if (s->list[i].file != file) continue;
+    const char *line = s->list[i].text, *end = s->list[i].text + s->list[i].length;
+    for (uint32_t n = 1; n < number && line; n++) {
+      const char *next = memchr(line, '\n', (size_t)(end - line));
+      line = next ? next + 1 : NULL;
+    }
+    if (!line) return false;
+    const char *stop = memchr(line, '\n', (size_t)(end - line));
+    *out = (Line){line, (size_t)((stop ? stop : end) - line)};
+    if (out->length && line[out->length - 1] == '\r') out->length--;
+    return true;
+  }
+  return false;
+}
+
+static bool continues(char c) { /* a character of UTF-8 */
+  return ((unsigned char)c & 0xc0) == 0x80;
+}
+
 /* The line and, below it, a caret under the column; both indented by four. */
 static char *excerpt(const Sources *s, const SourceLoc *loc) {
-  for (size_t i = 0; s && i < s->n; i++) {
-    if (s->list[i].file != loc->file) continue;
-    const char *line = s->list[i].text, *end = s->list[i].text + s->list[i].length;
-    for (uint32_t n = 1; n < loc->line && line < end; n++) {
-      const char *next = memchr(line, '\n', (size_t)(end - line));
-      if (!next) return NULL;
-      line = next + 1;
-    }
-    const char *stop = memchr(line, '\n', (size_t)(end - line));
-    size_t length = (size_t)((stop ? stop : end) - line),
-           column = loc->column ? loc->column - 1 : 0;
-    if (length && line[length - 1] == '\r') length--;
-    size_t indent = strspn(line, " \t");
-    if (indent > column) indent = column;
-    if (indent > length) indent = length;
-    line += indent, length -= indent, column -= indent;
-    size_t skip = column > EXCERPT_MAX - 20 ? column - 40 : 0; /* keep the caret in view */
-    if (skip > length) skip = length;
-    line += skip, length -= skip, column -= skip;
-    if (length > EXCERPT_MAX) length = EXCERPT_MAX;
-    if (column > length) column = length;
-    char *text = NULL;
-    if (asprintf(&text, "    %.*s\n    %*s^\n", (int)length, line, (int)column, "") < 0)
-      return NULL;
-    return text;
+  Line line;
+  if (!find_line(s, loc->file, loc->line, &line)) return NULL;
+  size_t column = loc->column ? loc->column - 1 : 0, from = 0;
+  if (column > line.length) column = line.length;
+  while (from < column && (line.text[from] == ' ' || line.text[from] == '\t')) from++;
+  if (column - from > EXCERPT_MAX - 20) from = column - 40; /* keep the caret in view */
+  while (from < column && continues(line.text[from])) from++;
+  size_t end = line.length - from > EXCERPT_MAX ? from + EXCERPT_MAX : line.length;
+  while (end > from && end < line.length && continues(line.text[end])) end--;
+  char *text = malloc(2 * (end - from) + 16), *to = text;
+  if (!text) return NULL;
+  memcpy(to, "    ", 4);
+  to += 4;
+  for (size_t i = from; i < end; i++) *to++ = line.text[i] ? line.text[i] : '?';
+  memcpy(to, "\n    ", 5);
+  to += 5;
+  for (size_t i = from; i < column; i++) /* as wide as what stands above */
+    if (!continues(line.text[i])) *to++ = line.text[i] == '\t' ? '\t' : ' ';
+  memcpy(to, "^\n", 3);
+  return text;
+}
+
+/* Bytes in the source of the character reference at `at`, and those of the value it stands for. */
+static size_t reference_length(const char *at, size_t left, size_t *value) {
+  const char *end = memchr(at, ';', left < 12 ? left : 12);
+  *value = 1;
+  if (!end) return 1;
+  if (at[1] == '#') {
+    long code = at[2] == 'x' ? strtol(at + 3, NULL, 16) : strtol(at + 2, NULL, 10);
+    *value = code < 0x80 ? 1 : code < 0x800 ? 2 : code < 0x10000 ? 3 : 4;
   }
-  return NULL;
+  return (size_t)(end - at) + 1;
+}
+
+void source_advance(const Sources *s, uint32_t file, size_t bytes, uint32_t *line_number,
+                    uint32_t *column) {
+  Line line;
+  if (!find_line(s, file, *line_number, &line)) return;
+  size_t at = *column ? *column - 1 : 0;
+  while (bytes) {
+    if (at >= line.length) { /* a line break is one blank in the value */
+      if (!find_line(s, file, *line_number + 1, &line)) break;
+      ++*line_number;
+      at = 0;
+      bytes--;
+      continue;
+    }
+    size_t value = 1;
+    at += line.text[at] == '&' ? reference_length(line.text + at, line.length - at, &value) : 1;
+    bytes = bytes > value ? bytes - value : 0;
+  }
+  *column = (uint32_t)at + 1;
 }
 
 static char *place_text(const Symbols *symbols, const SourceLoc *loc) {

@@ -1,9 +1,6 @@
 #include "runtime/schedule.h"
 
-#include "graph/value.h"
-
 #include <math.h>
-#include <string.h>
 
 Status schedule_create(const Plan *plan, int64_t steps, int64_t epochs, int64_t steps_per_epoch,
                        Diag *diag, Schedule *out) {
@@ -34,38 +31,12 @@ Status schedule_create(const Plan *plan, int64_t steps, int64_t epochs, int64_t 
   return STATUS_OK;
 }
 
-static bool bind(Arena *arena, const Binding **env, const char *name, double number) {
-  return binding_add(arena, env, name, (Value){.type = VALUE_FLOAT, .f = number}, 0);
-}
-
 Status schedule_at(const Schedule *s, int64_t step, double *values, Diag *diag) {
-  const Plan *plan = s->plan;
-  Arena *arena = arena_create();
-  const Binding *env = NULL;
-  if (!arena || !bind(arena, &env, "pi", 3.14159265358979323846) ||
-      !bind(arena, &env, "step", (double)step) ||
-      !bind(arena, &env, "total_steps", (double)s->total_steps) ||
-      !bind(arena, &env, "warmup_steps", (double)s->warmup_steps)) {
-    arena_destroy(arena);
-    return diag_no_memory(diag, 1);
-  }
-  Status status = STATUS_OK;
-  for (uint32_t i = 0; i < plan->n_schedules && status == STATUS_OK; i++) {
-    const char *name = plan_text(plan, plan->schedules[i].name);
-    const char *text = plan_text(plan, plan->schedules[i].value);
-    Value value;
-    ExprError error = {0};
-    bool ok = expr_evaluate(arena, env, text, strlen(text), &value, &error);
-    if (ok && value.type == VALUE_INT) value = (Value){.type = VALUE_FLOAT, .f = (double)value.i};
-    if (ok && value.type == VALUE_FLOAT && isfinite(value.f)) {
-      values[i] = value.f;
-      if (!bind(arena, &env, name, value.f)) status = diag_no_memory(diag, 1);
-    } else {
-      status = diag_error(diag, STATUS_INVALID, name, "see <schedule> in docs/model-language.md",
-                          "schedule at step %lld: %s", (long long)step,
-                          ok ? "the value is no finite number" : error.text);
-    }
-  }
-  arena_destroy(arena);
-  return status;
+  const ScheduleStep at = {step, s->total_steps, s->warmup_steps};
+  ScheduleError error;
+  if (plan_schedule_values(s->plan, &at, values, &error)) return STATUS_OK;
+  return diag_error(diag, STATUS_INVALID,
+                    plan_text(s->plan, s->plan->schedules[error.schedule].name),
+                    "see <schedule> in docs/model-language.md", "schedule at step %lld: %s",
+                    (long long)step, error.text);
 }

@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <getopt.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -94,6 +95,21 @@ static const struct option long_options[] = {{"root", required_argument, NULL, O
                                              {"version", no_argument, NULL, OPT_VERSION},
                                              {NULL, 0, NULL, 0}};
 
+static Status unknown_option(const char *given) {
+  const char *names[sizeof long_options / sizeof *long_options];
+  size_t n = 0, length = strcspn(given, "=");
+  char word[64];
+  for (; long_options[n].name; n++) names[n] = long_options[n].name;
+  snprintf(word, sizeof word, "%.*s", (int)length, given);
+  const char *near = strncmp(word, "--", 2) == 0 ? diag_nearest(word + 2, names, n) : NULL;
+  fprintf(stderr, "graphc: error: unknown option '%s'\nhint: ", given);
+  if (near)
+    fprintf(stderr, "did you mean --%s?\n", near);
+  else
+    fputs("graphc --help lists the options\n", stderr);
+  return STATUS_USAGE;
+}
+
 static bool is_pass(const char *name) {
   for (size_t i = 0; pipeline_passes[i]; i++)
     if (strcmp(pipeline_passes[i], name) == 0) return true;
@@ -120,6 +136,7 @@ static Status take_option(Args *a, int option, const char *value) {
   switch (option) {
   case 'o':
     a->output = value;
+    if (!*value) return usage_error("%s", "option '-o' needs a file");
     break;
   case 'D':
     a->defines[a->model.n_defines++] = value;
@@ -206,7 +223,9 @@ static Status parse_args(Args *a, int argc, char **argv) {
       return STATUS_OK;
     }
     if (option == ':') return usage_error("option '%s' needs a value", argv[optind - 1]);
-    if (option == '?') return usage_error("unknown option '%s'", argv[optind - 1]);
+    if (option == '?' && optopt >= OPT_ROOT)
+      return usage_error("'%s': this option takes no value", argv[optind - 1]);
+    if (option == '?') return unknown_option(argv[optind - 1]);
     TRY(take_option(a, option, optarg));
   }
   if (a->schema || a->manual) return STATUS_OK;
@@ -236,12 +255,14 @@ static Status emit(const Args *a, const Plan *plan, const PlanProgram *p) {
     DrawOptions options = {format, a->scope, a->depth};
     return draw_program(p, ops_table(), &options, path, a->diag);
   }
-  FILE *out = strcmp(path, "-") == 0 ? stdout : fopen(path, "w");
+  bool standard = strcmp(path, "-") == 0;
+  FILE *out = standard ? stdout : fopen(path, "w");
   if (!out)
     return diag_error(a->diag, STATUS_SYSTEM, path, NULL, "cannot create: %s", strerror(errno));
   Status status = dump_program(p, ops_table(), a->scope, out);
-  if ((out == stdout ? fflush(out) : fclose(out)) != 0 || status != STATUS_OK)
-    return diag_error(a->diag, STATUS_SYSTEM, path, NULL, "cannot write: %s", strerror(errno));
+  if ((standard ? fflush(out) : fclose(out)) != 0 || status != STATUS_OK)
+    return diag_error(a->diag, STATUS_SYSTEM, standard ? "standard output" : path, NULL,
+                      "cannot write: %s", strerror(errno));
   return STATUS_OK;
 }
 
@@ -295,10 +316,9 @@ static Status print_tables(const Args *a) {
   size_t length;
   char *text = a->schema ? model_schema(ops_table(), &length) : model_manual(ops_table(), &length);
   if (!text) return diag_no_memory(a->diag, 1 << 20);
-  bool ok = fwrite(text, 1, length, stdout) == length;
+  fwrite(text, 1, length, stdout); /* main looks at stdout's state */
   free(text);
-  return ok ? STATUS_OK
-            : diag_error(a->diag, STATUS_SYSTEM, "standard output", NULL, "cannot write");
+  return STATUS_OK;
 }
 
 static Status print_expanded(const Args *a, const Model *model) {
@@ -310,7 +330,7 @@ static Status print_expanded(const Args *a, const Model *model) {
   free(text);
   if (out && (out == stdout ? fflush(out) : fclose(out)) != 0) ok = false;
   if (ok) return STATUS_OK;
-  return diag_error(a->diag, STATUS_SYSTEM, a->output ? a->output : "expand", NULL,
+  return diag_error(a->diag, STATUS_SYSTEM, a->output ? a->output : "standard output", NULL,
                     "cannot write: %s", strerror(errno));
 }
 
@@ -330,6 +350,7 @@ static Status run(const Args *a) {
 }
 
 int main(int argc, char **argv) {
+  signal(SIGXFSZ, SIG_IGN); /* a file that may not grow is an error of write */
   const char **lists = calloc((size_t)argc * 4, sizeof *lists);
   Args a = {.diag = diag_create()};
   if (!lists || !a.diag) {
@@ -346,11 +367,12 @@ int main(int argc, char **argv) {
   a.model.include_dirs = a.includes;
   a.build.keep = a.keep;
   a.build.inputs = a.inputs;
-  if (status == STATUS_OK && (a.model.path || a.schema || a.manual)) {
-    status = run(&a);
-    diag_print(a.diag, stderr);
-    if (status == STATUS_OK && fflush(stdout) != 0) status = STATUS_SYSTEM;
-  }
+  if (status == STATUS_OK && (a.model.path || a.schema || a.manual)) status = run(&a);
+  bool lost = fflush(stdout) != 0 || ferror(stdout);
+  if (lost && diag_error_count(a.diag) == 0)
+    status = diag_error(a.diag, STATUS_SYSTEM, "standard output", NULL, "cannot write: %s",
+                        errno ? strerror(errno) : "it is closed");
+  diag_print(a.diag, stderr);
   diag_destroy(a.diag);
   free(lists);
   return (int)status;
