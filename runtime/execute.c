@@ -32,9 +32,11 @@ struct Executor {
   size_t bytes;
   Prepared *programs;
   bool measure;
+  TaskObserver observer; /* NULL: none */
+  void *observer_context;
   /* the phase under way */
   const Step *step;
-  uint32_t phase;
+  uint32_t step_index, phase;
   atomic_int status;
   char error[256];
   atomic_flag error_taken;
@@ -201,19 +203,22 @@ Status executor_prepare(Executor *x, uint32_t program, Diag *diag) {
 
 /* ---- running ---- */
 
-static void run_task(void *context, uint32_t task) {
-  Executor *x = context;
-  if (kernel_run(x->step->kernel, x->phase, task, &x->step->args) == STATUS_OK) return;
-  if (!atomic_flag_test_and_set(&x->error_taken)) {
-    snprintf(x->error, sizeof x->error, "%s", kernel_error());
-    atomic_store(&x->status, STATUS_SYSTEM);
-  }
-}
-
 static int64_t now_ns(void) {
   struct timespec t;
   clock_gettime(CLOCK_MONOTONIC, &t);
   return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
+}
+
+static void run_task(void *context, uint32_t task) {
+  Executor *x = context;
+  int64_t begin = x->observer ? now_ns() : 0;
+  Status status = kernel_run(x->step->kernel, x->phase, task, &x->step->args);
+  if (x->observer) x->observer(x->observer_context, x->step_index, x->phase, task, begin, now_ns());
+  if (status == STATUS_OK) return;
+  if (!atomic_flag_test_and_set(&x->error_taken)) {
+    snprintf(x->error, sizeof x->error, "%s", kernel_error());
+    atomic_store(&x->status, STATUS_SYSTEM);
+  }
 }
 
 static Status fail_step(Executor *x, uint32_t program, uint32_t s, Diag *diag) {
@@ -236,6 +241,7 @@ Status executor_steps(Executor *x, uint32_t program, Diag *diag) {
     Step *step = &x->programs[program].steps[s];
     int64_t begin = x->measure ? now_ns() : 0;
     x->step = step;
+    x->step_index = s;
     uint32_t phases = kernel_phases(step->kernel);
     for (x->phase = 0; x->phase < phases; x->phase++)
       pool_run(x->pool, run_task, x, kernel_tasks(step->kernel, x->phase));
@@ -307,6 +313,21 @@ Pool *executor_pool(const Executor *x) {
 }
 const Plan *executor_plan(const Executor *x) {
   return x->plan;
+}
+
+uint32_t executor_tasks(const Executor *x, uint32_t program) {
+  uint32_t n = 0;
+  for (uint32_t s = 0; s < x->plan->programs[program].n_steps; s++) {
+    const Kernel *kernel = x->programs[program].steps[s].kernel;
+    for (uint32_t phase = 0; phase < kernel_phases(kernel); phase++)
+      n += kernel_tasks(kernel, phase);
+  }
+  return n;
+}
+
+void executor_observe(Executor *x, TaskObserver observer, void *context) {
+  x->observer = observer;
+  x->observer_context = context;
 }
 
 void executor_measure(Executor *x, bool on) {

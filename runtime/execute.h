@@ -34,6 +34,13 @@ Tensor executor_state(const Executor *executor, uint32_t state);
 Pool *executor_pool(const Executor *executor);
 const Plan *executor_plan(const Executor *executor);
 
+/* Called after every task while it is set, on the thread that ran it; for traces. */
+typedef void (*TaskObserver)(void *context, uint32_t step, uint32_t phase, uint32_t task,
+                             int64_t begin_ns, int64_t end_ns);
+/* Tasks of all steps of a prepared program. */
+uint32_t executor_tasks(const Executor *executor, uint32_t program);
+void executor_observe(Executor *executor, TaskObserver observer, void *context);
+
 /* Time spent in a step (nanoseconds) since the last reset; for bench. */
 typedef struct StepTime {
   const char *implementation;
