@@ -162,8 +162,7 @@ static Status run_step(Bench *b, double *seconds) {
 
 static Status run_steps(Bench *b) {
   double ignored;
-  int64_t warm = b->options->warm > 0 ? b->options->warm : 1;
-  for (int64_t i = 0; i < warm; i++) TRY(run_step(b, &ignored));
+  for (int64_t i = 0; i < b->options->warm; i++) TRY(run_step(b, &ignored));
   b->peak_of_steps = reset_peak();
   executor_measure(b->x, true);
   for (int64_t i = 0; i < b->steps; i++) TRY(run_step(b, &b->seconds[i]));
@@ -195,7 +194,7 @@ static Status put_kernels(const Bench *b, const BenchLimits *limits) {
          limits->macs * 1e-9, limits->triad * 1e-9);
   printf("kernels     %u; %.1f%% of the step outside of them (feeding, commits)\n\n", p->n_steps,
          100 * (1 - (double)kernels * 1e-9 / whole));
-  Status status = bench_table(b->plan, p, times, b->steps, limits, stdout, b->diag);
+  Status status = bench_table(p, times, b->steps, limits, stdout, b->diag);
   free(times);
   return status;
 }
@@ -230,13 +229,11 @@ static void put_head(const Bench *b) {
 
 static Status run_all(Bench *b) {
   const BenchOptions *o = b->options;
-  long cores = sysconf(_SC_NPROCESSORS_ONLN);
-  uint32_t threads = o->threads ? o->threads : cores > 0 ? (uint32_t)cores : 1;
   TRY(plan_open(o->plan, b->diag, &b->plan));
   b->program = default_program(b->plan);
   if (o->program) TRY(plan_program_require(b->plan, o->plan, o->program, b->diag, &b->program));
   b->base = memory_of("VmRSS");
-  TRY(executor_create(b->plan, threads, b->diag, &b->x));
+  TRY(executor_create(b->plan, o->threads, b->diag, &b->x));
   init_states(b->x, SEED);
   TRY(executor_prepare(b->x, b->program, b->diag));
   TRY(make_feeds(b));

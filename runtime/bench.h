@@ -11,7 +11,7 @@ typedef struct BenchOptions {
   const char *plan;    /* the plan's file */
   const char *program; /* NULL: the first training program, else the first */
   const char *trace;   /* NULL; a file for one further step as Chrome trace events (JSON) */
-  uint32_t threads;    /* 0: one for each core */
+  uint32_t threads;
   int64_t steps, warm; /* timed steps and those before them; 0 steps: 5 */
 } BenchOptions;
 

@@ -5,8 +5,9 @@
 #include <string.h>
 #include <time.h>
 
-#define TRIAD_ELEMENTS ((int64_t)16 << 20) /* of each of three arrays of 64 MB: beyond any cache   \
-                                            */
+#define TRIAD_ELEMENTS                                                                             \
+  ((int64_t)16 << 20) /* of each of three arrays of 64 MB: beyond any cache                        \
+                       */
 #define TRIAD_TASKS 64u
 #define REPEATS 5
 

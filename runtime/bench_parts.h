@@ -16,8 +16,8 @@ Status bench_limits(const Executor *executor, DType precision, BenchLimits *out,
 
 /* Kernels by implementation and by role: count, time per step, share, multiply-adds and bytes per
  * second. `times`: one entry for each step of the program, over `steps` runs. */
-Status bench_table(const Plan *plan, const PlanProgram *program, const StepTime *times,
-                   int64_t steps, const BenchLimits *limits, FILE *out, Diag *diag);
+Status bench_table(const PlanProgram *program, const StepTime *times, int64_t steps,
+                   const BenchLimits *limits, FILE *out, Diag *diag);
 
 /* Bytes that a kernel must move: each value read or written once, of slices and gathers only what
  * they take. */

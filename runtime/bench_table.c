@@ -129,9 +129,8 @@ static void put_rows(Table *t, int64_t steps, const BenchLimits *limits, FILE *o
   if (rest.kernels) put_row(&rest, "", total, steps, limits, out);
 }
 
-Status bench_table(const Plan *plan, const PlanProgram *p, const StepTime *times, int64_t steps,
+Status bench_table(const PlanProgram *p, const StepTime *times, int64_t steps,
                    const BenchLimits *limits, FILE *out, Diag *diag) {
-  (void)plan;
   Table t = {calloc(p->n_steps + 1u, sizeof *t.rows), 0}, roles = {calloc(8, sizeof(Row)), 0};
   Status status = t.rows && roles.rows ? STATUS_OK : diag_no_memory(diag, p->n_steps * sizeof(Row));
   for (uint32_t s = 0; s < p->n_steps && status == STATUS_OK; s++) {

@@ -1,4 +1,5 @@
 /* graphrun: executes plans.  Arguments only; the work is in runtime/. */
+#include "runtime/bench.h"
 #include "runtime/exec.h"
 #include "runtime/pool.h"
 #include "runtime/synth.h"
@@ -171,6 +172,16 @@ static Status run_exec(const Args *a, Diag *diag) {
   return exec_run(&o, diag);
 }
 
+static Status run_bench(const Args *a, Diag *diag) {
+  BenchOptions o = {.plan = a->operand,
+                    .program = a->program,
+                    .trace = a->trace,
+                    .threads = threads_of(a),
+                    .steps = a->steps,
+                    .warm = a->warm};
+  return bench_run(&o, diag);
+}
+
 static Status run_synth(const Args *a, Diag *diag) {
   SynthOptions o = {.dir = a->operand,
                     .seed = (uint64_t)a->seed,
@@ -185,6 +196,7 @@ static Status run_synth(const Args *a, Diag *diag) {
 static const Command commands[] = {
     {"train", "PLAN", TRAIN, run_train},
     {"exec", "PLAN", EXEC, run_exec},
+    {"bench", "PLAN", BENCH, run_bench},
     {"synth", "DIR", SYNTH, run_synth},
 };
 #define N_COMMANDS (sizeof commands / sizeof *commands)

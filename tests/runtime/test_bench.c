@@ -1,0 +1,126 @@
+/* graphrun bench: the line that scripts read, the table, the trace, and what it refuses. */
+#include "tests/support.h"
+
+#include <jansson.h>
+
+static char *run(const char *arguments, int *code) {
+  char command[1500];
+  snprintf(command, sizeof command, "%s bench %s 2>&1", getenv("GRAPHRUN"), arguments);
+  FILE *in = popen(command, "r");
+  CU_ASSERT_PTR_NOT_NULL_FATAL(in);
+  char *text = calloc(1, 1 << 16);
+  size_t n = fread(text, 1, (1 << 16) - 1, in);
+  text[n] = 0;
+  int status = pclose(in);
+  *code = WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+  return text;
+}
+
+static const char *plan(void) {
+  static char path[512];
+  if (*path) return path;
+  snprintf(path, sizeof path, "%s", support_path("cnn.plan.xml"));
+  char command[1200];
+  snprintf(command, sizeof command, "%s models/examples/cnn.xml -o %s >/dev/null", getenv("GRAPHC"),
+           path);
+  CU_ASSERT_EQUAL_FATAL(system(command), 0);
+  return path;
+}
+
+static double number_after(const char *text, const char *key) {
+  const char *at = strstr(text, key);
+  CU_ASSERT_PTR_NOT_NULL_FATAL(at);
+  return strtod(at + strlen(key), NULL);
+}
+
+static void test_result(void) {
+  char arguments[600];
+  int code;
+  snprintf(arguments, sizeof arguments, "%s --steps=3 --threads=2", plan());
+  char *text = run(arguments, &code);
+  CU_ASSERT_EQUAL(code, 0);
+  const char *line = strstr(text, "\nRESULT ");
+  CU_ASSERT_PTR_NOT_NULL_FATAL(line);
+  double median = number_after(line, "median="), least = number_after(line, " (");
+  CU_ASSERT(least > 0 && median >= least && median <= number_after(line, ".."));
+  CU_ASSERT(number_after(line, "images/s=") > 0);
+  /* What was resident before, and all of the arena, are there during the steps. */
+  double base = number_after(line, "base="), arena = number_after(line, "arena=");
+  CU_ASSERT(arena > 0 && number_after(line, "step=") > base + 0.9 * arena);
+  CU_ASSERT(number_after(text, "limits ") > 0 && number_after(text, "inner loop, ") > 0);
+  free(text);
+}
+
+/* The rows of a table: their shares add up, and their kernels to the line's. */
+static void test_table(void) {
+  char arguments[600];
+  int code;
+  snprintf(arguments, sizeof arguments, "%s --steps=2 --threads=1", plan());
+  char *text = run(arguments, &code);
+  CU_ASSERT_EQUAL(code, 0);
+  double shares = 0, kernels = 0;
+  const char *end = strstr(text, "\nall kernels");
+  CU_ASSERT_PTR_NOT_NULL_FATAL(end);
+  for (char *at = strstr(text, "\nkernel "); (at = strchr(at + 1, '\n')) && at + 1 <= end;) {
+    long number;
+    double ms, share;
+    if (sscanf(at + 1 + 45, "%ld %lf %lf%%", &number, &ms, &share) != 3) break;
+    kernels += (double)number;
+    shares += share;
+  }
+  CU_ASSERT_DOUBLE_EQUAL(shares, 100, 2);
+  CU_ASSERT_EQUAL(kernels, number_after(strstr(text, "RESULT"), "kernels="));
+  free(text);
+}
+
+static void test_trace(void) {
+  char arguments[1200];
+  int code;
+  const char *path = support_path("trace.json");
+  snprintf(arguments, sizeof arguments, "%s --steps=1 --threads=2 --trace=%s", plan(), path);
+  char *text = run(arguments, &code);
+  CU_ASSERT_EQUAL(code, 0);
+  json_t *root = json_load_file(path, 0, NULL), *event;
+  CU_ASSERT_PTR_NOT_NULL_FATAL(root);
+  json_t *events = json_object_get(root, "traceEvents");
+  CU_ASSERT((double)json_array_size(events) >= number_after(strstr(text, "RESULT"), "kernels="));
+  size_t i;
+  json_array_foreach(events, i, event) {
+    CU_ASSERT_STRING_EQUAL(json_string_value(json_object_get(event, "ph")), "X");
+    CU_ASSERT(json_real_value(json_object_get(event, "ts")) >= 0);
+    CU_ASSERT(json_real_value(json_object_get(event, "dur")) >= 0);
+    CU_ASSERT_PTR_NOT_NULL(json_object_get(json_object_get(event, "args"), "of"));
+  }
+  json_decref(root);
+  free(text);
+}
+
+static void test_errors(void) {
+  char arguments[600];
+  int code;
+  snprintf(arguments, sizeof arguments, "%s --program=evaluat", plan());
+  char *text = run(arguments, &code);
+  CU_ASSERT_EQUAL(code, 1);
+  CU_ASSERT_PTR_NOT_NULL(strstr(text, "evaluat"));
+  free(text);
+  snprintf(arguments, sizeof arguments, "%s --steps=1 --trace=/dev/null/no", plan());
+  text = run(arguments, &code);
+  CU_ASSERT_EQUAL(code, 4);
+  CU_ASSERT_PTR_NOT_NULL(strstr(text, "/dev/null/no: error: cannot write the trace"));
+  free(text);
+  text = run("nowhere.plan.xml", &code);
+  CU_ASSERT_EQUAL(code, 1);
+  free(text);
+}
+
+int main(void) {
+  if (!getenv("GRAPHRUN") || !getenv("GRAPHC")) {
+    puts("GRAPHC and GRAPHRUN name the programs: run under ctest");
+    return 77;
+  }
+  const SupportTest tests[] = {{"result line", test_result},
+                               {"table", test_table},
+                               {"trace", test_trace},
+                               {"errors", test_errors}};
+  return support_run("bench", tests, sizeof tests / sizeof *tests);
+}
