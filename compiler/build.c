@@ -26,12 +26,12 @@ static Status keep_values(ProgramBuilder *p) {
   bool *taken = calloc(strings_count(strings) + 1, sizeof *taken);
   if (!taken) return diag_no_memory(p->b->diag, strings_count(strings));
   for (uint32_t i = 0; i < g->n_outputs; i++) taken[g->outputs[i].name] = true;
+  for (uint32_t i = 0; i < p->b->plan->n_states; i++) taken[p->b->plan->states[i].name] = true;
   Status status = STATUS_OK;
   for (uint32_t i = 0; i < p->n_names && status == STATUS_OK; i++) {
     uint32_t name = p->names[i];
     NodeId node = p->value_by_string[name];
     if (taken[name] || node == NODE_POISON ||
-        states_find(p->b, strings_text(strings, name)) != UINT32_MAX ||
         !matches(o->keep, o->n_keep, strings_text(strings, name)))
       continue;
     taken[name] = true;

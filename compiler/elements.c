@@ -306,6 +306,11 @@ static Status build_output(ProgramBuilder *p, const Element *el, const Place *pl
     if (p->e.graph->outputs[i].name == id)
       return p->e.status =
                  element_error(p->b, el, "name", NULL, "output '%s' exists already", name);
+  if (states_find(p->b, name) != UINT32_MAX)
+    return p->e.status = element_error(p->b, el, *attr_text(el, "name") ? "name" : "value",
+                                       "give it another name; exec writes every state as it is "
+                                       "after the step",
+                                       "output '%s' has the name of a state", name);
   if (graph_add_output(p->e.graph, id, node, true) != STATUS_OK)
     return p->e.status = diag_no_memory(p->b->diag, sizeof(Output));
   return STATUS_OK;

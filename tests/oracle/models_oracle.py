@@ -1,0 +1,327 @@
+#!/usr/bin/env python3
+"""Independent float64 oracle of the models in tests/models/.
+
+Written from the papers' equations and the models' comments: it shares no code with the C program.
+Every derivative is PyTorch's own: a meta-gradient is the derivative of the last loss through the
+whole unrolled update, never a product of pullbacks.
+
+    models_oracle.py --out tests/oracle         write NAME.safetensors for every model
+    models_oracle.py --model siamese --print    the scalars of one model's cases
+
+A file holds, for each case, CASE/VALUE (scalars and outputs), CASE/FIELD:PARAMETER and
+CASE/after/STATE (what the step commits).  The case `default` holds every field, the others G only.
+"""
+import argparse
+import math
+
+import numpy as np
+import torch
+import torch.nn.functional as nnf
+
+from cdvm_oracle import bits, symmetric
+
+torch.set_num_threads(1)
+torch.set_default_dtype(torch.float64)
+
+
+# ---------------------------------------------------------------------------------------------
+# Initial values and inputs: closed formulas of (name, index); tests/runtime/test_models.c has the
+# same in C
+# ---------------------------------------------------------------------------------------------
+
+def initial_value(name, shape):
+    s = symmetric(name, shape)
+    if ":" in name:                                     # an optimiser's buffer
+        return 0.05 * s
+    if len(shape) >= 2:
+        return s * math.sqrt(3 * shape[0] / math.prod(shape))
+    return 1 + 0.2 * s if name.endswith(("scale", "variance")) else 0.1 * s
+
+
+def real(name, *shape):
+    return math.sqrt(3) * symmetric(name, shape)
+
+
+def index(name, count, limit):
+    """(i + one random bit) mod limit: neighbours coincide now and then."""
+    return torch.tensor([(i + int(b)) % limit for i, b in enumerate(bits(name, count) >> np.uint64(63))])
+
+
+def initial(shapes):
+    return {name: initial_value(name, shape) for name, shape in shapes.items()}
+
+
+# ---------------------------------------------------------------------------------------------
+# Fields
+# ---------------------------------------------------------------------------------------------
+
+def leaves(theta):
+    return {n: x.clone().requires_grad_() for n, x in theta.items()}
+
+
+def gradient(loss, theta):
+    """The field of derivatives; a parameter that the loss does not meet gets zero."""
+    g = torch.autograd.grad(loss, list(theta.values()), create_graph=True, allow_unused=True)
+    return {n: torch.zeros_like(x) if d is None else d for (n, x), d in zip(theta.items(), g)}
+
+
+def combine(f, *fields):
+    return {n: f(*(x[n] for x in fields)) for n in fields[0]}
+
+
+class Result:
+    def __init__(self):
+        self.values = {}
+
+    def fields(self, **fields):
+        for field, tensors in fields.items():
+            self.values.update({f"{field}:{n}": x for n, x in tensors.items()})
+
+    def after(self, states):
+        self.values.update({f"after/{n}": x for n, x in states.items()})
+
+
+# ---------------------------------------------------------------------------------------------
+# siamese.xml
+# ---------------------------------------------------------------------------------------------
+
+PAIRS, SIZE, WIDTH, FEATURES, MARGIN = 6, 8, 4, 5, 0.8
+
+
+def siamese_shapes():
+    shapes, statistics, before = {}, {}, 3
+    for layer, channels in (("conv1", WIDTH), ("conv2", 2 * WIDTH)):
+        shapes[f"{layer}/weight"] = (channels, before, 3, 3)
+        shapes[f"{layer}/scale"] = shapes[f"{layer}/shift"] = (channels,)
+        statistics[f"{layer}/mean"] = statistics[f"{layer}/variance"] = (channels,)
+        before = channels
+    shapes["weight"], shapes["bias"] = (FEATURES, 2 * WIDTH * (SIZE // 4) ** 2), (FEATURES,)
+    return shapes, statistics
+
+
+def siamese_embedding(images, theta, given=None, seen=None):
+    """given: running statistics instead of the batch's; seen: a dict that gets the batch's."""
+    x = images.permute(0, 3, 1, 2)
+    for layer in ("conv1", "conv2"):
+        x = nnf.conv2d(x, theta[f"{layer}/weight"], padding=1)
+        if given:
+            mean, variance = given[f"{layer}/mean"], given[f"{layer}/variance"]
+        else:
+            mean, variance = x.mean((0, 2, 3)), x.var((0, 2, 3), unbiased=False)
+        if seen is not None:
+            seen[f"{layer}/mean"] = mean.detach()
+            seen[f"{layer}/variance"] = x.var((0, 2, 3), unbiased=True).detach()
+        x = (x - mean[:, None, None]) / torch.sqrt(variance[:, None, None] + 1e-5)
+        x = x * theta[f"{layer}/scale"][:, None, None] + theta[f"{layer}/shift"][:, None, None]
+        x = nnf.max_pool2d(nnf.leaky_relu(x, 0.1), 2)
+    x = x.permute(0, 2, 3, 1).flatten(1) @ theta["weight"].T + theta["bias"]
+    return x / torch.sqrt((x * x).sum(1, keepdim=True) + 1e-12)
+
+
+def siamese_batch(of):
+    picture = (PAIRS, SIZE, SIZE, 3)
+    return dict(left=real(f"{of}_left", *picture), right=real(f"{of}_right", *picture),
+                same=index(f"{of}_left_thing", PAIRS, 3) == index(f"{of}_right_thing", PAIRS, 3))
+
+
+def contrastive(left, right, same):
+    squared = ((left - right) ** 2).sum(1)
+    distance = torch.sqrt(squared + 1e-6)
+    hinge = torch.clamp(MARGIN - distance, min=0)
+    return torch.where(same, squared, hinge * hinge).mean(), distance
+
+
+def siamese(case):
+    order, steps = case.get("order", 2), case.get("steps", 2)
+    shapes, statistics = siamese_shapes()
+    theta, running = leaves(initial(shapes)), initial(statistics)
+    velocity = initial({f"velocity:{n}": s for n, s in shapes.items()})
+    support, query, r = siamese_batch("support"), siamese_batch("query"), Result()
+
+    def loss(batch, at, **how):
+        return contrastive(siamese_embedding(batch["left"], at, **how),
+                           siamese_embedding(batch["right"], at), batch["same"])[0]
+
+    at, seen = theta, {}
+    for i in range(steps):
+        value = loss(support, at, **({"seen": seen} if i == 0 else {}))
+        if i == 0:
+            r.values["support_loss"] = value
+        F = gradient(value, at)
+        r.fields(**{f"F{i}": F})
+        at = combine(lambda t, f: t - 0.2 * f, at, F)
+    value = r.values["loss"] = loss(query, at)
+    v = gradient(value, at)
+    G = gradient(value, theta) if order == 2 else v
+    r.fields(v=v, G=G)
+    decay = {n: 0.0 if n.endswith(("scale", "shift", "bias")) else 1.0 for n in shapes}
+    m = {n: 0.9 * velocity[f"velocity:{n}"] + G[n] + 1e-3 * decay[n] * theta[n] for n in shapes}
+    r.after({n: theta[n] - 0.05 * m[n] for n in shapes})
+    r.after({f"velocity:{n}": x for n, x in m.items()})
+    r.after({n: 0.9 * x + 0.1 * seen[n] for n, x in running.items()})
+    return r
+
+
+def siamese_compare(case):
+    shapes, statistics = siamese_shapes()
+    theta, running, batch, r = initial(shapes), initial(statistics), siamese_batch("query"), Result()
+    r.values["distance"] = contrastive(siamese_embedding(batch["left"], theta, given=running),
+                                       siamese_embedding(batch["right"], theta, given=running), batch["same"])[1]
+    return r
+
+
+# ---------------------------------------------------------------------------------------------
+# meta_weight.xml
+# ---------------------------------------------------------------------------------------------
+
+def meta_weight(case):
+    examples, clean, inputs, hidden, classes, weigher, alpha, beta = 24, 8, 6, 8, 3, 5, 0.3, 2.0
+    shapes = {"classifier/weight1": (hidden, inputs), "classifier/bias1": (hidden,),
+              "classifier/weight2": (classes, hidden), "classifier/bias2": (classes,),
+              "net/weight1": (weigher, 1), "net/bias1": (weigher,), "net/weight2": (1, weigher), "net/bias2": (1,)}
+    theta, r = leaves(initial(shapes)), Result()
+    noisy = real("noisy_x", examples, inputs), index("noisy_y", examples, classes)
+    good = real("clean_x", clean, inputs), index("clean_y", clean, classes)
+
+    def losses(data, at):
+        h = torch.tanh(data[0] @ at["classifier/weight1"].T + at["classifier/bias1"])
+        return nnf.cross_entropy(h @ at["classifier/weight2"].T + at["classifier/bias2"], data[1], reduction="none")
+
+    def weights(l, at):
+        h = nnf.leaky_relu(l.detach()[:, None] @ at["net/weight1"].T + at["net/bias1"], 0.2)
+        return torch.sigmoid(h @ at["net/weight2"].T + at["net/bias2"])[:, 0]
+
+    def train_loss(at):
+        l = losses(noisy, at)
+        w = weights(l, at)
+        return (w * l).mean(), w
+
+    own = {n: n.startswith("classifier") for n in shapes}           # the classifier's parameters
+    value = r.values["train_loss"] = train_loss(theta)[0]
+    F = gradient(value, theta)
+    fast = {n: theta[n] - alpha * (F[n] if own[n] else 0) for n in shapes}
+    value = r.values["loss"] = losses(good, fast).mean()
+    v = gradient(value, fast)
+    G = gradient(value, theta) if case.get("order", 2) == 2 else v
+    judged = leaves({n: (theta[n] if own[n] else theta[n] - beta * G[n]).detach() for n in shapes})
+    value, r.values["weights"] = train_loss(judged)
+    H = gradient(value, judged)
+    r.fields(F=F, v=v, G=G, H=H)
+    r.after({n: judged[n] - alpha * H[n] if own[n] else judged[n] for n in shapes})
+    return r
+
+
+# ---------------------------------------------------------------------------------------------
+# gru.xml
+# ---------------------------------------------------------------------------------------------
+
+def gru(case):
+    sequences, length, hidden, rate, lr = 4, 6, 5, 0.1, 0.05
+    shapes = {"read": (1, hidden), "read_b": (1,)}
+    for g in ("reset", "update", "new"):
+        shapes[f"{g}_x"], shapes[f"{g}_h"], shapes[f"{g}_b"] = (hidden, 1), (hidden, hidden), (hidden,)
+    theta, r = leaves(initial(shapes)), Result()
+
+    def loss(data, at):
+        h, total = torch.zeros(sequences, hidden), 0
+        for t in range(length - 1):
+            x = data[:, t:t + 1]
+            gate = {g: x @ at[f"{g}_x"].T + at[f"{g}_b"] + h @ at[f"{g}_h"].T for g in ("reset", "update")}
+            reset, update = torch.sigmoid(gate["reset"]), torch.sigmoid(gate["update"])
+            new = torch.tanh(x @ at["new_x"].T + at["new_b"] + (reset * h) @ at["new_h"].T)
+            h = (1 - update) * new + update * h
+            y = h @ at["read"].T + at["read_b"]
+            total = total + ((y - data[:, t + 1:t + 2]) ** 2).mean()
+        return total / (length - 1)
+
+    support, query = real("support", sequences, length), real("query", sequences, length)
+    value = r.values["before"] = loss(support, theta)
+    F = gradient(value, theta)
+    fast = combine(lambda t, f: t - rate * f, theta, F)
+    value = r.values["loss"] = loss(query, fast)
+    v = gradient(value, fast)
+    G = gradient(value, theta) if case.get("order", 2) == 2 else v
+    norm = r.values["norm"] = torch.sqrt(sum((g * g).sum() for g in G.values()))
+    shrink = min(1.0, case.get("clip", 1.0) / norm.item())
+    r.fields(F=F, v=v, G=G)
+    r.after(combine(lambda t, g: t - lr * shrink * g, theta, G))
+    return r
+
+
+# ---------------------------------------------------------------------------------------------
+# prototypes.xml
+# ---------------------------------------------------------------------------------------------
+
+def prototypes(case):
+    ways, shots, queries, pool, inputs, code, lr = 4, 3, 8, 20, 6, 4, 0.1
+    heads, sharpness = case.get("heads", 2), 0.1 if case.get("order", 2) == 2 else 0.0
+    shapes = {"encode": (code, inputs), "scale": (code,), "shift": (code,), "decode": (inputs, code),
+              "decode_bias": (inputs,), "log_scale": (), "attention/mix": (code, code * heads)}
+    for h in range(heads):
+        shapes.update({f"attention/head{h}/{w}_weight": (code, code) for w in ("query", "key", "value")})
+    theta, r = leaves(initial(shapes)), Result()
+    x = real("pool", pool, inputs)
+    rows, classes = index("support_rows", ways * shots, pool), index("support_class", ways * shots, ways)
+    asked, truth = index("query_rows", queries, pool), index("query_class", queries, ways)
+
+    raw = x @ theta["encode"].T
+    spread = torch.sqrt(raw.var(0, unbiased=False) + 1e-5)
+    codes = torch.tanh((raw - raw.mean(0)) / spread * theta["scale"] + theta["shift"])
+    reconstruction = ((codes @ theta["decode"].T + theta["decode_bias"] - x) ** 2).mean()
+    support = codes[rows]
+    centres = torch.stack([support[classes == c].mean(0) for c in range(ways)])
+    joined = []
+    for h in range(heads):
+        q, k, value = (centres @ theta[f"attention/head{h}/{w}_weight"].T for w in ("query", "key", "value"))
+        joined.append(torch.softmax(q @ k.T / math.sqrt(code), 1) @ value)
+    adapted = centres + torch.cat(joined, 1) @ theta["attention/mix"].T
+    distance = ((codes[asked][:, None] - adapted[None]) ** 2).sum(2)
+    logits = -torch.exp(theta["log_scale"]) * distance
+    loss = r.values["loss"] = nnf.cross_entropy(logits, truth) + 0.5 * reconstruction
+    r.values["accuracy"] = (logits.argmax(1) == truth).double().mean()
+    F = gradient(loss, theta)
+    norm = r.values["norm"] = torch.sqrt(sum((f * f).sum() for f in F.values()))
+    G = gradient(loss + sharpness * norm, theta)
+    r.fields(F=F, G=G)
+    r.after(combine(lambda t, g: t - lr * g, theta, G))
+    return r
+
+
+MODELS = {
+    "siamese": (siamese, {"default": {}, "order1": {"order": 1}, "one": {"steps": 1}, "three": {"steps": 3},
+                          "compare": {"program": siamese_compare}}),
+    "meta_weight": (meta_weight, {"default": {}, "order1": {"order": 1}}),
+    "gru": (gru, {"default": {}, "order1": {"order": 1}, "unclipped": {"clip": 10}}),
+    "prototypes": (prototypes, {"default": {}, "order1": {"order": 1}, "one": {"heads": 1}}),
+}
+
+
+def run(name):
+    build, cases = MODELS[name]
+    tensors = {}
+    for case, settings in cases.items():
+        for value, x in settings.get("program", build)(settings).values.items():
+            if case == "default" or ":" not in value or value.startswith(("G:", "after/")):
+                tensors[f"{case}/{value}"] = np.array(x.detach().numpy(), order="C")
+    return tensors
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--out")
+    parser.add_argument("--model", choices=MODELS)
+    parser.add_argument("--print", action="store_true")
+    options = parser.parse_args()
+    for name in [options.model] if options.model else MODELS:
+        tensors = run(name)
+        if options.print:
+            for value, x in tensors.items():
+                if x.ndim == 0:
+                    print(name, value, repr(float(x)))
+        if options.out:
+            from safetensors.numpy import save_file
+            save_file(tensors, f"{options.out}/{name}.safetensors")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,312 @@
+/* Models of other kinds than CDVM (tests/models/) against float64 PyTorch (tests/oracle/): every
+ * value, gradient field, meta-gradient and committed state of a step, at both orders; then the same
+ * from the command line, bit for bit. */
+#include "runtime/execute.h"
+#include "tests/oracle_support.h"
+#include "tests/support.h"
+
+#define NAME_MAX_TEXT 256
+
+typedef struct Case {
+  const char *name, *define, *program;
+  bool keep; /* fetch every field */
+} Case;
+
+typedef struct OtherModel {
+  const char *name; /* tests/models/NAME.xml, tests/oracle/NAME.safetensors */
+  Case cases[6];
+  struct {
+    const char *input; /* i32: (i + a bit) mod limit */
+    int64_t limit;
+  } indices[6];
+} OtherModel;
+
+static const OtherModel siamese = {"siamese",
+                                   {{"default", "order=2", "step", true},
+                                    {"order1", "order=1", "step", true},
+                                    {"one", "steps=1", "step", true},
+                                    {"three", "steps=3", "step", true},
+                                    {"compare", "order=2", "compare", false}},
+                                   {{"support_left_thing", 3},
+                                    {"support_right_thing", 3},
+                                    {"query_left_thing", 3},
+                                    {"query_right_thing", 3}}};
+static const OtherModel meta_weight = {
+    "meta_weight",
+    {{"default", "order=2", "step", true}, {"order1", "order=1", "step", true}},
+    {{"noisy_y", 3}, {"clean_y", 3}}};
+static const OtherModel gru = {"gru",
+                               {{"default", "order=2", "step", true},
+                                {"order1", "order=1", "step", true},
+                                {"unclipped", "clip=10", "step", true}},
+                               {{NULL, 0}}};
+static const OtherModel prototypes = {
+    "prototypes",
+    {{"default", "order=2", "step", true},
+     {"order1", "order=1", "step", true},
+     {"one", "heads=1", "step", true}},
+    {{"support_rows", 20}, {"support_class", 4}, {"query_rows", 20}, {"query_class", 4}}};
+
+/* ---- values by the formulas of tests/oracle/models_oracle.py ---- */
+
+static bool ends(const char *text, const char *end) {
+  size_t n = strlen(text), m = strlen(end);
+  return n >= m && strcmp(text + n - m, end) == 0;
+}
+
+static void fill_state(const Tensor *t, const char *name) {
+  int64_t n = shape_count(&t->shape);
+  double base = 0, factor = 0.1;
+  if (strchr(name, ':')) {
+    factor = 0.05;
+  } else if (t->shape.rank >= 2) {
+    factor = sqrt(3 * (double)t->shape.dim[0] / (double)n);
+  } else if (ends(name, "scale") || ends(name, "variance")) {
+    base = 1;
+    factor = 0.2;
+  }
+  for (int64_t i = 0; i < n; i++) tensor_set(t, i, base + factor * oracle_symmetric(name, i));
+}
+
+static void fill_input(const OtherModel *m, const Tensor *t, const char *name) {
+  int64_t n = shape_count(&t->shape), limit = 0;
+  for (size_t k = 0; k < sizeof m->indices / sizeof *m->indices; k++)
+    if (m->indices[k].input && strcmp(m->indices[k].input, name) == 0) limit = m->indices[k].limit;
+  for (int64_t i = 0; i < n; i++) {
+    double value = sqrt(3) * oracle_symmetric(name, i);
+    if (limit) value = (double)((i + (int64_t)(oracle_bits(name, i) >> 63)) % limit);
+    if (t->shape.rank == 0) value = 0.05; /* lr */
+    tensor_set(t, i, value);
+  }
+}
+
+/* ---- one case in this process ---- */
+
+typedef struct Run {
+  Diag *diag;
+  Model *model;
+  Plan *plan;
+  Executor *x;
+  uint32_t program;
+} Run;
+
+static Run start(const OtherModel *m, const Case *c) {
+  Run r = {.diag = diag_create()};
+  char path[NAME_MAX_TEXT];
+  snprintf(path, sizeof path, "tests/models/%s.xml", m->name);
+  static const char *const keep[] = {"*:*"};
+  ModelOptions options = {.path = path, .defines = &c->define, .n_defines = 1};
+  PipelineOptions pipeline = {
+      .build = {.precision = DTYPE_F64, .shards = 4, .keep = keep, .n_keep = c->keep},
+      .verify = true};
+  Status status = model_load(&options, ops_table(), r.diag, &r.model);
+  if (status == STATUS_OK) status = pipeline_run(r.model, &pipeline, r.diag, &r.plan);
+  if (status == STATUS_OK) status = executor_create(r.plan, 2, r.diag, &r.x);
+  if (status != STATUS_OK) diag_print(r.diag, stdout);
+  CU_ASSERT_EQUAL_FATAL(status, STATUS_OK);
+  r.program = plan_program_find(r.plan, c->program);
+  CU_ASSERT_NOT_EQUAL_FATAL(r.program, UINT32_MAX);
+  return r;
+}
+
+static void finish(Run *r) {
+  executor_destroy(r->x);
+  pipeline_release(r->plan);
+  model_destroy(r->model);
+  diag_destroy(r->diag);
+}
+
+/* Calls `visit` for every state and every input of the program. */
+static void each_value(const OtherModel *m, const Run *r,
+                       void (*visit)(void *, const char *, const Tensor *), void *context) {
+  for (uint32_t i = 0; i < r->plan->n_states; i++) {
+    const char *name = plan_text(r->plan, r->plan->states[i].name);
+    Tensor t = executor_state(r->x, i);
+    fill_state(&t, name);
+    if (visit) visit(context, name, &t);
+  }
+  const Graph *g = r->plan->programs[r->program].graph;
+  for (NodeId id = 1; id < g->n_nodes; id++) {
+    if (g->nodes[id].op != OP_INPUT) continue;
+    const char *name = graph_text(g, (uint32_t)node_attr_int(g, id, INPUT_NAME));
+    Tensor t;
+    CU_ASSERT_FATAL(executor_input(r->x, r->program, name, &t));
+    fill_input(m, &t, name);
+    if (visit) visit(context, name, &t);
+  }
+}
+
+static bool find_output(const Run *r, const char *name, Tensor *out) {
+  const Graph *g = r->plan->programs[r->program].graph;
+  for (uint32_t i = 0; i < g->n_outputs; i++)
+    if (strcmp(graph_text(g, g->outputs[i].name), name) == 0) {
+      *out = executor_output(r->x, r->program, i);
+      return true;
+    }
+  return false;
+}
+
+/* Norm over all tensors of `want`'s field; of the tensor alone when it belongs to none. */
+static double field_norm(const SafeFile *file, const FileTensor *want) {
+  size_t prefix = strcspn(want->name, ":");
+  if (!want->name[prefix]) return oracle_norm(want);
+  double sum = 0;
+  for (uint32_t i = 0; i < safe_count(file); i++) {
+    const FileTensor *t = safe_tensor(file, i);
+    if (strncmp(t->name, want->name, prefix + 1) == 0) sum += pow(oracle_norm(t), 2);
+  }
+  return sqrt(sum);
+}
+
+static void compare(const Run *r, const SafeFile *file, const FileTensor *want, const char *name) {
+  static const char after[] = "after/";
+  Tensor have;
+  bool found;
+  if (strncmp(name, after, sizeof after - 1) == 0) {
+    uint32_t state = plan_state_find(r->plan, name + sizeof after - 1);
+    found = state != UINT32_MAX;
+    if (found) have = executor_state(r->x, state);
+  } else {
+    found = find_output(r, name, &have);
+  }
+  CU_ASSERT_TRUE(found);
+  if (!found) {
+    printf("%s: the program has no such value\n", want->name);
+    return;
+  }
+  double tolerance = strncmp(name, "G:", 2) == 0 || strncmp(name, "after/", 6) == 0 ? 1e-8 : 1e-9;
+  double norm = fmax(oracle_norm(want), 1e-6 * field_norm(file, want));
+  double distance = oracle_distance(&have, want);
+  CU_ASSERT_TRUE(distance <= tolerance * norm);
+  if (!(distance <= tolerance * norm))
+    printf("%s: differs by %.3g of %.3g\n", want->name, distance, norm);
+}
+
+static void check_case(const OtherModel *m, const Case *c, const SafeFile *file) {
+  Run r = start(m, c);
+  each_value(m, &r, NULL, NULL);
+  Status status = executor_steps(r.x, r.program, r.diag);
+  if (status != STATUS_OK) diag_print(r.diag, stdout);
+  CU_ASSERT_EQUAL_FATAL(status, STATUS_OK);
+  char prefix[NAME_MAX_TEXT];
+  size_t n = (size_t)snprintf(prefix, sizeof prefix, "%s/", c->name);
+  uint32_t compared = 0;
+  for (int states = 0; states < 2; states++) { /* outputs before the commits, states after them */
+    for (uint32_t i = 0; i < safe_count(file); i++) {
+      const FileTensor *want = safe_tensor(file, i);
+      if (strncmp(want->name, prefix, n) != 0) continue;
+      if ((strncmp(want->name + n, "after/", 6) == 0) != states) continue;
+      compare(&r, file, want, want->name + n);
+      compared++;
+    }
+    executor_commit(r.x, r.program);
+  }
+  CU_ASSERT(compared > 0);
+  finish(&r);
+}
+
+static void check_model(const OtherModel *m) {
+  char path[NAME_MAX_TEXT];
+  snprintf(path, sizeof path, "tests/oracle/%s.safetensors", m->name);
+  SafeFile *file = NULL;
+  CU_ASSERT_EQUAL_FATAL(safe_read(path, NULL, &file), STATUS_OK);
+  for (const Case *c = m->cases; c->name; c++) check_case(m, c, file);
+  safe_close(file);
+}
+
+/* ---- the same from the command line ---- */
+
+typedef struct Feed {
+  SaveTensor tensors[128];
+  uint32_t n;
+} Feed;
+
+static void collect(void *context, const char *name, const Tensor *t) {
+  Feed *feed = context;
+  CU_ASSERT_FATAL(feed->n < 128);
+  feed->tensors[feed->n++] = (SaveTensor){name, t->dtype, t->shape, t->data};
+}
+
+static int command(const char *format, ...) __attribute__((format(printf, 1, 2)));
+static int command(const char *format, ...) {
+  char line[2048];
+  va_list args;
+  va_start(args, format);
+  vsnprintf(line, sizeof line, format, args);
+  va_end(args);
+  int code = system(line);
+  return code;
+}
+
+static void check_same(const Run *r, const SafeFile *file) {
+  const Graph *g = r->plan->programs[r->program].graph;
+  for (uint32_t i = 0; i < g->n_outputs; i++) {
+    Tensor have = executor_output(r->x, r->program, i);
+    const FileTensor *t = safe_find(file, graph_text(g, g->outputs[i].name));
+    CU_ASSERT_PTR_NOT_NULL_FATAL(t);
+    CU_ASSERT_EQUAL(oracle_distance(&have, t), 0);
+    CU_ASSERT_EQUAL(oracle_distance(&have, t), 0);
+  }
+  executor_commit(r->x, r->program);
+  for (uint32_t i = 0; i < r->plan->n_states; i++) {
+    Tensor have = executor_state(r->x, i);
+    const FileTensor *t = safe_find(file, plan_text(r->plan, r->plan->states[i].name));
+    CU_ASSERT_PTR_NOT_NULL_FATAL(t);
+    CU_ASSERT_EQUAL(oracle_distance(&have, t), 0);
+    CU_ASSERT_EQUAL(oracle_distance(&have, t), 0);
+  }
+}
+
+static void check_command(const OtherModel *m) {
+  const Case *c = &m->cases[0];
+  Run r = start(m, c);
+  Feed feed = {.n = 0};
+  each_value(m, &r, collect, &feed);
+  const char *fed = support_path("feed.safetensors"), *plan = support_path("model.plan.xml"),
+             *out = support_path("out.safetensors");
+  CU_ASSERT_EQUAL_FATAL(safe_write(fed, feed.tensors, feed.n, NULL, 0, false, NULL), STATUS_OK);
+  CU_ASSERT_EQUAL_FATAL(
+      command("$GRAPHC tests/models/%s.xml --precision=f64 --keep='*:*' -D %s -o %s > /dev/null",
+              m->name, c->define, plan),
+      0);
+  CU_ASSERT_EQUAL_FATAL(
+      command("$GRAPHRUN exec %s --program=%s --feed=%s --fetch='*:*' --threads=1 -o %s", plan,
+              c->program, fed, out),
+      0);
+  CU_ASSERT_EQUAL_FATAL(executor_steps(r.x, r.program, r.diag), STATUS_OK);
+  SafeFile *file = NULL;
+  CU_ASSERT_EQUAL_FATAL(safe_read(out, NULL, &file), STATUS_OK);
+  check_same(&r, file);
+  safe_close(file);
+  finish(&r);
+}
+
+static void test_siamese(void) {
+  check_model(&siamese);
+}
+static void test_meta_weight(void) {
+  check_model(&meta_weight);
+}
+static void test_gru(void) {
+  check_model(&gru);
+}
+static void test_prototypes(void) {
+  check_model(&prototypes);
+}
+static void test_command(void) {
+  check_command(&siamese);
+  check_command(&meta_weight);
+  check_command(&gru);
+  check_command(&prototypes);
+}
+
+int main(void) {
+  static const SupportTest tests[] = {
+      {"siamese: two inner steps, contrastive loss", test_siamese},
+      {"meta-weight: bilevel", test_meta_weight},
+      {"gru: unrolled", test_gru},
+      {"prototypes: attention, the norm of a gradient", test_prototypes},
+      {"graphc and graphrun exec give the same bits", test_command},
+  };
+  return support_run("models", tests, sizeof tests / sizeof *tests);
+}
