@@ -157,6 +157,7 @@ Status build_plan(const Model *model, const BuildOptions *options, Diag *diag, P
   Status status = states_collect(&b);
   if (status == STATUS_OK) status = training_build(&b);
   if (status == STATUS_OK) status = build_programs(&b);
+  if (status == STATUS_OK) status = training_check_inputs(&b);
   if (status == STATUS_OK) status = copy_params(&b);
   if (status == STATUS_OK) status = hash_model(&b);
   free(b.state_by_string);

@@ -157,7 +157,10 @@ static Status build_composite(ProgramBuilder *p, const OpDesc *op, const char *p
                               const NodeId *inputs, uint32_t n, const OpAttrs *a) {
   CompositeCall call = {
       .op = op, .name = path, .inputs = inputs, .n_inputs = n, .attrs = a->refs, .ints = a->ints};
-  TRY(op->expand(&p->e, &call));
+  p->e.composite = op->name;
+  Status status = op->expand(&p->e, &call);
+  p->e.composite = NULL;
+  TRY(status);
   TRY(names_define(p, path, call.results[0]));
   for (uint32_t i = 0; op->n_results > 1 && i < op->n_results; i++)
     TRY(names_define(p, path_join(p->b, path, op->results[i]), call.results[i]));
@@ -268,6 +271,23 @@ NodeId values_expr(ProgramBuilder *p, const Place *place, const Element *el, con
   return tensor_expr(&p->e, text, resolve_value, &scope);
 }
 
+static Status unknown_state(ProgramBuilder *p, const Element *el, const char *state) {
+  const Plan *plan = p->b->plan;
+  const char **names = calloc(plan->n_states + 1, sizeof *names), *last = strrchr(state, '/');
+  last = last ? last + 1 : state;
+  for (uint32_t i = 0; names && i < plan->n_states; i++) {
+    const char *name = strings_text(p->b->model->symbols->strings, plan->states[i].name);
+    const char *own = strrchr(name, '/');
+    names[i] = own ? own + 1 : name;
+  }
+  const char *near = names ? diag_nearest(last, names, plan->n_states) : NULL;
+  char hint[200];
+  if (near) snprintf(hint, sizeof hint, "did you mean '%s'?", near);
+  free(names);
+  return element_error(p->b, el, "state", near ? hint : "states are made by state and parameter",
+                       "there is no state '%s'", state);
+}
+
 static Status build_commit(ProgramBuilder *p, const Element *el, const Place *place) {
   const char *state = attr_text(el, "state");
   if (!*state == !*attr_text(el, "field"))
@@ -282,8 +302,7 @@ static Status build_commit(ProgramBuilder *p, const Element *el, const Place *pl
     char *slash = strrchr(prefix, '/');
     *(slash ? slash : prefix) = 0;
   }
-  if (index == UINT32_MAX)
-    return p->e.status = element_error(p->b, el, "state", NULL, "there is no state '%s'", state);
+  if (index == UINT32_MAX) return p->e.status = unknown_state(p, el, state);
   uint8_t role = p->e.role;
   p->e.role = ROLE_UPDATE;
   NodeId value = values_expr(p, place, el, attr_text(el, "value"));

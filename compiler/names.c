@@ -121,8 +121,9 @@ static const void *visit_element(const void *context, const char *path) {
   size_t n = strlen(path);
   for (uint32_t i = 0; i < c->n; i++) {
     const char *have = c->entries[i].path;
-    if (strcmp(have, path) == 0 && strcmp(c->entries[i].element->tag, "scope") != 0)
-      return &c->entries[i];
+    const char *tag = c->entries[i].element->tag;
+    bool opens = strcmp(tag, "scope") == 0 || strcmp(tag, "pass") == 0;
+    if (strcmp(have, path) == 0 && !opens) return &c->entries[i];
     if (strncmp(have, path, n) == 0 && strcmp(have + n, "/out") == 0) return &c->entries[i];
   }
   return NULL;
@@ -168,9 +169,10 @@ static bool leads_back(const ProgramBuilder *p, const Catalogue *c, const NamedE
   return found;
 }
 
-static const char *nearest_name(const ProgramBuilder *p, const Place *place, const char *ref) {
+static const char *nearest_name(const ProgramBuilder *p, const Place *place, const char *ref,
+                                bool with_fields) {
   const Strings *strings = p->b->model->symbols->strings;
-  const char **names = calloc(p->n_names ? p->n_names : 1, sizeof *names);
+  const char **names = calloc(p->n_names + p->n_fields + 1, sizeof *names);
   size_t n = 0, prefix = strlen(place->path);
   const char *near = NULL;
   if (!names) return NULL;
@@ -181,9 +183,23 @@ static const char *nearest_name(const ProgramBuilder *p, const Place *place, con
     else if (strncmp(name, place->path, prefix) == 0)
       names[n++] = name + prefix + (prefix && name[prefix] == '/');
   }
+  for (uint32_t i = 0; with_fields && i < p->n_fields; i++) names[n++] = p->fields[i].name;
   near = diag_nearest(*ref == '/' ? ref + 1 : ref, names, n);
   free(names);
   return near;
+}
+
+static bool of_fields(const Element *el, const char *attr) {
+  if (strcmp(attr, "value") != 0) return false;
+  return strcmp(el->tag, "field") == 0 ||
+         (strcmp(el->tag, "commit") == 0 && *attr_text(el, "field"));
+}
+
+/* An expression whose names may have been torn apart at their operators. */
+static bool needs_braces(const Element *el, const char *attr) {
+  bool expression = strcmp(el->tag, "expr") == 0 || strcmp(el->tag, "commit") == 0 ||
+                    strcmp(el->tag, "field") == 0;
+  return expression && strcmp(attr, "value") == 0 && strpbrk(attr_text(el, "value"), "-/");
 }
 
 static void report(ProgramBuilder *p, const Place *place, const Element *element, const char *attr,
@@ -202,12 +218,15 @@ static void report(ProgramBuilder *p, const Place *place, const Element *element
     status = element_error(p->b, element, attr, "move the definition up",
                            "'%s' is used before it is defined (line %u)", ref, loc->line);
   } else {
-    const char *near = nearest_name(p, place, ref);
+    const char *near = nearest_name(p, place, ref, of_fields(element, attr)), *more = NULL;
     char hint[256];
     if (near) snprintf(hint, sizeof hint, "did you mean '%s'?", near);
-    status = element_error(p->b, element, attr, near ? hint : NULL,
-                           "there is no value '%s' in scope '%s'", ref,
-                           *place->path ? place->path : "/");
+    if (needs_braces(element, attr))
+      more = "in expressions, names with - or / stand in braces: {a/b}";
+    status =
+        element_error(p->b, element, attr, near ? hint : more, "there is no %s '%s' in scope '%s'",
+                      of_fields(element, attr) ? "field or value" : "value", ref,
+                      *place->path ? place->path : "/");
   }
   if (p->e.status == STATUS_OK) p->e.status = status;
   free(c.entries);

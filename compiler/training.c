@@ -133,3 +133,71 @@ Status training_build(Builder *b) {
   }
   return check_schedules(b);
 }
+
+/* ---- schedules and the inputs they feed ---- */
+
+static bool is_word(char c) {
+  return c == '_' || (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+}
+
+/* True when an expression uses a name. */
+static bool uses(const char *text, const char *name) {
+  size_t n = strlen(name);
+  for (const char *at = text; (at = strstr(at, name)); at++)
+    if ((at == text || !is_word(at[-1])) && !is_word(at[n])) return true;
+  return false;
+}
+
+/* The next scalar input of any program after *program, *id; its name, NULL at the end. */
+static const char *next_scalar_input(const Builder *b, uint32_t *program, NodeId *id) {
+  for (; *program < b->plan->n_programs; ++*program, *id = 0) {
+    const Graph *g = b->plan->programs[*program].graph;
+    while (++*id < g->n_nodes)
+      if (g->nodes[*id].op == OP_INPUT && g->nodes[*id].shape.rank == 0)
+        return graph_text(g, (uint32_t)node_attr_int(g, *id, INPUT_NAME));
+  }
+  return NULL;
+}
+
+static Status check_schedule(const Builder *b, const Element *el) {
+  const char *own = attr_text(el, "name"), *names[64];
+  size_t n = 0;
+  NodeId id = 0;
+  uint32_t program = 0;
+  for (const char *name; (name = next_scalar_input(b, &program, &id));) {
+    if (strcmp(name, own) == 0) return STATUS_OK;
+    if (n < 64) names[n++] = name;
+  }
+  for (const Element *later = el->next; later; later = later->next)
+    if (strcmp(later->tag, "schedule") == 0 && uses(attr_text(later, "value"), own))
+      return STATUS_OK;
+  const char *near = diag_nearest(own, names, n);
+  char hint[200];
+  if (near) snprintf(hint, sizeof hint, "did you mean '%s'?", near);
+  return element_error(b, el, "name", near ? hint : "a schedule has the name of a scalar <input>",
+                       "no program has an input '%s'", own);
+}
+
+static bool has_schedule(const Plan *plan, const char *name) {
+  for (uint32_t i = 0; i < plan->n_schedules; i++)
+    if (strcmp(plan_text(plan, plan->schedules[i].name), name) == 0) return true;
+  return strcmp(name, "seed") == 0 || strcmp(name, "step") == 0;
+}
+
+Status training_check_inputs(Builder *b) {
+  Status status = STATUS_OK;
+  for (const Element *el = b->model->root->first_child; el; el = el->next) {
+    Status s = strcmp(el->tag, "schedule") == 0 ? check_schedule(b, el) : STATUS_OK;
+    if (status == STATUS_OK) status = s;
+  }
+  NodeId id = 0;
+  uint32_t program = 0;
+  for (const char *name; (name = next_scalar_input(b, &program, &id));) {
+    const PlanProgram *p = &b->plan->programs[program];
+    if (p->kind != PROGRAM_TRAIN || has_schedule(b->plan, name)) continue;
+    source_warning(b->model->sources, b->model->symbols, b->diag, p->graph->nodes[id].loc,
+                   "add <schedule name=\"...\" value=\"...\"/> to the model",
+                   "training supplies no value for the input '%s': it has no schedule", name);
+  }
+  return status;
+}

@@ -38,12 +38,42 @@ static bool same_text(const char *a, const char *b) {
   return a == b || (a && b && strcmp(a, b) == 0);
 }
 
+/* The next character of a message without its quoted names and its numbers. */
+static char next_plain(const char **text) {
+  for (;;) {
+    const char *at = *text, *close = *at == '\'' ? strchr(at + 1, '\'') : NULL;
+    if (close)
+      *text = close + 1;
+    else if (*at >= '0' && *at <= '9')
+      ++*text;
+    else
+      return *at ? *(*text)++ : 0;
+  }
+}
+
+static bool same_mistake(const char *a, const char *b) {
+  for (;;) {
+    char x = next_plain(&a), y = next_plain(&b);
+    if (x != y) return false;
+    if (!x) return true;
+  }
+}
+
+/* The same error reached twice is one error. */
+static bool count_repeat(Diag *diag, const DiagEntry *entry) {
+  for (size_t i = 0; i < diag->n; i++) {
+    DiagEntry *have = &diag->entries[i];
+    if (!same_text(have->place, entry->place) || have->code != entry->code) continue;
+    if (same_text(have->text, entry->text)) return true;
+    if (!entry->order || !same_mistake(have->text, entry->text)) continue;
+    have->repeats++;
+    return true;
+  }
+  return false;
+}
+
 Status diag_add(Diag *diag, const DiagEntry *entry) {
-  if (!diag) return entry->code;
-  for (size_t i = 0; i < diag->n; i++) /* the same error reached twice is one error */
-    if (same_text(diag->entries[i].place, entry->place) &&
-        same_text(diag->entries[i].text, entry->text))
-      return entry->code;
+  if (!diag || count_repeat(diag, entry)) return entry->code;
   if (entry->code != STATUS_OK) diag->errors++;
   if (diag->n == diag->cap) {
     size_t cap = diag->cap ? diag->cap * 2 : 32;
@@ -54,6 +84,7 @@ Status diag_add(Diag *diag, const DiagEntry *entry) {
   }
   DiagEntry copy = *entry;
   copy.place = arena_strdup(diag->arena, entry->place);
+  copy.repeats = 0;
   copy.text = arena_strdup(diag->arena, entry->text);
   if (!copy.text) copy.text = "out of memory";
   copy.hint = arena_strdup(diag->arena, entry->hint);
@@ -162,6 +193,7 @@ void diag_print(Diag *diag, FILE *out) {
     fputc('\n', out);
     if (entry->excerpt) put_clean(entry->excerpt, out);
     if (entry->notes) put_clean(entry->notes, out);
+    if (entry->repeats) fprintf(out, "note: %u more like it from this line\n", entry->repeats);
     if (!entry->hint) continue;
     fputs("hint: ", out);
     put_clean(entry->hint, out);

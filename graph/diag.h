@@ -44,7 +44,10 @@ typedef struct DiagEntry {
   const char *place, *text, *hint, *excerpt, *notes;
   const char *file;         /* sorting key, may be NULL */
   unsigned long long order; /* sorting key within the file */
+  unsigned repeats;         /* set by diag_add: how many more like it there were */
 } DiagEntry;
+/* An error that differs from an earlier one at the same place of a file in quoted names and numbers
+ * only (another round of a loop, another use of a template) is counted with that one. */
 Status diag_add(Diag *diag, const DiagEntry *entry);
 
 /* The standard message for a failed allocation of `bytes` bytes. Returns STATUS_SYSTEM. */

@@ -10,6 +10,10 @@
 #define ELAB_WORK_MAX 3000000     /* elements visited */
 #define ELAB_REPEAT_MAX 100000    /* rounds of one <for> */
 
+/* What is still worth looking at after an element that failed: elements that would only complain
+ * about its consequences are left out. */
+typedef enum After { AFTER_NOTHING, AFTER_PARAM, AFTER_REQUIRE, AFTER_LET } After;
+
 typedef struct Elab {
   Loader *l;
   Model *model;
@@ -18,7 +22,7 @@ typedef struct Elab {
   uint32_t *defined, *defined_in;
   uint32_t cap_defined, program;
   uint64_t n_elements, n_work;
-  bool stopped; /* a let or require at the top failed: what follows depends on it */
+  After after; /* at the top of the model */
   uint32_t cap_params;
 } Elab;
 

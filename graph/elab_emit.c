@@ -203,6 +203,20 @@ static const char *allowed_names(Elab *e, const Allowed *a) {
   return text ? text : "";
 }
 
+/* All attributes that are missing, in one message. */
+static Status check_missing(Elab *e, const Frame *f, const RawElement *raw, const Allowed *a) {
+  const char *names = "", *doc = NULL;
+  uint32_t n = 0;
+  for (uint32_t k = 0; names && k < a->n; k++) {
+    if (a->optional[k] || raw_attribute(raw, a->attrs[k].name)) continue;
+    names = arena_printf(e->l->arena, "%s%s'%s'", names, n++ ? ", " : "", a->attrs[k].name);
+    if (!doc) doc = arena_printf(e->l->arena, "%s: %s", a->attrs[k].name, a->attrs[k].doc);
+  }
+  if (n == 0) return STATUS_OK;
+  return raw_error(e->l, raw, NULL, f->chain, doc, "%s needs attribute%s %s", raw->tag,
+                   n > 1 ? "s" : "", names ? names : "?");
+}
+
 static Status fill_attrs(Elab *e, const Frame *f, const RawElement *raw, const Allowed *a,
                          Element *el) {
   Attribute *attrs = arena_array(e->l->arena, raw->n_attrs + 1, sizeof *attrs);
@@ -221,11 +235,8 @@ static Status fill_attrs(Elab *e, const Frame *f, const RawElement *raw, const A
     attrs[el->n_attrs++] = (Attribute){name, s == STATUS_OK ? text : "", elab_loc(e, f, raw, name)};
     if (status == STATUS_OK) status = s;
   }
-  for (uint32_t k = 0; k < a->n; k++)
-    if (!a->optional[k] && !raw_attribute(raw, a->attrs[k].name))
-      status = raw_error(e->l, raw, NULL, f->chain, a->attrs[k].doc, "%s needs attribute '%s'",
-                         raw->tag, a->attrs[k].name);
-  return status;
+  Status missing = check_missing(e, f, raw, a);
+  return status == STATUS_OK ? missing : status;
 }
 
 static Status check_parent(Elab *e, const Frame *f, const RawElement *raw, uint32_t op,

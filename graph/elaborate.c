@@ -282,22 +282,27 @@ static Status dispatch(Elab *e, Frame *f, const RawElement *raw) {
   return elaborate_element(e, f, raw);
 }
 
-/* After a `let` that failed, what follows would complain about its name; after a `require`, about
- * what it forbids: only further requirements are looked at. */
+static bool passed_over(After after, const char *tag) {
+  if (after == AFTER_PARAM) return strcmp(tag, "param") != 0;
+  if (after == AFTER_REQUIRE) return strcmp(tag, "require") != 0;
+  return after == AFTER_LET;
+}
+
 static Status elaborate_children(Elab *e, Frame *f, const RawElement *parent) {
   Status status = STATUS_OK;
-  bool unmet = false;
+  After own = AFTER_NOTHING, *after = f->top ? &e->after : &own;
   for (const RawElement *raw = parent->first_child; raw; raw = raw->next) {
-    bool require = strcmp(raw->tag, "require") == 0;
-    if ((unmet || (f->top && e->stopped)) && !require) continue;
+    if (passed_over(*after, raw->tag) && strcmp(raw->tag, "include") != 0) continue;
+    const Binding *before = f->env;
     Status s = dispatch(e, f, raw);
     if (f->top) e->globals = f->env;
     if (status == STATUS_OK) status = s;
     if (s == STATUS_OK) continue;
-    unmet = unmet || require;
-    bool let = strcmp(raw->tag, "let") == 0;
-    if (f->top && (let || require)) e->stopped = true;
-    if (let || too_much(e)) break;
+    if (too_much(e)) break;
+    /* A parameter whose setting is wrong is bound to its default and does not count. */
+    if (strcmp(raw->tag, "param") == 0 && f->env == before) *after = AFTER_PARAM;
+    if (strcmp(raw->tag, "require") == 0) *after = AFTER_REQUIRE;
+    if (strcmp(raw->tag, "let") == 0) *after = AFTER_LET;
   }
   return status;
 }
@@ -326,7 +331,7 @@ Status elab_run(Elab *e) {
   TRY(check_root(e, &f, root));
   Status status = elaborate_children(e, &f, root);
   /* When elaboration broke off, parameters that follow are not known yet. */
-  Status unused = e->stopped ? STATUS_OK : elab_unused_defines(e);
+  Status unused = e->after ? STATUS_OK : elab_unused_defines(e);
   if (status == STATUS_OK) status = unused;
   for (const Element *el = model->first_child; el; el = el->next)
     if (strcmp(el->tag, "program") == 0) return status;

@@ -40,6 +40,11 @@ static Value fail(Expr *x, const char *hint, const char *format, ...) {
   return integer(0);
 }
 
+static Value expected(Expr *x, const char *token) {
+  if (*x->at) return fail(x, NULL, "'%s' is expected at '%.20s'", token, x->at);
+  return fail(x, NULL, "'%s' is expected at the end", token);
+}
+
 static void blanks(Expr *x) {
   while (isspace((unsigned char)*x->at)) x->at++;
 }
@@ -227,7 +232,7 @@ static Value parse_list(Expr *x, const char *close) {
     out.list.items[out.list.n++] = parse_condition(x);
     if (x->failed) return out;
   } while (take(x, ","));
-  if (!take(x, close)) return fail(x, NULL, "'%s' expected", close);
+  if (!take(x, close)) return expected(x, close);
   return out;
 }
 
@@ -292,7 +297,7 @@ static Value parse_atom(Expr *x) {
   blanks(x);
   if (take(x, "(")) {
     Value v = parse_condition(x);
-    if (!x->failed && !take(x, ")")) return fail(x, NULL, "')' expected");
+    if (!x->failed && !take(x, ")")) return expected(x, ")");
     return v;
   }
   if (take(x, "[")) return parse_list(x, "]");
@@ -307,7 +312,7 @@ static Value parse_postfix(Expr *x) {
   Value v = parse_atom(x);
   while (!x->failed && take(x, "[")) {
     Value i = parse_condition(x), n;
-    if (!x->failed && !take(x, "]")) return fail(x, NULL, "']' expected");
+    if (!x->failed && !take(x, "]")) return expected(x, "]");
     if (x->failed || x->skipping) continue;
     if (v.type != VALUE_LIST)
       return fail(x, NULL, "only lists have elements, this is %s", type_name(&v));
@@ -417,7 +422,7 @@ static Value parse_condition(Expr *x) {
     bool which = truth(x, &v), skipping = x->skipping;
     x->skipping = skipping || !which;
     Value yes = parse_condition(x);
-    if (!x->failed && !take(x, ":")) fail(x, NULL, "':' expected");
+    if (!x->failed && !take(x, ":")) expected(x, ":");
     x->skipping = skipping || which;
     Value no = parse_condition(x);
     x->skipping = skipping;
@@ -440,6 +445,7 @@ bool expr_evaluate(Arena *arena, const Binding *env, const char *text, size_t le
   }
   *out = parse_condition(&x);
   blanks(&x);
-  if (!x.failed && *x.at) fail(&x, NULL, "an operator is expected at '%.10s'", x.at);
+  if (!x.failed && *x.at)
+    fail(&x, *x.at == '=' ? "equality is ==" : NULL, "an operator is expected at '%.20s'", x.at);
   return !x.failed;
 }

@@ -39,11 +39,16 @@ void emitter_name(Emitter *e, NodeId id, const char *name) {
 }
 
 NodeId emitter_fail(Emitter *e, const char *hint, const char *format, ...) {
+  char text[2 * INFER_TEXT_MAX], place[INFER_LABEL_MAX] = "";
+  const char *scope = graph_text(e->graph, e->scope);
   va_list args;
   va_start(args, format);
-  Status status = source_verror(e->sources, e->graph->symbols, e->diag, e->loc, STATUS_INVALID,
-                                hint, format, args);
+  vsnprintf(text, sizeof text, format, args);
   va_end(args);
+  if (e->composite)
+    snprintf(place, sizeof place, "%s '%.*s': ", e->composite, infer_display_length(scope), scope);
+  Status status = source_error(e->sources, e->graph->symbols, e->diag, e->loc, STATUS_INVALID, hint,
+                               "%s%s", place, text);
   if (e->status == STATUS_OK) e->status = status;
   return NODE_NONE;
 }
@@ -107,6 +112,8 @@ static void graph_pop(Graph *g, uint32_t n_inputs, uint32_t n_attrs, uint32_t n_
 static NodeId report_infer(Emitter *e, NodeId id, const InferContext *c) {
   const Node *node = &e->graph->nodes[id];
   const char *scope = graph_text(e->graph, node->scope);
+  if (e->composite) /* emitter_fail names the element */
+    return emitter_fail(e, *c->hint ? c->hint : NULL, "%s: %s", op_desc(node->op)->name, c->text);
   return emitter_fail(e, *c->hint ? c->hint : NULL, "%s%s%.*s%s: %s", op_desc(node->op)->name,
                       *scope ? " '" : "", infer_display_length(scope), scope, *scope ? "'" : "",
                       c->text);

@@ -27,8 +27,9 @@ typedef struct Emitter {
   /* stamped on new nodes */
   uint32_t scope, loc;
   uint8_t role, order, batch;
-  uint32_t epoch;  /* clones of one node carry different epochs; 0 otherwise */
-  uint32_t *table; /* hash table of node ids, 0 = free */
+  uint32_t epoch;        /* clones of one node carry different epochs; 0 otherwise */
+  const char *composite; /* the composite that is being expanded, for messages; NULL: none */
+  uint32_t *table;       /* hash table of node ids, 0 = free */
   uint32_t table_size, table_used;
 } Emitter;
 

@@ -12,12 +12,26 @@ static NodeId shifted(Emitter *e, NodeId x) {
   return emit_sub(e, x, emit_stop_gradient(e, emit_reduce_max(e, x, last)));
 }
 
-static bool require_rows(Emitter *e, NodeId x, const char *what) {
+static bool require_rows(Emitter *e, NodeId x) {
   char a[INFER_LABEL_MAX];
   if (x == NODE_NONE) return false;
   if (emit_shape(e, x)->rank == 2) return true;
-  emitter_fail(e, NULL, "%s needs rows (N, M), %s has %d dimensions", what,
+  emitter_fail(e, NULL, "rows (N, M) are needed, %s has %d dimensions",
                infer_node_label(e->graph, x, a), emit_shape(e, x)->rank);
+  return false;
+}
+
+/* One class for each row. */
+static bool require_labels(Emitter *e, NodeId labels, NodeId x, const char *what) {
+  char a[INFER_LABEL_MAX], shape[SHAPE_TEXT_MAX];
+  if (labels == NODE_NONE) return false;
+  const Shape *s = emit_shape(e, labels);
+  int64_t rows = emit_shape(e, x)->dim[0];
+  if (s->rank == 1 && s->dim[0] == rows && emit_dtype(e, labels) == DTYPE_I32) return true;
+  emitter_fail(e, "labels: <input ... dtype=\"i32\"/>, one for each row",
+               "%s of %lld rows must be i32 (%lld), %s is %s %s", what, (long long)rows,
+               (long long)rows, infer_node_label(e->graph, labels, a),
+               dtype_name(emit_dtype(e, labels)), shape_text(s, shape, sizeof shape));
   return false;
 }
 
@@ -46,7 +60,7 @@ static const AttrDesc ce_attrs[] = {
 /* With z the shifted logits: log sum exp z - (1 - s) z_label - s mean z, averaged over rows. */
 static Status expand_cross_entropy(Emitter *e, CompositeCall *c) {
   NodeId x = c->inputs[0], labels = c->inputs[1];
-  if (!require_rows(e, x, "cross-entropy") || !labels) return e->status;
+  if (!require_rows(e, x) || !require_labels(e, labels, x, "labels")) return e->status;
   int64_t rows = emit_shape(e, x)->dim[0];
   double s = composite_float(c, 0);
   NodeId z = shifted(e, x);
@@ -120,7 +134,8 @@ static const AttrDesc hard_attrs[] = {
  * without a negative counts with hinge 0. */
 static Status expand_batch_hard(Emitter *e, CompositeCall *c) {
   NodeId y = c->inputs[0], labels = c->inputs[1], group = c->inputs[2];
-  if (!require_rows(e, y, "batch-hard") || !labels) return e->status;
+  if (!require_rows(e, y) || !require_labels(e, labels, y, "labels")) return e->status;
+  if (group && !require_labels(e, group, y, "group")) return e->status;
   int64_t b = emit_shape(e, y)->dim[0];
   NodeId same_group = group ? same_label(e, group, b) : NODE_NONE;
   NodeId same = same_label(e, labels, b);
@@ -164,7 +179,7 @@ static const AttrDesc margin_attrs[] = {{"margin", ATTR_FLOAT, "0.1", NULL, 0, 0
 /* 1/(B(B-1)) sum_{i != j} [ |w_i - w_j| - m ]+^2 ; selected on the squared distance. */
 static Status expand_pair_hinge(Emitter *e, CompositeCall *c) {
   NodeId w = c->inputs[0];
-  if (!require_rows(e, w, "pair-hinge")) return e->status;
+  if (!require_rows(e, w)) return e->status;
   int64_t b = emit_shape(e, w)->dim[0];
   double m = composite_float(c, 0), pairs = (double)b * (double)(b - 1);
   NodeId r = pair_squares(e, w);
@@ -191,7 +206,7 @@ const OpDesc op_pair_hinge = {.name = "pair-hinge",
 /* mean_i 1/(V(V-1)) sum_{m != n} [ margin - |w_m - w_n| ]+^2 */
 static Status expand_spread_hinge(Emitter *e, CompositeCall *c) {
   NodeId w = c->inputs[0];
-  if (!require_rows(e, w, "spread-hinge")) return e->status;
+  if (!require_rows(e, w)) return e->status;
   int64_t b = emit_shape(e, w)->dim[0], v = emit_shape(e, w)->dim[1];
   double m = composite_float(c, 0), pairs = (double)v * (double)(v - 1);
   NodeId left = emit_reshape_dims(e, w, 3, (int64_t[]){b, v, 1});
