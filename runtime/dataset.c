@@ -26,10 +26,13 @@ const char *data_path(Arena *arena, const char *base, const char *path) {
   return arena_printf(arena, "%.*s/%s", (int)(slash - base), base, path);
 }
 
+size_t data_bom(const char *line) {
+  return strncmp(line, "\xEF\xBB\xBF", 3) == 0 ? 3 : 0;
+}
+
 bool data_is_name(const char *name) {
-  return *name &&
-         strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-") ==
-             strlen(name);
+  size_t n = strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-");
+  return n > 0 && n <= DATA_NAME_MAX && name[n] == 0;
 }
 
 /* ---- sorting names ---- */
@@ -135,10 +138,61 @@ static uint64_t fingerprint(const DataRows *rows) {
   return hash;
 }
 
+/* ---- images listed twice ---- */
+
+static int by_path(const void *a, const void *b) {
+  const DataRow *x = *(const DataRow *const *)a, *y = *(const DataRow *const *)b;
+  int order = strcmp(x->domain, y->domain);
+  if (!order) order = strcmp(x->path, y->path);
+  if (!order) order = x->split - y->split;
+  if (order) return order;
+  return x < y ? -1 : x > y; /* both lie in the array of rows: its order */
+}
+
+static Status conflict(const DataRows *rows, const DataRow *first, const DataRow *second) {
+  const char *place =
+      second->line ? arena_printf(rows->arena, "%s:%u", second->file, second->line) : second->path;
+  bool pid = strcmp(first->pid, second->pid) != 0;
+  return diag_error(rows->diag, STATUS_INVALID, place, "list every image once",
+                    "'%s' is %s '%s' here and '%s' in line %u", second->written,
+                    pid ? "identity" : "camera", pid ? second->pid : second->camera,
+                    pid ? first->pid : first->camera, first->line);
+}
+
+/* An image with two identities or cameras is an error; one that a split holds twice is drawn more
+ * often than others: worth a warning. */
+static Status check_duplicates(const DataRows *rows, const char *path) {
+  const DataRow **sorted = malloc(rows->n * sizeof *sorted);
+  if (!sorted) return diag_no_memory(rows->diag, rows->n * sizeof *sorted);
+  for (size_t i = 0; i < rows->n; i++) sorted[i] = &rows->rows[i];
+  qsort(sorted, rows->n, sizeof *sorted, by_path);
+  const DataRow *first_twice = NULL;
+  size_t twice = 0;
+  Status status = STATUS_OK;
+  for (size_t i = 1; i < rows->n; i++) {
+    const DataRow *a = sorted[i - 1], *b = sorted[i];
+    if (strcmp(a->domain, b->domain) != 0 || strcmp(a->path, b->path) != 0) continue;
+    if (strcmp(a->pid, b->pid) != 0 || strcmp(a->camera, b->camera) != 0)
+      status = a < b ? conflict(rows, a, b) : conflict(rows, b, a);
+    if (a->split != b->split) continue;
+    twice++;
+    if (!first_twice || b < first_twice) first_twice = b;
+  }
+  free(sorted);
+  if (status == STATUS_OK && twice > 0)
+    diag_warning(rows->diag, path, NULL,
+                 "%zu images are listed more than once in the same split (the first is '%s' in "
+                 "line %u)",
+                 twice, first_twice->written, first_twice->line);
+  return status;
+}
+
+/* ---- the whole ---- */
+
 static Status assemble(const DataRows *rows, DataSet *data, const char *path) {
   if (rows->n == 0)
-    return diag_error(rows->diag, STATUS_INVALID, path, "graphrun check-data DATA",
-                      "has no images");
+    return diag_error(rows->diag, STATUS_INVALID, path, DATA_DOMAINS_FORM, "names no domain");
+  TRY(check_duplicates(rows, path));
   data->domains = arena_array(data->arena, 256, sizeof *data->domains);
   if (!data->domains) return diag_no_memory(rows->diag, 256 * sizeof *data->domains);
   for (size_t i = 0; i < rows->n; i++) {
@@ -147,7 +201,9 @@ static Status assemble(const DataRows *rows, DataSet *data, const char *path) {
     if (data->n_domains == 256)
       return diag_error(rows->diag, STATUS_INVALID, path, NULL, "more than 256 domains");
     if (!data_is_name(name))
-      return diag_error(rows->diag, STATUS_INVALID, path, "letters, digits, _ and -",
+      return diag_error(rows->diag, STATUS_INVALID, path,
+                        "letters, digits, _ and -; a line `NAME LAYOUT PATH` in a .domains file "
+                        "gives the set a name",
                         "'%s' is no name for a domain", name);
     data->domains[data->n_domains++] = (DataDomain){.name = name};
   }
@@ -166,66 +222,6 @@ const DataDomain *dataset_domain(const DataSet *data, const char *name) {
   return NULL;
 }
 
-/* ---- .domains ---- */
-
-/* Rows from `first` on: everything but distractors becomes training data. */
-static void train_on_all(DataRows *rows, size_t first) {
-  size_t kept = first;
-  for (size_t i = first; i < rows->n; i++) {
-    const char *pid = rows->rows[i].pid;
-    bool nobody = strcmp(pid, "-1") == 0 || (*pid == '0' && strspn(pid, "0") == strlen(pid));
-    if (nobody || rows->rows[i].split == SPLIT_UNUSED) continue;
-    rows->rows[kept] = rows->rows[i];
-    rows->rows[kept++].split = SPLIT_TRAIN;
-  }
-  rows->n = kept;
-}
-
-static Status read_domain_line(DataRows *rows, const char *file, int line, char *text) {
-  char *save, *words[5];
-  int n = 0;
-  for (char *w = strtok_r(text, " \t\r\n", &save); w && n < 5; w = strtok_r(NULL, " \t\r\n", &save))
-    words[n++] = w;
-  if (n == 0 || *words[0] == '#') return STATUS_OK;
-  const char *place = arena_printf(rows->arena, "%s:%d", file, line);
-  static const char form[] = "NAME LAYOUT PATH [split=train|all], LAYOUT: csv or market";
-  if (n < 3 || n > 4 || !data_is_name(words[0]))
-    return diag_error(rows->diag, STATUS_INVALID, place, form, "this is no domain");
-  bool all = n == 4 && strcmp(words[3], "split=all") == 0;
-  if (n == 4 && !all && strcmp(words[3], "split=train") != 0)
-    return diag_error(rows->diag, STATUS_INVALID, place, form, "unknown option '%s'", words[3]);
-  for (size_t i = 0; i < rows->n; i++)
-    if (strcmp(rows->rows[i].domain, words[0]) == 0)
-      return diag_error(rows->diag, STATUS_INVALID, place, NULL, "domain '%s' stands here twice",
-                        words[0]);
-  const char *name = arena_strdup(rows->arena, words[0]);
-  const char *path = data_path(rows->arena, file, words[2]);
-  if (!name || !path) return diag_no_memory(rows->diag, strlen(words[2]));
-  size_t first = rows->n;
-  if (strcmp(words[1], "csv") == 0)
-    TRY(dataset_read_csv(rows, path, name));
-  else if (strcmp(words[1], "market") == 0)
-    TRY(dataset_read_market(rows, path, name));
-  else
-    return diag_error(rows->diag, STATUS_INVALID, place, form, "unknown layout '%s'", words[1]);
-  if (all) train_on_all(rows, first);
-  return STATUS_OK;
-}
-
-static Status read_domains(DataRows *rows, const char *path) {
-  FILE *file = fopen(path, "r");
-  if (!file)
-    return diag_error(rows->diag, STATUS_INVALID, path, NULL, "cannot read: %s", strerror(errno));
-  char *line = NULL;
-  size_t capacity = 0;
-  Status status = STATUS_OK;
-  for (int number = 1; status == STATUS_OK && getline(&line, &capacity, file) >= 0; number++)
-    status = read_domain_line(rows, path, number, line);
-  free(line);
-  fclose(file);
-  return status;
-}
-
 static bool ends_with(const char *text, const char *tail) {
   size_t n = strlen(text), m = strlen(tail);
   return n >= m && strcmp(text + n - m, tail) == 0;
@@ -236,7 +232,7 @@ static Status read_any(DataRows *rows, const char *path) {
   if (stat(path, &info) != 0)
     return diag_error(rows->diag, STATUS_INVALID, path, NULL, "cannot read: %s", strerror(errno));
   if (S_ISDIR(info.st_mode)) return dataset_read_market(rows, path, NULL);
-  if (ends_with(path, ".domains")) return read_domains(rows, path);
+  if (ends_with(path, ".domains")) return dataset_read_domains(rows, path);
   if (ends_with(path, ".csv")) return dataset_read_csv(rows, path, NULL);
   return diag_error(rows->diag, STATUS_INVALID, path,
                     "a .csv manifest, a .domains file or a folder in the Market-1501 layout",

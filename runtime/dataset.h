@@ -48,7 +48,9 @@ const DataDomain *dataset_domain(const DataSet *data, const char *name);
 /* ---- between the readers of layouts ---- */
 
 typedef struct DataRow {
-  const char *domain, *path, *written, *pid, *camera;
+  const char *domain, *path, *written, *pid, *camera; /* written: the path as the set names it */
+  const char *file;                                   /* that lists it */
+  uint32_t line;                                      /* of that file; 0: a folder */
   uint8_t split;
 } DataRow;
 typedef struct DataRows {
@@ -59,12 +61,17 @@ typedef struct DataRows {
 } DataRows;
 /* Appends a row; strings must live in the arena.  False when out of memory. */
 bool data_rows_add(DataRows *rows, DataRow row);
+#define DATA_DOMAINS_FORM "a line is NAME LAYOUT PATH [split=train|all], LAYOUT is csv or market"
+Status dataset_read_domains(DataRows *rows, const char *path);
 /* `domain`: NULL takes the manifest's column, else its file name. */
 Status dataset_read_csv(DataRows *rows, const char *path, const char *domain);
 Status dataset_read_market(DataRows *rows, const char *path, const char *domain);
 /* `path` as seen from the folder of `base`. */
 const char *data_path(Arena *arena, const char *base, const char *path);
-/* Letters, digits, _ and - only. */
+/* Length of a byte order mark at the beginning of a file's first line. */
+size_t data_bom(const char *line);
+/* Letters, digits, _ and - only, at most DATA_NAME_MAX of them. */
+#define DATA_NAME_MAX 128
 bool data_is_name(const char *name);
 
 #endif

@@ -36,11 +36,6 @@ static Status add_image(DataRows *rows, const char *folder, const char *part, co
                         const char *name, Split split) {
   const char *camera;
   size_t n = parse_name(name, &camera);
-  if (n == 0) {
-    diag_warning(rows->diag, folder, "names look like 0002_c1s1_000451_03.jpg",
-                 "'%s' names no identity and camera: left out", name);
-    return STATUS_OK;
-  }
   bool junk = *name == '-';
   bool nobody = strspn(name, "0") == n;
   if (junk || (nobody && split == SPLIT_TRAIN)) return STATUS_OK;
@@ -50,6 +45,8 @@ static Status add_image(DataRows *rows, const char *folder, const char *part, co
                  arena_printf(rows->arena, "%s/%s", part, name),
                  arena_strndup(rows->arena, name, n),
                  arena_strndup(rows->arena, camera, digits),
+                 folder,
+                 0,
                  (uint8_t)split};
   return data_rows_add(rows, row) ? STATUS_OK : diag_no_memory(rows->diag, sizeof row);
 }
@@ -65,11 +62,20 @@ static Status read_part(DataRows *rows, const char *path, const char *part, cons
   if (n < 0)
     return diag_error(rows->diag, STATUS_INVALID, folder, NULL, "cannot read: %s", strerror(errno));
   Status status = STATUS_OK;
-  for (int i = 0; i < n; i++) {
-    if (status == STATUS_OK)
+  const char *camera, *strange = NULL;
+  int n_strange = 0;
+  for (int i = 0; i < n && status == STATUS_OK; i++) {
+    if (parse_name(names[i]->d_name, &camera))
       status = add_image(rows, folder, part, domain, names[i]->d_name, split);
-    free(names[i]);
+    else if (n_strange++ == 0)
+      strange = names[i]->d_name;
   }
+  if (strange)
+    diag_warning(
+        rows->diag, folder, "names look like 0002_c1s1_000451_03.jpg",
+        "%d files whose names tell no identity and camera are left out (the first is '%s')",
+        n_strange, strange);
+  for (int i = 0; i < n; i++) free(names[i]);
   free(names);
   return status;
 }

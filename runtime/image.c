@@ -8,8 +8,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
-#define FILE_MAX ((long)256 << 20)
+#define FILE_MAX ((off_t)256 << 20)
 #define PIXELS_MAX ((int64_t)64 << 20)
 
 static Status fail(char *error, const char *text) {
@@ -63,27 +64,31 @@ static Status check_container(const uint8_t *d, size_t n, char *error) {
   return complete ? STATUS_OK : fail(error, "is truncated");
 }
 
+static Status fail_errno(char *error) {
+  snprintf(error, IMAGE_ERROR_MAX, "cannot be read: %s", strerror(errno));
+  return STATUS_INVALID;
+}
+
+static Status read_open(FILE *file, uint8_t **data, size_t *length, char *error) {
+  struct stat info;
+  if (fstat(fileno(file), &info) != 0) return fail_errno(error);
+  if (!S_ISREG(info.st_mode)) return fail(error, "is no regular file");
+  if (info.st_size > FILE_MAX) return fail(error, "is larger than 256 MiB");
+  *length = (size_t)info.st_size;
+  *data = malloc(*length + 1);
+  if (!*data) {
+    fail(error, "out of memory");
+    return STATUS_SYSTEM;
+  }
+  if (fread(*data, 1, *length, file) == *length) return STATUS_OK;
+  return ferror(file) ? fail_errno(error) : fail(error, "shrank while it was read");
+}
+
 static Status read_file(const char *path, uint8_t **data, size_t *length, char *error) {
   FILE *file = fopen(path, "rb");
-  if (!file || fseek(file, 0, SEEK_END) != 0) {
-    fail(error, strerror(errno));
-    if (file) fclose(file);
-    return STATUS_INVALID;
-  }
-  long size = ftell(file);
-  Status status = STATUS_OK;
-  if (size < 0 || size > FILE_MAX)
-    status = fail(error, size < 0 ? "cannot be read" : "is larger than 256 MiB");
-  if (status == STATUS_OK && fseek(file, 0, SEEK_SET) != 0) status = fail(error, strerror(errno));
-  *data = status == STATUS_OK ? malloc((size_t)size + 1) : NULL;
-  if (status == STATUS_OK && !*data) {
-    fail(error, "out of memory");
-    status = STATUS_SYSTEM;
-  }
-  if (status == STATUS_OK && fread(*data, 1, (size_t)size, file) != (size_t)size)
-    status = fail(error, "cannot be read");
+  if (!file) return fail_errno(error);
+  Status status = read_open(file, data, length, error);
   fclose(file);
-  *length = (size_t)size;
   return status;
 }
 

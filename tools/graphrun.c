@@ -1,5 +1,6 @@
 /* graphrun: executes plans.  Arguments only; the work is in runtime/. */
 #include "runtime/bench.h"
+#include "runtime/check_data.h"
 #include "runtime/exec.h"
 #include "runtime/pool.h"
 #include "runtime/synth.h"
@@ -37,7 +38,8 @@ static const char usage_text[] =
     "  synth DIR                            pedestrians drawn by the program: DIR/synth.domains\n"
     "      --domains=N --ids=N --test-ids=N --cameras=N --images=N\n"
     "\n"
-    "  train, eval, exec, bench:  --threads=N (default: the cores; results do not depend on it)\n"
+    "  train, eval, exec, bench, check-data:  --threads=N (default: the cores; results do not "
+    "depend on it)\n"
     "  train, eval:               --workers=N --bad-images=fatal|skip\n"
     "  train, eval, synth:        --seed=N\n"
     "  train:                     --quiet (no progress line)\n"
@@ -94,7 +96,7 @@ static const Option options[] = {
     {"stop-at", NUMBER, TRAIN, AT(stop_at), 1, MANY},
     {"checkpoint-every", NUMBER, TRAIN, AT(checkpoint_every), 1, MANY},
     {"warm", NUMBER, BENCH, AT(warm), 0, 1000},
-    {"threads", NUMBER, TRAIN | EVAL | EXEC | BENCH, AT(threads), 1, POOL_THREADS_MAX},
+    {"threads", NUMBER, TRAIN | EVAL | EXEC | BENCH | CHECK_DATA, AT(threads), 1, POOL_THREADS_MAX},
     {"workers", NUMBER, TRAIN | EVAL, AT(workers), 1, 64},
     {"seed", NUMBER, TRAIN | EVAL | SYNTH, AT(seed), 0, INT64_MAX},
     {"domains", NUMBER, SYNTH, AT(domains), 1, 16},
@@ -182,6 +184,11 @@ static Status run_bench(const Args *a, Diag *diag) {
   return bench_run(&o, diag);
 }
 
+static Status run_check_data(const Args *a, Diag *diag) {
+  CheckDataOptions o = {.data = a->operand, .defines = a->defines, .workers = threads_of(a)};
+  return check_data_run(&o, diag);
+}
+
 static Status run_synth(const Args *a, Diag *diag) {
   SynthOptions o = {.dir = a->operand,
                     .seed = (uint64_t)a->seed,
@@ -194,9 +201,8 @@ static Status run_synth(const Args *a, Diag *diag) {
 }
 
 static const Command commands[] = {
-    {"train", "PLAN", TRAIN, run_train},
-    {"exec", "PLAN", EXEC, run_exec},
-    {"bench", "PLAN", BENCH, run_bench},
+    {"train", "PLAN", TRAIN, run_train}, {"exec", "PLAN", EXEC, run_exec},
+    {"bench", "PLAN", BENCH, run_bench}, {"check-data", "DATA", CHECK_DATA, run_check_data},
     {"synth", "DIR", SYNTH, run_synth},
 };
 #define N_COMMANDS (sizeof commands / sizeof *commands)
