@@ -138,6 +138,22 @@ static Status resolve_inputs(ProgramBuilder *p, const Place *place, const Elemen
 
 /* ---- ops ---- */
 
+/* A -1 among the dimensions of a reshape is what the others leave; one that they do not divide is
+ * left for the shape rule to refuse. */
+static void complete_shape(const Emitter *e, NodeId in, int64_t *dims, uint32_t n) {
+  int64_t count = in ? shape_count(emit_shape(e, in)) : 0, known = 1;
+  uint32_t open = n;
+  for (uint32_t i = 0; i < n; i++) {
+    if (dims[i] == -1 && open == n)
+      open = i;
+    else if (dims[i] < 1 || known > count / dims[i])
+      return;
+    else
+      known *= dims[i];
+  }
+  if (open < n && count % known == 0) dims[open] = count / known;
+}
+
 static NodeId build_primitive(ProgramBuilder *p, const Element *el, const OpDesc *op,
                               const NodeId *inputs, uint32_t n, const OpAttrs *a) {
   Emitter *e = &p->e;
@@ -147,6 +163,9 @@ static NodeId build_primitive(ProgramBuilder *p, const Element *el, const OpDesc
     if (n == 2) return emit_binary(e, (OpId)el->op, inputs[0], inputs[1]);
     return emit_select(e, inputs[0], inputs[1], inputs[2]);
   }
+  if (el->op == OP_RESHAPE)
+    complete_shape(e, inputs[0], a->ints + a->refs[BROADCAST_SHAPE].offset,
+                   a->refs[BROADCAST_SHAPE].count);
   EmitAttr attrs[16];
   for (uint32_t i = 0; i < op->n_attrs; i++)
     attrs[i] = (EmitAttr){a->ints + a->refs[i].offset, a->refs[i].count};

@@ -202,6 +202,18 @@ static bool needs_braces(const Element *el, const char *attr) {
   return expression && strcmp(attr, "value") == 0 && strpbrk(attr_text(el, "value"), "-/");
 }
 
+/* What to do about a name that nothing has; NULL: nothing comes to mind. */
+static const char *remedy(ProgramBuilder *p, const Place *place, const Element *el,
+                          const char *attr, const char *ref) {
+  const Model *model = p->b->model;
+  for (uint32_t i = 0; i < model->n_params; i++)
+    if (strcmp(model->params[i].name, ref) == 0)
+      return arena_printf(model->arena, "the value of the model's parameter is ${%s}", ref);
+  const char *near = nearest_name(p, place, ref, of_fields(el, attr));
+  if (near) return arena_printf(model->arena, "did you mean '%s'?", near);
+  return needs_braces(el, attr) ? "in expressions, names with - or / stand in braces: {a/b}" : NULL;
+}
+
 static void report(ProgramBuilder *p, const Place *place, const Element *element, const char *attr,
                    const char *ref) {
   Catalogue c = {0};
@@ -218,15 +230,10 @@ static void report(ProgramBuilder *p, const Place *place, const Element *element
     status = element_error(p->b, element, attr, "move the definition up",
                            "'%s' is used before it is defined (line %u)", ref, loc->line);
   } else {
-    const char *near = nearest_name(p, place, ref, of_fields(element, attr)), *more = NULL;
-    char hint[256];
-    if (near) snprintf(hint, sizeof hint, "did you mean '%s'?", near);
-    if (needs_braces(element, attr))
-      more = "in expressions, names with - or / stand in braces: {a/b}";
-    status =
-        element_error(p->b, element, attr, near ? hint : more, "there is no %s '%s' in scope '%s'",
-                      of_fields(element, attr) ? "field or value" : "value", ref,
-                      *place->path ? place->path : "/");
+    status = element_error(p->b, element, attr, remedy(p, place, element, attr, ref),
+                           "there is no %s '%s' in scope '%s'",
+                           of_fields(element, attr) ? "field or value" : "value", ref,
+                           *place->path ? place->path : "/");
   }
   if (p->e.status == STATUS_OK) p->e.status = status;
   free(c.entries);

@@ -30,8 +30,9 @@ static bool take(Parser *p, char c) {
 }
 
 static NodeId fail_at(Parser *p, const char *expected) {
+  const char *hint = *p->at == '/' ? "a path stands in braces: {/a/b}" : NULL;
   if (*p->at)
-    return emitter_fail(p->e, NULL, "expression '%s': %s expected at '%.20s'", p->text, expected,
+    return emitter_fail(p->e, hint, "expression '%s': %s expected at '%.20s'", p->text, expected,
                         p->at);
   return emitter_fail(p->e, NULL, "expression '%s': %s expected at its end", p->text, expected);
 }

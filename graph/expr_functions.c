@@ -1,4 +1,4 @@
-/* The functions, one row each: name, number of arguments, what it does. */
+/* The functions, one row each: name, number of arguments, what it does, how it is called. */
 #include "graph/expr_functions.h"
 
 #include "graph/diag.h"
@@ -162,9 +162,10 @@ static bool give_list(Call *c, uint32_t n) {
   return c->out->list.items || fail(c, "out of memory");
 }
 
+/* As in Python: the end does not belong to it. */
 static bool call_range(Call *c) {
-  int64_t from, to, step = 1;
-  if (!whole(&c->args[0], &from) || !whole(&c->args[1], &to) ||
+  int64_t from = 0, to, step = 1;
+  if (!whole(&c->args[c->n > 1], &to) || (c->n > 1 && !whole(&c->args[0], &from)) ||
       (c->n > 2 && !whole(&c->args[2], &step)))
     return fail(c, "needs whole numbers");
   if (step == 0) return fail(c, "the step is 0");
@@ -256,14 +257,29 @@ static const struct {
   const char *name;
   uint32_t least, most;
   bool (*call)(Call *);
+  const char *usage;
 } functions[] = {
-    {"abs", 1, 1, call_abs},     {"ceil", 1, 1, call_real},     {"contains", 2, 2, call_find},
-    {"cos", 1, 1, call_real},    {"exp", 1, 1, call_real},      {"float", 1, 1, call_real},
-    {"floor", 1, 1, call_real},  {"format", 2, 3, call_format}, {"index", 2, 2, call_find},
-    {"int", 1, 1, call_int},     {"join", 2, 2, call_join},     {"len", 1, 1, call_len},
-    {"log", 1, 1, call_real},    {"max", 1, 64, call_extreme},  {"min", 1, 64, call_extreme},
-    {"range", 2, 3, call_range}, {"round", 1, 1, call_real},    {"sin", 1, 1, call_real},
-    {"sqrt", 1, 1, call_real},   {"str", 1, 1, call_str},       {"sum", 1, 1, call_sum},
+    {"abs", 1, 1, call_abs, "abs(x)"},
+    {"ceil", 1, 1, call_real, "ceil(x)"},
+    {"contains", 2, 2, call_find, "contains(list, item)"},
+    {"cos", 1, 1, call_real, "cos(x)"},
+    {"exp", 1, 1, call_real, "exp(x)"},
+    {"float", 1, 1, call_real, "float(x)"},
+    {"floor", 1, 1, call_real, "floor(x)"},
+    {"format", 2, 3, call_format, "format('w{}', list)"},
+    {"index", 2, 2, call_find, "index(list, item)"},
+    {"int", 1, 1, call_int, "int(x)"},
+    {"join", 2, 2, call_join, "join(list, ' ')"},
+    {"len", 1, 1, call_len, "len(list)"},
+    {"log", 1, 1, call_real, "log(x)"},
+    {"max", 1, 64, call_extreme, "max(a, b, ...)"},
+    {"min", 1, 64, call_extreme, "min(a, b, ...)"},
+    {"range", 1, 3, call_range, "range(end), range(start, end) or range(start, end, step)"},
+    {"round", 1, 1, call_real, "round(x)"},
+    {"sin", 1, 1, call_real, "sin(x)"},
+    {"sqrt", 1, 1, call_real, "sqrt(x)"},
+    {"str", 1, 1, call_str, "str(x)"},
+    {"sum", 1, 1, call_sum, "sum(list)"},
 };
 #define N_FUNCTIONS (sizeof functions / sizeof *functions)
 
@@ -275,7 +291,7 @@ bool expr_call(Arena *arena, const char *name, const Value *args, uint32_t n, Va
     names[i] = functions[i].name;
     if (strcmp(functions[i].name, name) != 0) continue;
     if (n < functions[i].least || n > functions[i].most)
-      return fail(&c, "takes %u to %u arguments, not %u", functions[i].least, functions[i].most, n);
+      return fail(&c, "does not take %u argument%s: %s", n, n == 1 ? "" : "s", functions[i].usage);
     return functions[i].call(&c);
   }
   snprintf(text, EXPR_ERROR_MAX, "unknown function '%s'", name);

@@ -346,6 +346,21 @@ static void replace_template(RawElement *base, const RawElement *template) {
   }
 }
 
+/* What programs use stands in front of them: definitions that changes add go behind the base's own,
+ * so that the base's programs, and templates that the changes replace, see them. */
+static bool is_definition(const RawElement *el) {
+  static const char *const tags[] = {"param", "let", "require", "include", "template"};
+  for (size_t i = 0; i < sizeof tags / sizeof *tags; i++)
+    if (strcmp(el->tag, tags[i]) == 0) return true;
+  return false;
+}
+
+static RawElement *end_of_definitions(RawElement *base) {
+  RawElement *el = base->first_child;
+  while (el && is_definition(el)) el = el->next;
+  return el;
+}
+
 static Status merge(Loader *l, RawElement *base, RawElement *changes) {
   Status status = STATUS_OK;
   for (RawElement *el = changes->first_child, *next; el; el = next) {
@@ -358,7 +373,7 @@ static Status merge(Loader *l, RawElement *base, RawElement *changes) {
       s = apply_edit(l, base, el);
     } else {
       if (strcmp(el->tag, "template") == 0) replace_template(base, el);
-      link_list(base, el, el, NULL);
+      link_list(base, el, el, is_definition(el) ? end_of_definitions(base) : NULL);
     }
     if (status == STATUS_OK) status = s;
   }

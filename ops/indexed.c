@@ -64,8 +64,20 @@ const OpDesc op_scatter_add = {.name = "scatter-add",
                                .infer = scatter_infer,
                                .vjp = vjp_scatter};
 
+/* One index for each line: the shape in c->shape, whose axis has length 1. */
+static Status line_index(InferContext *c) {
+  char a[INFER_LABEL_MAX], have[SHAPE_TEXT_MAX], want[SHAPE_TEXT_MAX];
+  if (infer_dtype(c, 1) == DTYPE_I32 && shape_equal(infer_shape(c, 1), &c->shape)) return STATUS_OK;
+  bool reshapes =
+      infer_dtype(c, 1) == DTYPE_I32 && shape_count(infer_shape(c, 1)) == shape_count(&c->shape);
+  return infer_fail(c, reshapes ? "reshape it: the axis stays with length 1" : NULL,
+                    "the index must be i32 %s, one for each line; %s is %s %s",
+                    shape_text(&c->shape, want, sizeof want), infer_label(c, 1, a),
+                    dtype_name(infer_dtype(c, 1)),
+                    shape_text(infer_shape(c, 1), have, sizeof have));
+}
+
 static Status pick_infer(InferContext *c) {
-  char a[INFER_LABEL_MAX];
   int64_t axis = infer_int(c, ARG_MAX_AXIS);
   c->dtype = infer_dtype(c, 0);
   c->shape = *infer_shape(c, 0);
@@ -73,21 +85,17 @@ static Status pick_infer(InferContext *c) {
     return infer_fail(c, "axes count from 0", "axis %lld of %u dimensions", (long long)axis,
                       c->shape.rank);
   c->shape.dim[axis] = 1;
-  if (infer_dtype(c, 1) != DTYPE_I32 || !shape_equal(infer_shape(c, 1), &c->shape))
-    return infer_fail(c, NULL, "%s must hold one i32 index for each line", infer_label(c, 1, a));
-  return STATUS_OK;
+  return line_index(c);
 }
 
 static Status place_infer(InferContext *c) {
-  char a[INFER_LABEL_MAX];
   int64_t axis = infer_int(c, PLACE_AXIS), length = infer_int(c, PLACE_LENGTH);
   TRY(infer_require_float(c, 0, -1));
   c->dtype = infer_dtype(c, 0);
   c->shape = *infer_shape(c, 0);
   if (axis < 0 || axis >= c->shape.rank || c->shape.dim[axis] != 1 || length < 1)
     return infer_fail(c, NULL, "axis %lld must have length 1", (long long)axis);
-  if (infer_dtype(c, 1) != DTYPE_I32 || !shape_equal(infer_shape(c, 1), &c->shape))
-    return infer_fail(c, NULL, "%s must hold one i32 index for each line", infer_label(c, 1, a));
+  TRY(line_index(c));
   c->shape.dim[axis] = length;
   return STATUS_OK;
 }
@@ -102,8 +110,9 @@ static NodeId vjp_place(Emitter *e, NodeId n, NodeId dy, uint32_t i) {
   return emit_pick(e, dy, IN1(e, n), node_attr_int(e->graph, n, PLACE_AXIS));
 }
 
-static const InputDesc line[] = {{"in", false, false, "the operand"},
-                                 {"index", false, false, "i32, one for each line along the axis"}};
+static const InputDesc line[] = {
+    {"in", false, false, "the operand"},
+    {"index", false, false, "i32, shaped like `in` with length 1 on the axis"}};
 static const AttrDesc pick_attrs[] = {{"axis", ATTR_INT, NULL, NULL, 0, RANK_MAX - 1, "the axis"}};
 static const AttrDesc place_attrs[] = {
     {"axis", ATTR_INT, NULL, NULL, 0, RANK_MAX - 1, "the axis"},

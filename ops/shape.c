@@ -21,7 +21,14 @@ static Status broadcast_infer(InferContext *c) {
 
 static Status reshape_infer(InferContext *c) {
   char a[INFER_LABEL_MAX], s[SHAPE_TEXT_MAX], t[SHAPE_TEXT_MAX];
+  uint32_t n;
+  const int64_t *dims = infer_ints(c, BROADCAST_SHAPE, &n);
   c->dtype = infer_dtype(c, 0);
+  for (uint32_t i = 0; i < n; i++)
+    if (dims[i] == -1)
+      return infer_fail(c, "one dimension may be -1, and the others must divide the elements",
+                        "%s has shape %s, which leaves no whole number for dimension %u",
+                        infer_label(c, 0, a), shape_text(infer_shape(c, 0), s, sizeof s), i);
   TRY(infer_set_shape(c, BROADCAST_SHAPE));
   if (shape_count(infer_shape(c, 0)) != shape_count(&c->shape))
     return infer_fail(c, NULL, "%s has shape %s, which has not as many elements as %s",
@@ -45,6 +52,8 @@ static NodeId vjp_reshape(Emitter *e, NodeId n, NodeId dy, uint32_t i) {
   return emit_reshape(e, dy, &from);
 }
 
+static const AttrDesc reshape_attrs[] = {
+    {"shape", ATTR_INTS, NULL, NULL, 0, 0, "new dimensions; one may be -1: what the others leave"}};
 const OpDesc op_broadcast = {.name = "broadcast",
                              .doc = "Repeats along axes of length 1.",
                              .op_class = OP_CLASS_MOVE,
@@ -59,7 +68,7 @@ const OpDesc op_reshape = {.name = "reshape",
                            .op_class = OP_CLASS_VIEW,
                            .inputs = one,
                            .n_inputs = 1,
-                           .attrs = shape_attrs,
+                           .attrs = reshape_attrs,
                            .n_attrs = 1,
                            .infer = reshape_infer,
                            .vjp = vjp_reshape,

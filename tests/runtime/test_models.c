@@ -2,6 +2,7 @@
  * value, gradient field, meta-gradient and committed state of a step, at both orders; then the same
  * from the command line, bit for bit. */
 #include "runtime/execute.h"
+#include "runtime/init.h"
 #include "tests/oracle_support.h"
 #include "tests/support.h"
 
@@ -281,6 +282,55 @@ static void check_command(const OtherModel *m) {
   finish(&r);
 }
 
+/* ---- training on what <random> draws ---- */
+
+typedef struct Trained {
+  const char *path, *define;
+  uint32_t steps;
+  double falls_to; /* the mean loss of the last tenth is less than so much of the first tenth's */
+} Trained;
+
+static double mean_loss(const Compiled *c, Executor *x, uint32_t first, uint32_t n) {
+  double sum = 0;
+  Tensor t;
+  for (uint32_t step = first; step < first + n; step++) {
+    if (executor_input(x, 0, "seed", &t)) tensor_set(&t, 0, 1);
+    if (executor_input(x, 0, "step", &t)) tensor_set(&t, 0, step);
+    if (executor_input(x, 0, "lr", &t)) tensor_set(&t, 0, 0.1);
+    CU_ASSERT_EQUAL_FATAL(executor_run(x, 0, c->diag), STATUS_OK);
+    const Graph *g = c->plan->programs[0].graph;
+    for (uint32_t i = 0; i < g->n_outputs; i++)
+      if (strcmp(graph_text(g, g->outputs[i].name), "loss") == 0) {
+        t = executor_output(x, 0, i);
+        sum += tensor_get(&t, 0);
+      }
+  }
+  return sum / n;
+}
+
+static void check_trained(const Trained *m) {
+  Compiled c = support_compile(m->path, &m->define, m->define != NULL, DTYPE_F32);
+  if (c.status != STATUS_OK) diag_print(c.diag, stdout);
+  CU_ASSERT_EQUAL_FATAL(c.status, STATUS_OK);
+  Executor *x;
+  CU_ASSERT_EQUAL_FATAL(executor_create(c.plan, 2, c.diag, &x), STATUS_OK);
+  init_states(x, 1);
+  uint32_t tenth = m->steps / 10;
+  double first = mean_loss(&c, x, 0, tenth);
+  mean_loss(&c, x, tenth, m->steps - 2 * tenth);
+  double last = mean_loss(&c, x, m->steps - tenth, tenth);
+  CU_ASSERT(last < m->falls_to * first);
+  printf("%s: %.3g -> %.3g ", m->path, first, last);
+  executor_destroy(x);
+  support_release(&c);
+}
+
+static void test_training(void) {
+  static const Trained models[] = {{"tests/models/siamese_random.xml", "noise=0.2", 300, 0.7},
+                                   {"tests/models/gru.xml", "data=sines", 300, 0.5}};
+  for (size_t i = 0; i < sizeof models / sizeof *models; i++) check_trained(&models[i]);
+}
+
 static void test_siamese(void) {
   check_model(&siamese);
 }
@@ -307,6 +357,7 @@ int main(void) {
       {"gru: unrolled", test_gru},
       {"prototypes: attention, the norm of a gradient", test_prototypes},
       {"graphc and graphrun exec give the same bits", test_command},
+      {"training on drawn data", test_training},
   };
   return support_run("models", tests, sizeof tests / sizeof *tests);
 }
