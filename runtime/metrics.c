@@ -75,14 +75,19 @@ static TileFunction tile_choose(void) {
   return tile_plain;
 }
 
-/* to[k][i] = rows[i][k], zeros for rows that are not there. */
-static void pack(float *to, int64_t width, const float *rows, int64_t n_rows, int64_t row_stride,
-                 int64_t n_k) {
-  if (n_rows < width) memset(to, 0, (size_t)(n_k * width) * sizeof *to);
+static const float *set_row(const MetricsSet *set, int64_t i, int64_t dim) {
+  return set->features + (set->rows ? set->rows[i] : i) * dim;
+}
+
+/* to[k][i] = feature `first + i` of the set, dimension `at + k`, for i below `n` and k below `n_k`;
+ * zeros for i from n to width. */
+static void pack(float *to, int64_t width, const MetricsSet *set, int64_t first, int64_t n,
+                 int64_t dim, int64_t at, int64_t n_k) {
+  if (n < width) memset(to, 0, (size_t)(n_k * width) * sizeof *to);
   for (int64_t k0 = 0; k0 < n_k; k0 += 16)
-    for (int64_t i = 0; i < n_rows; i++) {
+    for (int64_t i = 0; i < n; i++) {
       int64_t k1 = k0 + 16 < n_k ? k0 + 16 : n_k;
-      const float *row = rows + i * row_stride;
+      const float *row = set_row(set, first + i, dim) + at;
       for (int64_t k = k0; k < k1; k++) to[k * width + i] = row[k];
     }
 }
@@ -116,13 +121,13 @@ typedef struct Work { /* of one thread */
 static void evaluation_products(const Evaluation *e, Work *w, int64_t first, int64_t n) {
   int64_t d = e->dim;
   for (int64_t m = 0; m < n; m += QUERY_ROWS)
-    pack(w->packed + m * d, QUERY_ROWS, e->query->features + (first + m) * d,
-         n - m < QUERY_ROWS ? n - m : QUERY_ROWS, d, d);
+    pack(w->packed + m * d, QUERY_ROWS, e->query, first + m,
+         n - m < QUERY_ROWS ? n - m : QUERY_ROWS, d, 0, d);
   for (int64_t g = 0; g < e->gallery->count; g += PANEL) {
     int64_t rows = e->gallery->count - g < PANEL ? e->gallery->count - g : PANEL;
     for (int64_t k = 0; k < d; k += CHUNK) {
       int64_t n_k = d - k < CHUNK ? d - k : CHUNK;
-      pack(w->panel, PANEL, e->gallery->features + g * d + k, rows, d, n_k);
+      pack(w->panel, PANEL, e->gallery, g, rows, d, k, n_k);
       for (int64_t m = 0; m < n; m += QUERY_ROWS)
         e->tile(w->packed + m * d + k * QUERY_ROWS, w->panel, n_k, w->similarity + m * e->row + g,
                 e->row, k > 0);
@@ -256,7 +261,7 @@ static void *worker_run(void *data) {
 static Status set_check(const MetricsSet *set, const char *name, int64_t dim, float *scale,
                         Diag *diag) {
   for (int64_t i = 0; i < set->count; i++) {
-    const float *row = set->features + i * dim;
+    const float *row = set_row(set, i, dim);
     double sum[4] = {0};
     int64_t k = 0;
     for (; k + 4 <= dim; k += 4)

@@ -13,12 +13,13 @@
 
 #include <stdint.h>
 
-/* Rows of a set.  Features are (count, dim), row-major, of any length: they are normalised here (a
+/* Entries of a set.  Features are rows of `dim` numbers of any length: they are normalised here (a
  * zero row has similarity 0 to everything).  Identities and cameras are arbitrary numbers. */
 typedef struct MetricsSet {
   const float *features;
   const int64_t *ids, *cameras; /* (count) */
   int64_t count;
+  const int64_t *rows; /* (count) row of `features` that an entry has; NULL: entry i has row i */
 } MetricsSet;
 
 typedef struct MetricsResult {

@@ -44,8 +44,8 @@ static Sample sample_make(int64_t n_query, int64_t n_gallery, int64_t dim, int64
       }
     }
   }
-  s.query = (MetricsSet){s.features[0], s.ids[0], s.cameras[0], n_query};
-  s.gallery = (MetricsSet){s.features[1], s.ids[1], s.cameras[1], n_gallery};
+  s.query = (MetricsSet){s.features[0], s.ids[0], s.cameras[0], n_query, NULL};
+  s.gallery = (MetricsSet){s.features[1], s.ids[1], s.cameras[1], n_gallery, NULL};
   return s;
 }
 
@@ -175,13 +175,39 @@ static void test_by_hand(void) {
   float q[2] = {2, 0}, g[8] = {5, 0, 1, 1, 3, 1, 0, 1};
   int64_t qi[1] = {7}, qc[1] = {1}, gi[4] = {7, 9, 7, 7}, gc[4] = {1, 2, 2, 3};
   MetricsResult r;
-  CU_ASSERT_EQUAL_FATAL(
-      metrics_evaluate(&(MetricsSet){q, qi, qc, 1}, &(MetricsSet){g, gi, gc, 4}, 2, 1, &r, NULL),
-      STATUS_OK);
+  CU_ASSERT_EQUAL_FATAL(metrics_evaluate(&(MetricsSet){q, qi, qc, 1, NULL},
+                                         &(MetricsSet){g, gi, gc, 4, NULL}, 2, 1, &r, NULL),
+                        STATUS_OK);
   CU_ASSERT_DOUBLE_EQUAL(r.map, (1 + 2.0 / 3) / 2, 1e-15);
   CU_ASSERT_EQUAL(r.rank1, 1);
   CU_ASSERT_EQUAL(r.first[0], 1);
   metrics_release(&r);
+}
+
+/* Entries that point to rows give the same bits as copied rows. */
+static void test_rows(void) {
+  Sample s = sample_make(50, 200, 37, 12, 0);
+  int64_t rows[2][200], dim = s.dim;
+  float *mixed = malloc((size_t)(250 * dim) * sizeof *mixed);
+  MetricsResult plain, pointed;
+  for (int64_t i = 0; i < 250; i++) {
+    int64_t to = i * 101 % 250, side = i >= 50;
+    rows[side][side ? i - 50 : i] = to;
+    memcpy(mixed + to * dim, s.features[side] + (side ? i - 50 : i) * dim,
+           (size_t)dim * sizeof *mixed);
+  }
+  MetricsSet query = s.query, gallery = s.gallery;
+  query.features = gallery.features = mixed;
+  query.rows = rows[0];
+  gallery.rows = rows[1];
+  CU_ASSERT_EQUAL_FATAL(metrics_evaluate(&s.query, &s.gallery, dim, 1, &plain, NULL), STATUS_OK);
+  CU_ASSERT_EQUAL_FATAL(metrics_evaluate(&query, &gallery, dim, 2, &pointed, NULL), STATUS_OK);
+  CU_ASSERT_EQUAL(memcmp(plain.ap, pointed.ap, 50 * sizeof *plain.ap), 0);
+  CU_ASSERT_EQUAL(plain.map, pointed.map);
+  metrics_release(&plain);
+  metrics_release(&pointed);
+  free(mixed);
+  sample_free(&s);
 }
 
 /* The formula against the mean over all arrangements of m matches among n. */
@@ -212,7 +238,7 @@ static void test_chance(void) {
 static void test_refusals(void) {
   float f[4] = {1, 0, 0, 1};
   int64_t id[2] = {1, 2}, one[2] = {1, 1};
-  MetricsSet set = {f, id, one, 2}, empty = {f, id, one, 0};
+  MetricsSet set = {f, id, one, 2, NULL}, empty = {f, id, one, 0, NULL};
   MetricsResult r;
   CU_ASSERT_EQUAL(metrics_evaluate(&set, &empty, 2, 1, &r, NULL), STATUS_INVALID);
   CU_ASSERT_EQUAL(metrics_evaluate(&set, &set, 2, 1, &r, NULL), STATUS_INVALID);
@@ -252,6 +278,7 @@ int main(void) {
   CU_add_test(suite, "definition", test_definition);
   CU_add_test(suite, "tiles", test_tiles);
   CU_add_test(suite, "by hand", test_by_hand);
+  CU_add_test(suite, "rows", test_rows);
   CU_add_test(suite, "chance", test_chance);
   CU_add_test(suite, "refusals", test_refusals);
   CU_add_test(suite, "bootstrap", test_bootstrap);
