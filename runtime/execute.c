@@ -29,7 +29,8 @@ struct Executor {
   const Plan *plan;
   Pool *pool;
   char *arena, *saved;
-  size_t bytes;
+  size_t bytes;    /* mapped */
+  int64_t scratch; /* bytes of the arena behind the state */
   Prepared *programs;
   bool measure;
   TaskObserver observer; /* NULL: none */
@@ -45,7 +46,7 @@ struct Executor {
 /* ---- memory ---- */
 
 static Status map_arena(Executor *x, Diag *diag) {
-  int64_t bytes = plan_arena_bytes(x->plan);
+  int64_t bytes = x->plan->state_bytes + x->scratch;
   x->bytes = ((size_t)bytes + HUGE_PAGE) / HUGE_PAGE * HUGE_PAGE;
   void *at = mmap(NULL, x->bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   if (at == MAP_FAILED)
@@ -59,16 +60,18 @@ static Status map_arena(Executor *x, Diag *diag) {
 /* Page faults belong before the first step. Only what plans use is touched. */
 static void touch(void *context, uint32_t part) {
   Executor *x = context;
-  size_t bytes = (size_t)plan_arena_bytes(x->plan), from = bytes / 64 * part;
+  size_t bytes = (size_t)(x->plan->state_bytes + x->scratch), from = bytes / 64 * part;
   size_t to = part == 63 ? bytes : bytes / 64 * (part + 1);
   if (to > from) memset(x->arena + from, 0, to - from);
 }
 
-Status executor_create(const Plan *plan, uint32_t threads, Diag *diag, Executor **out_executor) {
+static Status create(const Plan *plan, int64_t scratch, uint32_t threads, Diag *diag,
+                     Executor **out_executor) {
   *out_executor = NULL;
   Executor *x = calloc(1, sizeof *x);
   if (!x) return diag_no_memory(diag, sizeof *x);
   x->plan = plan;
+  x->scratch = scratch;
   x->programs = calloc(plan->n_programs + 1u, sizeof *x->programs);
   Status status =
       x->programs ? STATUS_OK : diag_no_memory(diag, plan->n_programs * sizeof(Prepared));
@@ -81,6 +84,15 @@ Status executor_create(const Plan *plan, uint32_t threads, Diag *diag, Executor 
   pool_run(x->pool, touch, x, 64);
   *out_executor = x;
   return STATUS_OK;
+}
+
+Status executor_create(const Plan *plan, uint32_t threads, Diag *diag, Executor **out_executor) {
+  return create(plan, plan_arena_bytes(plan) - plan->state_bytes, threads, diag, out_executor);
+}
+
+Status executor_create_program(const Plan *plan, uint32_t program, uint32_t threads, Diag *diag,
+                               Executor **out_executor) {
+  return create(plan, plan->programs[program].scratch_bytes, threads, diag, out_executor);
 }
 
 static void release_program(const Executor *x, uint32_t program) {
@@ -180,6 +192,9 @@ Status executor_prepare(Executor *x, uint32_t program, Diag *diag) {
   const PlanProgram *p = &x->plan->programs[program];
   Prepared *prepared = &x->programs[program];
   if (prepared->steps) return STATUS_OK;
+  if (p->scratch_bytes > x->scratch)
+    return diag_error(diag, STATUS_INVALID, plan_text(x->plan, p->name), NULL,
+                      "the arena was made for another program");
   Preparer r = {.x = x, .p = p};
   r.step_of = calloc(p->graph->n_nodes, sizeof *r.step_of);
   r.inputs = calloc((size_t)p->graph->n_inputs + 1, sizeof *r.inputs);

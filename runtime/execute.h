@@ -11,6 +11,9 @@ typedef struct Executor Executor;
 /* Maps the arena (in huge pages where they are to be had) and touches it. The plan must outlive the
  * executor and have passed the verifier. */
 Status executor_create(const Plan *plan, uint32_t threads, Diag *diag, Executor **out_executor);
+/* The same for programs that need no more scratch than this one: a smaller arena. */
+Status executor_create_program(const Plan *plan, uint32_t program, uint32_t threads, Diag *diag,
+                               Executor **out_executor);
 void executor_destroy(Executor *executor);
 
 /* Prepares the kernels of a program; executor_run does so when it must. */
