@@ -1,7 +1,9 @@
 /* graphrun: executes plans.  Arguments only; the work is in runtime/. */
 #include "runtime/bench.h"
 #include "runtime/check_data.h"
+#include "runtime/evaluate.h"
 #include "runtime/exec.h"
+#include "runtime/info.h"
 #include "runtime/pool.h"
 #include "runtime/synth.h"
 #include "runtime/train.h"
@@ -189,6 +191,28 @@ static Status run_check_data(const Args *a, Diag *diag) {
   return check_data_run(&o, diag);
 }
 
+static Status run_eval(const Args *a, Diag *diag) {
+  if (a->baseline && strcmp(a->baseline, "color") != 0)
+    return usage_error(NULL, "--baseline is color, not '%s'", a->baseline);
+  EvalOptions o = {.plan = a->operand,
+                   .weights = a->weights,
+                   .data = a->data,
+                   .domain = a->domain,
+                   .protocol = a->protocol,
+                   .baseline_color = a->baseline != NULL,
+                   .out = a->out,
+                   .compare = a->compare,
+                   .skip_bad_images = skips(a),
+                   .workers = (uint32_t)a->workers,
+                   .threads = threads_of(a),
+                   .seed = (uint64_t)a->seed};
+  return eval_run(&o, diag);
+}
+
+static Status run_info(const Args *a, Diag *diag) {
+  return info_run(a->operand, diag);
+}
+
 static Status run_synth(const Args *a, Diag *diag) {
   SynthOptions o = {.dir = a->operand,
                     .seed = (uint64_t)a->seed,
@@ -201,8 +225,9 @@ static Status run_synth(const Args *a, Diag *diag) {
 }
 
 static const Command commands[] = {
-    {"train", "PLAN", TRAIN, run_train}, {"exec", "PLAN", EXEC, run_exec},
-    {"bench", "PLAN", BENCH, run_bench}, {"check-data", "DATA", CHECK_DATA, run_check_data},
+    {"train", "PLAN", TRAIN, run_train}, {"eval", NULL, EVAL, run_eval},
+    {"exec", "PLAN", EXEC, run_exec},    {"bench", "PLAN", BENCH, run_bench},
+    {"info", "PLAN", INFO, run_info},    {"check-data", "DATA", CHECK_DATA, run_check_data},
     {"synth", "DIR", SYNTH, run_synth},
 };
 #define N_COMMANDS (sizeof commands / sizeof *commands)
