@@ -31,16 +31,20 @@ static void reduced_shape(const Emitter *e, NodeId a, uint32_t axes, Shape *out)
 
 /* A sum over exactly those axes along which a factor is constant is that factor times the sum of
  * the rest: sum_r a[r] b = b sum_r a[r].  It lets the sums of norms' derivatives be shared, and
- * keeps small tensors small. */
-static NodeId pull_out(Emitter *e, NodeId a, uint32_t axes) {
+ * keeps small tensors small.  Of a longer product only the last PULL_DEPTH factors are looked at,
+ * so that the depth of calls is bounded. */
+#define PULL_DEPTH 32
+static NodeId reduce(Emitter *e, NodeId a, uint32_t axes, int depth);
+static NodeId pull_out(Emitter *e, NodeId a, uint32_t axes, int depth) {
   const Graph *g = e->graph;
-  if (g->nodes[a].op == OP_NEG) return emit_neg(e, emit_reduce_sum(e, node_input(g, a, 0), axes));
+  if (depth == PULL_DEPTH) return NODE_NONE;
+  if (g->nodes[a].op == OP_NEG) return emit_neg(e, reduce(e, node_input(g, a, 0), axes, depth + 1));
   if (g->nodes[a].op != OP_MUL) return NODE_NONE;
   for (uint32_t i = 0; i < 2; i++) {
     NodeId factor = node_input(g, a, i), rest = node_input(g, a, 1 - i);
     double value;
     if (emit_is_fill(e, factor, &value))
-      return emit_scale(e, emit_reduce_sum(e, rest, axes), value);
+      return emit_scale(e, reduce(e, rest, axes, depth + 1), value);
     if (g->nodes[factor].op != OP_BROADCAST) continue;
     NodeId small = node_input(g, factor, 0);
     Shape from = g->nodes[small].shape, to;
@@ -48,7 +52,7 @@ static NodeId pull_out(Emitter *e, NodeId a, uint32_t axes) {
     for (int k = 0; k < from.rank; k++)
       if (axes >> k & 1 && from.dim[k] != 1) constant = false;
     if (!constant) continue;
-    NodeId sum = emit_reduce_sum(e, rest, axes);
+    NodeId sum = reduce(e, rest, axes, depth + 1);
     if (sum == NODE_NONE) return NODE_NONE;
     to = *emit_shape(e, sum);
     return emit_mul(e, sum, emit_broadcast(e, small, &to));
@@ -56,7 +60,7 @@ static NodeId pull_out(Emitter *e, NodeId a, uint32_t axes) {
   return NODE_NONE;
 }
 
-NodeId emit_reduce_sum(Emitter *e, NodeId a, uint32_t axes) {
+static NodeId reduce(Emitter *e, NodeId a, uint32_t axes, int depth) {
   if (e->status != STATUS_OK || a == NODE_NONE) return NODE_NONE;
   int64_t list[RANK_MAX];
   uint32_t n = axes_list(e, a, axes, list);
@@ -69,10 +73,14 @@ NodeId emit_reduce_sum(Emitter *e, NodeId a, uint32_t axes) {
     reduced_shape(e, a, mask, &shape);
     return emit_constant(e, value * (double)emit_axes_count(e, a, mask), emit_dtype(e, a), &shape);
   }
-  NodeId pulled = pull_out(e, a, mask);
+  NodeId pulled = pull_out(e, a, mask, depth);
   if (pulled || e->status != STATUS_OK) return pulled;
   EmitAttr attrs[] = {{list, n}};
   return emit_node(e, OP_REDUCE_SUM, &a, 1, attrs);
+}
+
+NodeId emit_reduce_sum(Emitter *e, NodeId a, uint32_t axes) {
+  return reduce(e, a, axes, 0);
 }
 
 NodeId emit_mean(Emitter *e, NodeId a, uint32_t axes) {
