@@ -47,22 +47,6 @@ static Status keep_values(ProgramBuilder *p) {
   return status;
 }
 
-/* An output that is a state's own value at entry is copied when the program writes that state: what
- * is fetched after the step must not be the new value. */
-static Status copy_state_outputs(ProgramBuilder *p) {
-  Graph *g = p->e.graph;
-  for (uint32_t i = 0; i < g->n_outputs; i++) {
-    NodeId base = g->outputs[i].node;
-    while (g->nodes[base].op == OP_RESHAPE) base = node_input(g, base, 0);
-    if (g->nodes[base].op != OP_STATE || !p->committed[node_attr_int(g, base, STATE_INDEX)])
-      continue;
-    NodeId copy = emit_copy(&p->e, g->outputs[i].node);
-    if (!copy) return p->e.status;
-    g->outputs[i].node = copy;
-  }
-  return STATUS_OK;
-}
-
 static ProgramKind program_kind(const Element *el) {
   if (attr_is(el, "kind", "train")) return PROGRAM_TRAIN;
   if (attr_is(el, "kind", "evaluate")) return PROGRAM_EVALUATE;
@@ -95,7 +79,6 @@ static Status build_program(Builder *b, const Element *el, PlanProgram *out) {
   Place top = {.path = "", .param_path = ""};
   if (status == STATUS_OK) status = elements_build(&p, el, &top);
   if (status == STATUS_OK) status = keep_values(&p);
-  if (status == STATUS_OK) status = copy_state_outputs(&p);
   if (status == STATUS_OK && out->graph->n_outputs + out->graph->n_commits == 0)
     status = element_error(b, el, NULL, "add <output> or <commit> elements",
                            "program '%s' computes nothing", attr_text(el, "name"));

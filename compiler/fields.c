@@ -301,11 +301,6 @@ static Status commit_state(ProgramBuilder *p, const Element *element, uint32_t i
     return p->e.status = element_error(p->b, element, NULL, "combine the values first",
                                        "state '%s' is committed twice in this program", name);
   p->committed[index] = true;
-  /* A bare state or input is copied first: commits are done one after the other, and a state that
-   * another commit overwrites must not be read after that. */
-  uint16_t op = p->e.graph->nodes[value].op;
-  if (op == OP_STATE || op == OP_INPUT || op == OP_RESHAPE) value = emit_copy(&p->e, value);
-  if (value == NODE_NONE) return p->e.status;
   if (graph_add_commit(p->e.graph, index, value) != STATUS_OK)
     return p->e.status = diag_no_memory(p->b->diag, sizeof(Commit));
   return STATUS_OK;

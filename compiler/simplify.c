@@ -4,10 +4,17 @@
  * compute: stop-gradient and gradient-scale their operand, variance the mean of squared deviations
  * (whose difference x - mean the norm that made it shares).  Elementwise ops go through the folding
  * front ends again because their operands may have become constants.  Two rounds: the first exposes
- * equal subexpressions and dead code to the second. */
+ * equal subexpressions and dead code to the second.
+ *
+ * At the end it is known which committed values and outputs are bare states or inputs; those get
+ * bytes of their own.  Commits are done one after the other, so a state that another commit
+ * overwrites must not be read by them; and what is fetched after a step is the state's value at
+ * entry. */
 #include "compiler/simplify.h"
 
 #include "compiler/rewrite.h"
+
+#include <stdlib.h>
 
 static NodeId spell_variance(Emitter *e, const Graph *in, NodeId id, const NodeId *inputs) {
   uint32_t n, mask = 0;
@@ -63,7 +70,48 @@ static NodeId simplify_rule(Emitter *e, const Graph *in, NodeId id, const NodeId
   return result;
 }
 
+/* A copy of `*id` where it is the bytes of a state, or of an input if `inputs`. */
+static Status own_bytes(Emitter *e, bool inputs, const bool *written, NodeId *id) {
+  const Graph *g = e->graph;
+  NodeId base = *id;
+  while (g->nodes[base].op == OP_RESHAPE) base = node_input(g, base, 0);
+  bool state =
+      g->nodes[base].op == OP_STATE && (!written || written[node_attr_int(g, base, STATE_INDEX)]);
+  if (!state && !(inputs && g->nodes[base].op == OP_INPUT)) return STATUS_OK;
+  const Node *node = &g->nodes[*id];
+  e->scope = node->scope;
+  e->loc = node->loc;
+  e->role = node->role;
+  *id = emit_copy(e, *id);
+  return e->status;
+}
+
+static Status own_ends(Graph *g, Diag *diag) {
+  uint32_t n_states = 0;
+  for (uint32_t i = 0; i < g->n_commits; i++)
+    if (g->commits[i].state >= n_states) n_states = g->commits[i].state + 1;
+  for (NodeId id = 1; id < g->n_nodes; id++)
+    if (g->nodes[id].op == OP_STATE && node_attr_int(g, id, STATE_INDEX) >= n_states)
+      n_states = (uint32_t)node_attr_int(g, id, STATE_INDEX) + 1;
+  bool *written = calloc((size_t)n_states + 1, sizeof *written);
+  if (!written) return diag_no_memory(diag, n_states);
+  for (uint32_t i = 0; i < g->n_commits; i++) written[g->commits[i].state] = true;
+  Emitter e;
+  Status status = emitter_init(&e, g, DTYPE_F32, diag, NULL);
+  for (uint32_t i = 0; status == STATUS_OK && i < g->n_commits; i++)
+    status = own_bytes(&e, true, NULL, &g->commits[i].value);
+  for (uint32_t i = 0; status == STATUS_OK && i < g->n_outputs; i++)
+    status = own_bytes(&e, false, written, &g->outputs[i].node);
+  emitter_free(&e);
+  free(written);
+  return status;
+}
+
 Status simplify(Graph **graph, Diag *diag) {
   TRY(rewrite_graph(graph, simplify_rule, NULL, diag));
-  return rewrite_graph(graph, simplify_rule, NULL, diag);
+  TRY(rewrite_graph(graph, simplify_rule, NULL, diag));
+  uint32_t nodes = (*graph)->n_nodes;
+  TRY(own_ends(*graph, diag));
+  if ((*graph)->n_nodes == nodes) return STATUS_OK;
+  return rewrite_graph(graph, NULL, NULL, diag); /* drops views that the copies went around */
 }

@@ -97,6 +97,11 @@ static inline void lab_fill(Lab *lab, NodeId id, void *to) {
   }
 }
 
+/* Values from outside: test data. */
+static inline bool lab_given(const Lab *lab, NodeId id) {
+  return lab->graph->nodes[id].op == OP_INPUT || lab->graph->nodes[id].op == OP_STATE;
+}
+
 /* The memory of a node's value, made when first asked for. */
 static inline void *lab_value(Lab *lab, NodeId id) {
   if (id >= lab->n_values) {
@@ -105,7 +110,7 @@ static inline void *lab_value(Lab *lab, NodeId id) {
   }
   if (!lab->values[id]) {
     lab->values[id] = aligned_alloc(64, (lab_bytes(lab, id) + 127) / 64 * 64);
-    if (lab->graph->nodes[id].op == OP_INPUT) lab_fill(lab, id, lab->values[id]);
+    if (lab_given(lab, id)) lab_fill(lab, id, lab->values[id]);
   }
   return lab->values[id];
 }
@@ -115,7 +120,7 @@ static inline Status lab_reference(Lab *lab) {
   const Graph *g = lab->graph;
   for (NodeId id = 1; id < g->n_nodes; id++) {
     void *out = lab_value(lab, id);
-    if (g->nodes[id].op == OP_INPUT) continue;
+    if (lab_given(lab, id)) continue;
     uint32_t n = g->nodes[id].n_inputs;
     const void **inputs = calloc(n + 1, sizeof *inputs);
     for (uint32_t i = 0; i < n; i++) inputs[i] = lab_value(lab, node_input(g, id, i));

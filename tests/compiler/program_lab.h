@@ -1,0 +1,87 @@
+/* A plan of one program from a graph that a test emitted: the passes after the build pass. */
+#ifndef TESTS_COMPILER_PROGRAM_LAB_H
+#define TESTS_COMPILER_PROGRAM_LAB_H
+
+#include "compiler/layout.h"
+#include "compiler/simplify.h"
+#include "ops/verify.h"
+#include "runtime/execute.h"
+#include "tests/kernels/kernel_test.h"
+
+/* Takes the lab's graph as it is, with its outputs and commits: lab->graph is replaced by a copy.
+ */
+static inline Graph *graph_copy(const Graph *g) {
+  Graph *copy = graph_create(g->symbols);
+  for (NodeId id = 1; id < g->n_nodes; id++) {
+    uint32_t n_attrs = op_desc(g->nodes[id].op)->n_attrs;
+    graph_append(copy, &g->nodes[id], node_inputs(g, id), g->nodes[id].n_inputs, NULL, 0, NULL);
+    for (uint32_t a = 0; a < n_attrs; a++) {
+      uint32_t n;
+      const int64_t *values = node_attr(g, id, a, &n);
+      graph_append_attr(copy, id, values, n);
+    }
+  }
+  for (uint32_t i = 1; i < g->n_batches; i++) graph_add_batch(copy, g->batches[i]);
+  for (uint32_t i = 0; i < g->n_commits; i++)
+    graph_add_commit(copy, g->commits[i].state, g->commits[i].value);
+  for (uint32_t i = 0; i < g->n_outputs; i++)
+    graph_add_output(copy, g->outputs[i].name, g->outputs[i].node, g->outputs[i].declared);
+  return copy;
+}
+
+/* A plan over a copy of the graph.  `states` (may be NULL) are copied. NULL when a pass fails.
+ * Release with program_release: the symbols stay the lab's. */
+static inline Plan *program_compile(Lab *lab, const State *states, uint32_t n_states) {
+  Plan *plan = plan_create(lab->symbols);
+  plan->precision = lab->e.float_type;
+  plan->shards = lab->shards;
+  plan->n_states = n_states;
+  plan->states = calloc(n_states + 1, sizeof *plan->states);
+  plan->state_offset = calloc(n_states + 1, sizeof *plan->state_offset);
+  for (uint32_t i = 0; i < n_states; i++) {
+    plan->states[i] = states[i];
+    plan->state_offset[i] = plan->state_bytes;
+    plan->state_bytes +=
+        plan_align(shape_count(&states[i].shape) * (int64_t)dtype_size((DType)states[i].dtype));
+  }
+  plan->n_programs = 1;
+  plan->programs = calloc(1, sizeof *plan->programs);
+  PlanProgram *p = &plan->programs[0];
+  p->name = strings_intern(lab->symbols->strings, "test");
+  p->kind = PROGRAM_OTHER;
+  p->graph = graph_copy(lab->graph);
+  Units *units = NULL;
+  Status status = verify_graph(p->graph, plan->states, n_states, "built", lab->diag);
+  if (status == STATUS_OK) status = simplify(&p->graph, lab->diag);
+  if (status == STATUS_OK)
+    status = verify_graph(p->graph, plan->states, n_states, "simplified", lab->diag);
+  if (status == STATUS_OK) status = units_fuse(p->graph, lab->diag, &units);
+  if (status == STATUS_OK) status = units_schedule(units, lab->diag);
+  if (status == STATUS_OK) status = layout_steps(p, units, lab->diag);
+  units_destroy(units);
+  if (status == STATUS_OK) status = layout_offsets(plan, p, lab->diag);
+  if (status == STATUS_OK) status = verify_plan(plan, "plan", lab->diag);
+  if (status == STATUS_OK) return plan;
+  diag_print(lab->diag, stdout);
+  plan->symbols = NULL;
+  plan_destroy(plan);
+  return NULL;
+}
+
+static inline void program_release(Plan *plan) {
+  if (!plan) return;
+  plan->symbols = NULL; /* the lab's */
+  plan_destroy(plan);
+}
+
+/* Copies the lab's values of all inputs that the program still has. */
+static inline void program_feed(Lab *lab, Executor *executor) {
+  const Graph *g = lab->graph;
+  Tensor t;
+  for (NodeId id = 1; id < g->n_nodes; id++)
+    if (g->nodes[id].op == OP_INPUT &&
+        executor_input(executor, 0, graph_text(g, (uint32_t)node_attr_int(g, id, INPUT_NAME)), &t))
+      memcpy(t.data, lab_value(lab, id), lab_bytes(lab, id));
+}
+
+#endif
