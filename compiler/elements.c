@@ -188,8 +188,7 @@ static Status build_composite(ProgramBuilder *p, const OpDesc *op, const char *p
 
 static Status build_op(ProgramBuilder *p, const Place *place, const Element *el, const char *path) {
   const OpDesc *op = op_desc(el->op);
-  NodeId *inputs = arena_array(p->b->model->arena, INPUTS_MAX, sizeof *inputs);
-  if (!inputs) return p->e.status = diag_no_memory(p->b->diag, INPUTS_MAX * sizeof *inputs);
+  NodeId inputs[INPUTS_MAX];
   uint32_t n;
   OpAttrs a = {0};
   Status status = resolve_inputs(p, place, el, op, inputs, &n);

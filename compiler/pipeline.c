@@ -19,6 +19,11 @@ static Status layout_states(Plan *plan, Diag *diag) {
     int64_t bytes =
         shape_count(&plan->states[i].shape) * (int64_t)dtype_size((DType)plan->states[i].dtype);
     at += plan_align(bytes);
+    if (at > PLAN_ARENA_MAX)
+      return diag_error(diag, STATUS_NO_FIT, plan_text(plan, plan->model_name),
+                        "smaller shapes, or fewer parameters and state-fields",
+                        "parameters and state take more than %.1f TB",
+                        (double)PLAN_ARENA_MAX / 1e12);
   }
   plan->state_bytes = at;
   return STATUS_OK;
@@ -27,6 +32,7 @@ static Status layout_states(Plan *plan, Diag *diag) {
 typedef struct Pipeline {
   const PipelineOptions *options;
   Plan *plan;
+  const Sources *sources;
   Diag *diag;
 } Pipeline;
 
@@ -37,10 +43,37 @@ static Status after(const Pipeline *p, const char *pass, const PlanProgram *prog
   return p->options->observer(p->options->context, pass, p->plan, program);
 }
 
+/* No sum of sizes below may overflow: that of all values of a program is bounded first. */
+static Status check_sizes(const Pipeline *p, const PlanProgram *program) {
+  const Graph *g = program->graph;
+  const int64_t most = (int64_t)1 << 60;
+  int64_t sum = p->plan->state_bytes;
+  NodeId largest = 1;
+  for (NodeId id = 1; id < g->n_nodes && sum < most; id++) {
+    sum += plan_align(value_bytes(&g->nodes[id]));
+    if (value_bytes(&g->nodes[id]) > value_bytes(&g->nodes[largest])) largest = id;
+  }
+  if (sum < most) return STATUS_OK;
+  return source_error(p->sources, g->symbols, p->diag, g->nodes[largest].loc, STATUS_NO_FIT,
+                      "this is the largest value",
+                      "program '%s' is too large: its values take more than 2^60 bytes",
+                      plan_text(p->plan, program->name));
+}
+
+static Status check_arena(const Pipeline *p, const PlanProgram *program) {
+  int64_t bytes = p->plan->state_bytes + program->scratch_bytes;
+  if (bytes <= PLAN_ARENA_MAX) return STATUS_OK;
+  return diag_error(
+      p->diag, STATUS_NO_FIT, plan_text(p->plan, p->plan->model_name), "smaller batches or shapes",
+      "program '%s' needs %.1f TB, more than a plan can hold (%.1f TB)",
+      plan_text(p->plan, program->name), (double)bytes / 1e12, (double)PLAN_ARENA_MAX / 1e12);
+}
+
 static Status compile_program(const Pipeline *p, PlanProgram *program) {
   TRY(after(p, "build", program));
   TRY(simplify(&program->graph, p->diag));
   TRY(after(p, "simplify", program));
+  TRY(check_sizes(p, program));
   Units *units;
   TRY(units_fuse(program->graph, p->diag, &units));
   Status status = units_schedule(units, p->diag);
@@ -49,6 +82,7 @@ static Status compile_program(const Pipeline *p, PlanProgram *program) {
   TRY(status);
   TRY(after(p, "order", program));
   TRY(layout_offsets(p->plan, program, p->diag));
+  TRY(check_arena(p, program));
   return after(p, "offsets", program);
 }
 
@@ -57,7 +91,7 @@ Status pipeline_run(const Model *model, const PipelineOptions *options, Diag *di
   *out_plan = NULL;
   Plan *plan;
   TRY(build_plan(model, &options->build, diag, &plan));
-  Pipeline p = {options, plan, diag};
+  Pipeline p = {options, plan, model->sources, diag};
   Status status = layout_states(plan, diag);
   for (uint32_t i = 0; status == STATUS_OK && i < plan->n_programs; i++)
     status = compile_program(&p, &plan->programs[i]);

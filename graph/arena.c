@@ -16,6 +16,7 @@ typedef struct Chunk {
 
 struct Arena {
   Chunk *chunks; /* the newest first */
+  size_t size;
 };
 
 /* The header's size, rounded so that what follows is aligned. */
@@ -46,10 +47,15 @@ void *arena_alloc(Arena *arena, size_t bytes) {
     c->size = size;
     c->next = arena->chunks;
     arena->chunks = c;
+    arena->size += HEADER + size;
   }
   void *result = (char *)c + HEADER + c->used;
   c->used += bytes;
   return result;
+}
+
+size_t arena_size(const Arena *arena) {
+  return arena->size;
 }
 
 void *arena_array(Arena *arena, size_t count, size_t size) {

@@ -13,6 +13,7 @@ typedef struct Arena Arena;
 Arena *arena_create(void); /* NULL when out of memory */
 void arena_destroy(Arena *arena);
 void *arena_alloc(Arena *arena, size_t bytes); /* NULL when out of memory */
+size_t arena_size(const Arena *arena);         /* bytes taken from the system */
 /* `count * size` with overflow check. */
 void *arena_array(Arena *arena, size_t count, size_t size);
 char *arena_strndup(Arena *arena, const char *text, size_t length);

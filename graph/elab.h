@@ -9,6 +9,7 @@
 #define ELAB_ELEMENTS_MAX 1000000 /* of the closed model */
 #define ELAB_WORK_MAX 3000000     /* elements visited */
 #define ELAB_REPEAT_MAX 100000    /* rounds of one <for> */
+#define ELAB_BYTES_MAX ((size_t)2 << 30)
 
 /* What is still worth looking at after an element that failed: elements that would only complain
  * about its consequences are left out. */

@@ -70,7 +70,7 @@ static Status elaborate_group(Elab *e, const Frame *f, const RawElement *raw) {
 /* True when going on would only repeat what is wrong. */
 static bool too_much(const Elab *e) {
   return e->n_work > ELAB_WORK_MAX || e->n_elements > ELAB_ELEMENTS_MAX ||
-         diag_error_count(e->l->diag) > DIAG_MAX_ERRORS;
+         arena_size(e->l->arena) > ELAB_BYTES_MAX || diag_error_count(e->l->diag) > DIAG_MAX_ERRORS;
 }
 
 static Status elaborate_for(Elab *e, const Frame *f, const RawElement *raw) {
@@ -262,6 +262,9 @@ static Status dispatch(Elab *e, Frame *f, const RawElement *raw) {
   if (++e->n_work > ELAB_WORK_MAX)
     return raw_error(e->l, raw, NULL, f->chain, "a loop or a template multiplies without bound",
                      "elaboration visits more than %d elements", ELAB_WORK_MAX);
+  if (arena_size(e->l->arena) > ELAB_BYTES_MAX)
+    return raw_error(e->l, raw, NULL, f->chain, "a loop or an expression multiplies without bound",
+                     "elaboration takes more than %zu GiB", ELAB_BYTES_MAX >> 30);
   if (strcmp(tag, "template") == 0) {
     if (f->top) return STATUS_OK;
     return raw_error(e->l, raw, NULL, f->chain, "put it directly into the model or library",

@@ -92,6 +92,7 @@ static Value real(Expr *x, double f) {
 
 static Value list_add(Expr *x, const Value *a, const Value *b) {
   Value out = {.type = VALUE_LIST};
+  out.list.depth = a->list.depth > b->list.depth ? a->list.depth : b->list.depth;
   if (a->list.n + b->list.n > EXPR_LIST_MAX) return fail(x, NULL, "the list is too long");
   out.list.items = arena_array(x->arena, (size_t)a->list.n + b->list.n + 1, sizeof(Value));
   if (!out.list.items) return fail(x, NULL, "out of memory");
@@ -109,7 +110,7 @@ static bool same_value(Expr *x, const Value *a, const Value *b) {
 
 /* list - item, list - list */
 static Value list_remove(Expr *x, const Value *a, const Value *b) {
-  Value out = {.type = VALUE_LIST};
+  Value out = {.type = VALUE_LIST, .list = {.depth = a->list.depth}};
   out.list.items = arena_array(x->arena, a->list.n + 1, sizeof(Value));
   if (!out.list.items) return fail(x, NULL, "out of memory");
   for (uint32_t i = 0; i < a->list.n; i++) {
@@ -166,6 +167,7 @@ static Value arithmetic(Expr *x, char op, Value a, Value b) {
       if (a.type != b.type)
         return fail(x, "str(x) makes a text", "'+' joins two texts, this is %s and %s",
                     type_name(&a), type_name(&b));
+      if (strlen(a.s) + strlen(b.s) > EXPR_TEXT_MAX) return fail(x, NULL, "the text is too long");
       const char *s = arena_printf(x->arena, "%s%s", a.s, b.s);
       return s ? (Value){.type = VALUE_STRING, .s = s} : fail(x, NULL, "out of memory");
     }
@@ -229,8 +231,13 @@ static Value parse_list(Expr *x, const char *close) {
       out.list.items = grown;
       cap *= 2;
     }
-    out.list.items[out.list.n++] = parse_condition(x);
+    Value item = parse_condition(x);
     if (x->failed) return out;
+    if (item.type == VALUE_LIST && item.list.depth >= out.list.depth)
+      out.list.depth = item.list.depth + 1;
+    if (out.list.depth > EXPR_LIST_DEPTH_MAX)
+      return fail(x, NULL, "lists are nested more than %d deep", EXPR_LIST_DEPTH_MAX);
+    out.list.items[out.list.n++] = item;
   } while (take(x, ","));
   if (!take(x, close)) return expected(x, close);
   return out;

@@ -103,7 +103,7 @@ static bool call_int(Call *c) {
 
 static bool call_str(Call *c) {
   *c->out = (Value){.type = VALUE_STRING, .s = value_text(c->arena, &c->args[0])};
-  return c->out->s || fail(c, "out of memory");
+  return c->out->s || fail(c, "the text is too long");
 }
 
 static bool call_len(Call *c) {
@@ -151,7 +151,10 @@ static bool call_find(Call *c) {
       *c->out = (Value){.type = VALUE_BOOL, .b = true};
       return true;
     }
-  if (!contains) return fail(c, "'%s' is not in the list", value_text(c->arena, &c->args[1]));
+  if (!contains) {
+    const char *sought = value_text(c->arena, &c->args[1]);
+    return fail(c, "'%s' is not in the list", sought ? sought : "...");
+  }
   *c->out = (Value){.type = VALUE_BOOL, .b = false};
   return true;
 }
@@ -184,6 +187,7 @@ static bool call_range(Call *c) {
 static const char *fill(Call *c, const char *pattern, const char *item, const char *other) {
   size_t length = 1, n = strlen(item), m = other ? strlen(other) : 0;
   for (const char *at = pattern; *at; at++) length += *at == '{' ? n + m + 1 : 1;
+  if (length > EXPR_TEXT_MAX) return NULL;
   char *text = arena_alloc(c->arena, length), *to = text;
   if (!text) return NULL;
   for (const char *at = pattern; *at; at++) {
@@ -215,7 +219,7 @@ static bool call_format(Call *c) {
   for (uint32_t i = 0; i < c->args[1].list.n; i++) {
     const char *item = value_text(c->arena, &c->args[1].list.items[i]);
     const char *s = item ? fill(c, c->args[0].s, item, other) : NULL;
-    if (!s) return fail(c, "out of memory");
+    if (!s) return fail(c, "the text is too long");
     c->out->list.items[c->out->list.n++] = (Value){.type = VALUE_STRING, .s = s};
   }
   return true;
@@ -228,10 +232,10 @@ static bool call_join(Call *c) {
   for (uint32_t i = 0; text && i < c->args[0].list.n; i++) {
     const char *item = value_text(c->arena, &c->args[0].list.items[i]);
     text = item ? arena_printf(c->arena, "%s%s%s", text, i ? c->args[1].s : "", item) : NULL;
-    if (text && strlen(text) > (1u << 20)) return fail(c, "the text grows beyond 1 MiB");
+    if (text && strlen(text) > EXPR_TEXT_MAX) return fail(c, "the text is too long");
   }
   *c->out = (Value){.type = VALUE_STRING, .s = text};
-  return text || fail(c, "out of memory");
+  return text || fail(c, "the text is too long");
 }
 
 static bool call_sum(Call *c) {

@@ -92,6 +92,9 @@ static Status define_file(Loader *l, const char *path) {
     const char *place = arena_printf(l->arena, "%s:%d", path, n);
     status = copy && place ? define_text(l, copy, place) : diag_no_memory(l->diag, 1);
   }
+  if (status == STATUS_OK && ferror(file))
+    status = diag_error(l->diag, STATUS_INVALID, path, "named by -D @FILE", "cannot read: %s",
+                        strerror(errno));
   free(line);
   fclose(file);
   return status;

@@ -13,6 +13,7 @@
 #define PLAN_VERSION 1
 #define PLAN_ALIGN 64 /* bytes; every stored value and work buffer starts at a multiple */
 #define OFFSET_NONE (-1)
+#define PLAN_ARENA_MAX ((int64_t)1 << 44) /* bytes */
 
 typedef enum ProgramKind {
   PROGRAM_TRAIN,

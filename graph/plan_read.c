@@ -14,7 +14,6 @@
 #include <xxhash.h>
 
 #define PLAN_FILE_MAX ((off_t)1 << 31)
-#define ARENA_MAX ((int64_t)1 << 44) /* bytes */
 #define DIM_MAX ((int64_t)1 << 40)
 
 typedef struct Reader {
@@ -136,7 +135,7 @@ static Status read_model(Reader *r) {
   r->plan->model_hash = (uint64_t)take(r, INT64_MIN, INT64_MAX);
   r->plan->precision = (DType)take(r, DTYPE_F32, DTYPE_F64);
   r->plan->shards = (uint32_t)take(r, 1, 64);
-  r->plan->state_bytes = take(r, 0, ARENA_MAX);
+  r->plan->state_bytes = take(r, 0, PLAN_ARENA_MAX);
   plan_scan_close(&r->s, "model");
   return checked(r);
 }
@@ -156,7 +155,7 @@ static void read_state(Reader *r, State *s, int64_t *offset) {
   s->external = take_string(r);
   s->group = take_string(r);
   s->loc = take_place(r);
-  *offset = take(r, 0, ARENA_MAX);
+  *offset = take(r, 0, PLAN_ARENA_MAX);
   take_shape(r, &s->shape);
   bool fusing = s->shape.rank == 4 && s->shape.dim[1] == 2 * s->shape.dim[0] &&
                 s->shape.dim[2] == 1 && s->shape.dim[3] == 1;
@@ -254,8 +253,8 @@ static Status read_head(Reader *r, PlanProgram *p) {
   p->name = take_string(r);
   p->held_out = take_string(r);
   p->kind = (uint8_t)take(r, 0, PROGRAM_OTHER);
-  p->scratch_bytes = take(r, 0, ARENA_MAX);
-  p->lower_bound = take(r, 0, ARENA_MAX);
+  p->scratch_bytes = take(r, 0, PLAN_ARENA_MAX);
+  p->lower_bound = take(r, 0, PLAN_ARENA_MAX);
   p->peak_step = (uint32_t)take(r, 0, UINT32_MAX);
   p->macs = take(r, 0, INT64_MAX);
   plan_scan_close(&r->s, "head");
@@ -369,7 +368,7 @@ static Status read_offsets(Reader *r, PlanProgram *p) {
   p->node_offset[0] = OFFSET_NONE;
   plan_scan_open(&r->s, "offsets");
   for (NodeId id = 1; id < p->graph->n_nodes; id++)
-    p->node_offset[id] = take(r, OFFSET_NONE, ARENA_MAX);
+    p->node_offset[id] = take(r, OFFSET_NONE, PLAN_ARENA_MAX);
   plan_scan_close(&r->s, "offsets");
   return checked(r);
 }
@@ -383,8 +382,8 @@ static Status read_steps(Reader *r, PlanProgram *p) {
       return no_memory(r, sizeof *p->steps);
     PlanStep *step = &p->steps[p->n_steps++];
     *step = (PlanStep){.first = (uint32_t)total, .count = (uint32_t)take(r, 1, p->graph->n_nodes)};
-    step->work_offset = take(r, OFFSET_NONE, ARENA_MAX);
-    step->work_bytes = take(r, 0, ARENA_MAX);
+    step->work_offset = take(r, OFFSET_NONE, PLAN_ARENA_MAX);
+    step->work_bytes = take(r, 0, PLAN_ARENA_MAX);
     total += step->count;
     if (total >= p->graph->n_nodes)
       plan_scan_fail(&r->s, "no more members than nodes are expected");

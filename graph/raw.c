@@ -149,15 +149,20 @@ static void on_end(void *context, const xmlChar *name, const xmlChar *prefix, co
   r->depth--;
 }
 
+/* Only blanks may stand between elements.  The parser's position is behind the text. */
 static void on_text(void *context, const xmlChar *text, int length) {
   Reader *r = ((xmlParserCtxtPtr)context)->_private;
-  for (int i = 0; i < length; i++)
-    if (!isspace(text[i])) {
-      fail(r, (uint32_t)r->ctxt->input->line, (uint32_t)r->ctxt->input->col,
-           "put values into attributes; comments look like <!-- ... -->",
-           "text between elements: '%.20s'", (const char *)text + i);
-      return;
-    }
+  int i = 0;
+  while (i < length && isspace(text[i])) i++;
+  if (i == length) return;
+  const xmlParserInput *in = r->ctxt->input;
+  size_t at = (size_t)in->consumed + (size_t)(in->cur - in->base), rest = (size_t)(length - i);
+  uint32_t line, column;
+  locate(r, at > rest && at <= r->length ? at - rest : 0, &line, &column);
+  int shown = 0;
+  while (shown < length - i && shown < 20 && text[i + shown] != '\n') shown++;
+  fail(r, line, column, "put values into attributes; comments look like <!-- ... -->",
+       "text between elements: '%.*s'", shown, (const char *)text + i);
 }
 
 static void on_doctype(void *context, const xmlChar *name, const xmlChar *id, const xmlChar *uri) {

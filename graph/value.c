@@ -38,6 +38,7 @@ const char *value_text(Arena *arena, const Value *v) {
     parts[i] = value_text(arena, &v->list.items[i]);
     if (!parts[i]) return NULL;
     length += strlen(parts[i]) + 1;
+    if (length > EXPR_TEXT_MAX) return NULL;
   }
   char *joined = arena_alloc(arena, length), *at = joined;
   if (!joined) return NULL;
@@ -128,7 +129,7 @@ bool expr_interpolate(Arena *arena, const Binding *env, const char *text, const 
     }
     const char *shown = value_text(arena, &value);
     result = shown ? arena_printf(arena, "%s%.*s%s", result, (int)(at - from), from, shown) : NULL;
-    if (!result || strlen(result) > (1u << 20)) {
+    if (!result || strlen(result) > EXPR_TEXT_MAX) {
       snprintf(error->text, sizeof error->text, "the attribute grows beyond 1 MiB");
       return false;
     }

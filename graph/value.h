@@ -29,6 +29,7 @@ typedef struct Value {
     struct {
       struct Value *items;
       uint32_t n;
+      uint32_t depth; /* lists inside of it; 0: items are no lists */
     } list;
   };
 } Value;
@@ -43,7 +44,9 @@ typedef struct Binding {
 
 #define EXPR_LENGTH_MAX 4096
 #define EXPR_DEPTH_MAX 64
-#define EXPR_LIST_MAX 1000000
+#define EXPR_LIST_MAX 100000
+#define EXPR_LIST_DEPTH_MAX 8
+#define EXPR_TEXT_MAX (1u << 20) /* bytes of a text */
 #define EXPR_ERROR_MAX 400
 
 typedef struct ExprError {
@@ -62,7 +65,8 @@ bool expr_interpolate(Arena *arena, const Binding *env, const char *text, const 
  * that lists and numbers keep their type; otherwise the interpolated text. */
 bool expr_attribute(Arena *arena, const Binding *env, const char *text, Value *out,
                     ExprError *error);
-/* As text: floats shortest round trip, lists blank-joined. NULL when out of memory. */
+/* As text: floats shortest round trip, lists blank-joined. NULL when it is longer than
+ * EXPR_TEXT_MAX or out of memory. */
 const char *value_text(Arena *arena, const Value *value);
 /* Shortest decimal that reads back as the same double. `text` holds 32 bytes. */
 void float_text(double value, char *text);

@@ -1,0 +1,239 @@
+/* graphc as a command: usage, files it cannot read or write, where files may lie, -D. */
+#include "tests/shell.h"
+
+#define MODEL "<model name=\"m\" xmlns=\"urn:graphc:model:1\">\n"
+#define OK_PROGRAM                                                                                 \
+  "<program name=\"p\"><input name=\"x\" shape=\"${n}\"/><tanh name=\"y\" in=\"x\"/>"              \
+  "<output value=\"y\"/></program>\n</model>\n"
+#define OK_MODEL                                                                                   \
+  MODEL "<param name=\"n\" type=\"int\" value=\"3\" min=\"1\" max=\"9\"/>\n" OK_PROGRAM
+
+typedef struct Row {
+  const char *command; /* after `graphc` */
+  int code, errors;
+  const char *expect[4];
+} Row;
+
+static void check(const Row *rows, size_t n) {
+  for (size_t i = 0; i < n; i++)
+    CU_ASSERT_TRUE(shell_says(rows[i].command, shell("\"$GRAPHC\" %s", rows[i].command),
+                              rows[i].code, rows[i].errors, rows[i].expect));
+}
+
+static void test_usage(void) {
+  support_write("ok.xml", OK_MODEL);
+  static const Row rows[] = {
+      {"", 2, 1, {"no model: graphc MODEL.xml", "hint: graphc --help"}},
+      {"ok.xml ok.xml", 2, 1, {"one model at a time"}},
+      {"--chek ok.xml", 2, 1, {"unknown option '--chek'", "did you mean --check?"}},
+      {"-q ok.xml", 2, 1, {"unknown option '-q'"}},
+      {"ok.xml --check=1", 2, 1, {"takes no value"}},
+      {"ok.xml -D", 2, 1, {"option '-D' needs a value"}},
+      {"ok.xml -o", 2, 1, {"option '-o' needs a value"}},
+      {"ok.xml -o ''", 2, 1, {"option '-o' needs a file"}},
+      {"ok.xml --report=xml", 2, 1, {"--report or --report=json, not 'xml'"}},
+      {"ok.xml --precision=bf16", 2, 1, {"--precision is f32 or f64, not 'bf16'"}},
+      {"ok.xml --emit=html", 2, 1, {"--emit is dot, svg, png, pdf or text, not 'html'"}},
+      {"ok.xml --shards=0", 2, 1, {"--shards is 1..64, not '0'"}},
+      {"ok.xml --shards=99999999999999999999", 2, 1, {"--shards is 1..64"}},
+      {"ok.xml --depth=x", 2, 1, {"--depth is -1..100"}},
+      {"ok.xml --dump-after=fuse", 2, 1, {"there is no pass 'fuse': build simplify order offsets"}},
+      {"ok.xml --where=ok.xml:3", 2, 1, {"unknown option '--where=ok.xml:3'"}},
+      {"ok.xml --explain-peak", 2, 1, {"unknown option '--explain-peak'"}},
+      {"diff ok.xml ok.xml", 2, 1, {"one model at a time"}},
+      {"--help", 0, 0, {NULL}},
+      {"--version", 0, 0, {NULL}},
+      {"ok.xml --check", 0, 0, {NULL}},
+  };
+  check(rows, sizeof rows / sizeof *rows);
+}
+
+static void test_unreadable(void) {
+  support_write("ok.xml", OK_MODEL);
+  Shell s = shell("mkdir -p folder.xml; : >empty.xml; printf '\\377\\376<\\0m\\0' >utf16.xml\n"
+                  "printf '<?xml version=\"1.0\" encoding=\"latin1\"?>\\n<model/>' >latin1.xml\n"
+                  "printf '<model name=\"\\377\"/>' >bytes.xml\n"
+                  "printf '<model na\\0me=\"m\"/>' >nul.xml\n"
+                  "printf '<model name=\"m\\033[31m\"/>' >escape.xml\n"
+                  "head -c 17000000 /dev/zero | tr '\\0' ' ' >large.xml\n"
+                  "{ printf '<model name=\"m\" xmlns=\"urn:graphc:model:1\">'\n"
+                  "  yes '<group>' | head -n 1000000 | tr -d '\\n'; } >deep.xml");
+  CU_ASSERT_EQUAL(s.code, 0);
+  shell_free(&s);
+  static const Row rows[] = {
+      {"none.xml", 1, 1, {"none.xml: error: cannot read: No such file"}},
+      {"folder.xml", 1, 1, {"folder.xml: error: this is a folder"}},
+      {"/dev/null", 1, 1, {"this is no regular file"}},
+      {"empty.xml", 1, 1, {"empty.xml: error: the file is empty"}},
+      {"utf16.xml", 1, 1, {"the file is not in UTF-8", "hint: save it as UTF-8"}},
+      {"latin1.xml", 1, 1, {"the file is not in UTF-8"}},
+      {"bytes.xml", 1, 1, {"bytes.xml:1:", "malformed XML"}},
+      {"nul.xml", 1, 1, {"nul.xml:1:", "malformed XML", "<model na?me"}},
+      {"escape.xml", 1, 1, {"escape.xml:1:", "m?[31m"}},
+      {"large.xml", 1, 1, {"the file is larger than 16 MiB"}},
+      {"deep.xml", 1, 1, {"deep.xml:1:", "elements are nested more than 256 deep"}},
+      {"\"$TOP/README.md\"", 1, 1, {"README.md"}},
+  };
+  check(rows, sizeof rows / sizeof *rows);
+}
+
+/* What a terminal could take for a command never reaches it. */
+static void test_control_characters(void) {
+  support_write("ok.xml", OK_MODEL);
+  Shell s = shell("\"$GRAPHC\" ok.xml -D \"$(printf '\\033[31mx=1')\"");
+  CU_ASSERT_EQUAL(s.code, 1);
+  CU_ASSERT_PTR_NULL(strchr(s.err, '\033'));
+  shell_free(&s);
+}
+
+static void test_unwritable(void) {
+  support_write("ok.xml", OK_MODEL);
+  static const Row rows[] = {
+      {"ok.xml -o none/x.xml", 4, 1, {"none/x.xml: error: cannot write the plan: No such file"}},
+      {"ok.xml -o /dev/full", 4, 1, {"/dev/full: error: cannot write the plan: No space left"}},
+      {"ok.xml -o .", 4, 1, {"cannot write the plan: Is a directory"}},
+      {"ok.xml --emit=png:none/x.png",
+       4,
+       1,
+       {"none/x.png: error: cannot write the picture: No such"}},
+      {"ok.xml --emit=svg:/dev/full",
+       4,
+       1,
+       {"/dev/full: error: cannot write the picture: No space"}},
+      {"ok.xml --emit=dot:/dev/full",
+       4,
+       1,
+       {"/dev/full: error: cannot write the picture: No space"}},
+      {"ok.xml --emit=text:/dev/full", 4, 1, {"/dev/full: error: cannot write: No space"}},
+      {"ok.xml --expand -o /dev/full", 4, 1, {"/dev/full: error: cannot write: No space"}},
+      {"ok.xml --expand >/dev/full", 4, 1, {"standard output: error: cannot write: No space"}},
+      {"ok.xml --params >/dev/full", 4, 1, {"standard output: error: cannot write: No space"}},
+      {"ok.xml --report >/dev/full", 4, 1, {"standard output: error: cannot write: No space"}},
+      {"ok.xml --report=json >/dev/full", 4, 1, {"standard output: error: cannot write"}},
+      {"ok.xml --emit=png:- >/dev/full", 4, 1, {"standard output: error: cannot write"}},
+      {"ok.xml --dump-after=order >/dev/full", 4, 1, {"standard output: error: cannot write"}},
+      {"ok.xml >/dev/full", 4, 1, {"standard output: error: cannot write"}},
+      {"--schema >/dev/full", 4, 1, {"standard output: error: cannot write"}},
+      {"--manual >/dev/full", 4, 1, {"standard output: error: cannot write"}},
+      {"--help >/dev/full", 4, 1, {"standard output: error: cannot write"}},
+      {"ok.xml --params >&-", 4, 1, {"standard output: error: cannot write"}},
+  };
+  check(rows, sizeof rows / sizeof *rows);
+  /* Nothing half-written stays, and the plan that was there before is still there. */
+  Shell s =
+      shell("rm -f m.plan.xml ok.plan.xml; \"$GRAPHC\" ok.xml >/dev/null && cp ok.plan.xml before\n"
+            "(ulimit -f 0; \"$GRAPHC\" ok.xml >/dev/null 2>&1; echo $? >code)\n"
+            "cmp before ok.plan.xml && ls | grep -c tmp");
+  CU_ASSERT_STRING_EQUAL(s.out, "0\n");
+  shell_free(&s);
+}
+
+/* -D: order, files, places. */
+static void test_defines(void) {
+  support_write("ok.xml", OK_MODEL);
+  support_write("a.defs", "# a comment\n\n  n = 4  \n");
+  support_write("bad.defs", "n=4\n\nm=5\n");
+  support_write("range.defs", "# first\nn=40\n");
+  support_write("line.defs", "n=4\nnonsense\n");
+  support_write("small.xml",
+                "<model name=\"small\" extends=\"ok.xml\" xmlns=\"urn:graphc:model:1\">\n"
+                "<set name=\"n\" value=\"40\"/>\n<set name=\"m\" value=\"4\"/>\n</model>\n");
+  static const Row rows[] = {
+      {"ok.xml --check -D @none.defs",
+       1,
+       1,
+       {"none.defs: error: cannot read", "hint: named by -D @FILE"}},
+      {"ok.xml --check -D @.", 1, 1, {".: error: cannot read: Is a directory"}},
+      {"ok.xml --check -D @bad.defs", 1, 1, {"bad.defs:3: error: the model has no parameter 'm'"}},
+      {"ok.xml --check -D @range.defs", 1, 1, {"range.defs:2: error: n: 40 is out of range: 1..9"}},
+      {"ok.xml --check -D @line.defs",
+       1,
+       1,
+       {"line.defs:2: error: 'nonsense' sets nothing", "NAME=VALUE"}},
+      {"ok.xml --check -D n", 1, 1, {"-D n: error: 'n' sets nothing"}},
+      {"ok.xml --check -D n=4 -D n=0", 1, 1, {"-D n: error: n: 0 is out of range"}},
+      {"ok.xml --check -D n=0 -D n=4", 0, 0, {NULL}},
+      {"ok.xml --check -D nn=4 -D =3", 1, 2, {"did you mean 'n'?", "-D =3"}},
+      {"small.xml --check",
+       1,
+       2,
+       {"small.xml:2:12: error: n: 40 is out of range",
+        "small.xml:3:12: error: the model has no parameter 'm'"}},
+  };
+  check(rows, sizeof rows / sizeof *rows);
+  Shell s = shell("\"$GRAPHC\" ok.xml --params -D n=2 -D @a.defs; \"$GRAPHC\" ok.xml --params -D "
+                  "@a.defs -D n=2");
+  CU_ASSERT_PTR_NOT_NULL(strstr(s.out, "4      1..9"));
+  CU_ASSERT_PTR_NOT_NULL(strstr(s.out, "2      1..9"));
+  shell_free(&s);
+}
+
+#define LIBRARY(BODY) "<library xmlns=\"urn:graphc:model:1\">" BODY "</library>\n"
+
+/* Files are read below the root only, wherever a link leads. */
+static void test_places(void) {
+  Shell s = shell("mkdir -p in/lib in/deep/er out && cd in && cat >lib/a.xml && ln -sf "
+                  "../../out/b.xml lib/link.xml\n"
+                  "ln -sfn ../out folder; ln -sf loop.xml loop.xml");
+  shell_free(&s);
+  support_write("in/lib/a.xml", LIBRARY(""));
+  support_write("out/b.xml", LIBRARY(""));
+  support_write("in/up.xml", MODEL "<include src=\"../out/b.xml\"/>\n</model>\n");
+  support_write("in/link.xml", MODEL "<include src=\"lib/link.xml\"/>\n</model>\n");
+  support_write("in/folder.xml", MODEL "<include src=\"folder/b.xml\"/>\n</model>\n");
+  support_write("in/loop_.xml", MODEL "<include src=\"loop.xml\"/>\n</model>\n");
+  support_write("in/deep/er/grand.xml", MODEL
+                "<include src=\"../../lib/a.xml\"/>\n"
+                "<program name=\"p\"><input name=\"x\"/><output value=\"x\"/></program></model>\n");
+  support_write("in/dir.xml", MODEL "<include src=\"lib\"/>\n</model>\n");
+  support_write("in/self.xml",
+                "<model name=\"m\" extends=\"self.xml\" xmlns=\"urn:graphc:model:1\"/>\n");
+  support_write("in/base.xml",
+                "<model name=\"m\" extends=\"none.xml\" xmlns=\"urn:graphc:model:1\"/>\n");
+  static const Row rows[] = {
+      {"in/up.xml --check",
+       1,
+       1,
+       {"in/up.xml:2:15: error: '../out/b.xml' lies outside the models' folder",
+        "--root=DIR widens it"}},
+      {"in/link.xml --check", 1, 1, {"lies outside the models' folder"}},
+      {"in/folder.xml --check", 1, 1, {"lies outside the models' folder"}},
+      {"in/loop_.xml --check", 1, 1, {"there is no file 'loop.xml'"}},
+      {"in/dir.xml --check", 1, 1, {"this is a folder"}},
+      {"in/self.xml --check", 1, 1, {"in/self.xml:1:26: error: files include each other"}},
+      {"in/base.xml --check", 1, 1, {"in/base.xml:1:26: error: there is no file 'none.xml'"}},
+      {"in/up.xml --check --root=.", 1, 1, {"has no program"}},
+      {"in/up.xml --check -I out", 1, 1, {"has no program"}},
+      {"in/up.xml --check --root=none", 1, 1, {"none: error: cannot read"}},
+      {"in/deep/er/grand.xml --check", 0, 0, {NULL}},
+      {"in/deep/er/grand.xml --check --root=in/deep", 1, 1, {"lies outside the models' folder"}},
+  };
+  check(rows, sizeof rows / sizeof *rows);
+}
+
+/* An expanded model is a record of its parameters. */
+static void test_expanded(void) {
+  support_write("ok.xml", OK_MODEL);
+  Shell s = shell(
+      "\"$GRAPHC\" ok.xml -D n=4 --expand -o expanded.xml && \"$GRAPHC\" expanded.xml --check");
+  CU_ASSERT_EQUAL(s.code, 0);
+  shell_free(&s);
+  static const Row rows[] = {
+      {"expanded.xml --check -D n=5",
+       1,
+       1,
+       {"-D n: error: n: the model is expanded", "where the model is expanded"}},
+  };
+  check(rows, 1);
+}
+
+int main(void) {
+  static const SupportTest tests[] = {{"usage", test_usage},
+                                      {"unreadable", test_unreadable},
+                                      {"control characters", test_control_characters},
+                                      {"unwritable", test_unwritable},
+                                      {"-D", test_defines},
+                                      {"places", test_places},
+                                      {"expanded", test_expanded}};
+  return support_run("graphc", tests, sizeof tests / sizeof *tests);
+}

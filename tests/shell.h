@@ -1,0 +1,76 @@
+/* Command lines: what a tool prints and returns, as a user sees it. */
+#ifndef TESTS_SHELL_H
+#define TESTS_SHELL_H
+
+#include "tests/support.h"
+
+#include <stdarg.h>
+#include <sys/wait.h>
+
+/* What a command left; shell_free it. */
+typedef struct Shell {
+  int code; /* exit code; 128 + signal when one ended it */
+  char *out, *err;
+  size_t out_length;
+} Shell;
+
+static inline char *shell_slurp(const char *path, size_t *length) {
+  FILE *file = fopen(path, "rb");
+  char *text = NULL;
+  size_t size = 0;
+  if (!file || fseek(file, 0, SEEK_END) != 0) exit(1);
+  size = (size_t)ftell(file);
+  rewind(file);
+  text = malloc(size + 1);
+  if (!text || fread(text, 1, size, file) != size) exit(1);
+  fclose(file);
+  text[size] = 0;
+  if (length) *length = size;
+  return text;
+}
+
+/* Runs a line of sh in the test's folder: $GRAPHC and $GRAPHRUN are the tools, $TOP the repository.
+ */
+static inline Shell shell(const char *format, ...) __attribute__((format(printf, 1, 2)));
+static inline Shell shell(const char *format, ...) {
+  char line[8192];
+  va_list args;
+  va_start(args, format);
+  vsnprintf(line, sizeof line, format, args);
+  va_end(args);
+  if (!getenv("TOP")) {
+    char top[512];
+    if (!getcwd(top, sizeof top) || setenv("TOP", top, 1) != 0) exit(1);
+  }
+  char *command = NULL;
+  const char *folder = support_folder();
+  if (asprintf(&command, "cd '%s' && { %s\n} >'%s/.out' 2>'%s/.err' </dev/null", folder, line,
+               folder, folder) < 0)
+    exit(1);
+  int status = system(command);
+  free(command);
+  Shell s = {.code = WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status)};
+  s.out = shell_slurp(support_path(".out"), &s.out_length);
+  s.err = shell_slurp(support_path(".err"), NULL);
+  return s;
+}
+
+static inline void shell_free(Shell *s) {
+  free(s->out);
+  free(s->err);
+}
+
+/* Checks code and messages: `parts` are texts that must be there, up to NULL; `errors` is how many
+ * error messages there must be (-1: any number). Prints what was seen when it is wrong. */
+static inline bool shell_says(const char *what, Shell s, int code, int errors,
+                              const char *const *parts) {
+  int n = 0;
+  for (const char *at = s.err; (at = strstr(at, "error: ")); at++) n++;
+  bool ok = s.code == code && (errors < 0 || n == errors);
+  for (; ok && *parts; parts++) ok = strstr(s.err, *parts) != NULL;
+  if (!ok) printf("\n%s: exit %d, %d errors\n%s%.300s\n", what, s.code, n, s.err, s.out);
+  shell_free(&s);
+  return ok;
+}
+
+#endif
