@@ -16,12 +16,38 @@ static const char *state_name(const Plan *plan, uint32_t state) {
 
 /* ---- one tensor ---- */
 
-static Status check_tensor(const Plan *plan, uint32_t state, const FileTensor *t, const char *path,
-                           Diag *diag) {
-  const State *s = &plan->states[state];
-  bool other = strcmp(t->name, state_name(plan, state)) != 0;
-  return file_tensor_check(t, path, (DType)s->dtype, &s->shape,
-                           other ? state_name(plan, state) : NULL, diag);
+/* Tensors that do not fit: a file of another size would give a message for each. */
+typedef struct Misfits {
+  const Plan *plan;
+  const char *path;
+  const FileTensor *first;
+  uint32_t state, n; /* of the first; how many */
+} Misfits;
+
+static Status check_tensor(const Misfits *m, uint32_t state, const FileTensor *t, Diag *diag) {
+  const State *s = &m->plan->states[state];
+  bool other = strcmp(t->name, state_name(m->plan, state)) != 0;
+  return file_tensor_check(t, m->path, (DType)s->dtype, &s->shape,
+                           other ? state_name(m->plan, state) : NULL, diag);
+}
+
+static void note_tensor(Misfits *m, uint32_t state, const FileTensor *t) {
+  if (check_tensor(m, state, t, NULL) == STATUS_OK) return;
+  if (m->n++) return;
+  m->first = t;
+  m->state = state;
+}
+
+static Status report_misfits(const Misfits *m, Diag *diag) {
+  if (!m->n) return STATUS_OK;
+  Diag *one = m->n > 1 ? diag_create() : NULL;
+  if (!one) return check_tensor(m, m->state, m->first, diag);
+  Status status = check_tensor(m, m->state, m->first, one);
+  const DiagEntry *e = diag_entry(one, 0);
+  diag_error(diag, status, e->place, e->hint, "%s; %u other tensor%s do%s not fit either", e->text,
+             m->n - 1, m->n > 2 ? "s" : "", m->n > 2 ? "" : "es");
+  diag_destroy(one);
+  return status;
 }
 
 /* ---- lists of names ---- */
@@ -63,7 +89,7 @@ static void mark_program(const Plan *plan, uint32_t program, bool *needed) {
 
 static Status check_all(const Plan *plan, const SafeFile *file, const char *path, WeightsNeed need,
                         uint32_t program, bool *missing, Diag *diag) {
-  Status status = STATUS_OK;
+  Misfits misfits = {.plan = plan, .path = path};
   uint32_t found = 0, lacking = 0;
   if (need == WEIGHTS_PROGRAM) mark_program(plan, program, missing);
   for (uint32_t i = 0; i < plan->n_states; i++) {
@@ -72,12 +98,11 @@ static Status check_all(const Plan *plan, const SafeFile *file, const char *path
     if (t) {
       found++;
       missing[i] = false;
-      Status s = check_tensor(plan, i, t, path, diag);
-      if (status == STATUS_OK) status = s;
+      note_tensor(&misfits, i, t);
     }
     lacking += missing[i];
   }
-  TRY(status);
+  TRY(report_misfits(&misfits, diag));
   char of[300] = "the plan";
   if (need == WEIGHTS_PROGRAM)
     snprintf(of, sizeof of, "program '%s'", plan_text(plan, plan->programs[program].name));
@@ -151,7 +176,7 @@ static Source find_source(const Start *start, uint32_t state) {
 }
 
 static Status find_sources(Start *start, const char *path, Diag *diag) {
-  Status status = STATUS_OK;
+  Misfits misfits = {.plan = start->plan, .path = path};
   for (uint32_t i = 0; i < start->plan->n_states; i++) {
     Source *from = &start->sources[i];
     *from = find_source(start, i);
@@ -160,10 +185,9 @@ static Status find_sources(Start *start, const char *path, Diag *diag) {
       continue;
     }
     *(from->pretrained ? &start->external : &start->own) += 1;
-    Status s = check_tensor(start->plan, i, from->tensor, path, diag);
-    if (status == STATUS_OK) status = s;
+    note_tensor(&misfits, i, from->tensor);
   }
-  TRY(status);
+  TRY(report_misfits(&misfits, diag));
   if (!start->own && !start->external)
     return diag_error(diag, STATUS_INVALID, path,
                       "names are the model's own or those it declares as `external`",

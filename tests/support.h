@@ -26,9 +26,9 @@ static inline const char *support_folder(void) {
 }
 
 static inline const char *support_path(const char *name) {
-  static char path[8][512];
+  static char path[64][512];
   static int next;
-  char *p = path[next++ % 8];
+  char *p = path[next++ % 64];
   snprintf(p, sizeof path[0], "%s/%s", support_folder(), name);
   return p;
 }
