@@ -67,8 +67,15 @@ static void flip(int64_t height, int64_t width, float *image) {
 
 /* ---- colour ---- */
 
+/* Comparisons rather than fminf and fmaxf, whose care for NaN costs a call; no pixel is NaN. */
+static float lesser(float a, float b) {
+  return a < b ? a : b;
+}
+static float greater(float a, float b) {
+  return a > b ? a : b;
+}
 static float clamp(float x) {
-  return fminf(fmaxf(x, 0), 1);
+  return lesser(greater(x, 0), 1);
 }
 
 /* Luma of ITU-R BT.601. */
@@ -96,22 +103,26 @@ static void saturate(int64_t pixels, float factor, float *image) {
   }
 }
 
-/* One pixel's hue by `turn` of the circle, value and chroma kept.  Smith, "Color gamut transform
- * pairs", SIGGRAPH 1978. */
-static void turn_hue(float turn, float *p) {
-  float high = fmaxf(p[0], fmaxf(p[1], p[2])), low = fminf(p[0], fminf(p[1], p[2]));
-  float chroma = high - low;
-  if (chroma <= 0) return;
-  float sixth = high == p[0]   ? (p[1] - p[2]) / chroma
-                : high == p[1] ? (p[2] - p[0]) / chroma + 2
-                               : (p[0] - p[1]) / chroma + 4;
-  float hue = sixth + 6 * turn;
-  hue -= 6 * floorf(hue / 6);
-  static const float shift[3] = {5, 3, 1};
-  for (int c = 0; c < 3; c++) {
-    float k = hue + shift[c];
-    if (k >= 6) k -= 6;
-    p[c] = clamp(high - chroma * fmaxf(0, fminf(fminf(k, 4 - k), 1)));
+/* The channel whose share of the chroma is down by `shift` sixths of the circle. */
+static float hue_channel(float hue, float shift, float high, float chroma) {
+  float k = hue + shift;
+  k = k >= 6 ? k - 6 : k;
+  return clamp(high - chroma * greater(0, lesser(lesser(k, 4 - k), 1)));
+}
+
+/* Turns every pixel's hue by `turn` of the circle (-1/2 .. 1/2); value and chroma stay.  Smith,
+ * "Color gamut transform pairs", SIGGRAPH 1978.  Greys have hue 0 and chroma 0: they stay. */
+static void turn_hue(int64_t pixels, float turn, float *image) {
+  for (int64_t i = 0; i < pixels; i++) {
+    float *p = image + i * 3, r = p[0], g = p[1], b = p[2];
+    float high = greater(r, greater(g, b)), chroma = high - lesser(r, lesser(g, b));
+    float scale = chroma > 0 ? 1 / chroma : 0;
+    float green = (b - r) * scale + 2, blue = (r - g) * scale + 4;
+    float hue = (high == r ? (g - b) * scale : high == g ? green : blue) + 6 * turn;
+    hue = hue < 0 ? hue + 6 : hue >= 6 ? hue - 6 : hue;
+    p[0] = hue_channel(hue, 5, high, chroma);
+    p[1] = hue_channel(hue, 3, high, chroma);
+    p[2] = hue_channel(hue, 1, high, chroma);
   }
 }
 
@@ -122,8 +133,7 @@ static void jitter(const PlanAugment *a, AugmentDraw at, float *image) {
   brighten(pixels, (float)draw_uniform(&d, 1 - a->brightness, 1 + a->brightness), image);
   contrast(pixels, (float)draw_uniform(&d, 1 - a->contrast, 1 + a->contrast), image);
   saturate(pixels, (float)draw_uniform(&d, 1 - a->saturation, 1 + a->saturation), image);
-  float turn = (float)draw_uniform(&d, -a->hue, a->hue);
-  for (int64_t i = 0; i < pixels; i++) turn_hue(turn, image + i * 3);
+  turn_hue(pixels, (float)draw_uniform(&d, -a->hue, a->hue), image);
 }
 
 /* ---- erasing ---- */

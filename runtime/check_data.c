@@ -54,7 +54,13 @@ static Status print_domains(const DataSet *data, Diag *diag) {
   return STATUS_OK;
 }
 
-static void print_defines(const DataSet *data) {
+static Status print_defines(const DataSet *data, Diag *diag) {
+  bool any = false;
+  for (uint32_t k = 0; k < data->n_domains; k++) any = any || data->domains[k].n_classes > 0;
+  if (!any)
+    return diag_error(diag, STATUS_INVALID, data->path,
+                      "in a .domains file split=all trains on queries and gallery too",
+                      "no domain has training images");
   for (int line = 0; line < 2; line++) {
     const char *separator = line == 0 ? "domains=" : "ids=";
     for (uint32_t k = 0; k < data->n_domains; k++) {
@@ -69,6 +75,7 @@ static void print_defines(const DataSet *data) {
     }
     putchar('\n');
   }
+  return STATUS_OK;
 }
 
 /* ---- opening everything ---- */
@@ -143,7 +150,7 @@ Status check_data_run(const CheckDataOptions *options, Diag *diag) {
   DataSet *data;
   Status status = dataset_read(options->data, diag, &data);
   if (status == STATUS_OK && !options->defines) status = check_all(options, data, diag);
-  if (status == STATUS_OK && options->defines) print_defines(data);
+  if (status == STATUS_OK && options->defines) status = print_defines(data, diag);
   dataset_destroy(data);
   return status;
 }

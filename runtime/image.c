@@ -12,6 +12,7 @@
 
 #define FILE_MAX ((off_t)256 << 20)
 #define PIXELS_MAX ((int64_t)64 << 20)
+#define SIDE_MAX 65535
 
 static Status fail(char *error, const char *text) {
   snprintf(error, IMAGE_ERROR_MAX, "%s", text);
@@ -93,7 +94,7 @@ static Status read_file(const char *path, uint8_t **data, size_t *length, char *
 }
 
 static void size_known(GdkPixbufLoader *loader, int width, int height, gpointer too_large) {
-  if ((int64_t)width * height <= PIXELS_MAX) return;
+  if (width <= SIDE_MAX && height <= SIDE_MAX && (int64_t)width * height <= PIXELS_MAX) return;
   *(bool *)too_large = true;
   gdk_pixbuf_loader_set_size(loader, 1, 1); /* spares the memory of what is refused anyway */
 }
@@ -124,7 +125,7 @@ static Status decode(const uint8_t *data, size_t length, Image *out, char *error
   GdkPixbuf *pixbuf = ok ? gdk_pixbuf_loader_get_pixbuf(loader) : NULL;
   Status status;
   if (too_large)
-    status = fail(error, "has more than 64 megapixels");
+    status = fail(error, "is larger than 64 megapixels or 65535 pixels a side");
   else if (!pixbuf)
     status = fail(error, reason ? reason->message : "cannot be decoded");
   else

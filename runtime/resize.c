@@ -44,47 +44,64 @@ static Status taps_make(int64_t from, int64_t to, Taps *t) {
     if (high > from) high = from;
     for (int64_t k = low; k < high; k++)
       sum += w[k - low] = cubic(((double)k + 0.5 - centre) / stretch);
-    t->first[i] = low;
-    t->count[i] = high - low;
-    for (int64_t k = low; k < high; k++)
-      t->weights[i * t->width + k - low] = (float)(w[k - low] / sum);
+    int64_t skip = 0, end = high - low; /* weights of 0 at the ends: all but one at scale 1 */
+    while (skip < end - 1 && w[skip] == 0) skip++;
+    while (end > skip + 1 && w[end - 1] == 0) end--;
+    t->first[i] = low + skip;
+    t->count[i] = end - skip;
+    for (int64_t k = skip; k < end; k++) t->weights[i * t->width + k - skip] = (float)(w[k] / sum);
   }
   free(w);
   return STATUS_OK;
 }
 
-static void resize_rows(const Image *image, const Taps *t, int64_t width, float *out) {
-  for (int64_t y = 0; y < image->height; y++)
+/* `row` has room for a row of the image in float. */
+static void resize_rows(const Image *image, const Taps *t, int64_t width, float *row, float *out) {
+  for (int64_t y = 0; y < image->height; y++) {
+    const uint8_t *in = image->rgb + y * image->width * 3;
+    for (int64_t i = 0; i < image->width * 3; i++) row[i] = (float)in[i];
     for (int64_t x = 0; x < width; x++) {
-      const uint8_t *in = image->rgb + (y * image->width + t->first[x]) * 3;
-      float sum[3] = {0, 0, 0};
-      for (int64_t k = 0; k < t->count[x]; k++)
-        for (int c = 0; c < 3; c++) sum[c] += t->weights[x * t->width + k] * (float)in[k * 3 + c];
-      for (int c = 0; c < 3; c++) out[(y * width + x) * 3 + c] = sum[c];
+      const float *weight = t->weights + x * t->width, *from = row + t->first[x] * 3;
+      float r = 0, g = 0, b = 0;
+      for (int64_t k = 0; k < t->count[x]; k++, from += 3) {
+        r += weight[k] * from[0];
+        g += weight[k] * from[1];
+        b += weight[k] * from[2];
+      }
+      float *to = out + (y * width + x) * 3;
+      to[0] = r;
+      to[1] = g;
+      to[2] = b;
     }
+  }
+}
+
+static float unit(float x) {
+  x /= 255;
+  x = x > 0 ? x : 0;
+  return x < 1 ? x : 1;
 }
 
 static void resize_columns(const float *in, const Taps *t, int64_t height, int64_t row,
                            float *out) {
   for (int64_t y = 0; y < height; y++) {
+    const float *weight = t->weights + y * t->width, *from = in + t->first[y] * row;
     float *to = out + y * row;
-    for (int64_t x = 0; x < row; x++) to[x] = 0;
-    for (int64_t k = 0; k < t->count[y]; k++) {
-      const float *from = in + (t->first[y] + k) * row;
-      float weight = t->weights[y * t->width + k];
-      for (int64_t x = 0; x < row; x++) to[x] += weight * from[x];
-    }
-    for (int64_t x = 0; x < row; x++) to[x] = fminf(fmaxf(to[x] / 255, 0), 1);
+    for (int64_t x = 0; x < row; x++) to[x] = weight[0] * from[x];
+    for (int64_t k = 1; k < t->count[y]; k++)
+      for (int64_t x = 0; x < row; x++) to[x] += weight[k] * from[k * row + x];
+    for (int64_t x = 0; x < row; x++) to[x] = unit(to[x]);
   }
 }
 
 Status image_resize(const Image *image, int64_t height, int64_t width, float *out) {
   Taps across = {0}, down = {0};
-  float *rows = malloc((size_t)(image->height * width) * 3 * sizeof *rows);
+  /* The image at the new width, and one row of it at the old. */
+  float *rows = malloc((size_t)(image->height * width + image->width) * 3 * sizeof *rows);
   Status status = rows ? taps_make(image->width, width, &across) : STATUS_SYSTEM;
   if (status == STATUS_OK) status = taps_make(image->height, height, &down);
   if (status == STATUS_OK) {
-    resize_rows(image, &across, width, rows);
+    resize_rows(image, &across, width, rows + image->height * width * 3, rows);
     resize_columns(rows, &down, height, width * 3, out);
   }
   taps_free(&across);

@@ -123,16 +123,20 @@ static void test_truncated(void) {
   }
 }
 
+#define TOO_LARGE "is larger than 64 megapixels or 65535 pixels a side"
+
 /* Sizes that a header only claims are refused before memory is taken for them. */
 static void test_too_large(void) {
   uint8_t bytes[SAMPLE_MAX];
   size_t n = sample_bytes("jpeg", bytes), at = 2;
   while (bytes[at + 1] != 0xC0) at += 2 + (size_t)(bytes[at + 2] << 8 | bytes[at + 3]);
   memcpy(bytes + at + 5, "\x40\x00\x40\x00", 4); /* 16384 x 16384 */
-  check_refused(bytes, n, "has more than 64 megapixels");
+  check_refused(bytes, n, TOO_LARGE);
   n = sample_bytes("bmp", bytes);
-  memcpy(bytes + 18, "\x00\x40\x00\x00\x00\x40\x00\x00", 8);
-  check_refused(bytes, n, "has more than 64 megapixels");
+  memcpy(bytes + 18, "\x00\x40\x00\x00\x00\x40\x00\x00", 8); /* the same */
+  check_refused(bytes, n, TOO_LARGE);
+  memcpy(bytes + 18, "\x01\x00\x00\x00\x00\x00\x01\x00", 8); /* 65536 x 1 */
+  check_refused(bytes, n, TOO_LARGE);
 }
 
 /* Damaged bytes give an image or a message, never anything else (run under ASan). */
