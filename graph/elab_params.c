@@ -96,7 +96,11 @@ Status elab_param(Elab *e, Frame *f, const RawElement *raw) {
   const char *name = raw_attr(raw, "name");
   const ModelParam *before = find_param(e, name);
   if (before)
-    return raw_error(l, raw, "name", f->chain, NULL, "param '%s' exists already (%s:%u)", name,
+    return raw_error(l, raw, "name", f->chain,
+                     l->symbols->locs[before->loc].file != raw->file
+                         ? "<set name=\"...\" value=\"...\"/> in an extension changes it"
+                         : NULL,
+                     "param '%s' exists already (%s:%u)", name,
                      strings_text(l->symbols->strings, l->symbols->locs[before->loc].file),
                      l->symbols->locs[before->loc].line);
   TypeDecl decl = elab_type(raw);

@@ -284,14 +284,22 @@ static void gather_names(RawElement *parent, const char **names, size_t *n, size
 static RawElement *require_path(Loader *l, RawElement *base, const RawElement *edit,
                                 const char *attr) {
   const char *path = raw_attr(edit, attr);
-  RawElement *found = path ? find_path(base, path) : NULL;
+  if (!path || !*path) {
+    bool insert = strcmp(edit->tag, "insert") == 0;
+    raw_error(l, edit, NULL, 0,
+              insert ? "<insert after=\"step/train\">"
+                     : "name=\"step/train\": an element of the base",
+              "%s needs %s", edit->tag, insert ? "after or before" : "name");
+    return NULL;
+  }
+  RawElement *found = find_path(base, path);
   if (found) return found;
-  const char *names[1024], *last = path ? strrchr(path, '/') : NULL;
+  const char *names[1024], *last = strrchr(path, '/');
   size_t n = 0;
   gather_names(base, names, &n, 1024);
-  const char *near = path ? diag_nearest(last ? last + 1 : path, names, n) : NULL;
+  const char *near = diag_nearest(last ? last + 1 : path, names, n);
   raw_error(l, edit, attr, 0, near ? arena_printf(l->arena, "did you mean '%s'?", near) : NULL,
-            "the base has no element '%s'", path ? path : "");
+            "the base has no element '%s'", path);
   return NULL;
 }
 

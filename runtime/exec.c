@@ -6,6 +6,7 @@
 #include "runtime/weights.h"
 
 #include <fnmatch.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -17,7 +18,23 @@ typedef struct Exec {
   Diag *diag;
 } Exec;
 
+/* Index of the first element that is not finite; -1: there is none. */
+static int64_t first_not_finite(const Tensor *t) {
+  int64_t n = shape_count(&t->shape);
+  for (int64_t i = 0; dtype_is_float(t->dtype) && i < n; i++)
+    if (!isfinite(tensor_get(t, i))) return i;
+  return -1;
+}
+
 /* ---- inputs ---- */
+
+static void warn_fed(const Exec *x, const char *name, const Tensor *t) {
+  int64_t i = first_not_finite(t);
+  char place[1024];
+  if (i < 0) return;
+  snprintf(place, sizeof place, "%s: tensor %s", x->options->feed, name);
+  diag_warning(x->diag, place, NULL, "element %lld is %g", (long long)i, tensor_get(t, i));
+}
 
 /* True when some program has an input of this name, or a schedule makes it: the value may be fed
  * although this program does not read it (an ablation reads less). */
@@ -65,8 +82,11 @@ static Status feed(const Exec *x, const SafeFile *file) {
       if (!is_known_input(x->plan, from->name)) unknown_name(x, from->name);
       continue;
     }
-    if (file_tensor_check(from, x->options->feed, to.dtype, &to.shape, NULL, x->diag) == STATUS_OK)
+    if (file_tensor_check(from, x->options->feed, to.dtype, &to.shape, NULL, x->diag) ==
+        STATUS_OK) {
       file_tensor_copy(&to, from);
+      warn_fed(x, from->name, &to);
+    }
   }
   return diag_status(x->diag);
 }
@@ -147,6 +167,22 @@ static Status take_outputs(const Exec *x, Arena *arena, SaveTensor *list, uint32
   return STATUS_OK;
 }
 
+/* The file is written all the same: looking for the first such value is what exec is good for. */
+static void warn_results(const Exec *x, const SaveTensor *list, uint32_t n) {
+  uint32_t bad = 0, first = 0;
+  int64_t element = 0;
+  for (uint32_t k = 0; k < n; k++) {
+    Tensor t = {(void *)list[k].data, list[k].dtype, list[k].shape};
+    int64_t i = first_not_finite(&t);
+    if (i < 0) continue;
+    if (bad++ == 0) first = k, element = i;
+  }
+  if (bad)
+    diag_warning(x->diag, x->options->out, "graphc --keep with --fetch shows the values before",
+                 "%u of %u tensors hold numbers that are not finite, first '%s' (element %lld)",
+                 bad, n, list[first].name, (long long)element);
+}
+
 static Status write_results(const Exec *x, SaveTensor *list, uint32_t n) {
   const Plan *plan = x->plan;
   for (uint32_t i = 0; i < plan->n_states; i++) {
@@ -158,7 +194,9 @@ static Status write_results(const Exec *x, SaveTensor *list, uint32_t n) {
   SaveMeta meta[] = {{"model", plan_text(plan, plan->model_name)},
                      {"model_hash", hash},
                      {"program", x->options->program}};
-  return safe_write(x->options->out, list, n, meta, sizeof meta / sizeof *meta, false, x->diag);
+  TRY(safe_write(x->options->out, list, n, meta, sizeof meta / sizeof *meta, false, x->diag));
+  warn_results(x, list, n);
+  return STATUS_OK;
 }
 
 static Status run_once(const Exec *x) {

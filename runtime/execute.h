@@ -9,7 +9,7 @@
 typedef struct Executor Executor;
 
 /* Maps the arena (in huge pages where they are to be had) and touches it. The plan must outlive the
- * executor and have passed the verifier. */
+ * executor and have passed the verifier.  STATUS_NO_FIT when the machine has less memory. */
 Status executor_create(const Plan *plan, uint32_t threads, Diag *diag, Executor **out_executor);
 /* The same for programs that need no more scratch than this one: a smaller arena. */
 Status executor_create_program(const Plan *plan, uint32_t program, uint32_t threads, Diag *diag,

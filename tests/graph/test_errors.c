@@ -4,6 +4,9 @@
 #define MODEL "<model name=\"m\" xmlns=\"urn:graphc:model:1\">\n"
 #define PROGRAM(BODY) MODEL "<program name=\"p\">\n" BODY "</program>\n</model>\n"
 
+/* Changes to base.xml, which test_errors writes. */
+#define EXTENSION "<model name=\"e\" extends=\"base.xml\" xmlns=\"urn:graphc:model:1\">\n"
+
 typedef struct Case {
   const char *what, *text;
   const char *expect[5]; /* parts of the output, in any order */
@@ -88,6 +91,22 @@ static const Case cases[] = {
     {.what = "include cycle",
      MODEL "<include src=\"loop1.xml\"/>\n</model>\n",
      {"files include each other: ", "loop1.xml", "loop2.xml"}},
+    {.what = "changes without a place",
+     EXTENSION "<remove/>\n<insert><input name=\"z\"/></insert>\n</model>\n",
+     {".xml:2:1: error: remove needs name", ".xml:3:1: error: insert needs after or before",
+      "<insert after="},
+     .errors = 2},
+    {.what = "changes in no place",
+     EXTENSION "<replace name=\"p/yy\"/>\n</model>\n",
+     {".xml:2:", "the base has no element 'p/yy'"}},
+    {.what = "param of the base",
+     EXTENSION "<param name=\"width\" type=\"int\" value=\"3\"/>\n</model>\n",
+     {".xml:2:", "param 'width' exists already", "base.xml:2)", "<set name="}},
+    {.what = "definitions of an extension are known to its templates",
+     EXTENSION "<param name=\"height\" type=\"int\" value=\"8\"/>\n<template name=\"body\">"
+               "<input name=\"x\" shape=\"${height} ${width}\"/><relux name=\"y\" in=\"x\"/>"
+               "</template></model>\n",
+     {"there is no op, element or template 'relux'"}},
     {.what = "template bomb",
      MODEL "<template name=\"a\"><b name=\"x\"/><b name=\"y\"/></template>\n"
            "<template name=\"b\"><a name=\"x\"/><a name=\"y\"/></template>\n"
@@ -324,6 +343,10 @@ static bool shows_lines(const char *text) {
 }
 
 static void test_cases(void) {
+  support_write("base.xml", MODEL "<param name=\"width\" type=\"int\" value=\"4\"/>\n"
+                                  "<template name=\"body\"><input name=\"x\"/><relu name=\"y\" "
+                                  "in=\"x\"/></template>\n<program name=\"p\"><body/>"
+                                  "<output value=\"y\"/></program></model>\n");
   support_write("loop1.xml",
                 "<library xmlns=\"urn:graphc:model:1\"><include src=\"loop2.xml\"/></library>");
   support_write("loop2.xml",

@@ -88,21 +88,26 @@ class Result:
 PAIRS, SIZE, WIDTH, FEATURES, MARGIN = 6, 8, 4, 5, 0.8
 
 
-def siamese_shapes():
+LAYERS = (("conv1", WIDTH), ("conv2", 2 * WIDTH))
+
+
+def siamese_shapes(layers=LAYERS, bias=True):
     shapes, statistics, before = {}, {}, 3
-    for layer, channels in (("conv1", WIDTH), ("conv2", 2 * WIDTH)):
+    for layer, channels in layers:
         shapes[f"{layer}/weight"] = (channels, before, 3, 3)
         shapes[f"{layer}/scale"] = shapes[f"{layer}/shift"] = (channels,)
         statistics[f"{layer}/mean"] = statistics[f"{layer}/variance"] = (channels,)
         before = channels
-    shapes["weight"], shapes["bias"] = (FEATURES, 2 * WIDTH * (SIZE // 4) ** 2), (FEATURES,)
+    shapes["weight"] = (FEATURES, before * (SIZE // 2**len(layers)) ** 2)
+    if bias:
+        shapes["bias"] = (FEATURES,)
     return shapes, statistics
 
 
 def siamese_embedding(images, theta, given=None, seen=None):
     """given: running statistics instead of the batch's; seen: a dict that gets the batch's."""
     x = images.permute(0, 3, 1, 2)
-    for layer in ("conv1", "conv2"):
+    for layer in sorted({n.split("/")[0] for n in theta if "/" in n}):
         x = nnf.conv2d(x, theta[f"{layer}/weight"], padding=1)
         if given:
             mean, variance = given[f"{layer}/mean"], given[f"{layer}/variance"]
@@ -114,7 +119,7 @@ def siamese_embedding(images, theta, given=None, seen=None):
         x = (x - mean[:, None, None]) / torch.sqrt(variance[:, None, None] + 1e-5)
         x = x * theta[f"{layer}/scale"][:, None, None] + theta[f"{layer}/shift"][:, None, None]
         x = nnf.max_pool2d(nnf.leaky_relu(x, 0.1), 2)
-    x = x.permute(0, 2, 3, 1).flatten(1) @ theta["weight"].T + theta["bias"]
+    x = x.permute(0, 2, 3, 1).flatten(1) @ theta["weight"].T + theta.get("bias", 0)
     return x / torch.sqrt((x * x).sum(1, keepdim=True) + 1e-12)
 
 
@@ -131,16 +136,27 @@ def contrastive(left, right, same):
     return torch.where(same, squared, hinge * hinge).mean(), distance
 
 
+def logistic(left, right, same):
+    """siamese_variant.xml's loss."""
+    cosine = (left * right).sum(1)
+    return torch.log(1 + torch.exp(torch.where(same, -4 * cosine, 4 * cosine))).mean(), 1 - cosine
+
+
+def siamese_variant(case):
+    return siamese({"steps": 3, "momentum": 0, "loss": logistic, "network": (LAYERS[:1], False), **case})
+
+
 def siamese(case):
     order, steps = case.get("order", 2), case.get("steps", 2)
-    shapes, statistics = siamese_shapes()
+    objective = case.get("loss", contrastive)
+    shapes, statistics = siamese_shapes(*case.get("network", ()))
     theta, running = leaves(initial(shapes)), initial(statistics)
     velocity = initial({f"velocity:{n}": s for n, s in shapes.items()})
     support, query, r = siamese_batch("support"), siamese_batch("query"), Result()
 
     def loss(batch, at, **how):
-        return contrastive(siamese_embedding(batch["left"], at, **how),
-                           siamese_embedding(batch["right"], at), batch["same"])[0]
+        return objective(siamese_embedding(batch["left"], at, **how),
+                         siamese_embedding(batch["right"], at), batch["same"])[0]
 
     at, seen = theta, {}
     for i in range(steps):
@@ -155,7 +171,7 @@ def siamese(case):
     G = gradient(value, theta) if order == 2 else v
     r.fields(v=v, G=G)
     decay = {n: 0.0 if n.endswith(("scale", "shift", "bias")) else 1.0 for n in shapes}
-    m = {n: 0.9 * velocity[f"velocity:{n}"] + G[n] + 1e-3 * decay[n] * theta[n] for n in shapes}
+    m = {n: case.get("momentum", 0.9) * velocity[f"velocity:{n}"] + G[n] + 1e-3 * decay[n] * theta[n] for n in shapes}
     r.after({n: theta[n] - 0.05 * m[n] for n in shapes})
     r.after({f"velocity:{n}": x for n, x in m.items()})
     r.after({n: 0.9 * x + 0.1 * seen[n] for n, x in running.items()})
@@ -290,6 +306,7 @@ def prototypes(case):
 MODELS = {
     "siamese": (siamese, {"default": {}, "order1": {"order": 1}, "one": {"steps": 1}, "three": {"steps": 3},
                           "compare": {"program": siamese_compare}}),
+    "siamese_variant": (siamese_variant, {"default": {}, "order1": {"order": 1}}),
     "meta_weight": (meta_weight, {"default": {}, "order1": {"order": 1}}),
     "gru": (gru, {"default": {}, "order1": {"order": 1}, "unclipped": {"clip": 10}}),
     "prototypes": (prototypes, {"default": {}, "order1": {"order": 1}, "one": {"heads": 1}}),

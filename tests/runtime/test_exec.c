@@ -3,6 +3,7 @@
 
 #include "runtime/safetensors.h"
 
+#include <math.h>
 #include <sys/wait.h>
 
 static const char model[] =
@@ -151,6 +152,11 @@ static void test_mistakes(void) {
        1,
        {"name.st: tensor ww: error:", "did you mean 'w'?"}},
       {"index", "--program=p --feed=index.st -o o.st", 1, {"gather", "m.xml:9"}},
+      {"not finite",
+       "--program=p --feed=nan.st -o o.st",
+       0,
+       {"nan.st: tensor w: warning: element 1 is nan", "o.st: warning: 4 of 5 tensors hold",
+        "'s'"}},
       {"fetch",
        "--program=p --feed=feed.st --fetch=y -o o.st",
        1,
@@ -179,6 +185,10 @@ static void test_mistakes(void) {
   full_feed(t);
   t[1].data = far;
   write_feed("index.st", t, 3);
+  static const float holed[3] = {1, NAN, 3};
+  full_feed(t);
+  t[2].data = holed;
+  write_feed("nan.st", t, 3);
   full_feed(t);
   write_feed("feed2.st", t, 2);
   for (size_t i = 0; i < sizeof list / sizeof *list; i++) {

@@ -6,6 +6,8 @@
 #include "tests/oracle_support.h"
 #include "tests/support.h"
 
+#include <sys/wait.h>
+
 #define NAME_MAX_TEXT 256
 
 typedef struct Case {
@@ -32,6 +34,14 @@ static const OtherModel siamese = {"siamese",
                                     {"support_right_thing", 3},
                                     {"query_left_thing", 3},
                                     {"query_right_thing", 3}}};
+static const OtherModel siamese_variant = {/* an extension: another loss, a layer less */
+                                           "siamese_variant",
+                                           {{"default", "order=2", "step", true},
+                                            {"order1", "order=1", "step", true}},
+                                           {{"support_left_thing", 3},
+                                            {"support_right_thing", 3},
+                                            {"query_left_thing", 3},
+                                            {"query_right_thing", 3}}};
 static const OtherModel meta_weight = {
     "meta_weight",
     {{"default", "order=2", "step", true}, {"order1", "order=1", "step", true}},
@@ -282,6 +292,16 @@ static void check_command(const OtherModel *m) {
   finish(&r);
 }
 
+/* Asking for more memory than there is must not end in the kernel's hands. */
+static void test_too_large(void) {
+  const char *plan = support_path("large.plan.xml"), *log = support_path("log");
+  CU_ASSERT_EQUAL_FATAL(
+      command("$GRAPHC tests/models/siamese.xml -D pairs=100000000 -o %s > /dev/null", plan), 0);
+  int code = command("$GRAPHRUN exec %s --program=step -o none 2> %s", plan, log);
+  CU_ASSERT_EQUAL(WEXITSTATUS(code), STATUS_NO_FIT);
+  CU_ASSERT_EQUAL(command("grep -q 'error: the plan needs [0-9]* MB of memory' %s", log), 0);
+}
+
 /* ---- training on what <random> draws ---- */
 
 typedef struct Trained {
@@ -333,6 +353,7 @@ static void test_training(void) {
 
 static void test_siamese(void) {
   check_model(&siamese);
+  check_model(&siamese_variant);
 }
 static void test_meta_weight(void) {
   check_model(&meta_weight);
@@ -357,6 +378,7 @@ int main(void) {
       {"gru: unrolled", test_gru},
       {"prototypes: attention, the norm of a gradient", test_prototypes},
       {"graphc and graphrun exec give the same bits", test_command},
+      {"more memory than there is", test_too_large},
       {"training on drawn data", test_training},
   };
   return support_run("models", tests, sizeof tests / sizeof *tests);
