@@ -165,6 +165,16 @@ static bool give_list(Call *c, uint32_t n) {
   return c->out->list.items || fail(c, "out of memory");
 }
 
+static bool call_reverse(Call *c) {
+  if (c->args[0].type != VALUE_LIST) return fail(c, "needs a list");
+  uint32_t n = c->args[0].list.n;
+  if (!give_list(c, n)) return false;
+  for (uint32_t i = 0; i < n; i++) c->out->list.items[i] = c->args[0].list.items[n - 1 - i];
+  c->out->list.n = n;
+  c->out->list.depth = c->args[0].list.depth;
+  return true;
+}
+
 /* As in Python: the end does not belong to it. */
 static bool call_range(Call *c) {
   int64_t from = 0, to, step = 1;
@@ -279,6 +289,7 @@ static const struct {
     {"max", 1, 64, call_extreme, "max(a, b, ...)"},
     {"min", 1, 64, call_extreme, "min(a, b, ...)"},
     {"range", 1, 3, call_range, "range(end), range(start, end) or range(start, end, step)"},
+    {"reverse", 1, 1, call_reverse, "reverse(list)"},
     {"round", 1, 1, call_real, "round(x)"},
     {"sin", 1, 1, call_real, "sin(x)"},
     {"sqrt", 1, 1, call_real, "sqrt(x)"},
