@@ -134,6 +134,8 @@ Status build_plan(const Model *model, const BuildOptions *options, Diag *diag, P
   Builder b = {.model = model, .options = options, .diag = diag};
   b.plan = plan_create(model->symbols);
   if (!b.plan) return diag_no_memory(diag, sizeof(Plan));
+  b.plan->files = model->files;
+  b.plan->n_files = model->n_files;
   b.plan->model_name = strings_intern(model->symbols->strings, model->name);
   b.plan->precision = options->precision;
   b.plan->shards = options->shards;

@@ -12,7 +12,7 @@
                                  PARENTS, SCOPE, CHILDREN}
 
 static const AttrDesc program_attrs[] = {
-    {"name", ATTR_NAME, NULL, NULL, 0, 0, "name of the program, e.g. `step/market1501`"},
+    {"name", ATTR_NAME, NULL, NULL, 0, 0, "name of the program, e.g. `step`, `step/NAME`"},
     {"held-out", ATTR_STRING, "", NULL, 0, 0, "training step: the domain held out by it"},
     {"kind", ATTR_ENUM, "other", "train evaluate extract other", 0, 0,
      "what the runtime uses it for"},

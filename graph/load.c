@@ -164,6 +164,29 @@ static bool allowed(const Loader *l, const char *real) {
   return false;
 }
 
+/* Reads a file and notes its name relative to the folder that admits it. */
+static Status read_file(Loader *l, const char *shown, const char *real, uint32_t chain,
+                        RawElement **out_root) {
+  const char *relative = real;
+  char folder[PATH_MAX];
+  if (below(l->root_dir, real)) {
+    relative = real + strlen(l->root_dir);
+  } else {
+    for (uint32_t i = 0; i < l->options->n_include_dirs; i++)
+      if (realpath(l->options->include_dirs[i], folder) && below(folder, real)) {
+        relative = real + strlen(folder);
+        break;
+      }
+  }
+  relative += *relative == '/';
+  if (!grow(l, (void **)&l->files, l->n_files, &l->cap_files, sizeof *l->files))
+    return STATUS_SYSTEM;
+  Strings *strings = l->symbols->strings;
+  l->files[l->n_files++] =
+      (PlanFile){strings_intern(strings, shown), strings_intern(strings, relative)};
+  return raw_read(shown, shown, l->arena, l->symbols, l->sources, l->diag, chain, out_root);
+}
+
 /* Finds `src` relative to the including file, then to each -I. */
 static Status find_file(Loader *l, const RawElement *at, const char *attr, const char *src,
                         const char **out_path, const char **out_real) {
@@ -231,7 +254,7 @@ static Status load_include(Loader *l, RawElement *include, const Open *open) {
   RawElement *root;
   uint32_t chain =
       symbols_loc(l->symbols, include->file, include->line, include->column, include->chain);
-  TRY(raw_read(path, path, l->arena, l->symbols, l->sources, l->diag, chain, &root));
+  TRY(read_file(l, path, real, chain, &root));
   if (strcmp(root->tag, "library") != 0)
     return raw_error(l, root, NULL, 0, "an included file has the root <library>",
                      "root element '%s'", root->tag);
@@ -395,7 +418,7 @@ static Status load_root(Loader *l, const char *path, const char *real, const Raw
                         const Open *open, RawElement **out) {
   if (from) TRY(check_cycle(l, from, "extends", real, open));
   RawElement *own;
-  TRY(raw_read(path, path, l->arena, l->symbols, l->sources, l->diag, 0, &own));
+  TRY(read_file(l, path, real, 0, &own));
   if (strcmp(own->tag, "model") != 0)
     return raw_error(l, own, NULL, 0,
                      strcmp(own->tag, "library") == 0 ? "compile the model that includes it" : NULL,

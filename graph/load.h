@@ -32,6 +32,8 @@ typedef struct Loader {
   uint32_t n_templates, cap_templates;
   const char **included; /* real paths */
   uint32_t n_included, cap_included;
+  PlanFile *files; /* as read */
+  uint32_t n_files, cap_files;
   RawElement *root;
   bool expanded; /* some root element says so: parameters are a record only */
 } Loader;

@@ -24,6 +24,8 @@ Status model_load(const ModelOptions *options, const OpTable *ops, Diag *diag, M
                    .ops = ops,
                    .options = options};
   if (status == STATUS_OK) status = loader_run(&loader);
+  model->files = loader.files;
+  model->n_files = loader.n_files;
   Elab elab = {.l = &loader, .model = model};
   if (status == STATUS_OK) status = elab_run(&elab);
   if (status == STATUS_OK && diag_error_count(diag)) status = diag_status(diag);

@@ -7,6 +7,7 @@
 #define GRAPH_MODEL_H
 
 #include "graph/op.h"
+#include "graph/plan.h"
 #include "graph/source.h"
 
 typedef struct Attribute {
@@ -49,6 +50,8 @@ typedef struct Model {
   Element *root;    /* <model>, closed */
   ModelParam *params;
   uint32_t n_params;
+  PlanFile *files; /* that were read */
+  uint32_t n_files;
 } Model;
 
 /* Reads and elaborates. Errors are collected in `diag`; on failure *out_model is NULL. */

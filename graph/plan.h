@@ -77,8 +77,15 @@ typedef struct PlanParam {
   uint32_t name, value;
 } PlanParam;
 
+/* How a file of the model is called in the plan: relative to the models' folder. */
+typedef struct PlanFile {
+  uint32_t shown, relative; /* string ids: as it was named when it was compiled; in the plan */
+} PlanFile;
+
 typedef struct Plan {
-  Symbols *symbols; /* owned */
+  Symbols *symbols;      /* owned */
+  const PlanFile *files; /* not owned; what is not listed keeps its name */
+  uint32_t n_files;
   uint32_t model_name;
   uint64_t model_hash; /* xxh3 of the expanded model's text */
   DType precision;

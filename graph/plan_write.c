@@ -28,6 +28,13 @@ static uint32_t string_of(Writer *w, uint32_t old) {
   return w->string_id[old];
 }
 
+/* The same model compiled from another folder gives the same bytes. */
+static uint32_t file_of(Writer *w, uint32_t shown) {
+  for (uint32_t i = 0; i < w->plan->n_files; i++)
+    if (w->plan->files[i].shown == shown) return string_of(w, w->plan->files[i].relative);
+  return string_of(w, shown);
+}
+
 /* A chain's outer places get smaller ids, so that a reader can check that chains end. */
 static uint32_t place_of(Writer *w, uint32_t old) {
   const Symbols *s = w->plan->symbols;
@@ -292,7 +299,7 @@ static void put_places(Writer *w, PlanText *b) {
   plan_text_start(b, "places");
   for (uint32_t i = 0; i < w->n_places; i++) {
     const SourceLoc *loc = &s->locs[w->places[i]];
-    plan_text_int(b, string_of(w, loc->file));
+    plan_text_int(b, file_of(w, loc->file));
     plan_text_int(b, loc->line);
     plan_text_int(b, loc->column);
     plan_text_int(b, loc->chain < s->n_locs ? w->place_id[loc->chain] : 0);

@@ -24,6 +24,17 @@ static const Case cases[] = {
     {.what = "DTD",
      "<!DOCTYPE m [<!ENTITY x \"y\">]>\n" MODEL "</model>\n",
      {"a model has no DTD"}},
+    {.what = "entity bomb",
+     "<!DOCTYPE m [<!ENTITY a \"aaaaaaaaaa\"><!ENTITY b \"&a;&a;&a;&a;&a;&a;&a;&a;&a;&a;\">"
+     "<!ENTITY c \"&b;&b;&b;&b;&b;&b;&b;&b;&b;&b;\"><!ENTITY d \"&c;&c;&c;&c;&c;&c;&c;&c;&c;\">]>\n"
+     "<model name=\"&d;\" xmlns=\"urn:graphc:model:1\"/>\n",
+     {".xml:1:1: error: a model has no DTD", "hint: remove the DOCTYPE"}},
+    {.what = "external entity",
+     "<!DOCTYPE m SYSTEM \"/etc/passwd\">\n" MODEL "</model>\n",
+     {".xml:1:1: error: a model has no DTD"}},
+    {.what = "undefined entity",
+     MODEL "<let name=\"a\" value=\"&what;\"/>\n</model>\n",
+     {".xml:2:", "malformed XML: Entity 'what' not defined"}},
     {.what = "unknown op",
      PROGRAM("<input name=\"x\"/>\n<reluu name=\"y\" in=\"x\"/>\n"),
      {".xml:4:1: error: there is no op, element or template 'reluu'", "did you mean 'relu'?"}},
