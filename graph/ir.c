@@ -44,9 +44,7 @@ int64_t shape_count(const Shape *shape) {
   int64_t count = 1;
   for (int i = 0; i < shape->rank; i++) {
     int64_t d = shape->dim[i];
-    if (d < 0 || d > limit) return -1;
-    if (d && count > limit / d) return -1;
-    count *= d;
+    if (d < 0 || __builtin_mul_overflow(count, d, &count) || count > limit) return -1;
   }
   return count;
 }

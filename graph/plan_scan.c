@@ -53,6 +53,8 @@ int64_t plan_scan_int(PlanScan *s, int64_t low, int64_t high) {
   uint64_t value = 0, limit = (uint64_t)INT64_MAX + negative;
   int digits = 0;
   at += negative;
+  for (; *at >= '0' && *at <= '9' && digits < 18; at++, digits++) /* cannot overflow */
+    value = value * 10 + (uint64_t)(*at - '0');
   for (; *at >= '0' && *at <= '9' && digits < 20; at++, digits++) {
     uint64_t digit = (uint64_t)(*at - '0');
     if (value > (limit - digit) / 10) break;

@@ -25,6 +25,11 @@ typedef struct Owners {
   uint32_t *tree; /* 4 n */
 } Owners;
 
+/* The cells [from, to) that a value covers. */
+typedef struct Cells {
+  uint32_t from, to;
+} Cells;
+
 typedef struct Check {
   const Plan *plan;
   const PlanProgram *p;
@@ -33,6 +38,7 @@ typedef struct Check {
   Diag *diag;
   uint32_t *step_of, *at; /* by node: step + 1 (0: not executed), position in its step */
   Owners owners;
+  Cells *cells; /* by node, where it is stored */
 } Check;
 
 static Status wrong(const Check *c, NodeId id, const char *text) {
@@ -85,16 +91,18 @@ static bool owners_are(const Owners *o, uint32_t node, uint32_t low, uint32_t hi
          owners_are(o, 2 * node + 1, mid, high, from, to, owner);
 }
 
-static void assign(Check *c, int64_t offset, int64_t bytes, uint32_t owner) {
-  if (bytes > 0 && c->owners.n)
-    owners_set(&c->owners, 1, 0, c->owners.n, cell_of(&c->owners, offset),
-               cell_of(&c->owners, offset + bytes), owner);
+static Cells cells_of(const Check *c, int64_t offset, int64_t bytes) {
+  if (bytes <= 0) return (Cells){0, 0};
+  return (Cells){cell_of(&c->owners, offset), cell_of(&c->owners, offset + bytes)};
 }
 
-static bool owns(const Check *c, int64_t offset, int64_t bytes, uint32_t owner) {
-  if (bytes <= 0) return true;
-  return c->owners.n && owners_are(&c->owners, 1, 0, c->owners.n, cell_of(&c->owners, offset),
-                                   cell_of(&c->owners, offset + bytes), owner);
+static void assign(Check *c, Cells cells, uint32_t owner) {
+  if (cells.from < cells.to) owners_set(&c->owners, 1, 0, c->owners.n, cells.from, cells.to, owner);
+}
+
+static bool owns(const Check *c, Cells cells, uint32_t owner) {
+  if (cells.from >= cells.to) return true;
+  return owners_are(&c->owners, 1, 0, c->owners.n, cells.from, cells.to, owner);
 }
 
 static Status owners_create(Check *c) {
@@ -124,7 +132,12 @@ static Status owners_create(Check *c) {
     if (!i || bound[i] != bound[i - 1]) bound[distinct++] = bound[i];
   c->owners = (Owners){.bound = bound, .n = distinct ? (uint32_t)distinct - 1 : 0};
   c->owners.tree = calloc(4 * distinct + 4, sizeof *c->owners.tree);
-  return c->owners.tree ? STATUS_OK : diag_no_memory(c->diag, 4 * distinct * sizeof(uint32_t));
+  c->cells = calloc(g->n_nodes, sizeof *c->cells);
+  if (!c->owners.tree || !c->cells) return diag_no_memory(c->diag, 4 * distinct * sizeof(uint32_t));
+  for (NodeId id = 1; id < g->n_nodes; id++)
+    if (c->p->node_offset[id] != OFFSET_NONE)
+      c->cells[id] = cells_of(c, c->p->node_offset[id], value_bytes(&g->nodes[id]));
+  return STATUS_OK;
 }
 
 /* ---- steps and groups ---- */
@@ -218,8 +231,7 @@ static Status check_read(const Check *c, NodeId id, const char *what) {
   NodeId base = base_of(c, id);
   if (c->p->node_offset[base] == OFFSET_NONE || c->p->node_offset[id] != c->p->node_offset[base])
     return wrong(c, id, "is read but not stored");
-  if (owns(c, c->p->node_offset[base], value_bytes(&c->g->nodes[base]), owner_of(c, base)))
-    return STATUS_OK;
+  if (owns(c, c->cells[base], owner_of(c, base))) return STATUS_OK;
   return wrong(c, id, what);
 }
 
@@ -301,10 +313,9 @@ static Status run_step(Check *c, const PlanStep *step) {
   TRY(check_work(c, step));
   for (uint32_t k = 0; k < step->count; k++)
     if (c->p->node_offset[members[k]] != OFFSET_NONE) TRY(check_sharing(c, step, members[k]));
-  assign(c, step->work_offset, step->work_bytes, OWNER_NONE);
+  assign(c, cells_of(c, step->work_offset, step->work_bytes), OWNER_NONE);
   for (uint32_t k = 0; k < step->count; k++)
-    if (c->p->node_offset[members[k]] != OFFSET_NONE)
-      assign(c, c->p->node_offset[members[k]], value_bytes(&c->g->nodes[members[k]]), members[k]);
+    if (c->p->node_offset[members[k]] != OFFSET_NONE) assign(c, c->cells[members[k]], members[k]);
   return STATUS_OK;
 }
 
@@ -331,12 +342,14 @@ static Status run_program(Check *c) {
   TRY(owners_create(c));
   for (uint32_t i = 0; i < c->plan->n_states; i++) {
     const State *s = &c->plan->states[i];
-    assign(c, c->plan->state_offset[i],
-           shape_count(&s->shape) * (int64_t)dtype_size((DType)s->dtype), OWNER_STATE + i);
+    assign(c,
+           cells_of(c, c->plan->state_offset[i],
+                    shape_count(&s->shape) * (int64_t)dtype_size((DType)s->dtype)),
+           OWNER_STATE + i);
   }
   for (NodeId id = 1; id < g->n_nodes; id++)
     if (g->nodes[id].op == OP_INPUT && c->p->node_offset[id] != OFFSET_NONE)
-      assign(c, c->p->node_offset[id], value_bytes(&g->nodes[id]), id);
+      assign(c, c->cells[id], id);
   for (uint32_t s = 0; s < c->p->n_steps; s++) TRY(run_step(c, &c->p->steps[s]));
   return check_ends(c);
 }
@@ -355,6 +368,7 @@ static Status verify_program(const Plan *plan, const PlanProgram *p, const char 
   free(c.at);
   free(c.owners.bound);
   free(c.owners.tree);
+  free(c.cells);
   int64_t macs = 0;
   for (NodeId id = 1; id < g->n_nodes; id++) macs += node_macs(g, id);
   if (status == STATUS_OK && (macs != p->macs || p->lower_bound > p->scratch_bytes))
