@@ -10,10 +10,11 @@ static int64_t parts(int64_t n, int64_t part) {
 /* Weight gradients: the sums of each slice, where there are too few units of work to fill threads
  * without a cut into slices (kernels/cpu/conv_dw.c). */
 static int64_t dw_work(const Shape *w, int64_t size, uint32_t shards) {
-  int64_t panels = parts(w->dim[3] * w->dim[1] * size, WORK_PANEL_BYTES);
-  int64_t units = w->dim[2] * panels * parts(w->dim[0], WORK_DW_ROWS);
+  int64_t rows = w->dim[0] < WORK_DW_ROWS ? w->dim[0] : WORK_DW_ROWS;
+  int64_t groups = parts(w->dim[1] * w->dim[2] * w->dim[3] * size, WORK_DW_BYTES);
+  int64_t units = groups * parts(w->dim[0], WORK_DW_ROWS);
   if (shards == 1 || units >= 4 * (int64_t)shards) return 0;
-  return units * shards * WORK_DW_ROWS * WORK_PANEL_BYTES;
+  return units * shards * rows * WORK_DW_BYTES;
 }
 
 /* The weights as panels: rows of whole vectors, of 64 bytes at most. */

@@ -6,9 +6,10 @@
 #include "graph/ir.h"
 
 /* The cut of convolutions into tiles (kernels/cpu/conv.h): a panel holds this many bytes of a row,
- * and a unit of a weight gradient so many output channels. */
+ * and a unit of a weight gradient so many output channels and bytes of sums for each. */
 #define WORK_PANEL_BYTES 256
-#define WORK_DW_ROWS 128
+#define WORK_DW_ROWS 256
+#define WORK_DW_BYTES 1024
 
 /* Bytes for a kernel of the given members; `outputs` are the members that are stored. */
 int64_t kernel_work_bytes(const Graph *graph, const NodeId *nodes, uint32_t n_nodes,

@@ -9,7 +9,6 @@
 #define CONV_COPY (256 << 10)              /* bytes of a padded copy, on the stack */
 #define CONV_CHUNK 512                     /* k per pass over the panels */
 #define CONV_VECTOR_BYTES WORK_PANEL_BYTES /* of a panel's row at most */
-#define CONV_DW_ROWS WORK_DW_ROWS
 
 /* y[n,p,q,o] = sum x[n, p stride - pad + r dilation, .., i] w[o,i,r,s] */
 typedef struct ConvShape {

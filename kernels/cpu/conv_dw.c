@@ -1,50 +1,90 @@
 /* conv_dw: dw[o, i, r, s] = sum over pixels of dy[pixel, o] x[pixel stride - pad + (r, s) dilation,
  * i].
  *
- * A product whose k runs over the pixels of dy in memory order.  dy is read where it lies; for each
- * tap row r, columns are the pairs (s, i), of which a panel is packed chunk by chunk, zeros where a
- * tap falls outside of the image.  A unit of work is one (r, panel, block of o); each slice of the
- * batch is one chain of additions, slices join in the binary tree.  Where units are few, slices
- * become tasks of their own and meet in the work buffer: the same bits either way. */
+ * A product whose k runs over the pixels of dy in memory order; columns are the triples (r, s, i).
+ * A unit of work is a block of o and a group of panels of columns: chunk by chunk of pixels its
+ * part of dy is packed once (rows of dy lie whole pages apart: tiles that read them in place miss
+ * the caches at every k), then each panel of x, zeros where a tap falls outside of the image.  Each
+ * slice of the batch is one chain of additions, slices join in the binary tree.  Where units are
+ * few, slices become tasks of their own and meet in the work buffer: the same bits either way. */
 #include "kernels/cpu/conv.h"
 
 #include <stdio.h>
 #include <string.h>
 
-#define DW_ROWS CONV_DW_ROWS
-#define DW_LEVELS 7 /* log2 of the most slices, and one */
-#define DW_ACC (DW_ROWS * CONV_VECTOR_BYTES)
+#define DW_ROWS WORK_DW_ROWS
+#define DW_GROUP_BYTES                                                                             \
+  WORK_DW_BYTES                 /* of a unit's sums for one o at most: the panels of a group       \
+                                 */
+#define DW_CHUNK 256            /* pixels packed at a time */
+#define DW_TILE 12              /* rows of dy packed side by side: a tile's, or two */
+#define DW_PAD 16               /* elements between them: else all begin in one set of the cache */
+#define DW_AHEAD 12             /* pixels fetched ahead: strides of pages defeat the hardware */
+#define DW_NEAR 512             /* bytes from pixel to pixel up to which dy is read in place */
+#define DW_LEVELS 7             /* log2 of the most slices, and one */
+#define DW_COLS 64              /* of a panel at most */
+#define DW_TURN (64 << 10)      /* bytes of one o at most for the sums to be turned at the end */
+#define DW_TURN_MIN (512 << 10) /* bytes of dw from which that pays */
+#define DW_PACK ((DW_ROWS / DW_TILE + 1) * (DW_TILE * DW_CHUNK + DW_PAD) * sizeof(double))
+#define DW_ACC (DW_ROWS * DW_GROUP_BYTES)
 
 typedef struct ConvDw {
   ConvShape shape;
   uint32_t x, dy;
   GemmPanels panels;
   Slices slices;
-  int64_t row_blocks, n_units;
-  bool split;
+  int64_t group, groups; /* panels of a group; groups */
+  int64_t pitch;         /* elements of a row of sums */
+  int64_t rows, row_blocks, n_units;
+  bool split, turn;
 } ConvDw;
 
 typedef struct Unit {
-  int64_t r, panel, row, rows;
+  int64_t panel, panels, row, rows;
 } Unit;
 
 static Unit unit_of(const ConvDw *k, int64_t index) {
-  Unit u = {.row = index % k->row_blocks * DW_ROWS};
-  u.rows = k->shape.co - u.row < DW_ROWS ? k->shape.co - u.row : DW_ROWS;
-  index /= k->row_blocks;
-  u.panel = index % k->panels.n;
-  u.r = index / k->panels.n;
+  Unit u = {.row = index % k->row_blocks * k->rows};
+  u.rows = k->shape.co - u.row < k->rows ? k->shape.co - u.row : k->rows;
+  u.panel = index / k->row_blocks * k->group;
+  u.panels = k->panels.n - u.panel < k->group ? k->panels.n - u.panel : k->group;
   return u;
 }
 
-/* Columns (s, i) of one pixel: runs of channels, each copied or zero. */
-static void pack_pixel(const ConvDw *k, const char *row, int64_t w0, int64_t first, int64_t cols,
-                       char *to) {
+/* ---- packing ---- */
+
+/* Columns of a panel that lie side by side in the image: of one tap row, tap columns lo .. hi. */
+typedef struct Run {
+  int64_t h, lo, hi; /* rows and columns from the pixel's origin */
+  int64_t from;      /* elements from the pixel's origin */
+  int64_t len;
+} Run;
+
+static int panel_runs(const ConvDw *k, int64_t panel, Run *runs) {
   const ConvShape *s = &k->shape;
-  for (int64_t done = 0; done < cols;) {
-    int64_t tap = (first + done) / s->ci, i = (first + done) % s->ci;
-    int64_t n = s->ci - i < cols - done ? s->ci - i : cols - done;
-    int64_t w = w0 + tap * s->dilation[1];
+  int64_t at = panel * k->panels.width, end = at + gemm_panel_cols(&k->panels, panel);
+  int n = 0;
+  while (at < end) {
+    int64_t i = at % s->ci, tap = at / s->ci, r = tap / s->kw, c = tap % s->kw;
+    int64_t len = (s->dilation[1] == 1 ? (s->kw - c) * s->ci : s->ci) - i;
+    if (len > end - at) len = end - at;
+    Run *run = &runs[n++];
+    run->h = r * s->dilation[0];
+    run->lo = c * s->dilation[1];
+    run->hi = run->lo + (i + len - 1) / s->ci; /* more than lo only without dilation */
+    run->from = (run->h * s->wx + run->lo) * s->ci + i;
+    run->len = len;
+    at += len;
+  }
+  return n;
+}
+
+/* A run at the edge of the image: `row` is the pixel's row of the run, NULL outside. */
+static void pack_edge(const ConvDw *k, const Run *run, const char *row, int64_t w0, char *to) {
+  const ConvShape *s = &k->shape;
+  int64_t i = run->from % s->ci, w = w0 + run->lo;
+  for (int64_t done = 0; done < run->len; w++, i = 0) {
+    int64_t n = s->ci - i < run->len - done ? s->ci - i : run->len - done;
     char *at = to + (size_t)done * s->size;
     if (row && w >= 0 && w < s->wx)
       memcpy(at, row + (size_t)(w * s->ci + i) * s->size, (size_t)n * s->size);
@@ -54,19 +94,47 @@ static void pack_pixel(const ConvDw *k, const char *row, int64_t w0, int64_t fir
   }
 }
 
-static void pack_chunk(const ConvDw *k, const Unit *u, const char *x, int64_t pixel, int64_t n,
+static inline void copy_run(char *to, const char *from, size_t bytes) {
+  if (bytes % 64) {
+    memcpy(to, from, bytes);
+    return;
+  }
+  for (size_t i = 0; i < bytes; i += 64) memcpy(to + i, from + i, 64);
+}
+
+/* One panel of x over n pixels. */
+static void pack_panel(const ConvDw *k, int64_t panel, const char *x, int64_t pixel, int64_t n,
                        char *to) {
   const ConvShape *s = &k->shape;
-  int64_t cols = gemm_panel_cols(&k->panels, u->panel), first = u->panel * k->panels.width;
-  size_t step = (size_t)gemm_panel_width(&k->panels, u->panel) * s->size;
-  size_t used = (size_t)cols * s->size;
+  Run runs[DW_COLS];
+  int n_runs = panel_runs(k, panel, runs);
+  size_t step = (size_t)gemm_panel_width(&k->panels, panel) * s->size;
+  size_t used = (size_t)gemm_panel_cols(&k->panels, panel) * s->size;
+  size_t row_bytes = (size_t)(s->wx * s->ci) * s->size, near = (size_t)s->ci * s->size;
+  size_t ahead = near * (size_t)(DW_AHEAD * s->stride[1]);
+  if (near < 256) ahead = 0;
   int64_t q = pixel % s->wy, p = pixel / s->wy % s->hy, image = pixel / (s->wy * s->hy);
   for (int64_t m = 0; m < n; m++, to += step) {
-    int64_t h = p * s->stride[0] - s->pad[0] + u->r * s->dilation[0];
-    const char *row = NULL;
-    if (h >= 0 && h < s->hx) row = x + (size_t)((image * s->hx + h) * s->wx * s->ci) * s->size;
-    pack_pixel(k, row, q * s->stride[1] - s->pad[1], first, cols, to);
-    memset(to + used, 0, step - used);
+    int64_t h0 = p * s->stride[0] - s->pad[0], w0 = q * s->stride[1] - s->pad[1];
+    char *at = to;
+    for (int j = 0; j < n_runs; j++) {
+      const Run *run = &runs[j];
+      size_t bytes = (size_t)run->len * s->size;
+      int64_t h = h0 + run->h;
+      bool inside = h >= 0 && h < s->hx;
+      if (inside && w0 + run->lo >= 0 && w0 + run->hi < s->wx) {
+        const char *from =
+            x + (((image * s->hx + h0) * s->wx + w0) * s->ci + run->from) * (int64_t)s->size;
+        for (size_t line = 0; ahead && line < bytes; line += 64)
+          __builtin_prefetch(from + ahead + line);
+        copy_run(at, from, bytes);
+      } else {
+        const char *row = x + (size_t)(image * s->hx + h) * row_bytes;
+        pack_edge(k, run, inside ? row : NULL, w0, at);
+      }
+      at += bytes;
+    }
+    if (used < step) memset(to + used, 0, step - used);
     if (++q < s->wy) continue;
     q = 0;
     if (++p < s->hy) continue;
@@ -75,32 +143,71 @@ static void pack_chunk(const ConvDw *k, const Unit *u, const char *x, int64_t pi
   }
 }
 
-/* The sum over one slice: `acc` holds rows of panels.width elements. */
+/* The unit's rows of dy over n pixels: DW_TILE rows side by side, then the next. */
+static void pack_rows(const ConvDw *k, const Unit *u, const char *dy, int64_t pixel, int64_t n,
+                      char *to) {
+  const ConvShape *s = &k->shape;
+  size_t size = s->size, tile = DW_TILE * size, step = (size_t)n * tile + DW_PAD * size;
+  size_t row = (size_t)u->rows * size, pitch = (size_t)s->co * size;
+  const char *from = dy + (size_t)pixel * pitch + (size_t)u->row * size;
+  for (int64_t m = 0; m < n; m++, from += pitch) {
+    char *at = to + (size_t)m * tile;
+    size_t o = 0;
+    for (size_t line = 0; line < row; line += 64)
+      __builtin_prefetch(from + DW_AHEAD * pitch + line);
+    if (size == 4) /* a constant length makes the copy three moves */
+      for (; o + DW_TILE * 4 <= row; o += DW_TILE * 4, at += step)
+        memcpy(at, from + o, DW_TILE * 4);
+    for (; o < row; o += tile, at += step) memcpy(at, from + o, row - o < tile ? row - o : tile);
+  }
+}
+
+/* ---- sums ---- */
+
+/* dy of `n` pixels as rows of a product: packed into `a`, or where it lies. */
+static void take_rows(const ConvDw *k, const Unit *u, const char *dy, int64_t pixel, int64_t n,
+                      char *a, GemmCall *call, int64_t *a_at) {
+  int64_t co = k->shape.co;
+  if (co * (int64_t)k->shape.size <= DW_NEAR || u->panels == 1) {
+    call->a = dy + (size_t)(pixel * co + u->row) * k->shape.size;
+    call->a_step = co;
+    for (int64_t m = 0; m < u->rows; m++) a_at[m] = m;
+    return;
+  }
+  pack_rows(k, u, dy, pixel, n, a);
+  call->a = a;
+  call->a_step = DW_TILE;
+  for (int64_t m = 0; m < u->rows; m++)
+    a_at[m] = m / DW_TILE * (DW_TILE * n + DW_PAD) + m % DW_TILE;
+}
+
+/* The sum over one slice: `acc` holds rows of `pitch` elements. */
 static void unit_slice(const ConvDw *k, const Unit *u, uint32_t slice, const KernelArgs *args,
                        char *acc) {
-  _Alignas(64) char packed[CONV_CHUNK * CONV_VECTOR_BYTES];
-  const ConvShape *s = &k->shape;
-  int64_t a_at[DW_ROWS], c_at[DW_ROWS], image = s->hy * s->wy;
+  _Alignas(64) char a[DW_PACK], b[DW_CHUNK * CONV_VECTOR_BYTES];
+  int64_t a_at[DW_ROWS], c_at[DW_ROWS], image = k->shape.hy * k->shape.wy;
   GemmRun run = {0, 0};
-  GemmCall call = {
-      .a = args->inputs[k->dy], .a_step = s->co, .runs = &run, .n_runs = 1, .b = packed, .c = acc};
-  for (int64_t m = 0; m < u->rows; m++) c_at[m] = m * k->panels.width;
+  GemmCall call = {.runs = &run, .n_runs = 1, .b = b};
+  for (int64_t m = 0; m < u->rows; m++) c_at[m] = m * k->pitch;
   for (int64_t g = 0; g < k->slices.groups; g++) {
     int64_t first, last;
     slices_segment(&k->slices, slice, g, &first, &last);
     for (int64_t at = first * image; at < last * image; at += run.len) {
-      run.len = last * image - at < CONV_CHUNK ? last * image - at : CONV_CHUNK;
-      pack_chunk(k, u, args->inputs[k->x], at, run.len, packed);
-      for (int64_t m = 0; m < u->rows; m++) a_at[m] = at * s->co + u->row + m;
-      gemm_rows(&k->panels, u->panel, &call, a_at, c_at, u->rows);
+      run.len = last * image - at < DW_CHUNK ? last * image - at : DW_CHUNK;
+      take_rows(k, u, args->inputs[k->dy], at, run.len, a, &call, a_at);
+      for (int64_t p = 0; p < u->panels; p++) {
+        pack_panel(k, u->panel + p, args->inputs[k->x], at, run.len, b);
+        call.c = acc + (size_t)(p * k->panels.width) * k->shape.size;
+        gemm_rows(&k->panels, u->panel + p, &call, a_at, c_at, u->rows);
+      }
       call.add = true;
     }
   }
-  if (!call.add) memset(acc, 0, DW_ACC);
+  if (!call.add) memset(acc, 0, (size_t)(u->rows * k->pitch) * k->shape.size);
 }
 
-static void add(const ConvDw *k, char *to, const char *from) {
-  int64_t n = DW_ACC / (int64_t)k->shape.size;
+static void add(const ConvDw *k, const Unit *u, char *to, const char *from) {
+  int64_t n = u->rows * k->pitch;
   if (k->shape.f64)
     for (int64_t i = 0; i < n; i++)
       ((double *)(void *)to)[i] += ((const double *)(const void *)from)[i];
@@ -109,25 +216,42 @@ static void add(const ConvDw *k, char *to, const char *from) {
       ((float *)(void *)to)[i] += ((const float *)(const void *)from)[i];
 }
 
-/* Writes a unit's sums into dw (O, I, R, S). */
+/* Writes a unit's sums into dw (O, I, R, S), or, when a later phase turns them, (O, R, S, I). */
 static void store(const ConvDw *k, const Unit *u, const char *acc, char *dw) {
   const ConvShape *s = &k->shape;
-  int64_t cols = gemm_panel_cols(&k->panels, u->panel), first = u->panel * k->panels.width;
-  int64_t taps = s->kh * s->kw;
-  for (int64_t m = 0; m < u->rows; m++, acc += (size_t)k->panels.width * s->size) {
-    int64_t o = u->row + m;
-    if (taps == 1) {
-      memcpy(dw + (size_t)(o * s->ci + first) * s->size, acc, (size_t)cols * s->size);
+  int64_t first = u->panel * k->panels.width, end = (u->panel + u->panels) * k->panels.width;
+  int64_t cols = (end < k->panels.cols ? end : k->panels.cols) - first;
+  int64_t taps = s->kh * s->kw, len = s->ci * taps;
+  for (int64_t m = 0; m < u->rows; m++, acc += (size_t)k->pitch * s->size) {
+    char *row = dw + (size_t)((u->row + m) * len) * s->size;
+    if (taps == 1 || k->turn) {
+      memcpy(row + (size_t)first * s->size, acc, (size_t)cols * s->size);
       continue;
     }
+    int64_t tap = first / s->ci, i = first % s->ci;
     for (int64_t c = 0; c < cols; c++) {
-      int64_t tap = (first + c) / s->ci, i = (first + c) % s->ci;
-      int64_t at = (o * s->ci + i) * taps + u->r * s->kw + tap;
+      int64_t at = i * taps + tap;
       if (s->f64)
-        ((double *)(void *)dw)[at] = ((const double *)(const void *)acc)[c];
+        ((double *)(void *)row)[at] = ((const double *)(const void *)acc)[c];
       else
-        ((float *)(void *)dw)[at] = ((const float *)(const void *)acc)[c];
+        ((float *)(void *)row)[at] = ((const float *)(const void *)acc)[c];
+      if (++i == s->ci) i = 0, tap++;
     }
+  }
+}
+
+/* Rows o of dw from (R, S, I) to (I, R, S), in place: units that wrote every taps-th element would
+ * bring each line into cache once for each tap. */
+static void turn(const ConvDw *k, uint32_t task, uint32_t tasks, char *dw) {
+  _Alignas(64) char copy[DW_TURN];
+  const ConvShape *s = &k->shape;
+  int64_t first, last, taps = s->kh * s->kw;
+  size_t bytes = (size_t)(taps * s->ci) * s->size;
+  task_range(s->co, 1, task, tasks, &first, &last);
+  for (int64_t o = first; o < last; o++) {
+    char *row = dw + (size_t)o * bytes;
+    memcpy(copy, row, bytes);
+    k->panels.isa->copy[s->f64](row, taps, 1, copy, 1, s->ci, s->ci, taps);
   }
 }
 
@@ -140,16 +264,17 @@ static void run_unit(const ConvDw *k, int64_t index, const KernelArgs *args) {
     unit_slice(k, &u, j, args, acc[level]);
     for (uint32_t done = j + 1; done % 2 == 0; done /= 2) {
       level--;
-      add(k, acc[level], acc[level + 1]);
+      add(k, &u, acc[level], acc[level + 1]);
     }
     level++;
   }
-  while (--level > 0) add(k, acc[level - 1], acc[level]);
+  while (--level > 0) add(k, &u, acc[level - 1], acc[level]);
   store(k, &u, acc[0], args->outputs[0]);
 }
 
 static char *partial(const ConvDw *k, const KernelArgs *args, int64_t unit, uint32_t slice) {
-  return (char *)args->work + (size_t)(unit * k->slices.n + slice) * DW_ACC;
+  return (char *)args->work +
+         (size_t)((unit * k->slices.n + slice) * k->rows * k->pitch) * k->shape.size;
 }
 
 /* Phase 1 of the split: joins the slices in the binary tree. */
@@ -157,22 +282,27 @@ static void join_unit(const ConvDw *k, int64_t index, const KernelArgs *args) {
   Unit u = unit_of(k, index);
   for (uint32_t step = 1; step < k->slices.n; step *= 2)
     for (uint32_t j = 0; j + step < k->slices.n; j += 2 * step)
-      add(k, partial(k, args, index, j), partial(k, args, index, j + step));
+      add(k, &u, partial(k, args, index, j), partial(k, args, index, j + step));
   store(k, &u, partial(k, args, index, 0), args->outputs[0]);
 }
 
 static Status conv_dw_run(const Kernel *kernel, uint32_t phase, uint32_t task,
                           const KernelArgs *args) {
   const ConvDw *k = kernel->data;
+  if (k->turn && phase + 1 == kernel->n_phases) {
+    turn(k, task, kernel->tasks[phase], args->outputs[0]);
+    return STATUS_OK;
+  }
   int64_t items = k->split && phase == 0 ? k->n_units * k->slices.n : k->n_units, first, last;
   task_range(items, 1, task, kernel->tasks[phase], &first, &last);
   for (int64_t i = first; i < last; i++) {
     if (!k->split) {
       run_unit(k, i, args);
     } else if (phase == 0) {
-      Unit u = unit_of(k, i / k->slices.n);
-      uint32_t slice = (uint32_t)(i % k->slices.n);
-      unit_slice(k, &u, slice, args, partial(k, args, i / k->slices.n, slice));
+      /* Units of one slice follow each other: they read the same images. */
+      Unit u = unit_of(k, i % k->n_units);
+      uint32_t slice = (uint32_t)(i / k->n_units);
+      unit_slice(k, &u, slice, args, partial(k, args, i % k->n_units, slice));
     } else {
       join_unit(k, i, args);
     }
@@ -184,6 +314,25 @@ static uint32_t at_most(int64_t n, int64_t most) {
   return (uint32_t)(n < most ? n : most);
 }
 
+/* Groups as wide as leave work for all threads: by units, or by units and slices where the partial
+ * sums fit into the work buffer. */
+static void choose_groups(ConvDw *k, uint32_t shards, int64_t work_bytes, bool large) {
+  const ConvShape *s = &k->shape;
+  int64_t most = DW_GROUP_BYTES / (k->panels.width * (int64_t)s->size), want = 4 * (int64_t)shards;
+  k->rows = s->co < DW_ROWS ? s->co : DW_ROWS;
+  k->row_blocks = (s->co + k->rows - 1) / k->rows;
+  for (k->group = most < k->panels.n ? most : k->panels.n;; k->group = (k->group + 1) / 2) {
+    k->groups = (k->panels.n + k->group - 1) / k->group;
+    k->pitch = k->group * k->panels.width;
+    k->n_units = k->groups * k->row_blocks;
+    if (!large || k->n_units >= want) return;
+    int64_t items = k->n_units * k->slices.n;
+    k->split = k->slices.n > 1 && (items >= want || k->group == 1) &&
+               items * k->rows * k->pitch * (int64_t)s->size <= work_bytes;
+    if (k->split || k->group == 1) return;
+  }
+}
+
 Status conv_dw_build(const KernelSpec *spec, Diag *diag, Kernel *kernel) {
   const Graph *g = spec->graph;
   NodeId id = spec->nodes[0];
@@ -193,19 +342,18 @@ Status conv_dw_build(const KernelSpec *spec, Diag *diag, Kernel *kernel) {
   if (!k) return STATUS_SYSTEM;
   *k = (ConvDw){.shape = conv_shape(g, id), .x = inputs[0], .dy = inputs[1]};
   const ConvShape *s = &k->shape;
-  k->panels = gemm_panels(s->f64, s->kw * s->ci);
+  k->panels = gemm_panels(s->f64, s->kh * s->kw * s->ci);
   k->slices = slices_rows(g, g->nodes[node_input(g, id, 0)].batch, s->n, spec->shards);
-  k->row_blocks = (s->co + DW_ROWS - 1) / DW_ROWS;
-  k->n_units = s->kh * k->panels.n * k->row_blocks;
   int64_t macs = s->n * s->hy * s->wy * s->co * s->ci * s->kh * s->kw;
   bool large = macs >= 1 << 19;
-  int64_t partials = k->n_units * k->slices.n * DW_ACC;
-  k->split = large && k->slices.n > 1 && k->n_units < 4 * (int64_t)spec->shards &&
-             partials <= spec->work_bytes;
+  choose_groups(k, spec->shards, spec->work_bytes, large);
+  int64_t bytes = s->co * s->ci * s->kh * s->kw * (int64_t)s->size;
+  k->turn = s->kh * s->kw > 1 && bytes >= DW_TURN_MIN && bytes / s->co <= DW_TURN;
   kernel->run = conv_dw_run;
-  kernel->n_phases = k->split ? 2 : 1;
   kernel->tasks[0] = large ? at_most(k->split ? k->n_units * k->slices.n : k->n_units, 64) : 1;
-  kernel->tasks[1] = at_most(k->n_units, spec->shards);
+  kernel->n_phases = 1;
+  if (k->split) kernel->tasks[kernel->n_phases++] = at_most(k->n_units, spec->shards);
+  if (k->turn) kernel->tasks[kernel->n_phases++] = at_most(s->co, 2 * (int64_t)spec->shards);
   snprintf(kernel->name, sizeof kernel->name, "conv-dw tiles %s%s", k->panels.isa->name,
            k->split ? " split" : "");
   return STATUS_OK;
