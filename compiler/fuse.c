@@ -5,8 +5,8 @@
  * costs what reading them would, so every unit that needs one computes it anew and it is never
  * stored. The others are *roots*.  A root joins the unit of an operand, or of another root that
  * reads the same tensor, when both have the same index space and no path leads from the unit to the
- * root through anything outside: then the contracted graph stays acyclic.  Results of reductions
- * are never read inside their own unit.
+ * root through anything outside: then the contracted graph stays acyclic (what bounded searches
+ * miss, acyclic.c repairs).  Results of reductions are never read inside their own unit.
  *
  * The choice is greedy in id order, a pure function of the graph. */
 #include "compiler/units.h"
@@ -183,7 +183,7 @@ static void push(void *context, NodeId value) {
   f->stamp[value] = f->clock;
   bool member = f->u->class[value] == CLASS_UNIT && f->u->unit_of[value] != UINT32_MAX;
   NodeId youngest = member ? f->unit_max[f->u->unit_of[value]] : value;
-  if (youngest < s->floor) return; /* all it depends on is older still */
+  if (youngest < s->floor) return; /* what it depends on is older still, as a rule */
   f->stack[s->top++] = value;
 }
 
@@ -366,6 +366,7 @@ Status units_fuse(const Graph *graph, Diag *diag, Units **out_units) {
     for (NodeId id = 1; id < graph->n_nodes; id++)
       if (u->class[id] == CLASS_UNIT) place_root(&f, id);
     list_members(&f);
+    status = units_make_acyclic(u, diag);
   }
   fuser_free(&f);
   if (status != STATUS_OK) {

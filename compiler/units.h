@@ -30,6 +30,8 @@ typedef struct Units {
 /* Pass 8: groups the nodes of a simplified graph into units. */
 Status units_fuse(const Graph *graph, Diag *diag, Units **out_units);
 void units_destroy(Units *units);
+/* Splits units until none depends on itself through others; units_fuse ends with it. */
+Status units_make_acyclic(Units *units, Diag *diag);
 
 /* Calls `visit` for every value from outside that node `id` reads, through virtual operands; a
  * value may be visited more than once. */

@@ -178,7 +178,7 @@ static void make_program(Maker *m) {
     Shape s = random_shape(m->lab);
     put(m, lab_input(m->lab, DTYPE_F64, s.rank, s.dim));
   }
-  for (int64_t i = 0, n = 5 + lab_pick(m->lab, 40); i < n; i++)
+  for (int64_t i = 0, n = 5 + lab_pick(m->lab, lab_pick(m->lab, 10) ? 40 : 400); i < n; i++)
     put(m, makers[lab_pick(m->lab, sizeof makers / sizeof *makers)](m));
   make_ends(m);
 }
@@ -252,7 +252,7 @@ static bool random_program(uint64_t seed) {
 }
 
 static void test_random(void) {
-  for (uint64_t seed = 1; seed <= 2000; seed++) CU_ASSERT(random_program(seed));
+  for (uint64_t seed = 1; seed <= 3000; seed++) CU_ASSERT(random_program(seed));
 }
 
 LAB_MAIN("random programs", {"random programs", test_random})
