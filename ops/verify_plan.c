@@ -16,6 +16,8 @@
 #define OWNER_NONE 0u
 #define OWNER_MIXED UINT32_MAX
 #define OWNER_STATE 0x80000000u /* + index of the state */
+#define BYTES_MAX                                                                                  \
+  ((int64_t)1 << 50) /* of a section: sums of a few of them stay far from overflow */
 
 /* Owners of ranges between sorted boundaries: a segment tree whose node holds its range's owner
  * when it has one. */
@@ -38,7 +40,8 @@ typedef struct Check {
   Diag *diag;
   uint32_t *step_of, *at; /* by node: step + 1 (0: not executed), position in its step */
   Owners owners;
-  Cells *cells; /* by node, where it is stored */
+  Cells *cells;   /* by node, where it is stored */
+  bool *in_place; /* by node: it lies where an operand of its step lies */
 } Check;
 
 static Status wrong(const Check *c, NodeId id, const char *text) {
@@ -209,6 +212,10 @@ static Status check_offset(const Check *c, NodeId id) {
   int64_t offset = c->p->node_offset[id], bytes = value_bytes(&c->g->nodes[id]);
   const Plan *plan = c->plan;
   if (offset == OFFSET_NONE) return STATUS_OK;
+  if (base_of(c, id) != id)
+    return offset == c->p->node_offset[base_of(c, id)]
+               ? STATUS_OK
+               : wrong(c, id, "is not where its operand lies");
   if (c->g->nodes[id].op == OP_STATE) {
     if (offset == plan->state_offset[node_attr_int(c->g, id, STATE_INDEX)]) return STATUS_OK;
     return wrong(c, id, "is not where its state lies");
@@ -219,7 +226,7 @@ static Status check_offset(const Check *c, NodeId id) {
   for (uint32_t i = 0; i < c->g->n_commits; i++)
     if (c->g->commits[i].value == id && plan->state_offset[c->g->commits[i].state] == offset)
       return STATUS_OK;
-  return base_of(c, id) != id ? STATUS_OK : wrong(c, id, "lies outside of the arena");
+  return wrong(c, id, "lies outside of the arena");
 }
 
 static uint32_t owner_of(const Check *c, NodeId base) {
@@ -251,7 +258,7 @@ static bool may_share(const Check *c, NodeId result, NodeId reader, NodeId base)
   return c->g->nodes[reader].op != OP_BROADCAST && shape_equal(fuse_space(c->g, reader), &r->shape);
 }
 
-static Status check_sharing(const Check *c, const PlanStep *step, NodeId result) {
+static Status check_sharing(Check *c, const PlanStep *step, NodeId result) {
   int64_t at = c->p->node_offset[result], bytes = value_bytes(&c->g->nodes[result]);
   const NodeId *members = &c->p->step_nodes[step->first];
   for (uint32_t k = 0; k < step->count; k++) {
@@ -265,10 +272,21 @@ static Status check_sharing(const Check *c, const PlanStep *step, NodeId result)
       bool hit = overlap(at, bytes, c->p->node_offset[base], value_bytes(&c->g->nodes[base]));
       if (hit && !may_share(c, result, m, base))
         return wrong(c, result, "overwrites an operand of its step");
+      c->in_place[result] |= hit;
     }
   }
   if (overlap(at, bytes, step->work_offset, step->work_bytes))
     return wrong(c, result, "shares bytes with the work buffer of its step");
+  return STATUS_OK;
+}
+
+/* The buffer of a step lies in scratch. Before anything else: later sums cannot overflow. */
+static Status check_work_place(const Check *c, const PlanStep *step) {
+  int64_t low = c->plan->state_bytes, high = low + c->p->scratch_bytes;
+  if (step->work_bytes == 0) return STATUS_OK;
+  if (step->work_bytes < 0 || step->work_offset < low || step->work_offset % PLAN_ALIGN ||
+      step->work_offset > high || step->work_bytes > high - step->work_offset)
+    return wrong(c, c->p->step_nodes[step->first], "its work buffer lies outside of the arena");
   return STATUS_OK;
 }
 
@@ -283,12 +301,7 @@ static Status check_work(const Check *c, const PlanStep *step) {
   free(outputs);
   if (n == 0) return wrong(c, members[0], "its step stores nothing");
   if (needed > step->work_bytes) return wrong(c, members[0], "its work buffer is too small");
-  if (step->work_bytes == 0) return STATUS_OK;
-  int64_t low = c->plan->state_bytes, high = low + c->p->scratch_bytes;
-  if (step->work_offset < low || step->work_offset % PLAN_ALIGN || step->work_offset > high ||
-      step->work_bytes > high - step->work_offset)
-    return wrong(c, members[0], "its work buffer lies outside of the arena");
-  for (uint32_t k = 0; k < step->count; k++)
+  for (uint32_t k = 0; step->work_bytes && k < step->count; k++)
     for (uint32_t i = 0; i < c->g->nodes[members[k]].n_inputs; i++) {
       NodeId base = base_of(c, node_input(c->g, members[k], i));
       if (c->step_of[base] != c->step_of[members[k]] &&
@@ -331,6 +344,74 @@ static Status check_ends(const Check *c) {
   return STATUS_OK;
 }
 
+/* ---- totals ---- */
+
+static bool in_scratch(const Check *c, NodeId id) {
+  return base_of(c, id) == id && c->p->node_offset[id] >= c->plan->state_bytes;
+}
+
+/* The last step (from 1) that needs each value; n_steps + 1 for what must stay to the end. */
+static void find_last(const Check *c, uint32_t *last) {
+  const Graph *g = c->g;
+  for (NodeId id = 1; id < g->n_nodes; id++) {
+    if (c->step_of[id] > last[id]) last[id] = c->step_of[id];
+    for (uint32_t i = 0; c->step_of[id] && i < g->nodes[id].n_inputs; i++) {
+      NodeId base = base_of(c, node_input(g, id, i));
+      if (c->step_of[id] > last[base]) last[base] = c->step_of[id];
+    }
+  }
+  for (uint32_t i = 0; i < g->n_outputs; i++)
+    last[base_of(c, g->outputs[i].node)] = c->p->n_steps + 1;
+  for (uint32_t i = 0; i < g->n_commits; i++)
+    last[base_of(c, g->commits[i].value)] = c->p->n_steps + 1;
+}
+
+/* Adds the bytes alive at every step up again: scratch, its lower bound and the peak. */
+static bool bytes_add_up(const Check *c, uint32_t *last, int64_t *change) {
+  const PlanProgram *p = c->p;
+  int64_t top = 0, alive = 0, most = 0;
+  uint32_t peak = 0;
+  find_last(c, last);
+  for (NodeId id = 1; id < c->g->n_nodes; id++) {
+    if (!in_scratch(c, id)) continue;
+    int64_t bytes = plan_align(value_bytes(&c->g->nodes[id]));
+    uint32_t made = c->step_of[id];
+    change[made + c->in_place[id]] += bytes; /* over an operand: one buffer in that step */
+    change[last[id] + 1] -= bytes;
+    if (p->node_offset[id] + bytes > top) top = p->node_offset[id] + bytes;
+  }
+  for (uint32_t s = 0; s < p->n_steps; s++) {
+    int64_t bytes = plan_align(p->steps[s].work_bytes);
+    change[s + 1] += bytes;
+    change[s + 2] -= bytes;
+    if (bytes && p->steps[s].work_offset + bytes > top) top = p->steps[s].work_offset + bytes;
+  }
+  for (uint32_t s = 0; s <= p->n_steps + 1; s++) {
+    alive += change[s];
+    if (alive <= most) continue;
+    most = alive;
+    peak = s ? s - 1 : 0;
+  }
+  int64_t scratch = top ? top - c->plan->state_bytes : 0;
+  return scratch == p->scratch_bytes && most == p->lower_bound && peak == p->peak_step;
+}
+
+static Status check_totals(const Check *c) {
+  int64_t macs = 0;
+  for (NodeId id = 1; id < c->g->n_nodes; id++) macs += node_macs(c->g, id);
+  uint32_t *last = calloc(c->g->n_nodes, sizeof *last);
+  int64_t *change = calloc((size_t)c->p->n_steps + 3, sizeof *change);
+  Status status = STATUS_OK;
+  if (!last || !change)
+    status = diag_no_memory(c->diag, c->g->n_nodes * sizeof *last);
+  else if (macs != c->p->macs || !bytes_add_up(c, last, change))
+    status = diag_error(c->diag, STATUS_INVALID, c->place, NULL,
+                        "the totals of program '%s' do not add up", plan_text(c->plan, c->p->name));
+  free(last);
+  free(change);
+  return status;
+}
+
 static Status run_program(Check *c) {
   const Graph *g = c->g;
   TRY(check_members(c));
@@ -339,6 +420,7 @@ static Status run_program(Check *c) {
     if (!executed && !view && !is_source(c, id)) return wrong(c, id, "is never executed");
     TRY(check_offset(c, id));
   }
+  for (uint32_t s = 0; s < c->p->n_steps; s++) TRY(check_work_place(c, &c->p->steps[s]));
   TRY(owners_create(c));
   for (uint32_t i = 0; i < c->plan->n_states; i++) {
     const State *s = &c->plan->states[i];
@@ -360,30 +442,36 @@ static Status verify_program(const Plan *plan, const PlanProgram *p, const char 
   TRY(verify_graph(g, plan->states, plan->n_states, place, diag));
   if (!p->node_offset)
     return diag_error(diag, STATUS_INVALID, place, NULL, "a program has no offsets");
+  if (p->scratch_bytes < 0 || p->scratch_bytes > BYTES_MAX)
+    return diag_error(diag, STATUS_INVALID, place, NULL,
+                      "the scratch size of program '%s' is out of range", plan_text(plan, p->name));
   Check c = {.plan = plan, .p = p, .g = g, .place = place, .diag = diag};
   c.step_of = calloc(g->n_nodes, sizeof *c.step_of);
   c.at = calloc(g->n_nodes, sizeof *c.at);
-  Status status = c.step_of && c.at ? run_program(&c) : diag_no_memory(diag, g->n_nodes * 8);
+  c.in_place = calloc(g->n_nodes, sizeof *c.in_place);
+  Status status =
+      c.step_of && c.at && c.in_place ? run_program(&c) : diag_no_memory(diag, g->n_nodes * 8);
+  if (status == STATUS_OK) status = check_totals(&c);
   free(c.step_of);
   free(c.at);
   free(c.owners.bound);
   free(c.owners.tree);
   free(c.cells);
-  int64_t macs = 0;
-  for (NodeId id = 1; id < g->n_nodes; id++) macs += node_macs(g, id);
-  if (status == STATUS_OK && (macs != p->macs || p->lower_bound > p->scratch_bytes))
-    status = diag_error(diag, STATUS_INVALID, place, NULL,
-                        "the totals of program '%s' do not add up", plan_text(plan, p->name));
+  free(c.in_place);
   return status;
 }
 
 static Status verify_states(const Plan *plan, const char *place, Diag *diag) {
   int64_t end = 0;
+  if (plan->state_bytes < 0 || plan->state_bytes > BYTES_MAX)
+    return diag_error(diag, STATUS_INVALID, place, NULL,
+                      "the state section's size is out of range");
   for (uint32_t i = 0; i < plan->n_states; i++) {
     const State *s = &plan->states[i];
     int64_t bytes = shape_count(&s->shape) * (int64_t)dtype_size((DType)s->dtype);
     int64_t at = plan->state_offset[i];
-    if (bytes < 0 || at < end || at % PLAN_ALIGN || at + bytes > plan->state_bytes)
+    if (bytes < 0 || at < end || at % PLAN_ALIGN || at > plan->state_bytes ||
+        bytes > plan->state_bytes - at)
       return diag_error(diag, STATUS_INVALID, place, NULL, "state '%s' lies in the wrong place",
                         plan_text(plan, s->name));
     end = at + bytes;
