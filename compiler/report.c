@@ -104,10 +104,11 @@ Status report_text(const Plan *plan, int depth, FILE *out, Diag *diag) {
   }
   report_scopes_free(&scopes);
   for (uint32_t k = 0; k < plan->n_programs; k++) {
-    TRY(report_macs(&plan->programs[k], depth + 1, diag, &scopes));
+    TRY(report_work(&plan->programs[k], depth + 1, diag, &scopes));
     fprintf(out, "\nmultiply-adds of %s by scope (all, forward)\n",
             plan_text(plan, plan->programs[k].name));
     for (uint32_t i = 0; i < scopes.n; i++) {
+      if (scopes.scopes[i].macs == 0) continue;
       fprintf(out, "  %-40s ", *scopes.scopes[i].name ? scopes.scopes[i].name : "(top)");
       put_count(scopes.scopes[i].macs, out);
       fputs("  ", out);
@@ -122,12 +123,13 @@ Status report_text(const Plan *plan, int depth, FILE *out, Diag *diag) {
 
 /* ---- JSON ---- */
 
-static json_t *scopes_json(const ReportScopes *scopes, bool macs) {
+static json_t *scopes_json(const ReportScopes *scopes, bool work) {
   json_t *list = json_object();
   for (uint32_t i = 0; i < scopes->n; i++) {
     const ReportScope *s = &scopes->scopes[i];
-    json_t *value = macs ? json_pack("{s:I, s:I}", "macs", (json_int_t)s->macs, "forward_macs",
-                                     (json_int_t)s->forward_macs)
+    json_t *value = work ? json_pack("{s:I, s:I, s:I, s:I}", "nodes", (json_int_t)s->nodes,
+                                     "kernels", (json_int_t)s->kernels, "macs", (json_int_t)s->macs,
+                                     "forward_macs", (json_int_t)s->forward_macs)
                          : json_integer(s->parameters);
     json_object_set_new(list, s->name, value);
   }
@@ -159,7 +161,7 @@ static Status program_json(const Plan *plan, const PlanProgram *p, int depth, Di
   ReportScopes scopes;
   json_t *tensors;
   TRY(peak_json(p, diag, &tensors));
-  TRY(report_macs(p, depth + 1, diag, &scopes));
+  TRY(report_work(p, depth + 1, diag, &scopes));
   double ratio = p->lower_bound ? (double)p->scratch_bytes / (double)p->lower_bound : 1;
   *out = json_pack("{s:s, s:i, s:i, s:i, s:I, s:I, s:I, s:I, s:f, s:i, s:o, s:o}", "name",
                    plan_text(plan, p->name), "nodes", (int)p->graph->n_nodes - 1, "kernels",

@@ -15,6 +15,7 @@ Status report_json(const Plan *plan, int depth, FILE *out, Diag *diag);
 typedef struct ReportScope {
   const char *name; /* owned by the report */
   int64_t parameters, macs, forward_macs;
+  int64_t nodes, kernels; /* a kernel counts where its last member stands */
 } ReportScope;
 typedef struct ReportScopes {
   ReportScope *scopes; /* sorted by name */
@@ -22,8 +23,8 @@ typedef struct ReportScopes {
 } ReportScopes;
 /* Trainable elements by the first `depth` parts of a parameter's scope. */
 Status report_parameters(const Plan *plan, int depth, Diag *diag, ReportScopes *out);
-/* Multiply-adds of a program by the first `depth` parts of the nodes' scopes. */
-Status report_macs(const PlanProgram *program, int depth, Diag *diag, ReportScopes *out);
+/* Multiply-adds, nodes and kernels of a program by the first `depth` parts of the nodes' scopes. */
+Status report_work(const PlanProgram *program, int depth, Diag *diag, ReportScopes *out);
 void report_scopes_free(ReportScopes *scopes);
 
 /* A value that is alive at the peak. */

@@ -69,21 +69,32 @@ Status report_parameters(const Plan *plan, int depth, Diag *diag, ReportScopes *
   return STATUS_OK;
 }
 
-Status report_macs(const PlanProgram *program, int depth, Diag *diag, ReportScopes *out) {
+static Status scope_of(const Graph *g, NodeId id, int depth, Diag *diag, ReportScopes *out,
+                       uint32_t *cap, ReportScope **scope) {
+  const char *name = graph_text(g, g->nodes[id].scope);
+  *scope = find(out, cap, name, cut(name, depth, false));
+  if (*scope) return STATUS_OK;
+  report_scopes_free(out);
+  return diag_no_memory(diag, sizeof **scope);
+}
+
+Status report_work(const PlanProgram *program, int depth, Diag *diag, ReportScopes *out) {
   *out = (ReportScopes){0};
   uint32_t cap = 0;
   const Graph *g = program->graph;
+  ReportScope *scope;
   for (NodeId id = 1; id < g->n_nodes; id++) {
+    TRY(scope_of(g, id, depth, diag, out, &cap, &scope));
     int64_t macs = node_macs(g, id);
-    if (!macs) continue;
-    const char *name = graph_text(g, g->nodes[id].scope);
-    ReportScope *scope = find(out, &cap, name, cut(name, depth, false));
-    if (!scope) {
-      report_scopes_free(out);
-      return diag_no_memory(diag, sizeof *scope);
-    }
+    scope->nodes++;
     scope->macs += macs;
     if (g->nodes[id].role == ROLE_FORWARD) scope->forward_macs += macs;
+  }
+  for (uint32_t i = 0; i < program->n_steps; i++) {
+    const PlanStep *step = &program->steps[i];
+    TRY(scope_of(g, program->step_nodes[step->first + step->count - 1], depth, diag, out, &cap,
+                 &scope));
+    scope->kernels++;
   }
   return STATUS_OK;
 }

@@ -27,7 +27,7 @@ typedef struct Draw {
   const OpTable *ops;
   const DrawOptions *options;
   Diag *diag;
-  int depth;
+  int depth[4]; /* by role; -1: every node */
   Box *boxes;
   uint32_t n_boxes;
   uint32_t *box_of; /* by node: box + 1 */
@@ -64,8 +64,8 @@ static void count_op(Box *box, uint32_t op) {
   if (box->n_ops < DRAW_OPS) box->ops[box->n_ops++] = op;
 }
 
-/* Groups nodes into boxes for the given depth. Boxes are in order of their first node. */
-static Status group(Draw *d, int depth) {
+/* Groups nodes into boxes by depth. Boxes are in order of their first node. */
+static Status group(Draw *d) {
   const Graph *g = d->g;
   Strings *strings = g->symbols->strings;
   uint32_t n_keys = 0, *box_of_key = NULL;
@@ -75,6 +75,7 @@ static Status group(Draw *d, int depth) {
     const Node *node = &g->nodes[id];
     if (!drawn(d, id)) continue;
     const char *path = graph_text(g, node->scope);
+    int depth = d->depth[node->role];
     uint32_t scope = strings_intern_n(strings, path, cut_length(path, depth));
     if (scope == UINT32_MAX) return diag_no_memory(d->diag, 1);
     uint32_t key = scope * 4 + node->role;
@@ -115,17 +116,33 @@ static int max_depth(const Graph *g) {
   return deepest;
 }
 
+static void set_depth(Draw *d, int forward, int derivatives, int update) {
+  d->depth[ROLE_FORWARD] = forward;
+  d->depth[ROLE_INNER] = d->depth[ROLE_OUTER] = derivatives;
+  d->depth[ROLE_UPDATE] = update;
+}
+
+/* Unless told, as deep as it is readable: all of it alike, else the forward passes, beside which
+ * derivatives are a box for each pass and updates one box. */
 static Status choose_depth(Draw *d) {
-  if (d->options->depth) {
-    d->depth = d->options->depth;
-    return group(d, d->depth);
+  int depth = d->options->depth, deepest = max_depth(d->g);
+  if (depth) {
+    set_depth(d, depth, depth, depth);
+    return group(d);
   }
-  int deepest = max_depth(d->g);
-  for (d->depth = 1; d->depth < deepest; d->depth++) {
-    TRY(group(d, d->depth + 1));
-    if (d->n_boxes > DRAW_READABLE) break;
+  for (depth = deepest; depth > 0; depth--) {
+    set_depth(d, depth, depth, depth);
+    TRY(group(d));
+    if (d->n_boxes <= DRAW_READABLE) return STATUS_OK;
+    if (depth <= 2) break;
   }
-  return group(d, d->depth);
+  for (depth = deepest; depth > 1; depth--) {
+    set_depth(d, depth, 1, 0);
+    TRY(group(d));
+    if (d->n_boxes <= DRAW_READABLE) return STATUS_OK;
+  }
+  set_depth(d, 1, 1, 0);
+  return group(d);
 }
 
 /* ---- drawing ---- */
@@ -170,8 +187,9 @@ static void box_label(const Draw *d, const Box *b, char *label, size_t size) {
              shape_text(&node->shape, shape, sizeof shape));
     return;
   }
-  int n =
-      snprintf(label, size, "%s\n%u nodes:", *path ? (last ? last + 1 : path) : "(top)", b->count);
+  int n = snprintf(label, size,
+                   "%s\n%u nodes:", *path ? (last ? last + 1 : path) : role_name((Role)b->role),
+                   b->count);
   for (uint32_t i = 0; i < b->n_ops && n > 0 && (size_t)n < size; i++)
     n += snprintf(label + n, size - (size_t)n, " %s", d->ops->ops[b->ops[i]]->name);
 }
@@ -182,7 +200,7 @@ static Status draw_boxes(Draw *d, Agraph_t *root) {
     const char *path = graph_text(d->g, b->scope);
     /* A box of a whole scope stands in the cluster around that scope. */
     const char *last = strrchr(path, '/');
-    size_t length = d->depth < 0 ? strlen(path) : last ? (size_t)(last - path) : 0;
+    size_t length = d->depth[b->role] < 0 ? strlen(path) : last ? (size_t)(last - path) : 0;
     Agraph_t *in = cluster(root, path, (Role)b->role, length);
     char name[32], label[512];
     snprintf(name, sizeof name, "n%u", b->first);
@@ -251,6 +269,7 @@ static Status draw_links(Draw *d, Agraph_t *root) {
 
 /* The picture in memory: Graphviz ends the process when it cannot write. */
 static Status render(Draw *d, Agraph_t *root, char **data, unsigned *length) {
+  agseterr(AGERR); /* how well edges are routed is no news */
   GVC_t *context = gvContext();
   *data = NULL;
   if (!context) return diag_no_memory(d->diag, sizeof(void *));
@@ -279,14 +298,77 @@ static Status write_picture(Draw *d, Agraph_t *root, const char *path) {
                     "cannot write the picture: %s", strerror(errno));
 }
 
+/* ---- ids of Graphviz objects ----
+ *
+ * The library's own are addresses of interned names, and it writes subgraphs in the order of their
+ * ids.  These are in order of first use: even for names, odd for what has none. */
+
+typedef struct Ids {
+  Strings *names;
+  uint64_t anonymous;
+} Ids;
+
+static void *ids_open(Agraph_t *graph, Agdisc_t *disc) {
+  (void)graph, (void)disc;
+  Ids *ids = calloc(1, sizeof *ids);
+  if (ids && (ids->names = strings_create())) return ids;
+  free(ids);
+  return NULL;
+}
+
+static long ids_map(void *state, int type, char *name, IDTYPE *id, int create) {
+  (void)type;
+  Ids *ids = state;
+  if (!name) {
+    *id = ids->anonymous++ * 2 + 1;
+    return 1;
+  }
+  uint32_t string = create ? strings_intern(ids->names, name) : strings_find(ids->names, name);
+  *id = ((IDTYPE)string + 1) * 2;
+  return string != UINT32_MAX;
+}
+
+static long ids_alloc(void *state, int type, IDTYPE id) {
+  (void)state, (void)type, (void)id;
+  return 0; /* nobody chooses ids */
+}
+
+static void ids_free(void *state, int type, IDTYPE id) {
+  (void)state, (void)type, (void)id;
+}
+
+static char *ids_print(void *state, int type, IDTYPE id) {
+  (void)type;
+  const Ids *ids = state;
+  return id % 2 ? NULL : (char *)(uintptr_t)strings_text(ids->names, (uint32_t)(id / 2 - 1));
+}
+
+static void ids_close(void *state) {
+  Ids *ids = state;
+  strings_destroy(ids->names);
+  free(ids);
+}
+
+static void ids_register(void *state, int type, void *object) {
+  (void)state, (void)type, (void)object;
+}
+
+static Agiddisc_t ids_disc = {ids_open,  ids_map,   ids_alloc,   ids_free,
+                              ids_print, ids_close, ids_register};
+
 static Status draw_all(Draw *d, const char *path) {
   TRY(choose_depth(d));
+  if (d->n_boxes == 0)
+    return diag_error(d->diag, STATUS_INVALID, graph_text(d->g, d->p->name),
+                      "--dump-after=simplify prints all scopes", "the program has no scope '%s'",
+                      d->options->scope ? d->options->scope : "");
   if (d->n_boxes > DRAW_MAX)
     return diag_error(d->diag, STATUS_INVALID, path, "use --scope=SCOPE or --depth=N",
                       "%u boxes make no readable picture", d->n_boxes);
   char name[256];
   snprintf(name, sizeof name, "%s", graph_text(d->g, d->p->name));
-  Agraph_t *root = agopen(name, Agdirected, NULL);
+  Agdisc_t disc = {&AgMemDisc, &ids_disc, &AgIoDisc};
+  Agraph_t *root = agopen(name, Agdirected, &disc);
   if (!root) return diag_no_memory(d->diag, sizeof *root);
   set(root, "label", name);
   set(root, "fontname", "Helvetica");

@@ -1,0 +1,112 @@
+/* Pictures: whatever the names are, Graphviz and XML readers can read them; boxes stand in the
+ * clusters of their scopes. */
+#include "tests/shell.h"
+
+#include <graphviz/cgraph.h>
+#include <libxml/parser.h>
+
+/* Words of the DOT language and characters that mean something in it are names like others. */
+static const char hostile[] = "<model name=\"graph\" xmlns=\"urn:graphc:model:1\">\n"
+                              "<program name=\"digraph/node--&gt;\">\n<input name=\"x\"/><output "
+                              "value=\"x\"/></program></model>\n";
+static const char names[] =
+    "<model name=\"graph\" xmlns=\"urn:graphc:model:1\">\n"
+    "<program name=\"strict/digraph\">\n<input name=\"node\" shape=\"2 3\"/>\n"
+    "<scope name=\"subgraph\"><tanh name=\"edge\" in=\"/node\"/>\n"
+    "<scope name=\"cluster_a:b.c--d\"><expr name=\"label\" value=\"exp(edge) + 1\"/>"
+    "<alias name=\"out\" value=\"label\"/></scope></scope>\n"
+    "<expr name=\"end\" value=\"sum({subgraph/cluster_a:b.c--d})\"/><output "
+    "value=\"end\"/></program></model>\n";
+
+static Agraph_t *find_cluster(Agraph_t *graph, const char *label) {
+  for (Agraph_t *sub = agfstsubg(graph); sub; sub = agnxtsubg(sub)) {
+    const char *have = agget(sub, (char *)(uintptr_t) "label");
+    if (have && strcmp(have, label) == 0) return sub;
+    Agraph_t *inner = find_cluster(sub, label);
+    if (inner) return inner;
+  }
+  return NULL;
+}
+
+static void test_dot(void) {
+  support_write("names.xml", names);
+  Shell s = shell("\"$GRAPHC\" names.xml --emit=dot:- --depth=-1");
+  CU_ASSERT_EQUAL_FATAL(s.code, 0);
+  Agraph_t *graph = agmemread(s.out);
+  CU_ASSERT_PTR_NOT_NULL_FATAL(graph);
+  CU_ASSERT_STRING_EQUAL(agnameof(graph), "strict/digraph");
+  Agraph_t *outer = find_cluster(graph, "subgraph"),
+           *inner = find_cluster(graph, "cluster_a:b.c--d");
+  CU_ASSERT_PTR_NOT_NULL_FATAL(outer);
+  CU_ASSERT_PTR_NOT_NULL_FATAL(inner);
+  CU_ASSERT_TRUE(agnnodes(inner) >= 2);
+  CU_ASSERT_TRUE(agnnodes(outer) > agnnodes(inner));
+  CU_ASSERT_TRUE(agnnodes(graph) > agnnodes(outer));
+  CU_ASSERT_TRUE(agnedges(graph) >= 4);
+  agclose(graph);
+  shell_free(&s);
+}
+
+static bool well_formed(const Shell *s) {
+  xmlDoc *document = xmlReadMemory(s->out, (int)s->out_length, NULL, NULL, XML_PARSE_NONET);
+  if (document) xmlFreeDoc(document);
+  return document != NULL;
+}
+
+static void test_formats(void) {
+  support_write("names.xml", names);
+  Shell s = shell("\"$GRAPHC\" names.xml --emit=svg:-");
+  CU_ASSERT_TRUE(s.code == 0 && well_formed(&s));
+  shell_free(&s);
+  s = shell("\"$GRAPHC\" names.xml --emit=png:-");
+  CU_ASSERT_TRUE(s.code == 0 && s.out_length > 8 && memcmp(s.out, "\x89PNG\r\n\x1a\n", 8) == 0);
+  shell_free(&s);
+  s = shell("\"$GRAPHC\" names.xml --emit=pdf:-");
+  CU_ASSERT_TRUE(s.code == 0 && strncmp(s.out, "%PDF", 4) == 0);
+  shell_free(&s);
+  s = shell("\"$GRAPHC\" names.xml --emit=text:-");
+  CU_ASSERT_TRUE(s.code == 0 && strstr(s.out, "subgraph/cluster_a:b.c--d/label"));
+  shell_free(&s);
+  s = shell("\"$GRAPHC\" names.xml --emit=dot && test -s graph.dot && rm graph.dot");
+  CU_ASSERT_EQUAL(s.code, 0);
+  shell_free(&s);
+}
+
+/* The automatic depth keeps whole models readable, and the same picture comes out every time. */
+static void test_cdvm(void) {
+  static const char *const programs[] = {"step/cuhk03", "evaluate"};
+  for (size_t i = 0; i < 2; i++) {
+    Shell s =
+        shell("\"$GRAPHC\" \"$TOP/models/cdvm_small.xml\" --emit=dot:- --program=%s", programs[i]);
+    CU_ASSERT_EQUAL_FATAL(s.code, 0);
+    Agraph_t *graph = agmemread(s.out);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(graph);
+    CU_ASSERT_TRUE(agnnodes(graph) > 40 && agnnodes(graph) <= 160);
+    CU_ASSERT_PTR_NOT_NULL(find_cluster(graph, i ? "stage4" : "test"));
+    agclose(graph);
+    Shell again =
+        shell("\"$GRAPHC\" \"$TOP/models/cdvm_small.xml\" --emit=dot:- --program=%s", programs[i]);
+    CU_ASSERT_STRING_EQUAL(s.out, again.out);
+    shell_free(&again);
+    shell_free(&s);
+  }
+}
+
+static void test_errors(void) {
+  support_write("names.xml", names);
+  support_write("hostile.xml", hostile);
+  static const char *const scope[] = {"the program has no scope 'nowhere'", NULL},
+                           *const program[] = {"there is no program 'nothing'", NULL},
+                           *const name[] = {"is no name: it holds '>'", NULL};
+  CU_ASSERT_TRUE(shell_says("scope", shell("\"$GRAPHC\" names.xml --emit=dot:- --scope=nowhere"), 1,
+                            1, scope));
+  CU_ASSERT_TRUE(shell_says(
+      "program", shell("\"$GRAPHC\" names.xml --emit=dot:- --program=nothing"), 1, 1, program));
+  CU_ASSERT_TRUE(shell_says("name", shell("\"$GRAPHC\" hostile.xml --emit=dot:-"), 1, 1, name));
+}
+
+int main(void) {
+  static const SupportTest tests[] = {
+      {"dot", test_dot}, {"formats", test_formats}, {"cdvm", test_cdvm}, {"errors", test_errors}};
+  return support_run("draw", tests, sizeof tests / sizeof *tests);
+}
