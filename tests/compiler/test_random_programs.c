@@ -33,9 +33,11 @@ static void put(Maker *m, NodeId id) {
     m->pool[m->n < POOL_MAX ? m->n++ : lab_pick(m->lab, POOL_MAX)] = id;
 }
 
-/* A value of the wanted shape, made of any value. */
-static NodeId fit(Maker *m, NodeId a, const Shape *shape) {
+/* A value of the wanted shape, made of any value.  `wanted` may lie in the graph, whose nodes move
+ * when it grows. */
+static NodeId fit(Maker *m, NodeId a, const Shape *wanted) {
   Emitter *e = &m->lab->e;
+  Shape copy = *wanted, *shape = &copy;
   if (shape_equal(emit_shape(e, a), shape)) return a;
   if (shape_count(emit_shape(e, a)) == shape_count(shape)) return emit_reshape(e, a, shape);
   Shape ones = {.rank = shape->rank};
