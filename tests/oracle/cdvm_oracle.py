@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Independent float64 oracle of one CDVM training step.
 
-Written from design/cdvm.md alone: it shares no code with the C program and uses PyTorch's own
+Written from the definition of the model alone: it shares no code with the C program and uses PyTorch's own
 automatic differentiation.  Equation numbers are those of Li, Sun, Cai, Gong, "Leverage cross-domain
 variations for generalizable person ReID representation learning" (Pattern Recognition 2025).
 
@@ -11,7 +11,7 @@ variations for generalizable person ReID representation learning" (Pattern Recog
     cdvm_oracle.py --case NAME --print                     scalars of one case
     cdvm_oracle.py --case NAME --dump FILE.safetensors     every tensor of one case, in full
 
-README.md beside this file gives the file format and the readings of cdvm.md's open points.
+README.md beside this file gives the file format and how open points were read.
 """
 import argparse
 import json
@@ -75,19 +75,20 @@ def signs(name, count):
 
 
 # ---------------------------------------------------------------------------------------------
-# Parameters of the model (cdvm.md's code-font names) and the check's setting of them
+# Parameters of the model, by name, and the check's setting of them
 # ---------------------------------------------------------------------------------------------
 
 DEFAULTS = dict(
     width=8, blocks="2 2 2 2", height=32, image_width=16, batch_ids=2, batch_images=2,
     domains="a b c", ids="8 8 8", eval_batch=4,
     encoders="on", meta="on", ws_params="conv", ws_form="cos", stats_of="spe", delta="std",
-    stats_gradient=0, style="elastic", fusion_norm="none", attr_apply="default", V=4,
+    stats_gradient=0, style="elastic", fusion_norm="none", attr_apply="auto", V=4,
     pool="gem", gem_p=3.0, gem_eps=1e-3, order=2, grl_outer="identity", grl_lambda=1.0, grl_ramp=0,
     metatest_local="own", tri_negatives="pass", inner_steps=1, inner_lr=0.0, inner_ratio=1.0,
     train_weight=1.0, alpha=0.5, beta=0.5, w_ws=1.0, w_inv=1.0, w_spe=1.0, w_cent=5e-4,
     m1=0.1, m2=0.1, margin=0.3, smoothing=0.1, clip_norm=0.0, momentum=0.9, decay=5e-4,
-    lr=0.01, lr_cent=0.5, test_style="mean")
+    lr=0.01, lr_end=5e-5, lr_cent=0.5, test_style="mean",
+    epochs=120, warmup_epochs=10, steps=0, warmup_steps=-1)
 
 RAMP_STEP, RAMP_TOTAL = 3, 10          # grl_ramp's case: p = step / total = 0.3
 
@@ -114,7 +115,7 @@ class Config:
         self.has_spe = self.dis and self.w_spe != 0
         self.has_dom = self.has_inv or self.has_spe     # D_s exists
         self.styled = self.on and self.style != "off"
-        self.apply_attr = self.beta > 0 if self.attr_apply == "default" else self.attr_apply in (1, "on")
+        self.apply_attr = self.beta > 0 if self.attr_apply == "auto" else self.attr_apply == "on"
         self.has_attr = self.beta != 0 or self.apply_attr
         if self.K == 1 and self.meta == "on":
             raise ValueError("K = 1 needs meta=off")
@@ -127,8 +128,11 @@ class Config:
         """lambda of the gradient reversal in this step."""
         if not self.grl_ramp:
             return self.grl_lambda
-        p = RAMP_STEP / RAMP_TOTAL
-        return 2 / (1 + math.exp(-10 * p)) - 1
+        return self.grl_lambda * ramp(RAMP_STEP / RAMP_TOTAL)
+
+
+def ramp(p):
+    return 2 / (1 + math.exp(-10 * p)) - 1
 
 
 # ---------------------------------------------------------------------------------------------
@@ -196,26 +200,32 @@ def is_trainable(name):
     return not (name == "neck/bias" or "running_" in name or name.startswith("centre"))
 
 
-# Scales of the closed formula that differ from the general rule, so that no loss term is idle.
-ATTR_GAIN = 1.0
-
-
 def initial_value(name, shape):
+    """Closed formula of (name, index).
+
+    The scales keep the step well conditioned, as a comparison to 1e-9 needs: an error of the last bit
+    in theta moves G by some 1e3 last bits.  Convolutions are four times Kaiming's (norms undo the
+    factor, but an update moves them a quarter as far), residual branches and instance norms, which
+    are steps where a map has two pixels, weigh less than the rest.
+    """
     s = symmetric(name, shape)
     if name.endswith("fuse/weight"):                                # [I/2 | I/2] plus a little noise
         c = shape[0]
         eye = torch.eye(c) / 2
-        return torch.cat([eye, eye], 1).reshape(shape) + 0.1 * s * math.sqrt(3 / (2 * c))
+        return torch.cat([eye, eye], 1).reshape(shape) + 0.4 * s * math.sqrt(3 / (2 * c))
     if len(shape) == 4:                                             # Kaiming, fan out, uniform
-        return s * math.sqrt(3) * math.sqrt(2 / (shape[0] * shape[2] * shape[3]))
+        return 4 * s * math.sqrt(3) * math.sqrt(2 / (shape[0] * shape[2] * shape[3]))
     if name.startswith("centre"):
         return 0.1 * s
     if len(shape) == 2:
-        gain = ATTR_GAIN if "/attr/" in name else 1.0
-        return gain * s * math.sqrt(3 / shape[1])
+        return s * math.sqrt(3 / shape[1])
     if name.endswith("running_mean") or name.endswith("bias"):
         return 0.1 * s
-    return 1 + 0.2 * s                                              # norm weights, running_var
+    if name.endswith("norm3/weight"):
+        return 0.3 + 0.06 * s
+    if name.endswith("norm1/in/weight"):
+        return 0.2 + 0.04 * s
+    return 1 + 0.2 * s                                              # other norm weights, running_var
 
 
 def initial_state(cfg):
@@ -783,7 +793,7 @@ class Step:
         return self
 
     def record(self, tag, p):
-        self.scalars.update({f"{tag}/{n}": float(x) for n, x in p.terms.items()})
+        self.scalars.update({f"{tag}/{n}": float(x.detach()) for n, x in p.terms.items()})
         self.values.update({f"{tag}/{n}": x.detach() for n, x in p.values.items()})
         self.debug.update({f"{tag}/{n}": x.detach() for n, x in p.debug.items()})
 
@@ -791,7 +801,8 @@ class Step:
 def evaluate(cfg, state, data):
     """Programs evaluate and extract: running statistics, no style replacement."""
     everyone = list(range(cfg.K))
-    members = [0]                                                   # eval_batch = 4: domain 0's rows of `images`
+    images = data["images"].flatten(0, 1)[None, :cfg.eval_batch]    # the first rows, domain by domain
+    data, members = {"images": images}, [0]
     if cfg.test_style == "ensemble" and cfg.on:
         runs = [[k] for k in everyone]                              # pass k uses l^k at all stages
     else:
@@ -814,18 +825,22 @@ def evaluate(cfg, state, data):
 # ---------------------------------------------------------------------------------------------
 
 def case_list():
-    """name -> dict(parameters, programs, duplicates, state)."""
+    """name -> dict(parameters, programs, duplicates, keep).
+
+    keep: 'fields' (scalars, y, other values, F, v, JTv, u, G), 'statistics' (and what running
+    statistics and centres became), 'state' (and all other states), 'brief' (scalars, G).
+    """
     cases = {}
 
-    def add(name=None, programs=("step/c",), duplicates=False, state=False, **parameters):
+    def add(name=None, programs=("step/c",), duplicates=False, keep="fields", **parameters):
         name = name or ",".join(f"{k}={v}" for k, v in parameters.items())
         assert name not in cases, name
-        cases[name] = dict(parameters=parameters, programs=list(programs), duplicates=duplicates, state=state)
+        cases[name] = dict(parameters=parameters, programs=list(programs), duplicates=duplicates, keep=keep)
 
-    add("default", state=True)
-    add("default/a", programs=["step/a"], state=True)
+    add("default", keep="state")
+    add("default/a", programs=["step/a"], keep="statistics")
     # every other value, one parameter at a time
-    add(encoders="off", state=True)
+    add(encoders="off", keep="statistics")
     add(ws_params="all")
     add(ws_form="abs")
     add(ws_form="square")
@@ -833,11 +848,11 @@ def case_list():
     add(stats_of="inv")
     add(delta="var")
     add(delta="0")
-    add(stats_gradient=1, state=True)
+    add(stats_gradient=1, keep="statistics")
     add(style="off")
     add(style="determined")
-    add(fusion_norm="bn", state=True)
-    add(attr_apply=0)
+    add(fusion_norm="bn", keep="statistics")
+    add(attr_apply="off")
     add(pool="average")
     add(gem_eps=0.1)
     add(gem_p=2.0)
@@ -845,62 +860,108 @@ def case_list():
     add(grl_outer="reverse")
     add(grl_lambda=0.5)
     add(grl_ramp=1)
-    add(metatest_local="others", state=True)
+    add(metatest_local="others", keep="statistics")
     add(tri_negatives="domain")
-    add(inner_steps=2, state=True)
-    add(inner_steps=3)
+    add(inner_steps=2, keep="statistics")
+    add(inner_steps=3, keep="brief")
     add(inner_lr=0.003)
     add(inner_ratio=0.5)
-    add(train_weight=0.0)
+    add(train_weight=0)
     for name in ("alpha", "beta"):
         add(**{name: 0.25})
-        add(**{name: 0.0})
+        add(**{name: 0})
     for name in ("w_ws", "w_inv", "w_spe"):
         add(**{name: 0.5})
-        add(**{name: 0.0})
+        add(**{name: 0})
     add(V=2)
     add(V=1)
     add(m1=0.2)
     add(m2=0.02)
-    add(margin=0.5)
+    add(margin=0.05)
     add(smoothing=0.2)
-    add(clip_norm=1.0, state=True)
-    add(programs=["step"], meta="off", state=True)
-    add(programs=["step/c", "step/c"], momentum=0.5, state=True)
-    add(decay=1e-3, state=True)
-    add(lr_cent=0.25, state=True)
+    add(clip_norm=1.0, keep="state")
+    add(programs=["step"], meta="off", keep="statistics")
+    add(programs=["step/c", "step/a"], momentum=0.5, keep="state")
+    add(decay=1e-3, keep="state")
+    add(lr_cent=0.25, keep="statistics")
     add(w_cent=5e-3)
-    add(lr=0.02, state=True)
+    add(lr=0.02, keep="state")
     add(ids="8 6 7")
+    # sizes
+    add(domains="x y z", programs=["step/z"])
+    add(width=12)
+    add(blocks="1 2 3 1")
+    add(height=40)
+    add(image_width=24)
+    add(batch_ids=3)
+    add(batch_ids=1)                                                # no negative within a domain
+    add(batch_images=3)
+    add(batch_ids=4, batch_images=1)                                          # no positive at all
     # combinations
-    add(encoders="off", beta=0.0)
-    add(programs=["step"], encoders="off", meta="off", state=True)
-    add(programs=["step"], encoders="off", beta=0.0, meta="off")
-    add(alpha=0.0, beta=0.0, style="off")
-    add(alpha=0.0, beta=0.0)
-    add(beta=0.0, style="off")
-    add(beta=0.0, style="determined")
-    add(beta=0.0, attr_apply=1)
-    add(stats_gradient=1, delta="var")
-    add(stats_gradient=1, stats_of="inv")
-    add(stats_gradient=1, metatest_local="others")
-    add(inner_steps=2, stats_gradient=1)
-    add(inner_steps=2, grl_outer="reverse")
-    add(grl_outer="reverse", grl_lambda=0.5)
-    add(metatest_local="others", stats_of="in")
-    add("two_steps", programs=["step/c", "step/a"], state=True)
-    add("K=1", programs=["step"], domains="a", ids="8", meta="off", state=True)
-    add("K=2", programs=["step/b"], domains="a b", ids="8 8", state=True)
-    add("K=4", programs=["step/d"], domains="a b c d", ids="8 8 8 8", state=True)
-    add("duplicates", duplicates=True, state=True)
+    add(keep="brief", encoders="off", beta=0)
+    add(keep="brief", programs=["step"], encoders="off", meta="off")
+    add(keep="brief", programs=["step"], encoders="off", beta=0, meta="off")
+    add(keep="brief", alpha=0, beta=0, style="off")
+    add(keep="brief", alpha=0, beta=0)
+    add(keep="brief", beta=0, style="off")
+    add(keep="brief", beta=0, style="determined")
+    add(keep="brief", beta=0, attr_apply="on")
+    add(keep="brief", stats_gradient=1, delta="var")
+    add(keep="brief", stats_gradient=1, stats_of="inv")
+    add(keep="brief", stats_gradient=1, metatest_local="others")
+    add(keep="brief", inner_steps=2, stats_gradient=1)
+    add(keep="brief", inner_steps=2, grl_outer="reverse")
+    add(keep="brief", grl_outer="reverse", grl_lambda=0.5)
+    add(keep="brief", metatest_local="others", stats_of="in")
+    add("two_steps", programs=["step/c", "step/a"], keep="state")
+    add("K=1", programs=["step"], domains="a", ids="8", meta="off", keep="brief")
+    add("K=2", programs=["step/b"], domains="a b", ids="8 8", keep="statistics")
+    add("K=4", programs=["step/d"], domains="a b c d", ids="8 8 8 8", keep="statistics")
+    add("duplicates", duplicates=True, keep="brief")
     # the evaluation program
     for style in ("mean", "ensemble", "global_only"):
         add(f"evaluate,test_style={style}", programs=["evaluate"], test_style=style)
     add("evaluate,encoders=off", programs=["evaluate"], encoders="off")
     add("evaluate,fusion_norm=bn", programs=["evaluate"], fusion_norm="bn")
-    add("evaluate,beta=0", programs=["evaluate"], beta=0.0)
+    add("evaluate,beta=0", programs=["evaluate"], beta=0)
     add("evaluate,pool=average", programs=["evaluate"], pool="average")
+    add("evaluate,eval_batch=6", programs=["evaluate"], eval_batch=6)
     return cases
+
+
+BASE = ("width", "blocks", "height", "image_width", "batch_ids", "batch_images", "domains", "ids", "eval_batch")
+
+
+def defines_of(parameters):
+    """NAME=VALUE lines that make models/cdvm_small.xml the case's model."""
+    chosen = {**{n: DEFAULTS[n] for n in BASE}, **parameters}
+    return [f"{n}={v}" for n, v in chosen.items()]
+
+
+def schedule_cases():
+    """The schedule: total and warm-up steps, and the inputs lr, inner_lr, lambda at some steps."""
+    rows = []
+    for parameters in (dict(), dict(lr=0.02), dict(lr_end=1e-3), dict(epochs=50), dict(warmup_epochs=3), dict(steps=400),
+                       dict(warmup_steps=7), dict(steps=400, warmup_steps=0), dict(inner_lr=0.003), dict(inner_ratio=0.5),
+                       dict(grl_lambda=0.5), dict(grl_ramp=1), dict(grl_ramp=1, grl_lambda=0.5)):
+        cfg, per_epoch = Config(parameters), 9                      # 113 images of all domains // (B K)
+        total = cfg.steps or cfg.epochs * per_epoch
+        warm = cfg.warmup_epochs * per_epoch
+        if cfg.steps:
+            warm = total * cfg.warmup_epochs // cfg.epochs
+        if cfg.warmup_steps >= 0:
+            warm = cfg.warmup_steps
+        steps, values = sorted({0, 1, max(warm - 1, 0), warm, (warm + total) // 2, total - 1}), []
+        for t in steps:
+            if t < warm:
+                lr = cfg.lr * (0.01 + 0.99 * t / warm)
+            else:
+                turn = math.pi * (t - warm) / max(1, total - 1 - warm)
+                lr = cfg.lr_end + (cfg.lr - cfg.lr_end) * (1 + math.cos(turn)) / 2
+            lam = cfg.grl_lambda * (ramp(t / total) if cfg.grl_ramp else 1)
+            values.append([lr, cfg.inner_lr or lr * cfg.inner_ratio, lam])
+        rows.append(dict(defines=defines_of(parameters), images=113, total=total, warmup=warm, steps=steps, values=values))
+    return rows
 
 
 def run_case(case):
@@ -922,22 +983,28 @@ def run_case(case):
 # Output
 # ---------------------------------------------------------------------------------------------
 
-FIX = 2.0**36                           # projections / norm as signed 40-bit fixed point
+WIDTH = {"F": 5, "v": 5, "values": 5, "statistics": 5}   # bytes of a projection; the others' 4
 
 
-def summarise(field):
-    """Rows in bytewise name order: norms (P,) and (P, 8, 5) little-endian projections / norm * 2^36."""
+def packed(x, width):
+    """Fixed point of |x| < 8 in `width` bytes, little-endian: a sign, 3 bits, the rest behind the point."""
+    assert np.abs(x).max() < 8
+    whole = np.rint(x * 2.0**(8 * width - 4)).astype("<i8")
+    return whole.view(np.uint8).reshape(*x.shape, 8)[..., :width].copy()
+
+
+def summarise(field, width):
+    """All names (bytewise order), the indices of those that are 0; of the others norms and projections / norm."""
     names = sorted(field, key=lambda n: n.encode())
-    norms, rows = np.zeros(len(names)), np.zeros((len(names), 8), dtype=np.int64)
+    zero, norms, rows = [], [], []
     for i, name in enumerate(names):
         x = field[name].detach().double().reshape(-1).numpy()
-        norms[i] = math.sqrt(float((x * x).sum()))
-        if norms[i] > 0:
-            ratio = signs(name, x.size) @ x / norms[i] * FIX
-            assert np.abs(ratio).max() < 2.0**39, name
-            rows[i] = np.rint(ratio).astype(np.int64)
-    packed = rows.astype("<i8").view(np.uint8).reshape(len(names), 8, 8)[:, :, :5].copy()
-    return names, norms, packed
+        if not x.any():
+            zero.append(i)
+            continue
+        norms.append(math.sqrt(float((x * x).sum())))
+        rows.append(signs(name, x.size) @ x / norms[-1])
+    return names, zero, np.array(norms), packed(np.array(rows), width)
 
 
 class Writer:
@@ -958,45 +1025,52 @@ class Writer:
             self.lists.append(names)
         return self.lists.index(names)
 
-    def field(self, case, name, field):
-        names, norms, packed = summarise(field)
+    def field(self, case, name, field, projected=True):
+        names, zero, norms, rows = summarise(field, WIDTH.get(name, 4))
         self.put(f"{case}:{name}:norm", norms)
-        self.put(f"{case}:{name}:proj", packed)
-        self.cases[case].setdefault("fields", {})[name] = self.list_id(names)
+        if projected:
+            self.put(f"{case}:{name}:proj", rows)
+        entry = self.cases[case].setdefault("fields", {})[name] = {"list": self.list_id(names)}
+        if zero:
+            entry["zero"] = self.list_id(zero)
 
     def add(self, name, case):
         cfg, data, start, result = run_case(case)
-        entry = self.cases[name] = dict(parameters=case["parameters"], programs=case["programs"],
-                                        inputs={"lr": cfg.lr, "inner_lr": cfg.inner_rate(), "lambda": cfg.reversal()})
+        entry = self.cases[name] = {"defines": defines_of(case["parameters"]), "programs": case["programs"]}
         if case["duplicates"]:
             entry["duplicates"] = 1
         if case["programs"] == ["evaluate"]:
-            del entry["inputs"]
-            for key, value in result.items():
-                self.put(f"{name}:{key}", value.numpy())
+            self.put(f"{name}:y", result.pop("y").numpy())
+            self.field(name, "values", result)
             return
-        step = result
+        step, brief = result, case["keep"] == "brief"
+        entry["inputs"] = {"lr": cfg.lr, "inner_lr": cfg.inner_rate(), "lambda": cfg.reversal()}
+        entry["train_weight"] = cfg.train_weight
         scalars = sorted(step.scalars)
         entry["scalars"] = self.list_id(scalars)
         self.put(f"{name}:scalars", np.array([step.scalars[n] for n in scalars]))
-        summary = {}
-        for key, value in step.values.items():
-            if key.endswith("/y") or (name == "default"):
-                self.put(f"{name}:{key}", value.numpy())
-            summary[key] = value
-        self.field(name, "values", summary)
-        for key in ("F", "v", "JTv", "p", "u", "G"):
-            if key not in step.fields or (key == "p" and cfg.inner_steps == 1 and name != "default"):
-                continue
-            self.field(name, key, step.fields[key])
-        if case["state"]:
-            self.field(name, "state", step.new)
-            self.field(name, "buf", step.new_buffers)
+        kept = ("G",) if brief else ("F", "v", "JTv", "p", "u", "G")
+        # G = w F + v - a JTv + u, and projections are linear: G's are stored only where these are not
+        derived = not brief and step.t is not None and cfg.inner_steps == 1
+        for key in kept:
+            if key in step.fields and not (key == "p" and cfg.inner_steps == 1):
+                self.field(name, key, step.fields[key], not (key == "G" and derived))
+        if not brief:
+            for key in ("train/y", "test/y"):
+                if key in step.values:
+                    self.put(f"{name}:{key}", packed(step.values.pop(key).numpy(), 5))
+            self.field(name, "values", step.values)
+        if case["keep"] in ("statistics", "state"):
+            self.field(name, "statistics", {n: x for n, x in step.new.items() if not is_trainable(n)})
+        if case["keep"] == "state":
+            self.field(name, "state", {n: x for n, x in step.new.items() if is_trainable(n)})
+            self.field(name, "momentum", step.new_buffers)
 
     def write(self, path):
         from safetensors.numpy import save_file
-        meta = {"format": "cdvm-oracle-1", "defaults": DEFAULTS, "lists": self.lists, "alias": self.alias, "cases": self.cases}
-        save_file(self.tensors, path, {k: json.dumps(v, separators=(",", ":")) for k, v in meta.items()})
+        meta = {"lists": self.lists, "alias": self.alias, "cases": self.cases, "schedules": schedule_cases()}
+        text = {k: json.dumps(v, separators=(",", ":")) for k, v in meta.items()}
+        save_file(self.tensors, path, {"format": "cdvm-oracle-1", **text})
 
 
 def dump(path, case):
@@ -1019,9 +1093,130 @@ def dump(path, case):
 
 
 # ---------------------------------------------------------------------------------------------
-# Self-checks
+# Self-checks: the derivatives that PyTorch took, against differences
 # ---------------------------------------------------------------------------------------------
-# SELF_CHECK
+
+STEP = 1e-5         # the largest; neck and GeM bend sharply over four images
+
+
+def directions(field, count=2):
+    """`count` closed-form directions over all parameters, each tensor scaled to its share of the field."""
+    for k in range(count):
+        yield {n: symmetric(f"direction{k}/{n}", x.shape) for n, x in field.items()}
+
+
+def moved(theta, u, h):
+    return {n: theta[n].detach() + h * u[n] for n in theta}
+
+
+def inner(a, b):
+    return sum(float((a[n] * b[n]).sum()) for n in a)
+
+
+def differential(f, scale):
+    """d f(h) / d h at 0: six-point central differences at several steps, the pair of steps that agree best."""
+    def stencil(h):
+        return (45 * (f(h) - f(-h)) - 9 * (f(2 * h) - f(-2 * h)) + f(3 * h) - f(-3 * h)) / (60 * h)
+
+    values, gap, best = [], math.inf, math.nan
+    for k in range(20):
+        values.append(stencil(scale * 2.0**-k))
+        if k and not math.isnan(values[-2]):
+            if abs(values[-1] - values[-2]) < gap:
+                gap, best = abs(values[-1] - values[-2]), values[-1]
+            elif abs(values[-1] - values[-2]) > 30 * gap:           # rounding has taken over
+                break
+    return best
+
+
+class Replay:
+    """The functions of theta whose derivatives a step takes, with everything frozen at the step's own point."""
+
+    def __init__(self, name):
+        cfg, self.data, _, self.step = run_case(case_list()[name])
+        self.cfg, self.a = cfg, cfg.inner_rate()
+        self.c = cfg.alpha * cfg.w_inv if cfg.has_inv else 0.0
+
+    def again(self):
+        """A step object at the same point that replays every selection and stop-gradient value."""
+        step = self.step
+        state = {**step.state, **step.params}
+        return Step(self.cfg, state, step.buffers, self.data, step.t, Frozen(step.frozen.values))
+
+    def loss(self, theta, which):
+        step = self.again()
+        with torch.no_grad():
+            p = step.train_pass(theta) if which == "train" else step.test_pass(theta, self.step.outside)
+        return float(p.terms["total"]), float(p.terms.get("inv", 0.0))
+
+    def along(self, theta, which, u):
+        """<field, u> by the equivalent field without reversals, from differences of L without L_inv and of L_inv."""
+        lam = self.cfg.reversal()
+        mixed = {n: x if "/dom/" in n else -lam * x for n, x in u.items()}
+
+        def rest(h):
+            total, inv = self.loss(moved(theta, u, h), which)
+            return total - self.c * inv
+
+        return differential(rest, STEP) + self.c * differential(lambda h: self.loss(moved(theta, mixed, h), which)[1], STEP)
+
+    def fast(self, theta):
+        """theta after the inner steps, as a function of theta."""
+        step = self.again()
+        for j in range(self.cfg.inner_steps):
+            leaves = leaves_of(theta)
+            field = gradient(step.train_pass(leaves, j).terms["total"], leaves)
+            theta = {n: theta[n] - self.a * field[n] for n in theta}
+        return theta
+
+    def through_statistics(self, theta):
+        """L_te at the step's theta' with the meta-train statistics taken at `theta`; L_inv counts -lambda."""
+        step = self.again()
+        with torch.no_grad():
+            outside = step.statistics(step.train_pass(theta), False)
+            terms = step.test_pass(self.step.theta[-1], outside).terms
+        return float(terms["total"]) - (1 + self.cfg.reversal()) * self.c * float(terms["inv"])
+
+
+CHECKED = ("default", "grl_lambda=0.5", "encoders=off", "meta=off", "K=2", "pool=average", "fusion_norm=bn",
+           "stats_of=inv", "stats_gradient=1", "metatest_local=others", "ws_params=all", "inner_steps=2")
+
+
+def self_check(names, limit=1e-7):
+    """Every derivative of a step against differences; prints the worst relative error of each kind."""
+    ok = True
+
+    def report(name, what, pairs):
+        nonlocal ok
+        scale = max(abs(b) for _, b in pairs)
+        worst = max(abs(a - b) for a, b in pairs) / scale
+        ok &= worst <= limit
+        print(f"{worst:9.2e} {'' if worst <= limit else 'TOO LARGE '} {name}: {what}", flush=True)
+
+    for name in names:
+        r = Replay(name)
+        step = r.step
+        theta = {n: x.detach() for n, x in step.theta[0].items()}
+        report(name, "F", [(r.along(theta, "train", u), inner(step.fields["F"], u)) for u in directions(theta)])
+        if step.t is None:
+            continue
+        fast = {n: x.detach() for n, x in step.theta[-1].items()}
+        report(name, "v", [(r.along(fast, "test", u), inner(step.fields["v"], u)) for u in directions(theta)])
+        v = step.fields["v"]
+        report(name, "p", [(differential(lambda h: inner(r.fast(moved(theta, u, h)), v), STEP), inner(step.fields["p"], u))
+                           for u in directions(theta)])
+        if "u" in step.fields:
+            report(name, "u", [(differential(lambda h: r.through_statistics(moved(theta, u, h)), STEP),
+                                inner(step.fields["u"], u)) for u in directions(theta)])
+    return ok
+
+
+def activity(case):
+    """Share of every selection that is active: what the closed formula's point exercises."""
+    step = run_case(case)[3]
+    for name, value in step.frozen.values.items():
+        if value.dtype == torch.bool or set(value.flatten()[:64].tolist()) <= {0.0, 1.0, 0.1, -1.0}:
+            print(f"{float((value == 1).to(torch.float64).mean()):6.3f} {name}")
 
 
 def main():
@@ -1053,7 +1248,7 @@ def main():
     if args.activity:
         activity(cases[args.case or "default"])
     if args.self_check:
-        sys.exit(0 if self_check() else 1)
+        sys.exit(0 if self_check([args.case] if args.case else CHECKED) else 1)
     if args.out:
         writer, begin = Writer(), time.time()
         for name, case in cases.items():
