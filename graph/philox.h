@@ -12,7 +12,7 @@ void philox_block(const uint32_t counter[4], const uint32_t key[2], uint32_t out
 void philox_words(uint64_t seed, uint64_t step, uint64_t site, uint64_t index, uint32_t out[4]);
 /* A site from its name: XXH3, 64 bits. */
 uint64_t philox_site(const char *name);
-/* Uniform in (0, 1): ((word >> 8) + 0.5) 2^-24, exact in f32 and f64. */
+/* Uniform in (0, 1): ((word >> 8) + 0.5) 2^-24.  Rounded to f32 it may be 1, never 0. */
 double philox_uniform(uint64_t seed, uint64_t step, uint64_t site, uint64_t index);
 /* Normal by Box-Muller in f64 from two of those; logarithm and cosine are polynomials of our own,
  * so that every machine draws the same bits. */
