@@ -75,12 +75,23 @@ static void put_node(const PlanProgram *p, const OpTable *ops, NodeId id, FILE *
   fputc('\n', out);
 }
 
+/* `step 3 = %7 %8  work 4096 @64`: what one kernel computes. */
+static void put_step(const PlanProgram *p, uint32_t s, FILE *out) {
+  const PlanStep *step = &p->steps[s];
+  fprintf(out, "step %u =", s);
+  for (uint32_t k = 0; k < step->count; k++) fprintf(out, " %%%u", p->step_nodes[step->first + k]);
+  if (step->work_bytes > 0)
+    fprintf(out, "  work %" PRId64 " @%" PRId64, step->work_bytes, step->work_offset);
+  fputc('\n', out);
+}
+
 Status dump_program(const PlanProgram *p, const OpTable *ops, const char *scope, FILE *out) {
   const Graph *g = p->graph;
   fprintf(out, "program %s: %u nodes, %u steps\n", graph_text(g, p->name), g->n_nodes - 1,
           p->n_steps);
   for (NodeId id = 1; id < g->n_nodes; id++)
     if (inside(g, &g->nodes[id], scope)) put_node(p, ops, id, out);
+  for (uint32_t s = 0; s < p->n_steps && !(scope && *scope); s++) put_step(p, s, out);
   for (uint32_t i = 0; i < g->n_commits; i++)
     fprintf(out, "commit state %u = %%%u\n", g->commits[i].state, g->commits[i].value);
   for (uint32_t i = 0; i < g->n_outputs; i++)

@@ -1,0 +1,86 @@
+/* Passes as text: each tests/compiler/passes/MODEL.xml with what `--dump-after=PASS` prints beside
+ * it in MODEL.PASS.txt.  After a change that is meant, write the texts anew and read their diff:
+ *     UPDATE=1 ctest --preset release -R test_passes && git diff tests/compiler/passes */
+#include "tests/shell.h"
+
+#include <dirent.h>
+
+#define FOLDER "tests/compiler/passes"
+
+/* `folding.simplify.txt`: the model's name and the pass. */
+static bool split_name(const char *file, char *model, char *pass, size_t size) {
+  const char *dot = strchr(file, '.');
+  const char *end = dot ? strchr(dot + 1, '.') : NULL;
+  if (!end || strcmp(end, ".txt") != 0) return false;
+  snprintf(model, size, "%.*s", (int)(dot - file), file);
+  snprintf(pass, size, "%.*s", (int)(end - dot - 1), dot + 1);
+  return true;
+}
+
+/* What graphc prints before its summary. */
+static char *dump(const char *model, const char *pass) {
+  Shell s = shell("cd $TOP && $GRAPHC " FOLDER "/%s.xml --dump-after=%s -o /dev/null", model, pass);
+  if (s.code != 0) printf("\n  %s: %s", model, s.err);
+  CU_ASSERT_EQUAL(s.code, 0);
+  char *summary = strstr(s.out, "\nmodel ");
+  if (summary) summary[1] = 0;
+  free(s.err);
+  return s.out;
+}
+
+static void update(const char *file, const char *text) {
+  FILE *out = fopen(file, "w");
+  if (!out || fputs(text, out) < 0 || fclose(out) != 0) {
+    perror(file);
+    exit(1);
+  }
+}
+
+/* The first line that differs. */
+static void show(const char *file, const char *have, const char *want) {
+  int line = 1;
+  while (true) {
+    size_t h = strcspn(have, "\n"), w = strcspn(want, "\n");
+    if (h != w || memcmp(have, want, h) != 0) {
+      printf("\n  %s:%d\n    expected: %.*s\n    printed:  %.*s\n", file, line, (int)w, want,
+             (int)h, have);
+      return;
+    }
+    have += h + 1;
+    want += w + 1;
+    line++;
+  }
+}
+
+static int by_name(const struct dirent **a, const struct dirent **b) {
+  return strcmp((*a)->d_name, (*b)->d_name);
+}
+
+static void test_texts(void) {
+  struct dirent **files;
+  int n = scandir(FOLDER, &files, NULL, by_name), compared = 0;
+  for (int i = 0; i < n; i++) {
+    char model[128], pass[128], path[512];
+    if (split_name(files[i]->d_name, model, pass, sizeof model)) {
+      snprintf(path, sizeof path, FOLDER "/%s", files[i]->d_name);
+      char *have = dump(model, pass);
+      if (getenv("UPDATE")) update(path, have);
+      char *want = shell_slurp(path, NULL);
+      if (strcmp(have, want) != 0) {
+        show(path, have, want);
+        CU_FAIL("see above");
+      }
+      compared++;
+      free(have);
+      free(want);
+    }
+    free(files[i]);
+  }
+  if (n >= 0) free(files);
+  CU_ASSERT(compared >= 9);
+}
+
+int main(void) {
+  static const SupportTest tests[] = {{"texts", test_texts}};
+  return support_run("passes", tests, 1);
+}
