@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Independent float64 oracle of the models in tests/models/.
+"""Independent float64 oracle of the models in tests/models/ and of models/examples/meta_weight.xml.
 
 Written from the papers' equations and the models' comments: it shares no code with the C program.
 Every derivative is PyTorch's own: a meta-gradient is the derivative of the last loss through the
@@ -187,7 +187,7 @@ def siamese_compare(case):
 
 
 # ---------------------------------------------------------------------------------------------
-# meta_weight.xml
+# models/examples/meta_weight.xml
 # ---------------------------------------------------------------------------------------------
 
 def meta_weight(case):

@@ -1,6 +1,6 @@
-/* Models of other kinds than CDVM (tests/models/) against float64 PyTorch (tests/oracle/): every
- * value, gradient field, meta-gradient and committed state of a step, at both orders; then the same
- * from the command line, bit for bit. */
+/* Models of other kinds than CDVM (tests/models/, models/examples/) against float64 PyTorch
+ * (tests/oracle/): every value, gradient field, meta-gradient and committed state of a step, at
+ * both orders; then the same from the command line, bit for bit. */
 #include "runtime/execute.h"
 #include "runtime/init.h"
 #include "tests/oracle_support.h"
@@ -11,12 +11,13 @@
 #define NAME_MAX_TEXT 256
 
 typedef struct Case {
-  const char *name, *define, *program;
-  bool keep; /* fetch every field */
+  const char *name, *define, *program; /* define: one more than the model's */
+  bool keep;                           /* fetch every field */
 } Case;
 
 typedef struct OtherModel {
-  const char *name; /* tests/models/NAME.xml, tests/oracle/NAME.safetensors */
+  const char *name; /* tests/oracle/NAME.safetensors */
+  const char *path, *define;
   Case cases[6];
   struct {
     const char *input; /* i32: (i + a bit) mod limit */
@@ -25,6 +26,8 @@ typedef struct OtherModel {
 } OtherModel;
 
 static const OtherModel siamese = {"siamese",
+                                   "tests/models/siamese.xml",
+                                   "pairs=6",
                                    {{"default", "order=2", "step", true},
                                     {"order1", "order=1", "step", true},
                                     {"one", "steps=1", "step", true},
@@ -36,6 +39,8 @@ static const OtherModel siamese = {"siamese",
                                     {"query_right_thing", 3}}};
 static const OtherModel siamese_variant = {/* an extension: another loss, a layer less */
                                            "siamese_variant",
+                                           "tests/models/siamese_variant.xml",
+                                           "pairs=6",
                                            {{"default", "order=2", "step", true},
                                             {"order1", "order=1", "step", true}},
                                            {{"support_left_thing", 3},
@@ -44,15 +49,21 @@ static const OtherModel siamese_variant = {/* an extension: another loss, a laye
                                             {"query_right_thing", 3}}};
 static const OtherModel meta_weight = {
     "meta_weight",
+    "models/examples/meta_weight.xml",
+    "data=inputs",
     {{"default", "order=2", "step", true}, {"order1", "order=1", "step", true}},
     {{"noisy_y", 3}, {"clean_y", 3}}};
 static const OtherModel gru = {"gru",
+                               "tests/models/gru.xml",
+                               "data=inputs",
                                {{"default", "order=2", "step", true},
                                 {"order1", "order=1", "step", true},
                                 {"unclipped", "clip=10", "step", true}},
                                {{NULL, 0}}};
 static const OtherModel prototypes = {
     "prototypes",
+    "tests/models/prototypes.xml",
+    "ways=4",
     {{"default", "order=2", "step", true},
      {"order1", "order=1", "step", true},
      {"one", "heads=1", "step", true}},
@@ -103,10 +114,9 @@ typedef struct Run {
 
 static Run start(const OtherModel *m, const Case *c) {
   Run r = {.diag = diag_create()};
-  char path[NAME_MAX_TEXT];
-  snprintf(path, sizeof path, "tests/models/%s.xml", m->name);
   static const char *const keep[] = {"*:*"};
-  ModelOptions options = {.path = path, .defines = &c->define, .n_defines = 1};
+  const char *const defines[] = {m->define, c->define};
+  ModelOptions options = {.path = m->path, .defines = defines, .n_defines = 2};
   PipelineOptions pipeline = {
       .build = {.precision = DTYPE_F64, .shards = 4, .keep = keep, .n_keep = c->keep},
       .verify = true};
@@ -277,8 +287,8 @@ static void check_command(const OtherModel *m) {
              *out = support_path("out.safetensors");
   CU_ASSERT_EQUAL_FATAL(safe_write(fed, feed.tensors, feed.n, NULL, 0, false, NULL), STATUS_OK);
   CU_ASSERT_EQUAL_FATAL(
-      command("$GRAPHC tests/models/%s.xml --precision=f64 --keep='*:*' -D %s -o %s > /dev/null",
-              m->name, c->define, plan),
+      command("$GRAPHC %s --precision=f64 --keep='*:*' -D %s -D %s -o %s > /dev/null", m->path,
+              m->define, c->define, plan),
       0);
   CU_ASSERT_EQUAL_FATAL(
       command("$GRAPHRUN exec %s --program=%s --feed=%s --fetch='*:*' --threads=1 -o %s", plan,
@@ -347,7 +357,8 @@ static void check_trained(const Trained *m) {
 
 static void test_training(void) {
   static const Trained models[] = {{"tests/models/siamese_random.xml", "noise=0.2", 300, 0.7},
-                                   {"tests/models/gru.xml", "data=sines", 300, 0.5}};
+                                   {"tests/models/gru.xml", "data=sines", 300, 0.5},
+                                   {"models/examples/meta_weight.xml", NULL, 1000, 0.3}};
   for (size_t i = 0; i < sizeof models / sizeof *models; i++) check_trained(&models[i]);
 }
 
