@@ -95,11 +95,13 @@ static Status read_augment(Builder *b, const Element *el) {
 static Status check_schedules(Builder *b) {
   static const ScheduleStep tried[] = {{0, 100, 10}, {99, 100, 10}};
   double *values = calloc(b->plan->n_schedules + 1, sizeof *values);
-  if (!values) return diag_no_memory(b->diag, b->plan->n_schedules * sizeof *values);
-  Status status = STATUS_OK;
+  Arena *scratch = arena_create();
+  Status status = values && scratch
+                      ? STATUS_OK
+                      : diag_no_memory(b->diag, b->plan->n_schedules * sizeof *values);
   for (size_t i = 0; i < sizeof tried / sizeof *tried && status == STATUS_OK; i++) {
     ScheduleError error;
-    if (plan_schedule_values(b->plan, &tried[i], values, &error)) continue;
+    if (plan_schedule_values(b->plan, &tried[i], scratch, values, &error)) continue;
     const Element *el = b->model->root->first_child;
     for (uint32_t n = 0; el; el = el->next)
       if (strcmp(el->tag, "schedule") == 0 && n++ == error.schedule) break;
@@ -107,6 +109,7 @@ static Status check_schedules(Builder *b) {
                            "schedule '%s' at step %lld of %lld: %s", attr_text(el, "name"),
                            (long long)tried[i].step, (long long)tried[i].total_steps, error.text);
   }
+  arena_destroy(scratch);
   free(values);
   return status;
 }

@@ -35,6 +35,18 @@ void arena_destroy(Arena *arena) {
   free(arena);
 }
 
+void arena_reset(Arena *arena) {
+  Chunk *keep = arena->chunks;
+  if (!keep) return;
+  for (Chunk *c = keep->next, *next; c; c = next) {
+    next = c->next;
+    free(c);
+  }
+  memset((char *)keep + HEADER, 0, keep->used);
+  keep->next = NULL;
+  keep->used = 0;
+}
+
 void *arena_alloc(Arena *arena, size_t bytes) {
   if (bytes > SIZE_MAX / 2) return NULL;
   bytes = (bytes + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;

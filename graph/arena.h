@@ -12,6 +12,9 @@
 typedef struct Arena Arena;
 Arena *arena_create(void); /* NULL when out of memory */
 void arena_destroy(Arena *arena);
+/* Takes back everything that was allocated, for use anew: what fits the newest chunk then needs no
+ * memory of the system. */
+void arena_reset(Arena *arena);
 void *arena_alloc(Arena *arena, size_t bytes); /* NULL when out of memory */
 size_t arena_size(const Arena *arena);         /* bytes taken from the system */
 /* `count * size` with overflow check. */

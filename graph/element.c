@@ -76,7 +76,8 @@ static const AttrDesc state_attrs[] = {
     {"shape", ATTR_INTS, "", NULL, 0, 0, "dimensions"},
     {"dtype", ATTR_DTYPE, "float", NULL, 0, 0, "element type"},
     {"value", ATTR_FLOAT, "0", NULL, 0, 0, "initial value"},
-    {"kind", ATTR_ENUM, "statistic", "statistic optimiser", 0, 0, "what the report counts it as"},
+    {"kind", ATTR_ENUM, "statistic", "statistic optimiser", 0, 0,
+     "the report counts them apart; `train --init` takes no `optimiser` states"},
     {"external", ATTR_STRING, "", NULL, 0, 0, "name in pretrained weights"},
 };
 ELEMENT(state, "state", "A tensor that outlives the step and is changed by a commit only.", "*",

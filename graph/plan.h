@@ -133,9 +133,9 @@ typedef struct ScheduleError {
   uint32_t at;       /* byte in its expression */
   char text[400], hint[400];
 } ScheduleError;
-/* The scalar inputs at a step: values[i] is that of schedule i.  False on failure: *error says why.
- */
-bool plan_schedule_values(const Plan *plan, const ScheduleStep *at, double *values,
+/* The scalar inputs at a step: values[i] is that of schedule i.  `scratch` is reset and used; with
+ * one that was used before nothing is allocated.  False on failure: *error says why. */
+bool plan_schedule_values(const Plan *plan, const ScheduleStep *at, Arena *scratch, double *values,
                           ScheduleError *error);
 
 /* Writes the plan as XML (graph/plan_format.h says how).  Same plan, same bytes, whatever ids its

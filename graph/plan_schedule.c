@@ -28,12 +28,12 @@ static bool evaluate(Arena *arena, const Binding **env, const char *name, const 
   return bind(arena, env, name, value.f);
 }
 
-bool plan_schedule_values(const Plan *plan, const ScheduleStep *at, double *values,
+bool plan_schedule_values(const Plan *plan, const ScheduleStep *at, Arena *arena, double *values,
                           ScheduleError *error) {
-  Arena *arena = arena_create();
+  arena_reset(arena);
   const Binding *env = NULL;
   *error = (ScheduleError){.text = "out of memory"};
-  bool ok = arena && bind(arena, &env, "pi", 3.14159265358979323846) &&
+  bool ok = bind(arena, &env, "pi", 3.14159265358979323846) &&
             bind(arena, &env, "step", (double)at->step) &&
             bind(arena, &env, "total_steps", (double)at->total_steps) &&
             bind(arena, &env, "warmup_steps", (double)at->warmup_steps);
@@ -42,6 +42,5 @@ bool plan_schedule_values(const Plan *plan, const ScheduleStep *at, double *valu
     ok = evaluate(arena, &env, plan_text(plan, plan->schedules[i].name),
                   plan_text(plan, plan->schedules[i].value), &values[i], error);
   }
-  arena_destroy(arena);
   return ok;
 }

@@ -129,7 +129,9 @@ static Status make_feeds(Bench *b) {
     /* Any length will do; rates are those of a warm-up's start, so that random labels do not lead
      * anywhere in the few steps. */
     Schedule s = {b->plan, 1000, 100};
-    status = schedule_at(&s, 0, schedule, b->diag);
+    Arena *scratch = arena_create();
+    status = scratch ? schedule_at(&s, 0, scratch, schedule, b->diag) : diag_no_memory(b->diag, 1);
+    arena_destroy(scratch);
   }
   for (NodeId id = 1; id < g->n_nodes && status == STATUS_OK; id++)
     if (g->nodes[id].op == OP_INPUT)

@@ -22,6 +22,7 @@ struct Feed {
   uint32_t n;
   bool choose;
   double *values; /* of the schedules */
+  Arena *scratch; /* of their evaluation */
 };
 
 static const char *input_name(const Graph *g, NodeId id) {
@@ -123,7 +124,8 @@ Status feed_create(const Executor *x, const Schedule *schedule, uint64_t seed, D
   *feed = (Feed){.plan = plan, .schedule = schedule, .seed = seed, .site = philox_site("held-out")};
   feed->inputs = calloc(plan->n_programs + 1u, sizeof *feed->inputs);
   feed->values = calloc(plan->n_schedules + 1u, sizeof *feed->values);
-  Status status = feed->inputs && feed->values
+  feed->scratch = arena_create();
+  Status status = feed->inputs && feed->values && feed->scratch
                       ? find_programs(feed, x, diag)
                       : diag_no_memory(diag, plan->n_programs * sizeof *feed->inputs);
   if (status != STATUS_OK) {
@@ -139,6 +141,7 @@ void feed_destroy(Feed *feed) {
   for (uint32_t i = 0; feed->inputs && i < feed->n; i++) free(feed->inputs[i].schedules);
   free(feed->inputs);
   free(feed->values);
+  arena_destroy(feed->scratch);
   free(feed);
 }
 
@@ -166,7 +169,7 @@ static void set_integer(const Tensor *t, uint64_t value) {
 
 Status feed_scalars(Feed *feed, uint32_t program, int64_t step, Diag *diag) {
   const Inputs *inputs = inputs_of(feed, program);
-  TRY(schedule_at(feed->schedule, step, feed->values, diag));
+  TRY(schedule_at(feed->schedule, step, feed->scratch, feed->values, diag));
   set_integer(&inputs->seed, feed->seed);
   set_integer(&inputs->step, (uint64_t)step);
   for (uint32_t i = 0; i < feed->plan->n_schedules; i++)

@@ -31,10 +31,10 @@ Status schedule_create(const Plan *plan, int64_t steps, int64_t epochs, int64_t 
   return STATUS_OK;
 }
 
-Status schedule_at(const Schedule *s, int64_t step, double *values, Diag *diag) {
+Status schedule_at(const Schedule *s, int64_t step, Arena *scratch, double *values, Diag *diag) {
   const ScheduleStep at = {step, s->total_steps, s->warmup_steps};
   ScheduleError error;
-  if (plan_schedule_values(s->plan, &at, values, &error)) return STATUS_OK;
+  if (plan_schedule_values(s->plan, &at, scratch, values, &error)) return STATUS_OK;
   return diag_error(diag, STATUS_INVALID,
                     plan_text(s->plan, s->plan->schedules[error.schedule].name),
                     "see <schedule> in docs/model-language.md", "schedule at step %lld: %s",

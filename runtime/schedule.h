@@ -15,7 +15,8 @@ typedef struct Schedule {
  * A warm-up as long as the whole is refused. */
 Status schedule_create(const Plan *plan, int64_t steps, int64_t epochs, int64_t steps_per_epoch,
                        Diag *diag, Schedule *out);
-/* values[i] of plan->schedules[i] at `step`, in f64. */
-Status schedule_at(const Schedule *schedule, int64_t step, double *values, Diag *diag);
+/* values[i] of plan->schedules[i] at `step`, in f64.  `scratch` as plan_schedule_values has it. */
+Status schedule_at(const Schedule *schedule, int64_t step, Arena *scratch, double *values,
+                   Diag *diag);
 
 #endif

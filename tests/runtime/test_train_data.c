@@ -29,12 +29,12 @@ static const char *data(void) {
 
 static const char *small_cdvm(const char *name, const char *extra) {
   const char *const defines[] = {ROOT_DEFINES, extra};
-  return strdup(train_plan(name, "models/cdvm_small.xml", defines, extra ? N_ROOT + 1 : N_ROOT));
+  return train_plan(name, "models/cdvm_small.xml", defines, extra ? N_ROOT + 1 : N_ROOT);
 }
 
 static const char *cdvm(void) {
   static const char *path;
-  if (!path) path = small_cdvm("cdvm", NULL);
+  if (!path) path = strdup(small_cdvm("cdvm", NULL));
   return path;
 }
 
@@ -50,7 +50,7 @@ static const char *whole_run(void) {
   TrainOptions o = options(cdvm(), "whole");
   train_ok(&o);
   CU_ASSERT_EQUAL(train_lines(train_file(o.out, "metrics.jsonl")), 20);
-  return out = o.out;
+  return out = strdup(o.out);
 }
 
 static void test_same_bits(void) {
@@ -109,7 +109,7 @@ static void test_killed(void) {
 /* A learning rate of 0 moves the running statistics and nothing else: the weights "before". */
 static void test_rate_zero(void) {
   const char *const defines[] = {ROOT_DEFINES, "lr=0", "lr_end=0"};
-  const char *plan = strdup(train_plan("zero", "models/cdvm_small.xml", defines, N_ROOT + 2));
+  const char *plan = train_plan("zero", "models/cdvm_small.xml", defines, N_ROOT + 2);
   TrainOptions none = options(plan, "zero-0"), some = options(plan, "zero-6");
   none.stop_at = 1;
   some.stop_at = 6;
@@ -185,7 +185,7 @@ static void test_init(void) {
   TrainOptions first = options(plain, "plain"), second = options(cdvm(), "full");
   first.stop_at = 5;
   train_ok(&first);
-  second.init = strdup(train_file(first.out, "checkpoint.safetensors"));
+  second.init = train_file(first.out, "checkpoint.safetensors");
   second.stop_at = 3;
   train_ok(&second);
   SafeFile *from, *begin;

@@ -58,9 +58,9 @@ static inline void train_ok(const TrainOptions *options) {
 
 /* `FOLDER/NAME` */
 static inline const char *train_file(const char *folder, const char *name) {
-  static char path[8][600];
+  static char path[64][600];
   static int next;
-  char *p = path[next++ % 8];
+  char *p = path[next++ % 64];
   snprintf(p, sizeof path[0], "%s/%s", folder, name);
   return p;
 }
