@@ -64,46 +64,59 @@ static void count_op(Box *box, uint32_t op) {
   if (box->n_ops < DRAW_OPS) box->ops[box->n_ops++] = op;
 }
 
+/* Boxes by scope and role, while nodes are grouped. */
+typedef struct BoxIndex {
+  uint32_t *box; /* + 1; by key_of */
+  uint32_t n;
+} BoxIndex;
+
+static uint32_t key_of(uint32_t scope, uint8_t role) {
+  return scope * 4 + role;
+}
+
+static bool index_reserve(BoxIndex *index, uint32_t key, const Strings *strings) {
+  if (key < index->n) return true;
+  uint32_t more = key_of(strings_count(strings), 0) + 4;
+  uint32_t *grown = realloc(index->box, more * sizeof *grown);
+  if (!grown) return false;
+  memset(grown + index->n, 0, (more - index->n) * sizeof *grown);
+  index->box = grown;
+  index->n = more;
+  return true;
+}
+
+/* Puts a node into the box of its scope, cut at the depth of its role. False: out of memory. */
+static bool put_into_box(Draw *d, NodeId id, BoxIndex *index) {
+  const Node *node = &d->g->nodes[id];
+  Strings *strings = d->g->symbols->strings;
+  const char *path = graph_text(d->g, node->scope);
+  int depth = d->depth[node->role];
+  uint32_t scope = strings_intern_n(strings, path, cut_length(path, depth));
+  uint32_t key = key_of(scope, node->role);
+  if (scope == UINT32_MAX || !index_reserve(index, key, strings)) return false;
+  uint32_t box = depth < 0 ? 0 : index->box[key];
+  if (!box) {
+    d->boxes[d->n_boxes] = (Box){.scope = scope, .role = node->role, .first = id};
+    index->box[key] = box = ++d->n_boxes;
+  }
+  Box *b = &d->boxes[box - 1];
+  b->count++;
+  if (value_bytes(node) > b->bytes) b->bytes = value_bytes(node);
+  if (d->ops->ops[node->op]->op_class != OP_CLASS_LEAF) count_op(b, node->op);
+  d->box_of[id] = box;
+  return true;
+}
+
 /* Groups nodes into boxes by depth. Boxes are in order of their first node. */
 static Status group(Draw *d) {
-  const Graph *g = d->g;
-  Strings *strings = g->symbols->strings;
-  uint32_t n_keys = 0, *box_of_key = NULL;
+  BoxIndex index = {0};
+  bool ok = true;
   d->n_boxes = 0;
-  memset(d->box_of, 0, g->n_nodes * sizeof *d->box_of);
-  for (NodeId id = 1; id < g->n_nodes; id++) {
-    const Node *node = &g->nodes[id];
-    if (!drawn(d, id)) continue;
-    const char *path = graph_text(g, node->scope);
-    int depth = d->depth[node->role];
-    uint32_t scope = strings_intern_n(strings, path, cut_length(path, depth));
-    if (scope == UINT32_MAX) return diag_no_memory(d->diag, 1);
-    uint32_t key = scope * 4 + node->role;
-    if (key >= n_keys) {
-      uint32_t more = strings_count(strings) * 4 + 4;
-      uint32_t *grown = realloc(box_of_key, more * sizeof *grown);
-      if (!grown) {
-        free(box_of_key);
-        return diag_no_memory(d->diag, more * sizeof *grown);
-      }
-      memset(grown + n_keys, 0, (more - n_keys) * sizeof *grown);
-      box_of_key = grown;
-      n_keys = more;
-    }
-    uint32_t box = depth < 0 ? 0 : box_of_key[key];
-    if (!box) {
-      d->boxes[d->n_boxes] = (Box){.scope = scope, .role = node->role, .first = id};
-      box = ++d->n_boxes;
-      box_of_key[key] = box;
-    }
-    Box *b = &d->boxes[box - 1];
-    b->count++;
-    if (value_bytes(node) > b->bytes) b->bytes = value_bytes(node);
-    if (d->ops->ops[node->op]->op_class != OP_CLASS_LEAF) count_op(b, node->op);
-    d->box_of[id] = box;
-  }
-  free(box_of_key);
-  return STATUS_OK;
+  memset(d->box_of, 0, d->g->n_nodes * sizeof *d->box_of);
+  for (NodeId id = 1; ok && id < d->g->n_nodes; id++)
+    if (drawn(d, id)) ok = put_into_box(d, id, &index);
+  free(index.box);
+  return ok ? STATUS_OK : diag_no_memory(d->diag, d->g->n_nodes);
 }
 
 static int max_depth(const Graph *g) {

@@ -241,7 +241,7 @@ static Status check_cycle(Loader *l, const RawElement *at, const char *attr, con
 static Status load_includes(Loader *l, RawElement *parent, const Open *open);
 
 static Status load_include(Loader *l, RawElement *include, const Open *open) {
-  const char *src = raw_attr(include, "src"), *path, *real;
+  const char *src = raw_attr(include, "src"), *path = NULL, *real = NULL;
   if (!src)
     return raw_error(l, include, NULL, 0, "<include src=\"lib/x.xml\"/>", "include needs src");
   TRY(find_file(l, include, "src", src, &path, &real));
@@ -428,9 +428,9 @@ static Status load_root(Loader *l, const char *path, const char *real, const Raw
   l->expanded = l->expanded || (expanded && strcmp(expanded, "true") == 0);
   Open inner = {real, path, open, open ? open->depth + 1 : 1};
   if (!extends) return load_includes(l, own, &inner);
-  const char *base_path, *base_real;
+  const char *base_path = NULL, *base_real = NULL;
   TRY(find_file(l, own, "extends", extends, &base_path, &base_real));
-  RawElement *base;
+  RawElement *base = NULL;
   TRY(load_root(l, base_path, base_real, own, &inner, &base));
   TRY(load_includes(l, own, &inner));
   TRY(merge(l, base, own));

@@ -99,7 +99,7 @@ static void read_attributes(Reader *r, RawElement *el, size_t at, int n, const x
     no_memory(r);
     return;
   }
-  for (int i = 0; i < n; i++) {
+  for (size_t i = 0; i < (size_t)n; i++) {
     RawAttr *attr = &el->attrs[el->n_attrs++];
     attr->name = arena_strdup(r->arena, (const char *)attrs[5 * i]);
     attr->value = arena_strndup(r->arena, (const char *)attrs[5 * i + 3],

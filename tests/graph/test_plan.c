@@ -223,7 +223,7 @@ static size_t mutate(char *text, size_t n, size_t at, uint64_t *random) {
     at++;
   size_t end = at;
   while (end < n && text[end] >= '0' && text[end] <= '9') end++;
-  if (end == n) return n;
+  if (end >= n) return n; /* an earlier mutation made the text shorter */
   char other[24];
   uint64_t choice = next_random(random) % 24;
   int64_t value = strtoll(text + at, NULL, 10);
@@ -250,24 +250,22 @@ static void run_programs(const Plan *plan) {
 
 /* Wrong numbers under a hash that fits: an error, or a plan that is valid and runs inside its
  * bounds; ASan watches. */
-static void test_hostile(void) {
-  Bytes plan = slurp(small_plan());
+static void mutate_plan(const char *path, int rounds, uint64_t random) {
+  Bytes plan = slurp(path);
   size_t body = body_of(&plan), length = plan.n - body, failures = 0;
   char *numbers = strstr(plan.data + body, "<places>");
   size_t first = (size_t)(numbers - plan.data) - body;
   char *text = malloc(length + 256);
   if (!text) exit(1);
-  uint64_t random = 8;
-  unsigned accepted = 0;
-  for (int i = 0; i < 3000; i++) {
+  int accepted = 0;
+  for (int i = 0; i < rounds; i++) {
     memcpy(text, plan.data + body, length);
     size_t n = length;
     for (uint64_t k = next_random(&random) % 3 + 1; k > 0; k--)
       n = mutate(text, n, first + next_random(&random) % (length - first), &random);
-    const char *path = spill_hashed("hostile.xml", text, n);
     Diag *diag = diag_create();
     Plan *read;
-    Status status = load(path, diag, &read);
+    Status status = load(spill_hashed("hostile.xml", text, n), diag, &read);
     if (status == STATUS_OK) {
       accepted++;
       run_programs(read);
@@ -280,9 +278,24 @@ static void test_hostile(void) {
     diag_destroy(diag);
   }
   CU_ASSERT_EQUAL(failures, 0);
-  printf("(%u of 3000 stay valid) ", accepted);
+  printf("(%d of %d stay valid) ", accepted, rounds);
   free(text);
   free(plan.data);
+}
+
+/* PLAN_MUTATIONS=N multiplies the rounds, for a night. */
+static void test_hostile(void) {
+  const char *more = getenv("PLAN_MUTATIONS");
+  int factor = more ? (int)strtol(more, NULL, 10) : 1;
+  mutate_plan(small_plan(), 2000 * factor, 8);
+  static const char *const cnn[] = {"height=16", "image_width=16", "channels=3 4", "batch_ids=2",
+                                    "batch_images=2"};
+  mutate_plan(write_plan("models/examples/cnn.xml", cnn, 5, "cnn.plan.xml"), 500 * factor, 9);
+  static const char *const maml[] = {"tasks=1", "shots=2", "hidden=2"};
+  mutate_plan(write_plan("models/examples/maml.xml", maml, 3, "maml.plan.xml"), 500 * factor, 10);
+  static const char *const siamese[] = {"pairs=2", "size=4", "width=2", "features=2", "steps=1"};
+  mutate_plan(write_plan("tests/models/siamese.xml", siamese, 5, "siamese.plan.xml"), 300 * factor,
+              11);
 }
 
 int main(void) {
