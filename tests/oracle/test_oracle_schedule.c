@@ -26,17 +26,20 @@ static void compare_row(const json_t *row) {
   CU_ASSERT_EQUAL_FATAL(status, STATUS_OK);
   CU_ASSERT_EQUAL(s.total_steps, json_integer_value(json_object_get(row, "total")));
   CU_ASSERT_EQUAL(s.warmup_steps, json_integer_value(json_object_get(row, "warmup")));
+  Arena *scratch = arena_create();
+  CU_ASSERT_PTR_NOT_NULL_FATAL(scratch);
   const json_t *steps = json_object_get(row, "steps"), *values = json_object_get(row, "values");
   for (size_t i = 0; i < json_array_size(steps); i++) {
     double at[16];
     CU_ASSERT_FATAL(c.plan->n_schedules <= 16);
-    status = schedule_at(&s, json_integer_value(json_array_get(steps, i)), at, c.diag);
+    status = schedule_at(&s, json_integer_value(json_array_get(steps, i)), scratch, at, c.diag);
     CU_ASSERT_EQUAL_FATAL(status, STATUS_OK);
     for (size_t k = 0; k < 3; k++) {
       double expected = json_number_value(json_array_get(json_array_get(values, i), k));
       CU_ASSERT_DOUBLE_EQUAL(scheduled(&s, at, names[k]), expected, 1e-14);
     }
   }
+  arena_destroy(scratch);
   support_release(&c);
 }
 
