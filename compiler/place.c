@@ -1,14 +1,19 @@
-/* Two greedies, the better one wins.
+/* Several greedies, the best one wins.
  *
- * By size: the largest first, each at the lowest gap among those already placed whose lives touch
- * its own (quadratic, for up to PAIRWISE_MAX items).  By time: a sweep over the steps with a free
- * list, best fit, for graphs of any size. */
+ * In an order of importance (by size, by size times life, by life): each at the tightest gap among
+ * those already placed whose lives touch its own (quadratic, for up to PAIRWISE_MAX items); then
+ * again and again with the items that stuck out beyond the lower bound moved to the front.  By
+ * time: a sweep over the steps with a free list, best fit, for graphs of any size.  Rounds are
+ * limited in units of work, never by a clock. */
 #include "compiler/place.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 #define PAIRWISE_MAX 30000
+#define ROUNDS_MAX 24
+#define ROUNDS_WORK 2e7  /* pairs of items that the rounds of one order look at beyond the first */
+#define GOOD_ENOUGH 2000 /* rounds end at the lower bound and this part of it */
 
 typedef struct Placer {
   PlaceItem *items;
@@ -32,34 +37,56 @@ static int by_start(const void *a, const void *b, void *context) {
   return by_size(a, b, context);
 }
 
-/* Placed items, kept sorted by offset. */
-static int64_t greedy_by_size(Placer *p) {
-  uint32_t *sorted = calloc(p->n + 1, sizeof *sorted);
-  if (!sorted) return -1;
+static int64_t life(const PlaceItem *item) {
+  return (int64_t)item->end - item->start + 1;
+}
+
+static int by_area(const void *a, const void *b, void *context) {
+  const PlaceItem *items = context;
+  const PlaceItem *x = &items[*(const uint32_t *)a], *y = &items[*(const uint32_t *)b];
+  double p = (double)x->bytes * (double)life(x), q = (double)y->bytes * (double)life(y);
+  if (p < q || p > q) return p > q ? -1 : 1;
+  return by_size(a, b, context);
+}
+
+static int by_life(const void *a, const void *b, void *context) {
+  const PlaceItem *items = context;
+  const PlaceItem *x = &items[*(const uint32_t *)a], *y = &items[*(const uint32_t *)b];
+  if (life(x) != life(y)) return life(x) > life(y) ? -1 : 1;
+  return by_size(a, b, context);
+}
+
+typedef int (*Compare)(const void *, const void *, void *);
+
+typedef struct Placed {
+  int64_t offset, top;
+  uint32_t start, end;
+} Placed;
+
+/* Places the items in p->order; those placed lie in one dense list, sorted by offset. */
+static int64_t greedy_in_order(Placer *p) {
+  Placed *list = malloc((p->n + 1) * sizeof *list);
+  if (!list) return -1;
   int64_t top = 0;
-  qsort_r(p->order, p->n, sizeof *p->order, by_size, p->items);
   for (uint32_t k = 0; k < p->n; k++) {
     const PlaceItem *item = &p->items[p->order[k]];
     int64_t at = 0, best = -1, best_gap = INT64_MAX;
     for (uint32_t j = 0; j < k; j++) {
-      const PlaceItem *other = &p->items[sorted[j]];
+      const Placed *other = &list[j];
       if (other->end < item->start || other->start > item->end) continue;
-      int64_t gap = p->offset[sorted[j]] - at;
+      int64_t gap = other->offset - at;
       if (gap >= item->bytes && gap < best_gap) best = at, best_gap = gap;
-      int64_t end = p->offset[sorted[j]] + other->bytes;
-      if (end > at) at = end;
+      if (other->top > at) at = other->top;
     }
     if (best < 0) best = at;
     p->offset[p->order[k]] = best;
     if (best + item->bytes > top) top = best + item->bytes;
     uint32_t slot = k;
-    while (slot && p->offset[sorted[slot - 1]] > best) {
-      sorted[slot] = sorted[slot - 1];
-      slot--;
-    }
-    sorted[slot] = p->order[k];
+    while (slot && list[slot - 1].offset > best) slot--;
+    memmove(&list[slot + 1], &list[slot], (k - slot) * sizeof *list);
+    list[slot] = (Placed){best, best + item->bytes, item->start, item->end};
   }
-  free(sorted);
+  free(list);
   return top;
 }
 
@@ -149,21 +176,74 @@ static int64_t greedy_by_time(Placer *p) {
   return h.top;
 }
 
-Status place_items(PlaceItem *items, uint32_t n, Diag *diag, int64_t *out_bytes) {
-  Placer p = {items, n, calloc(n + 1, sizeof(uint32_t)), calloc(n + 1, sizeof(int64_t))};
-  int64_t *first = calloc(n + 1, sizeof *first);
-  int64_t timed = -1, sized = -1;
-  if (p.order && p.offset && first) {
-    timed = greedy_by_time(&p);
-    memcpy(first, p.offset, n * sizeof *first);
-    if (timed >= 0 && n <= PAIRWISE_MAX) sized = greedy_by_size(&p);
+/* Takes over the offsets in p->offset when their top is lower than the best so far. */
+static void keep_better(Placer *p, int64_t top, int64_t *best) {
+  if (top < 0 || (*best >= 0 && top >= *best)) return;
+  *best = top;
+  for (uint32_t i = 0; i < p->n; i++) p->items[i].offset = p->offset[i];
+}
+
+/* The largest sum of bytes alive at one step; -1: out of memory. */
+static int64_t lower_bound(const Placer *p) {
+  uint32_t last = 0;
+  for (uint32_t i = 0; i < p->n; i++)
+    if (p->items[i].end > last) last = p->items[i].end;
+  int64_t *change = calloc((size_t)last + 2, sizeof *change), alive = 0, most = 0;
+  if (!change) return -1;
+  for (uint32_t i = 0; i < p->n; i++) {
+    change[p->items[i].start] += p->items[i].bytes;
+    change[p->items[i].end + 1] -= p->items[i].bytes;
   }
-  if (timed >= 0)
-    for (uint32_t i = 0; i < n; i++)
-      items[i].offset = sized >= 0 && sized <= timed ? p.offset[i] : first[i];
-  *out_bytes = sized >= 0 && sized <= timed ? sized : timed;
+  for (uint32_t s = 0; s <= last; s++) {
+    alive += change[s];
+    if (alive > most) most = alive;
+  }
+  free(change);
+  return most;
+}
+
+/* Moves the items that end above `bound` to the front of the order, both parts in the order that
+ * they had. False: there are none. */
+static bool promote(Placer *p, int64_t bound) {
+  uint32_t *behind = malloc((p->n + 1) * sizeof *behind), n = 0, front = 0;
+  if (!behind) return false;
+  for (uint32_t k = 0; k < p->n; k++) {
+    uint32_t i = p->order[k];
+    if (p->offset[i] + p->items[i].bytes > bound)
+      p->order[front++] = i;
+    else
+      behind[n++] = i;
+  }
+  memcpy(p->order + front, behind, n * sizeof *behind);
+  free(behind);
+  return front > 0;
+}
+
+static void improve(Placer *p, Compare compare, int64_t bound, int64_t *best) {
+  double pairs = (double)p->n * (double)p->n / 2;
+  for (uint32_t i = 0; i < p->n; i++) p->order[i] = i;
+  qsort_r(p->order, p->n, sizeof *p->order, compare, p->items);
+  for (int round = 0; round < ROUNDS_MAX; round++) {
+    int64_t excess = *best - bound;
+    if (excess <= bound / GOOD_ENOUGH || (round && (round + 1) * pairs > ROUNDS_WORK)) return;
+    int64_t top = greedy_in_order(p);
+    keep_better(p, top, best);
+    if (top < 0 || !promote(p, bound)) return;
+  }
+}
+
+Status place_items(PlaceItem *items, uint32_t n, Diag *diag, int64_t *out_bytes) {
+  static const Compare orders[] = {by_size, by_area, by_life};
+  Placer p = {items, n, calloc(n + 1, sizeof(uint32_t)), calloc(n + 1, sizeof(int64_t))};
+  int64_t best = -1;
+  if (p.order && p.offset) {
+    int64_t bound = lower_bound(&p);
+    keep_better(&p, greedy_by_time(&p), &best);
+    for (size_t i = 0; n <= PAIRWISE_MAX && i < sizeof orders / sizeof *orders; i++)
+      improve(&p, orders[i], bound, &best);
+  }
+  *out_bytes = best;
   free(p.order);
   free(p.offset);
-  free(first);
-  return timed < 0 ? diag_no_memory(diag, n * sizeof *items) : STATUS_OK;
+  return best < 0 ? diag_no_memory(diag, n * sizeof *items) : STATUS_OK;
 }
