@@ -218,6 +218,12 @@ static int64_t node_bytes(const Graph *g, NodeId id) {
   return shape_count(&g->nodes[id].shape) * (int64_t)dtype_size((DType)g->nodes[id].dtype);
 }
 
+/* Gives back what a list does not use: plans have thousands of groups. */
+static void *shrink(void *list, uint32_t n, size_t size) {
+  void *less = realloc(list, (n ? n : 1) * size);
+  return less ? less : list;
+}
+
 bool fuse_loops(const Graph *g, const NodeId *nodes, uint32_t n_nodes, const NodeId *outputs,
                 uint32_t n_outputs, uint32_t shards, FuseLoops *l) {
   *l = (FuseLoops){0};
@@ -245,6 +251,8 @@ bool fuse_loops(const Graph *g, const NodeId *nodes, uint32_t n_nodes, const Nod
   choose_blocks(l);
   choose_cut(l, g, batch, &s.shape, shards);
   plan_sums(l);
+  l->views = shrink(l->views, l->n_views, sizeof *l->views);
+  l->sums = shrink(l->sums, l->n_sums, sizeof *l->sums);
   return true;
 }
 

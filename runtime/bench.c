@@ -234,11 +234,11 @@ static Status run_all(Bench *b) {
   TRY(plan_open(o->plan, b->diag, &b->plan));
   b->program = default_program(b->plan);
   if (o->program) TRY(plan_program_require(b->plan, o->plan, o->program, b->diag, &b->program));
-  b->base = memory_of("VmRSS");
   TRY(executor_create(b->plan, o->threads, b->diag, &b->x));
-  init_states(b->x, SEED);
   TRY(executor_prepare(b->x, b->program, b->diag));
   TRY(make_feeds(b));
+  b->base = memory_of("VmRSS"); /* plan, kernels and a batch are there, the arena is not yet */
+  init_states(b->x, SEED);
   put_head(b);
   TRY(run_steps(b));
   BenchLimits limits;

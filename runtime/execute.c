@@ -12,6 +12,8 @@
 #include <time.h>
 
 #define HUGE_PAGE ((size_t)2 << 20)
+#define SMALL_PAGE ((size_t)4 << 10)
+#define TOUCH_PARTS 64
 
 typedef struct Step {
   Kernel *kernel;
@@ -33,7 +35,7 @@ struct Executor {
   size_t bytes;    /* mapped */
   int64_t scratch; /* bytes of the arena behind the state */
   Prepared *programs;
-  bool measure;
+  bool touched, measure;
   TaskObserver observer; /* NULL: none */
   void *observer_context;
   /* the phase under way */
@@ -62,12 +64,15 @@ static Status map_arena(Executor *x, Diag *diag) {
   return STATUS_OK;
 }
 
-/* Page faults belong before the first step. Only what plans use is touched. */
+/* Page faults belong before the first step. Only what plans use is touched; what is there stays. */
 static void touch(void *context, uint32_t part) {
   Executor *x = context;
-  size_t bytes = (size_t)(x->plan->state_bytes + x->scratch), from = bytes / 64 * part;
-  size_t to = part == 63 ? bytes : bytes / 64 * (part + 1);
-  if (to > from) memset(x->arena + from, 0, to - from);
+  size_t bytes = (size_t)(x->plan->state_bytes + x->scratch);
+  size_t huge = (bytes + HUGE_PAGE - 1) / HUGE_PAGE;
+  size_t from = huge * part / TOUCH_PARTS * HUGE_PAGE,
+         to = huge * (part + 1) / TOUCH_PARTS * HUGE_PAGE;
+  for (size_t at = from; at < to && at < bytes; at += SMALL_PAGE)
+    __atomic_fetch_or(x->arena + at, 0, __ATOMIC_RELAXED);
 }
 
 static Status create(const Plan *plan, int64_t scratch, uint32_t threads, Diag *diag,
@@ -86,7 +91,6 @@ static Status create(const Plan *plan, int64_t scratch, uint32_t threads, Diag *
     executor_destroy(x);
     return status;
   }
-  pool_run(x->pool, touch, x, 64);
   *out_executor = x;
   return STATUS_OK;
 }
@@ -256,6 +260,8 @@ static Status fail_step(Executor *x, uint32_t program, uint32_t s, Diag *diag) {
 
 Status executor_steps(Executor *x, uint32_t program, Diag *diag) {
   TRY(executor_prepare(x, program, diag));
+  if (!x->touched) pool_run(x->pool, touch, x, TOUCH_PARTS);
+  x->touched = true;
   const PlanProgram *p = &x->plan->programs[program];
   for (uint32_t s = 0; s < p->n_steps; s++) {
     Step *step = &x->programs[program].steps[s];

@@ -8,7 +8,8 @@
 
 typedef struct Executor Executor;
 
-/* Maps the arena (in huge pages where they are to be had) and touches it. The plan must outlive the
+/* Maps the arena (in huge pages where they are to be had); zero, and all of it touched before the
+ * first step of the first run, so that no step meets a page fault. The plan must outlive the
  * executor and have passed the verifier.  STATUS_NO_FIT when the machine has less memory. */
 Status executor_create(const Plan *plan, uint32_t threads, Diag *diag, Executor **out_executor);
 /* The same for programs that need no more scratch than this one: a smaller arena. */

@@ -335,18 +335,27 @@ static void number_slots(Fused *f) {
   f->n_slots = slot;
 }
 
-/* Pairs of a result and an input that is read after the result's first store. */
+/* Pairs of a result and an input that is read after the result's first store: counted, then listed.
+ */
 static Status find_hazards(Build *b, const uint32_t *last) {
   Fused *f = b->f;
-  f->hazards = calloc((size_t)f->n_views * f->n_outs + 1, sizeof *f->hazards);
-  if (!f->hazards) return diag_no_memory(b->diag, (size_t)f->n_views * f->n_outs * 8);
-  for (uint32_t i = 0; i < b->n_instrs; i++)
-    for (uint32_t v = 0; b->stored[i] && v < f->n_views; v++) {
-      if (f->views[v].input == UINT32_MAX || f->views[v].kind != VIEW_DIRECT || last[v] <= i)
-        continue;
-      f->hazards[f->n_hazards].output = f->outs[out_of(b, b->stored[i])].output;
-      f->hazards[f->n_hazards++].input = f->views[v].input;
-    }
+  for (int list = 0; list < 2; list++) {
+    uint32_t n = 0;
+    for (uint32_t i = 0; i < b->n_instrs; i++)
+      for (uint32_t v = 0; b->stored[i] && v < f->n_views; v++) {
+        if (f->views[v].input == UINT32_MAX || f->views[v].kind != VIEW_DIRECT || last[v] <= i)
+          continue;
+        if (list) {
+          f->hazards[n].output = f->outs[out_of(b, b->stored[i])].output;
+          f->hazards[n].input = f->views[v].input;
+        }
+        n++;
+      }
+    f->n_hazards = n;
+    if (list || !n) return STATUS_OK;
+    f->hazards = calloc(n, sizeof *f->hazards);
+    if (!f->hazards) return diag_no_memory(b->diag, n * sizeof *f->hazards);
+  }
   return STATUS_OK;
 }
 
@@ -365,8 +374,9 @@ static Status build_lists(Build *b, uint32_t *last, uint32_t *home, uint32_t *sa
   number_slots(f);
   f->n_instrs = b->n_instrs;
   f->instrs = calloc(b->n_instrs + 1, sizeof *f->instrs);
-  f->safe = calloc(b->n_instrs + f->n_outs + 1, sizeof *f->safe);
-  if (!f->instrs || !f->safe) return diag_no_memory(b->diag, b->n_instrs * sizeof *f->instrs);
+  if (f->n_hazards) f->safe = calloc(b->n_instrs + f->n_outs + 1, sizeof *f->safe);
+  if (!f->instrs || (f->n_hazards && !f->safe))
+    return diag_no_memory(b->diag, b->n_instrs * sizeof *f->instrs);
   resolve(b, home, f->instrs);
   if (f->n_hazards) resolve(b, safe_home, f->safe);
   f->n_safe = b->n_instrs;

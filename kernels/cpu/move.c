@@ -243,32 +243,38 @@ static uint32_t move_boxes(const Graph *g, NodeId id, const uint32_t *inputs, ui
   }
 }
 
-Status move_build(const KernelSpec *spec, Diag *diag, Kernel *kernel) {
+static Status build(const KernelSpec *spec, Diag *diag, Kernel *kernel, uint32_t *inputs,
+                    uint32_t n_inputs, Box *boxes) {
   const Graph *g = spec->graph;
   NodeId id = spec->nodes[0];
-  uint32_t n_inputs = g->nodes[id].op == OP_CONCAT ? g->nodes[id].n_inputs : 1;
+  TRY(spec_inputs(spec, inputs, n_inputs, diag));
+  uint32_t n = move_boxes(g, id, inputs, n_inputs, boxes);
+  Move *m = kernel_data(kernel, sizeof *m + n * sizeof(Box), diag);
+  if (!m) return STATUS_SYSTEM;
+  m->size = dtype_size((DType)g->nodes[id].dtype);
+  m->n_tasks = task_count(shape_count(&g->nodes[id].shape) * (int64_t)m->size * 2, spec->shards);
+  m->n_boxes = n;
+  for (uint32_t i = 0; i < n; i++) {
+    box_collapse(&boxes[i]);
+    box_choose_cut(&boxes[i], m->n_tasks);
+    m->boxes[i] = boxes[i];
+  }
+  kernel->run = move_run;
+  kernel->n_phases = 1;
+  kernel->tasks[0] = m->n_tasks;
+  snprintf(kernel->name, sizeof kernel->name, "move");
+  return STATUS_OK;
+}
+
+Status move_build(const KernelSpec *spec, Diag *diag, Kernel *kernel) {
+  const Node *node = &spec->graph->nodes[spec->nodes[0]];
+  uint32_t n_inputs = node->op == OP_CONCAT ? node->n_inputs : 1;
+  uint32_t room = n_inputs > 2 * RANK_MAX + 1 ? n_inputs : 2 * RANK_MAX + 1;
   uint32_t *inputs = malloc(n_inputs * sizeof *inputs);
-  if (!inputs) return diag_no_memory(diag, n_inputs * sizeof *inputs);
-  Status status = spec_inputs(spec, inputs, n_inputs, diag);
-  size_t room = n_inputs > 2 * RANK_MAX + 1 ? n_inputs : 2 * RANK_MAX + 1;
-  Move *m = NULL;
-  if (status == STATUS_OK) {
-    m = kernel_data(kernel, sizeof *m + room * sizeof(Box), diag);
-    if (!m) status = STATUS_SYSTEM;
-  }
-  if (m) {
-    m->size = dtype_size((DType)g->nodes[id].dtype);
-    m->n_tasks = task_count(shape_count(&g->nodes[id].shape) * (int64_t)m->size * 2, spec->shards);
-    m->n_boxes = move_boxes(g, id, inputs, n_inputs, m->boxes);
-    for (uint32_t i = 0; i < m->n_boxes; i++) {
-      box_collapse(&m->boxes[i]);
-      box_choose_cut(&m->boxes[i], m->n_tasks);
-    }
-    kernel->run = move_run;
-    kernel->n_phases = 1;
-    kernel->tasks[0] = m->n_tasks;
-    snprintf(kernel->name, sizeof kernel->name, "move");
-  }
+  Box *boxes = calloc(room, sizeof *boxes);
+  Status status = inputs && boxes ? build(spec, diag, kernel, inputs, n_inputs, boxes)
+                                  : diag_no_memory(diag, room * sizeof *boxes);
   free(inputs);
+  free(boxes);
   return status;
 }
