@@ -1,0 +1,192 @@
+/* Accuracy of the elementary functions, in units in the last place, against the C library's long
+ * double; special values; and the same bits with every instruction set. */
+#include "tests/kernels/kernel_test.h"
+
+#define POINTS 200000
+
+typedef struct Function {
+  const char *name;
+  OpId op;
+  double exponent; /* power only */
+  double low, high;
+  bool logarithmic; /* points are spread evenly in ln |x|; both signs when low is negative */
+  double f64_ulp;   /* bound in f64; in f32 it is 0.501 */
+} Function;
+
+static const Function functions[] = {
+    {"exp", OP_EXP, 0, -745, 709.7, false, 1.5},
+    {"exp near 0", OP_EXP, 0, -1e-3, 1e-3, false, 1},
+    {"log", OP_LOG, 0, 1e-307, 1e307, true, 1},
+    {"log near 1", OP_LOG, 0, 0.9, 1.1, false, 1},
+    {"log of subnormals", OP_LOG, 0, 5e-324, 1e-308, true, 1},
+    {"tanh", OP_TANH, 0, -25, 25, false, 3},
+    {"tanh near 0", OP_TANH, 0, 1e-300, 1e-2, true, 3},
+    {"sin", OP_SIN, 0, -10, 10, false, 1},
+    {"sin near 0", OP_SIN, 0, 1e-300, 1e-2, true, 1},
+    {"sin of large angles", OP_SIN, 0, -1e6, 1e6, false, 2},
+    {"cos", OP_COS, 0, -10, 10, false, 1},
+    {"cos of large angles", OP_COS, 0, -1e6, 1e6, false, 2},
+    {"x^3", OP_POWER, 3, -100, 100, false, 3},
+    {"x^-5", OP_POWER, -5, 0.01, 100, false, 5},
+    {"x^(1/3)", OP_POWER, 1.0 / 3, 1e-6, 1e6, true, 8},
+    {"x^2.5", OP_POWER, 2.5, 1e-3, 1e3, true, 25},
+    {"x^33", OP_POWER, 33, -2, 2, false, 600},
+};
+
+static long double exact(const Function *f, long double x) {
+  switch (f->op) {
+  case OP_EXP:
+    return expl(x);
+  case OP_LOG:
+    return logl(x);
+  case OP_TANH:
+    return tanhl(x);
+  case OP_SIN:
+    return sinl(x);
+  case OP_COS:
+    return cosl(x);
+  default:
+    return powl(x, (long double)f->exponent);
+  }
+}
+
+/* Distance in units of the last place of the exact value (of f32 or f64). */
+static double ulps(double have, long double want, DType dtype) {
+  if (isnan(have) || isinf(have)) return INFINITY;
+  int e, digits = dtype == DTYPE_F32 ? 24 : 53, least = dtype == DTYPE_F32 ? -149 : -1074;
+  frexpl(want, &e);
+  int last = e - digits > least ? e - digits : least;
+  return (double)(fabsl((long double)have - want) / ldexpl(1, last));
+}
+
+static NodeId make(Lab *lab, const Function *f, NodeId x) {
+  int64_t bits;
+  memcpy(&bits, &f->exponent, sizeof bits);
+  EmitAttr attrs[] = {{&bits, 1}};
+  return emit_node(&lab->e, f->op, &x, 1, attrs);
+}
+
+/* Fills the input; f32 points are rounded first, so that the exact value is of the same x. */
+static void fill(Lab *lab, const Function *f, NodeId x) {
+  Tensor t = {lab_value(lab, x), lab->e.float_type, lab->graph->nodes[x].shape};
+  for (int64_t i = 0; i < POINTS; i++) {
+    double u = ((double)i + lab_uniform(lab)) / POINTS;
+    double v = f->logarithmic ? exp(log(f->low) + u * (log(f->high) - log(f->low)))
+                              : f->low + u * (f->high - f->low);
+    tensor_set(&t, i, v);
+  }
+}
+
+static void check(const Function *f, DType dtype) {
+  Lab lab;
+  lab_init(&lab, dtype, 9);
+  NodeId x = lab_input(&lab, dtype, 1, (int64_t[]){POINTS}), y = make(&lab, f, x);
+  fill(&lab, f, x);
+  LabRun run = {
+      .nodes = &y, .n_nodes = 1, .outputs = &y, .n_outputs = 1, .work_bytes = -1, .share = -1};
+  void *results[3];
+  bool same = true;
+  for (int k = 0; k < 3; k++) {
+    isa_limit(k == 0 ? ISA_V4 : k == 1 ? ISA_V3 : ISA_BASE);
+    CU_ASSERT_EQUAL_FATAL(lab_run(&lab, &run, &results[k], NULL), STATUS_OK);
+    same = same && memcmp(results[k], results[0], lab_bytes(&lab, y)) == 0;
+  }
+  isa_limit(ISA_V4);
+  Tensor in = {lab_value(&lab, x), dtype, {0}}, out = {results[0], dtype, {0}};
+  double worst = 0, at = 0;
+  for (int64_t i = 0; i < POINTS; i++) {
+    long double want = exact(f, (long double)tensor_get(&in, i));
+    if (dtype == DTYPE_F32 && (fabsl(want) > 3.4e38L || tensor_get(&in, i) == 0)) continue;
+    double error = ulps(tensor_get(&out, i), want, dtype);
+    if (error > worst) worst = error, at = tensor_get(&in, i);
+  }
+  double bound = dtype == DTYPE_F32 ? 0.501 : f->f64_ulp;
+  printf("\n    %s %-20s %.3f ulp at %g", dtype_name(dtype), f->name, worst, at);
+  CU_ASSERT(worst <= bound);
+  CU_ASSERT(same);
+  for (int k = 0; k < 3; k++) free(results[k]);
+  lab_free(&lab);
+}
+
+static void test_f64(void) {
+  for (size_t i = 0; i < sizeof functions / sizeof *functions; i++) check(&functions[i], DTYPE_F64);
+}
+static void test_f32(void) {
+  for (size_t i = 0; i < sizeof functions / sizeof *functions; i++) check(&functions[i], DTYPE_F32);
+}
+
+/* ---- special values, in any place of a vector ---- */
+
+static const struct {
+  OpId op;
+  double exponent, x, y;
+} specials[] = {
+    {OP_EXP, 0, 0, 1},
+    {OP_EXP, 0, INFINITY, INFINITY},
+    {OP_EXP, 0, -INFINITY, 0},
+    {OP_EXP, 0, 1000, INFINITY},
+    {OP_EXP, 0, -1000, 0},
+    {OP_EXP, 0, NAN, NAN},
+    {OP_LOG, 0, 1, 0},
+    {OP_LOG, 0, 0, -INFINITY},
+    {OP_LOG, 0, -0.0, -INFINITY},
+    {OP_LOG, 0, -1, NAN},
+    {OP_LOG, 0, -INFINITY, NAN},
+    {OP_LOG, 0, INFINITY, INFINITY},
+    {OP_LOG, 0, NAN, NAN},
+    {OP_TANH, 0, 0, 0},
+    {OP_TANH, 0, INFINITY, 1},
+    {OP_TANH, 0, -INFINITY, -1},
+    {OP_TANH, 0, NAN, NAN},
+    {OP_SIN, 0, 0, 0},
+    {OP_SIN, 0, INFINITY, NAN},
+    {OP_SIN, 0, NAN, NAN},
+    {OP_COS, 0, 0, 1},
+    {OP_COS, 0, -INFINITY, NAN},
+    {OP_COS, 0, NAN, NAN},
+    {OP_POWER, 3, -2, -8},
+    {OP_POWER, 4, -2, 16},
+    {OP_POWER, -1, -2, -0.5},
+    {OP_POWER, -2, 0, INFINITY},
+    {OP_POWER, 3, 0, 0},
+    {OP_POWER, 0.5, 0, 0},
+    {OP_POWER, 0.5, 1, 1},
+    {OP_POWER, -0.5, 0, INFINITY},
+    {OP_POWER, 0.5, -1, NAN},
+    {OP_POWER, 0.5, NAN, NAN},
+    {OP_POWER, 35, -1, -1},
+    {OP_POWER, 36, -1, 1},
+};
+
+static void check_special(size_t row, DType dtype) {
+  Lab lab;
+  lab_init(&lab, dtype, 3);
+  Function f = {.op = specials[row].op, .exponent = specials[row].exponent};
+  NodeId x = lab_input(&lab, dtype, 1, (int64_t[]){37}), y = make(&lab, &f, x);
+  Tensor in = {lab_value(&lab, x), dtype, lab.graph->nodes[x].shape};
+  for (int64_t i = 0; i < 37; i++) tensor_set(&in, i, specials[row].x);
+  LabRun run = {
+      .nodes = &y, .n_nodes = 1, .outputs = &y, .n_outputs = 1, .work_bytes = -1, .share = -1};
+  void *result;
+  bool good = lab_run(&lab, &run, &result, NULL) == STATUS_OK;
+  Tensor out = {result, dtype, {0}};
+  for (int64_t i = 0; i < 37; i++) {
+    double have = tensor_get(&out, i), want = specials[row].y;
+    good = good && (isnan(want) ? isnan(have) : have == want);
+  }
+  if (!good)
+    printf("\n  %s(%g), exponent %g: %g\n", op_desc(f.op)->name, specials[row].x, f.exponent,
+           tensor_get(&out, 0));
+  CU_ASSERT(good);
+  free(result);
+  lab_free(&lab);
+}
+
+static void test_specials(void) {
+  for (size_t i = 0; i < sizeof specials / sizeof *specials; i++) {
+    check_special(i, DTYPE_F64);
+    check_special(i, DTYPE_F32);
+  }
+}
+
+LAB_MAIN("math", {"f64", test_f64}, {"f32", test_f32}, {"special values", test_specials})
