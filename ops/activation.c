@@ -61,14 +61,14 @@ static Status expand_minimum(Emitter *e, CompositeCall *c) {
   return expand_extreme(e, c, false);
 }
 const OpDesc op_maximum = {.name = "maximum",
-                           .doc = "The larger; the first of equals.",
+                           .doc = "The larger; the first of equals, and where an operand is NaN.",
                            .op_class = OP_CLASS_COMPOSITE,
                            .inputs = two,
                            .n_inputs = 2,
                            .n_results = 1,
                            .expand = expand_maximum};
 const OpDesc op_minimum = {.name = "minimum",
-                           .doc = "The smaller; the first of equals.",
+                           .doc = "The smaller; the first of equals, and where an operand is NaN.",
                            .op_class = OP_CLASS_COMPOSITE,
                            .inputs = two,
                            .n_inputs = 2,

@@ -29,15 +29,20 @@ NodeId composite_name(Emitter *e, const CompositeCall *call, NodeId node, const 
   return node;
 }
 
+/* x > 0, true for NaN too: a value that is no number must not vanish in a select. */
+static NodeId build_positive(Emitter *e, NodeId x, NodeId zero) {
+  return emit_unary(e, OP_NOT, emit_binary(e, OP_LESS_EQUAL, x, zero));
+}
+
 NodeId build_relu(Emitter *e, const CompositeCall *call, NodeId x, double slope) {
   NodeId zero = emit_constant_like(e, 0, x);
-  NodeId mask = composite_name(e, call, emit_less(e, zero, x), "select/mask");
+  NodeId mask = composite_name(e, call, build_positive(e, x, zero), "select/mask");
   return emit_select(e, mask, x, slope == 0 ? zero : emit_scale(e, x, slope));
 }
 
 NodeId build_hinge(Emitter *e, const CompositeCall *call, NodeId x, const char *mask_name) {
   NodeId zero = emit_constant_like(e, 0, x);
-  NodeId mask = composite_name(e, call, emit_less(e, zero, x), mask_name);
+  NodeId mask = composite_name(e, call, build_positive(e, x, zero), mask_name);
   return emit_select(e, mask, x, zero);
 }
 

@@ -117,6 +117,31 @@ static void test_values(void) {
   safe_close(file);
 }
 
+/* A value that is no number must not vanish on the way to the loss. */
+static void test_not_a_number(void) {
+  static const char text[] =
+      "<model name=\"n\" xmlns=\"urn:graphc:model:1\"><program name=\"p\">"
+      "<input name=\"x\" shape=\"3\"/><relu name=\"r\" in=\"x\"/>"
+      "<leaky-relu name=\"l\" in=\"x\"/><output value=\"r\"/><output value=\"l\"/>"
+      "</program></model>\n";
+  float x[3] = {-1, NAN, 2};
+  SaveTensor feed = {"x", DTYPE_F32, VECTOR(3), x};
+  char line[2048], *out;
+  SafeFile *file;
+  snprintf(line, sizeof line, "%s %s -o %s", getenv("GRAPHC"), support_write("n.xml", text),
+           support_path("m.plan.xml"));
+  CU_ASSERT_EQUAL_FATAL(command(line, &out), 0);
+  free(out);
+  write_feed("nan.st", &feed, 1);
+  CU_ASSERT_EQUAL(exec("--program=p --feed=nan.st -o nan_out.st", &out), 0);
+  free(out);
+  CU_ASSERT_EQUAL_FATAL(safe_read(support_path("nan_out.st"), NULL, &file), STATUS_OK);
+  CU_ASSERT_EQUAL(element(file, "r", 0), 0);
+  CU_ASSERT(isnan(element(file, "r", 1)) && isnan(element(file, "l", 1)));
+  CU_ASSERT_EQUAL(element(file, "r", 2), 2);
+  safe_close(file);
+}
+
 typedef struct Mistake {
   const char *what, *rest;
   int code;
@@ -203,6 +228,7 @@ static void test_mistakes(void) {
 }
 
 int main(void) {
-  static const SupportTest tests[] = {{"values", test_values}, {"mistakes", test_mistakes}};
+  static const SupportTest tests[] = {
+      {"values", test_values}, {"not a number", test_not_a_number}, {"mistakes", test_mistakes}};
   return support_run("exec", tests, sizeof tests / sizeof *tests);
 }
