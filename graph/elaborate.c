@@ -295,6 +295,8 @@ static Status elaborate_children(Elab *e, Frame *f, const RawElement *parent) {
   Status status = STATUS_OK;
   After own = AFTER_NOTHING, *after = f->top ? &e->after : &own;
   for (const RawElement *raw = parent->first_child; raw; raw = raw->next) {
+    /* Requirements that follow a let may use it, and a let may fail because of what is not met. */
+    if (*after == AFTER_REQUIRE && strcmp(raw->tag, "let") == 0) *after = AFTER_LET;
     if (passed_over(*after, raw->tag) && strcmp(raw->tag, "include") != 0) continue;
     const Binding *before = f->env;
     Status s = dispatch(e, f, raw);

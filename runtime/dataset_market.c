@@ -93,8 +93,9 @@ Status dataset_read_market(DataRows *rows, const char *path, const char *domain)
   if (rows->n > before) return STATUS_OK;
   struct stat info;
   bool missing = stat(trimmed, &info) != 0;
-  return diag_error(rows->diag, STATUS_INVALID, path,
-                    "Market-1501 layout: bounding_box_train, query, bounding_box_test",
-                    missing ? "there is no such folder"
-                            : "the folder holds no images of this layout");
+  return diag_error(
+      rows->diag, STATUS_INVALID, path,
+      "Market-1501 layout: bounding_box_train, query, bounding_box_test; of a folder of "
+      "several domains name its .domains file",
+      missing ? "there is no such folder" : "the folder holds no images of this layout");
 }

@@ -228,6 +228,8 @@ static Status parse_args(Args *a, int argc, char **argv) {
     if (option == '?') return unknown_option(argv[optind - 1]);
     TRY(take_option(a, option, optarg));
   }
+  if (a->check && a->output)
+    return usage_error("--check writes nothing: what is -o '%s' for?", a->output);
   if (a->schema || a->manual) return STATUS_OK;
   if (optind == argc) return usage_error("%s", "no model: graphc MODEL.xml");
   if (optind + 1 < argc) return usage_error("one model at a time: what is '%s'?", argv[optind + 1]);

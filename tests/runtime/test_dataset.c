@@ -229,7 +229,8 @@ static void test_market_errors(void) {
   dataset_destroy(data);
   check_bad(support_path("empty"),
             "~/empty: error: the folder holds no images of this layout\n"
-            "hint: Market-1501 layout: bounding_box_train, query, bounding_box_test\n");
+            "hint: Market-1501 layout: bounding_box_train, query, bounding_box_test; of a folder "
+            "of several domains name its .domains file\n");
   check_bad(support_path("nowhere"), "~/nowhere: error: cannot read: No such file or directory\n");
 }
 
