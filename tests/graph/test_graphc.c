@@ -41,6 +41,8 @@ static void test_usage(void) {
       {"ok.xml --where=ok.xml:3", 2, 1, {"unknown option '--where=ok.xml:3'"}},
       {"ok.xml --explain-peak", 2, 1, {"unknown option '--explain-peak'"}},
       {"diff ok.xml ok.xml", 2, 1, {"one model at a time"}},
+      {"ok.xml -o ./ok.xml", 2, 1, {"the result would replace the model 'ok.xml'"}},
+      {"ok.xml --emit=svg:ok.xml", 2, 1, {"the result would replace the model 'ok.xml'"}},
       {"--help", 0, 0, {NULL}},
       {"--version", 0, 0, {NULL}},
       {"ok.xml --check", 0, 0, {NULL}},

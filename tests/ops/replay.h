@@ -7,31 +7,48 @@
 
 #include "tests/ops/op_case.h"
 
+/* A scalar function, sum over i of <weights[i], targets[i]>, of the values of some nodes. */
 typedef struct Replay {
-  Lab *lab; /* lab->values are the base point's, computed */
-  NodeId scalar, input;
-  void **trial; /* by node; NULL: as in the base point */
+  Lab *lab; /* lab->values are the base point's, computed where the targets need them */
+  const NodeId *targets;
+  const double *const *weights; /* NULL for a target that is a scalar: 1 */
+  uint32_t n_targets;
+  const NodeId *moving; /* f64; they may be computed from others: then those stay */
+  uint32_t n_moving;
+  bool masks_only; /* stop-gradient values, signs and maxima move too */
+  void **trial;    /* by node; NULL: as in the base point */
+  bool *set;       /* by node: moving */
 } Replay;
 
-static inline bool replay_frozen(const Graph *g, NodeId id) {
-  const Node *node = &g->nodes[id];
-  return !dtype_is_float((DType)node->dtype) || node->op == OP_STOP_GRADIENT || node->op == OP_SIGN;
+static inline bool replay_frozen(const Replay *r, NodeId id) {
+  const Node *node = &r->lab->graph->nodes[id];
+  if (!dtype_is_float((DType)node->dtype)) return true;
+  return !r->masks_only && (node->op == OP_STOP_GRADIENT || node->op == OP_SIGN);
 }
 
-static inline void replay_init(Replay *r, Lab *lab, NodeId scalar, NodeId input) {
-  const Graph *g = lab->graph;
+/* What the targets need: one flag a node; the caller frees. */
+static inline bool *replay_needed(const Graph *g, const NodeId *targets, uint32_t n) {
   bool *needed = calloc(g->n_nodes, sizeof *needed);
-  *r = (Replay){lab, scalar, input, calloc(g->n_nodes, sizeof *r->trial)};
-  needed[scalar] = true;
+  for (uint32_t i = 0; i < n; i++) needed[targets[i]] = true;
   for (NodeId id = g->n_nodes - 1; id > 0; id--)
     for (uint32_t i = 0; needed[id] && i < g->nodes[id].n_inputs; i++)
       needed[node_input(g, id, i)] = true;
+  return needed;
+}
+
+/* `r` holds everything but trial and set. */
+static inline void replay_start(Replay *r) {
+  const Graph *g = r->lab->graph;
+  bool *needed = replay_needed(g, r->targets, r->n_targets);
+  r->trial = calloc(g->n_nodes, sizeof *r->trial);
+  r->set = calloc(g->n_nodes, sizeof *r->set);
+  for (uint32_t i = 0; i < r->n_moving; i++) r->set[r->moving[i]] = true;
   for (NodeId id = 1; id < g->n_nodes; id++) {
-    bool moves = id == input;
+    bool moves = false;
     for (uint32_t i = 0; i < g->nodes[id].n_inputs; i++)
       moves |= r->trial[node_input(g, id, i)] != NULL;
-    if (needed[id] && moves && !replay_frozen(g, id))
-      r->trial[id] = calloc(1, lab_bytes(lab, id) + 8);
+    if (needed[id] && (r->set[id] || (moves && !replay_frozen(r, id))))
+      r->trial[id] = calloc(1, lab_bytes(r->lab, id) + 8);
   }
   free(needed);
 }
@@ -39,6 +56,7 @@ static inline void replay_init(Replay *r, Lab *lab, NodeId scalar, NodeId input)
 static inline void replay_free(Replay *r) {
   for (NodeId id = 1; id < r->lab->graph->n_nodes; id++) free(r->trial[id]);
   free(r->trial);
+  free(r->set);
 }
 
 static inline const void *replay_value(const Replay *r, NodeId id) {
@@ -61,41 +79,56 @@ static inline void replay_max(const Replay *r, NodeId id) {
   }
 }
 
-/* The scalar at the base point moved by `step` times `direction` along the input. */
-static inline double replay_run(const Replay *r, const double *direction, double step) {
+/* Moves the moving nodes by `step` times their directions (NULL: it stays) and computes what
+ * follows from them. */
+static inline void replay_move(const Replay *r, const double *const *directions, double step) {
   const Graph *g = r->lab->graph;
-  if (!r->trial[r->scalar]) return *(const double *)r->lab->values[r->scalar];
-  int64_t count = shape_count(&g->nodes[r->input].shape);
-  const double *base = r->lab->values[r->input];
-  for (int64_t i = 0; i < count; i++)
-    ((double *)r->trial[r->input])[i] = base[i] + step * direction[i];
-  for (NodeId id = r->input + 1; id <= r->scalar; id++) {
-    const void *inputs[64] = {0};
-    if (!r->trial[id]) continue;
-    for (uint32_t i = 0; i < g->nodes[id].n_inputs && i < 64; i++)
-      inputs[i] = replay_value(r, node_input(g, id, i));
-    if (g->nodes[id].op == OP_REDUCE_MAX)
+  for (uint32_t k = 0; k < r->n_moving; k++) {
+    NodeId id = r->moving[k];
+    const double *base = r->lab->values[id];
+    for (int64_t i = 0; r->trial[id] && i < shape_count(&g->nodes[id].shape); i++)
+      ((double *)r->trial[id])[i] = base[i] + (directions[k] ? step * directions[k][i] : 0);
+  }
+  for (NodeId id = 1; id < g->n_nodes; id++) {
+    uint32_t n = g->nodes[id].n_inputs;
+    if (!r->trial[id] || r->set[id]) continue;
+    const void **inputs = calloc(n + 1, sizeof *inputs);
+    for (uint32_t i = 0; i < n; i++) inputs[i] = replay_value(r, node_input(g, id, i));
+    if (g->nodes[id].op == OP_REDUCE_MAX && !r->masks_only)
       replay_max(r, id);
     else
       reference_run(g, id, inputs, r->trial[id], r->lab->diag);
+    free(inputs);
   }
-  return *(const double *)r->trial[r->scalar];
+}
+
+/* The function at the base point moved by `step` times the directions. */
+static inline double replay_run(const Replay *r, const double *const *directions, double step) {
+  double sum = 0;
+  replay_move(r, directions, step);
+  for (uint32_t k = 0; k < r->n_targets; k++) {
+    NodeId id = r->targets[k];
+    const double *value = replay_value(r, id);
+    int64_t n = shape_count(&r->lab->graph->nodes[id].shape);
+    for (int64_t i = 0; i < n; i++) sum += (r->weights[k] ? r->weights[k][i] : 1) * value[i];
+  }
+  return sum;
 }
 
 /* Central difference of sixth order: its error is h^6 / 140 times the seventh derivative. */
-static inline double replay_difference(const Replay *r, const double *direction, double h) {
+static inline double replay_difference(const Replay *r, const double *const *directions, double h) {
   double d[3];
   for (int k = 0; k < 3; k++)
-    d[k] = replay_run(r, direction, (k + 1) * h) - replay_run(r, direction, -(k + 1) * h);
+    d[k] = replay_run(r, directions, (k + 1) * h) - replay_run(r, directions, -(k + 1) * h);
   return (45 * d[0] - 9 * d[1] + d[2]) / (60 * h);
 }
 
 /* The slope along a direction.  Rounding grows and truncation shrinks as steps become smaller; of
  * two steps that agree best the smaller one is taken. */
-static inline double replay_slope(const Replay *r, const double *direction) {
-  double last = replay_difference(r, direction, 0x1p-6), best = last, least = INFINITY;
+static inline double replay_slope(const Replay *r, const double *const *directions) {
+  double last = replay_difference(r, directions, 0x1p-6), best = last, least = INFINITY;
   for (int k = 8; k <= 12; k += 2) {
-    double now = replay_difference(r, direction, ldexp(1, -k));
+    double now = replay_difference(r, directions, ldexp(1, -k));
     if (fabs(now - last) < least) {
       least = fabs(now - last);
       best = now;

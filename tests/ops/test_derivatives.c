@@ -30,9 +30,9 @@ static void fail(const OpCase *c, int order, uint32_t input, double have, double
 static void check_slope(OpCase *c, const Replay *r, const double *gradient, double typical,
                         const double *direction, int order, uint32_t input) {
   int64_t n = shape_count(&c->lab.graph->nodes[c->by[input]].shape);
-  double have = 0, want = replay_slope(r, direction);
+  double have = 0, want = replay_slope(r, &direction);
   for (int64_t i = 0; gradient && i < n; i++) have += gradient[i] * direction[i];
-  double value = fabs(*(const double *)c->lab.values[r->scalar]);
+  double value = fabs(*(const double *)c->lab.values[*r->targets]);
   double scale = fmax(fabs(have), typical), error = fabs(have - want);
   /* Differences of numbers of this size cannot tell less than `noise` from zero. */
   double noise = 1e-11 * fmax(value, 1e-3);
@@ -49,8 +49,14 @@ static void check_input(OpCase *c, NodeId scalar, NodeId gradient, int order, ui
   int64_t n = shape_count(shape);
   const double *g = gradient ? c->lab.values[gradient] : NULL;
   double *direction = calloc((size_t)n, sizeof *direction), square = 0;
-  Replay replay;
-  replay_init(&replay, &c->lab, scalar, c->by[input]);
+  const double *one = NULL;
+  Replay replay = {.lab = &c->lab,
+                   .targets = &scalar,
+                   .weights = &one,
+                   .n_targets = 1,
+                   .moving = &c->by[input],
+                   .n_moving = 1};
+  replay_start(&replay);
   for (int64_t i = 0; g && i < n; i++) square += g[i] * g[i];
   double typical = sqrt(square / (double)n);
   for (int64_t i = 0; n <= ELEMENTS_MAX && i < n; i++) {

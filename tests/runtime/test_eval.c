@@ -74,7 +74,7 @@ static const char *mean_color_plan(void) {
                                 "<input name='images' shape='4 16 8 3'/>"
                                 "<parameter name='gain' shape='3' init='constant' value='1'/>"
                                 "<mean name='color' in='images' axes='1 2'/>"
-                                "<expr name='y' value='color * gain'/>"
+                                "<expr name='y' value='color * gain * gain'/>"
                                 "<normalize name='ynorm' in='y' eps='1e-12'/>"
                                 "<output value='ynorm'/></program></model>");
   Compiled c = support_compile(model, NULL, 0, DTYPE_F32);
@@ -472,8 +472,12 @@ static void test_refusals(void) {
   Net net = net_make("5", "other");
   REFUSED(1, "another model", "%s --weights=%s --data=%s", net.plan, gain, data);
   net_free(&net);
-  REFUSED(4, "not finite", "%s --weights=%s --data=%s", plan, write_gain("nan.safetensors", NAN, 3),
-          data);
+  REFUSED(1, "nan, no finite f32", "%s --weights=%s --data=%s", plan,
+          write_gain("nan.safetensors", NAN, 3), data);
+  REFUSED(4, "not finite", "%s --weights=%s --data=%s", plan,
+          write_gain("large.safetensors", 3e38f, 3), data);
+  REFUSED(2, "would replace its input", "%s --weights=%s --data=%s --out=%s", plan, gain, data,
+          plan);
   REFUSED(4, "cannot write", "--baseline=color --data=%s --out=%s/x.json", data,
           support_path("no-such-folder"));
   REFUSED(4, "/dev/full: error: cannot write", "--baseline=color --data=%s --out=/dev/full", data);

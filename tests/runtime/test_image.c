@@ -135,6 +135,10 @@ static void test_too_large(void) {
   n = sample_bytes("bmp", bytes);
   memcpy(bytes + 18, "\x00\x40\x00\x00\x00\x40\x00\x00", 8); /* the same */
   check_refused(bytes, n, TOO_LARGE);
+  uint8_t png[SAMPLE_MAX];
+  size_t length = sample_bytes("png", png);
+  memcpy(png + 16, "\x00\x00\x40\x00\x00\x00\x40\x00", 8); /* the same */
+  check_refused(png, length, TOO_LARGE);
   memcpy(bytes + 18, "\x01\x00\x00\x00\x00\x00\x01\x00", 8); /* 65536 x 1 */
   check_refused(bytes, n, TOO_LARGE);
 }

@@ -155,6 +155,30 @@ static void test_refused(void) {
   unload(&m);
 }
 
+static void test_not_finite(void) {
+  Loaded m = load_model(small_model(), NULL, 0, 1);
+  const char *path = support_path("nan.safetensors");
+  float a[6] = {1, 2, 3, 4, NAN, 6};
+  SaveTensor tensor = tensor2("a", DTYPE_F32, 2, 3, a);
+  CU_ASSERT_EQUAL(safe_write(path, &tensor, 1, NULL, 0, false, m.c.diag), STATUS_OK);
+  SafeFile *file = open_file(path);
+  double before = state_at(&m, "a", 0);
+  CU_ASSERT_EQUAL(weights_load(m.x, file, path, WEIGHTS_ANY, 0, m.c.diag), STATUS_INVALID);
+  expect(&m, "nan.safetensors: tensor a: error: element 4 is nan, no finite f32\n");
+  CU_ASSERT_EQUAL(weights_start(m.x, file, path, 1, NULL, m.c.diag), STATUS_INVALID);
+  expect(&m, "element 4 is nan");
+  CU_ASSERT_EQUAL(state_at(&m, "a", 0), before);
+  safe_close(file);
+  const double large[6] = {1, 2, -1e300, 4, 5, 6};
+  SaveTensor wide = tensor2("a", DTYPE_F64, 2, 3, large);
+  CU_ASSERT_EQUAL(safe_write(path, &wide, 1, NULL, 0, false, m.c.diag), STATUS_OK);
+  file = open_file(path);
+  CU_ASSERT_EQUAL(weights_load(m.x, file, path, WEIGHTS_ANY, 0, m.c.diag), STATUS_INVALID);
+  expect(&m, "tensor a: error: element 2 is -1e+300, no finite f32\n");
+  safe_close(file);
+  unload(&m);
+}
+
 static double spread_between(const Loaded *m, const char *a, const char *b, int64_t n) {
   double sum = 0;
   for (int64_t i = 0; i < n; i++) {
@@ -268,6 +292,7 @@ int main(void) {
       {"all states, bit for bit", test_round_trip},
       {"converted; what is missing is listed", test_convert},
       {"another shape or kind: nothing is taken", test_refused},
+      {"values that are no finite numbers", test_not_finite},
       {"pretrained: external names, relatives, noise", test_start},
       {"own names come first, without noise", test_start_own},
       {"plain network to CDVM", test_plain_to_cdvm},
