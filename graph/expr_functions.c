@@ -238,14 +238,23 @@ static bool call_format(Call *c) {
 static bool call_join(Call *c) {
   if (c->args[0].type != VALUE_LIST || c->args[1].type != VALUE_STRING)
     return fail(c, "needs a list and a separator");
-  const char *text = "";
-  for (uint32_t i = 0; text && i < c->args[0].list.n; i++) {
-    const char *item = value_text(c->arena, &c->args[0].list.items[i]);
-    text = item ? arena_printf(c->arena, "%s%s%s", text, i ? c->args[1].s : "", item) : NULL;
-    if (text && strlen(text) > EXPR_TEXT_MAX) return fail(c, "the text is too long");
+  uint32_t n = c->args[0].list.n;
+  size_t between = strlen(c->args[1].s), length = 0;
+  const char **items = arena_alloc(c->arena, (n + 1) * sizeof *items);
+  for (uint32_t i = 0; items && i < n; i++) {
+    items[i] = value_text(c->arena, &c->args[0].list.items[i]);
+    if (items[i]) length += (i ? between : 0) + strlen(items[i]);
+    if (!items[i] || length > EXPR_TEXT_MAX) return fail(c, "the text is too long");
   }
+  char *text = items ? arena_alloc(c->arena, length + 1) : NULL, *to = text;
+  if (!text) return fail(c, "the text is too long");
+  for (uint32_t i = 0; i < n; i++) {
+    if (i) to = mempcpy(to, c->args[1].s, between);
+    to = mempcpy(to, items[i], strlen(items[i]));
+  }
+  *to = 0;
   *c->out = (Value){.type = VALUE_STRING, .s = text};
-  return text || fail(c, "the text is too long");
+  return true;
 }
 
 static bool call_sum(Call *c) {

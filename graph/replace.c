@@ -52,6 +52,12 @@ static void keep(const char *path) {
   if (link(path, previous) != 0) return;
 }
 
+bool file_same(const char *a, const char *b) {
+  struct stat x, y;
+  return a && b && stat(a, &x) == 0 && stat(b, &y) == 0 && S_ISREG(x.st_mode) &&
+         x.st_dev == y.st_dev && x.st_ino == y.st_ino;
+}
+
 int file_replace(const char *path, const FilePart *parts, size_t n, bool keep_previous) {
   char real[PATH_MAX], temporary[PATH_MAX];
   struct stat info;

@@ -17,4 +17,7 @@ typedef struct FilePart {
  */
 int file_replace(const char *path, const FilePart *parts, size_t n, bool keep_previous);
 
+/* True when both name the same regular file: what is written must not replace what is read. */
+bool file_same(const char *a, const char *b);
+
 #endif

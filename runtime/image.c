@@ -12,7 +12,12 @@
 
 #define FILE_MAX ((off_t)256 << 20)
 #define PIXELS_MAX ((int64_t)64 << 20)
+#define TOO_LARGE "is larger than 64 megapixels or 65535 pixels a side"
 #define SIDE_MAX 65535
+
+static bool fits(int64_t width, int64_t height) {
+  return width <= SIDE_MAX && height <= SIDE_MAX && width * height <= PIXELS_MAX;
+}
 
 static Status fail(char *error, const char *text) {
   snprintf(error, IMAGE_ERROR_MAX, "%s", text);
@@ -62,7 +67,10 @@ static Status check_container(const uint8_t *d, size_t n, char *error) {
   bool bmp = n > 2 && memcmp(d, "BM", 2) == 0;
   if (!jpeg && !png && !bmp) return fail(error, n ? "is no JPEG, PNG or BMP image" : "is empty");
   bool complete = jpeg ? jpeg_complete(d, n) : png ? png_complete(d, n) : bmp_complete(d, n);
-  return complete ? STATUS_OK : fail(error, "is truncated");
+  if (!complete) return fail(error, "is truncated");
+  /* The PNG loader takes memory for the whole image before it tells the size. */
+  bool small = !png || (n >= 24 && fits(big_endian(d + 16), big_endian(d + 20)));
+  return small ? STATUS_OK : fail(error, TOO_LARGE);
 }
 
 static Status fail_errno(char *error) {
@@ -94,7 +102,7 @@ static Status read_file(const char *path, uint8_t **data, size_t *length, char *
 }
 
 static void size_known(GdkPixbufLoader *loader, int width, int height, gpointer too_large) {
-  if (width <= SIDE_MAX && height <= SIDE_MAX && (int64_t)width * height <= PIXELS_MAX) return;
+  if (fits(width, height)) return;
   *(bool *)too_large = true;
   gdk_pixbuf_loader_set_size(loader, 1, 1); /* spares the memory of what is refused anyway */
 }
@@ -125,7 +133,7 @@ static Status decode(const uint8_t *data, size_t length, Image *out, char *error
   GdkPixbuf *pixbuf = ok ? gdk_pixbuf_loader_get_pixbuf(loader) : NULL;
   Status status;
   if (too_large)
-    status = fail(error, "is larger than 64 megapixels or 65535 pixels a side");
+    status = fail(error, TOO_LARGE);
   else if (!pixbuf)
     status = fail(error, reason ? reason->message : "cannot be decoded");
   else

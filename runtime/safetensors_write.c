@@ -55,7 +55,7 @@ static Status write_file(const char *path, const char *header, const SaveTensor 
   free(parts);
   if (code == 0) return STATUS_OK;
   return diag_error(diag, STATUS_SYSTEM, path,
-                    code == ENOSPC ? "free some space; the file before is untouched" : NULL,
+                    code == ENOSPC ? "free some space; a file that was there is untouched" : NULL,
                     "cannot write: %s", strerror(code));
 }
 

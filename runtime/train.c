@@ -89,11 +89,13 @@ static Status check_finite(const Train *t, uint32_t program) {
   double value;
   const char *name = scalars_not_finite(t->scalars, program, &value);
   if (!name) return STATUS_OK;
-  char hint[400];
-  snprintf(hint, sizeof hint,
-           "a smaller learning rate, or a limit on the gradient's norm; the checkpoint of step "
-           "%" PRId64 " is whole, --resume --stop-at=%" PRId64 " ends just before this step",
-           t->saved, t->run.step);
+  char hint[400] = "a smaller learning rate, or a limit on the gradient's norm";
+  size_t used = strlen(hint);
+  if (t->run.step > 0)
+    snprintf(hint + used, sizeof hint - used,
+             "; the checkpoint of step %" PRId64 " is whole, --resume --stop-at=%" PRId64
+             " ends just before this step",
+             t->saved, t->run.step);
   return diag_error(t->diag, STATUS_SYSTEM, t->options->plan, hint,
                     "step %" PRId64 ", program '%s': '%s' is %s", t->run.step,
                     plan_text(t->plan, t->plan->programs[program].name), name,

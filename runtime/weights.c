@@ -4,6 +4,7 @@
 #include "graph/philox.h"
 #include "ops/ops.h"
 
+#include <inttypes.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -24,11 +25,29 @@ typedef struct Misfits {
   uint32_t state, n; /* of the first; how many */
 } Misfits;
 
+/* Index of the first element that is infinite, no number, or beyond the state's range; -1: none. */
+static int64_t first_not_finite(const FileTensor *t, DType dtype) {
+  if (!dtype_is_float(dtype)) return -1;
+  for (int64_t i = 0; i < t->count; i++) {
+    double value = file_tensor_get(t, i);
+    if (!isfinite(dtype == DTYPE_F32 ? (double)(float)value : value)) return i;
+  }
+  return -1;
+}
+
+/* A training writes no such values: what holds one was broken elsewhere, and would spoil silently
+ * whatever is computed from it. */
 static Status check_tensor(const Misfits *m, uint32_t state, const FileTensor *t, Diag *diag) {
   const State *s = &m->plan->states[state];
   bool other = strcmp(t->name, state_name(m->plan, state)) != 0;
-  return file_tensor_check(t, m->path, (DType)s->dtype, &s->shape,
-                           other ? state_name(m->plan, state) : NULL, diag);
+  TRY(file_tensor_check(t, m->path, (DType)s->dtype, &s->shape,
+                        other ? state_name(m->plan, state) : NULL, diag));
+  int64_t at = first_not_finite(t, (DType)s->dtype);
+  if (at < 0) return STATUS_OK;
+  char place[1024];
+  snprintf(place, sizeof place, "%s: tensor %s", m->path, t->name);
+  return diag_error(diag, STATUS_INVALID, place, NULL, "element %" PRId64 " is %g, no finite %s",
+                    at, file_tensor_get(t, at), dtype_name((DType)s->dtype));
 }
 
 static void note_tensor(Misfits *m, uint32_t state, const FileTensor *t) {

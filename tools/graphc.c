@@ -3,11 +3,13 @@
 #include "compiler/report.h"
 #include "graph/draw.h"
 #include "graph/dump.h"
+#include "graph/replace.h"
 #include "ops/ops.h"
 #include "ops/verify.h"
 
 #include <errno.h>
 #include <getopt.h>
+#include <limits.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -234,6 +236,9 @@ static Status parse_args(Args *a, int argc, char **argv) {
   if (optind == argc) return usage_error("%s", "no model: graphc MODEL.xml");
   if (optind + 1 < argc) return usage_error("one model at a time: what is '%s'?", argv[optind + 1]);
   a->model.path = argv[optind];
+  const char *drawn = a->emit ? strchr(a->emit, ':') : NULL;
+  if (file_same(a->output, a->model.path) || (drawn && file_same(drawn + 1, a->model.path)))
+    return usage_error("the result would replace the model '%s'", a->model.path);
   return STATUS_OK;
 }
 
@@ -246,8 +251,10 @@ static bool chosen(const Args *a, const Plan *plan, const PlanProgram *p) {
 
 static Status emit(const Args *a, const Plan *plan, const PlanProgram *p) {
   size_t n = strcspn(a->emit, ":");
-  char format[8] = "", path[512];
+  char format[8] = "", path[PATH_MAX];
   memcpy(format, a->emit, n < 7 ? n : 7);
+  if (strlen(a->emit + n) >= sizeof path)
+    return diag_error(a->diag, STATUS_SYSTEM, "--emit", NULL, "the path is too long");
   if (a->emit[n])
     snprintf(path, sizeof path, "%s", a->emit + n + 1);
   else

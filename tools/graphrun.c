@@ -1,4 +1,5 @@
 /* graphrun: executes plans.  Arguments only; the work is in runtime/. */
+#include "graph/replace.h"
 #include "runtime/bench.h"
 #include "runtime/check_data.h"
 #include "runtime/evaluate.h"
@@ -140,6 +141,15 @@ static Status require(const char *value, const char *text) {
   return value ? STATUS_OK : usage_error(NULL, "%s", text);
 }
 
+/* What a command writes must not replace what it reads. */
+static Status keep_inputs(const Args *a, const char *out) {
+  const char *const read[] = {a->operand, a->data, a->weights, a->feed, a->compare};
+  for (size_t i = 0; i < sizeof read / sizeof *read; i++)
+    if (file_same(out, read[i]))
+      return usage_error("name another file", "the result would replace its input '%s'", read[i]);
+  return STATUS_OK;
+}
+
 static Status run_train(const Args *a, Diag *diag) {
   TRY(require(a->out, "train needs --out=DIR"));
   if (a->epochs && a->steps)
@@ -166,6 +176,7 @@ static Status run_train(const Args *a, Diag *diag) {
 static Status run_exec(const Args *a, Diag *diag) {
   TRY(require(a->program, "exec needs --program=P"));
   TRY(require(a->out, "exec needs -o F.safetensors"));
+  TRY(keep_inputs(a, a->out));
   ExecOptions o = {.plan = a->operand,
                    .program = a->program,
                    .feed = a->feed,
@@ -177,6 +188,7 @@ static Status run_exec(const Args *a, Diag *diag) {
 }
 
 static Status run_bench(const Args *a, Diag *diag) {
+  TRY(keep_inputs(a, a->trace));
   BenchOptions o = {.plan = a->operand,
                     .program = a->program,
                     .trace = a->trace,
@@ -194,6 +206,7 @@ static Status run_check_data(const Args *a, Diag *diag) {
 static Status run_eval(const Args *a, Diag *diag) {
   if (a->baseline && strcmp(a->baseline, "color") != 0)
     return usage_error(NULL, "--baseline is color, not '%s'", a->baseline);
+  TRY(keep_inputs(a, a->out));
   EvalOptions o = {.plan = a->operand,
                    .weights = a->weights,
                    .data = a->data,
