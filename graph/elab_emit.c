@@ -271,6 +271,12 @@ static Status define_names(Elab *e, const Frame *f, const Element *el) {
 }
 
 static Status unknown_element(Elab *e, const Frame *f, const RawElement *raw) {
+  static const char *const changes[] = {"set", "replace", "remove", "insert"};
+  for (size_t i = 0; i < sizeof changes / sizeof *changes; i++)
+    if (strcmp(raw->tag, changes[i]) == 0)
+      return raw_error(
+          e->l, raw, NULL, f->chain, "<model name='...' extends='BASE.xml'>",
+          "<%s> changes a base model: it stands directly in a <model> that extends one", raw->tag);
   const char **names =
       arena_array(e->l->arena, e->l->ops->count + 64u + e->l->n_templates, sizeof *names);
   if (!names) return diag_no_memory(e->l->diag, e->l->ops->count * sizeof *names);

@@ -98,7 +98,7 @@ static bool call_abs(Call *c) {
 
 static bool call_int(Call *c) {
   int64_t i;
-  return whole(&c->args[0], &i) ? give_int(c, i) : fail(c, "needs a number");
+  return whole(&c->args[0], &i) ? give_int(c, i) : fail(c, "needs a number below 9e15");
 }
 
 static bool call_str(Call *c) {

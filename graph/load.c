@@ -485,9 +485,19 @@ static Status collect_templates(Loader *l, const RawElement *parent) {
   return status;
 }
 
+static Status check_folders(const Loader *l) {
+  char real[PATH_MAX];
+  for (uint32_t i = 0; i < l->options->n_include_dirs; i++)
+    if (!realpath(l->options->include_dirs[i], real))
+      return diag_error(l->diag, STATUS_INVALID, l->options->include_dirs[i], NULL,
+                        "-I: cannot read: %s", strerror(errno));
+  return STATUS_OK;
+}
+
 Status loader_run(Loader *l) {
   const char *path = l->options->path;
   char real[PATH_MAX];
+  TRY(check_folders(l));
   if (!realpath(path, real))
     return diag_error(l->diag, STATUS_INVALID, path, NULL, "cannot read: %s", strerror(errno));
   const char *own = arena_strdup(l->arena, real);

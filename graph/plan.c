@@ -1,6 +1,7 @@
 /* The plan's data structure: its life and its look-ups. */
 #include "graph/plan.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -42,6 +43,20 @@ uint32_t plan_program_find(const Plan *plan, const char *name) {
   for (uint32_t i = 0; i < plan->n_programs; i++)
     if (strcmp(plan_text(plan, plan->programs[i].name), name) == 0) return i;
   return UINT32_MAX;
+}
+
+Status plan_program_require(const Plan *plan, const char *place, const char *name, Diag *diag,
+                            uint32_t *out_program) {
+  *out_program = plan_program_find(plan, name);
+  if (*out_program != UINT32_MAX) return STATUS_OK;
+  char hint[1024] = "its programs:";
+  size_t used = strlen(hint);
+  for (uint32_t i = 0; i < plan->n_programs && used < sizeof hint; i++) {
+    int n =
+        snprintf(hint + used, sizeof hint - used, " %s", plan_text(plan, plan->programs[i].name));
+    used += n > 0 ? (size_t)n : 0;
+  }
+  return diag_error(diag, STATUS_INVALID, place, hint, "has no program '%s'", name);
 }
 
 uint32_t plan_state_find(const Plan *plan, const char *name) {

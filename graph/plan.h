@@ -113,6 +113,10 @@ int64_t plan_arena_bytes(const Plan *plan);
 /* Index of a program or state by name; UINT32_MAX when there is none. */
 uint32_t plan_program_find(const Plan *plan, const char *name);
 uint32_t plan_state_find(const Plan *plan, const char *name);
+/* The same for a program; when there is none the message, at `place`, lists those that there are.
+ */
+Status plan_program_require(const Plan *plan, const char *place, const char *name, Diag *diag,
+                            uint32_t *out_program);
 static inline const char *plan_text(const Plan *plan, uint32_t string) {
   return strings_text(plan->symbols->strings, string);
 }

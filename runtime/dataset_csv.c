@@ -19,6 +19,7 @@ typedef struct Csv {
   uint32_t line;
   int n_fields;             /* of the header; 0: not read yet */
   int column[COLUMN_COUNT]; /* where each is; -1: not there */
+  bool left_out;            /* images of no identity, or unused */
 } Csv;
 
 static Status csv_error(const Csv *c, const char *hint, const char *text, const char *what) {
@@ -124,7 +125,10 @@ static Status read_row(Csv *c, char **fields, int n) {
   const char *written = fields[c->column[COLUMN_PATH]], *pid = fields[c->column[COLUMN_PID]],
              *domain;
   TRY(row_domain(c, fields, &domain));
-  if (strcmp(pid, "-1") == 0 || split == SPLIT_UNUSED) return STATUS_OK;
+  if (strcmp(pid, "-1") == 0 || split == SPLIT_UNUSED) {
+    c->left_out = true;
+    return STATUS_OK;
+  }
   DataRow row = {arena_strdup(arena, domain),
                  data_path(arena, c->path, written),
                  arena_strdup(arena, written),
@@ -183,6 +187,8 @@ Status dataset_read_csv(DataRows *rows, const char *path, const char *domain) {
   Status status = read_lines(&c, file);
   fclose(file);
   if (status == STATUS_OK && rows->n == before)
-    status = diag_error(rows->diag, STATUS_INVALID, path, CSV_HEADER, "lists no images");
+    status =
+        diag_error(rows->diag, STATUS_INVALID, path, c.left_out ? NULL : CSV_HEADER,
+                   c.left_out ? "lists only images of pid -1 or split unused" : "lists no images");
   return status;
 }

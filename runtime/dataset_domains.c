@@ -46,17 +46,15 @@ static Status read_domain_line(DataRows *rows, const char *file, int line, char 
   const char *name = arena_strdup(rows->arena, words[0]);
   const char *path = data_path(rows->arena, file, words[2]);
   if (!name || !path) return diag_no_memory(rows->diag, strlen(words[2]));
+  bool csv = strcmp(words[1], "csv") == 0;
+  if (!csv && strcmp(words[1], "market") != 0)
+    return diag_error(rows->diag, STATUS_INVALID, place, DATA_DOMAINS_FORM, "unknown layout '%s'",
+                      words[1]);
   if (access(path, R_OK) != 0)
     return diag_error(rows->diag, STATUS_INVALID, place, "paths are relative to this file",
                       "cannot read '%s': %s", path, strerror(errno));
   size_t first = rows->n;
-  if (strcmp(words[1], "csv") == 0)
-    TRY(dataset_read_csv(rows, path, name));
-  else if (strcmp(words[1], "market") == 0)
-    TRY(dataset_read_market(rows, path, name));
-  else
-    return diag_error(rows->diag, STATUS_INVALID, place, DATA_DOMAINS_FORM, "unknown layout '%s'",
-                      words[1]);
+  TRY(csv ? dataset_read_csv(rows, path, name) : dataset_read_market(rows, path, name));
   if (all) train_on_all(rows, first);
   if (rows->n > first) return STATUS_OK;
   return diag_error(rows->diag, STATUS_INVALID, place, NULL,

@@ -90,8 +90,10 @@ void progress_clear(Progress *p) {
 
 void progress_summary(const Progress *p, char *text, size_t size) {
   double seconds = progress_clock() - p->started;
-  char took[32], rate[64], loss[64] = "", data[64] = "";
-  if (!isnan(p->last)) snprintf(loss, sizeof loss, ", loss %.4g -> %.4g", p->first, p->last);
+  char took[32], rate[64], loss[80] = "", data[64] = "";
+  if (!isnan(p->last))
+    snprintf(loss, sizeof loss, ", loss %.4g -> %.4g (means of %d steps)", p->first, p->last,
+             p->steps < PROGRESS_WINDOW ? (int)p->steps : PROGRESS_WINDOW);
   if (p->images && seconds > 0)
     snprintf(data, sizeof data, " (%.1f %% waiting for data)", 100 * p->data_seconds / seconds);
   snprintf(text, size, ": %" PRId64 " steps in %s, %s%s%s", p->steps, duration_text(seconds, took),

@@ -92,8 +92,8 @@ static Status read_header(const char *path, SafeFile *f, Diag *diag) {
     char place[1024];
     snprintf(place, sizeof place, "%s: byte %d", path,
              8 + (error.position < 0 ? 0 : error.position));
-    return diag_error(diag, STATUS_INVALID, place, NULL, "the header is no JSON object: %s",
-                      error.text);
+    return diag_error(diag, STATUS_INVALID, place, NULL, "the header is no JSON object%s%s",
+                      f->header ? "" : ": ", f->header ? "" : error.text);
   }
   f->tensors = calloc(json_object_size(f->header) + 1, sizeof *f->tensors);
   if (!f->tensors) return diag_no_memory(diag, json_object_size(f->header) * sizeof *f->tensors);

@@ -8,6 +8,7 @@
 #include "ops/verify.h"
 
 #include <errno.h>
+#include <fnmatch.h>
 #include <getopt.h>
 #include <limits.h>
 #include <signal.h>
@@ -262,7 +263,11 @@ static Status emit(const Args *a, const Plan *plan, const PlanProgram *p) {
              strcmp(format, "text") == 0 ? "txt" : format);
   if (strcmp(format, "text") != 0) {
     DrawOptions options = {format, a->scope, a->depth};
-    return draw_program(p, ops_table(), &options, path, a->diag);
+    TRY(draw_program(p, ops_table(), &options, path, a->diag));
+    if (!a->program && plan->n_programs > 1 && strcmp(path, "-") != 0 && !a->report)
+      printf("%s shows '%s', the first of %u programs; --program=P picks another\n", path,
+             plan_text(plan, p->name), plan->n_programs);
+    return STATUS_OK;
   }
   bool standard = strcmp(path, "-") == 0;
   FILE *out = standard ? stdout : fopen(path, "w");
@@ -286,6 +291,40 @@ static Status observe(void *context, const char *pass, const Plan *plan, const P
 
 /* ---- the work ---- */
 
+static bool keeps(const Plan *plan, const char *glob) {
+  for (uint32_t i = 0; i < plan->n_states; i++)
+    if (fnmatch(glob, plan_text(plan, plan->states[i].name), 0) == 0) return true;
+  for (uint32_t k = 0; k < plan->n_programs; k++) {
+    const Graph *g = plan->programs[k].graph;
+    for (uint32_t i = 0; i < g->n_outputs; i++)
+      if (fnmatch(glob, graph_text(g, g->outputs[i].name), 0) == 0) return true;
+  }
+  return false;
+}
+
+static bool reads(const Plan *plan, const char *glob) {
+  for (uint32_t k = 0; k < plan->n_programs; k++) {
+    const Graph *g = plan->programs[k].graph;
+    for (NodeId id = 1; id < g->n_nodes; id++)
+      if (g->nodes[id].op == OP_INPUT &&
+          fnmatch(glob, graph_text(g, (uint32_t)node_attr_int(g, id, INPUT_NAME)), 0) == 0)
+        return true;
+  }
+  return false;
+}
+
+/* An option for many models may fit none of this one's values; a misspelt one should be seen. */
+static void warn_unused(const Args *a, const Plan *plan) {
+  for (uint32_t i = 0; i < a->build.n_keep; i++)
+    if (!keeps(plan, a->keep[i]))
+      diag_warning(a->diag, "--keep", "graphc --emit=text shows the names of values",
+                   "no value of the model is named '%s'", a->keep[i]);
+  for (uint32_t i = 0; i < a->build.n_inputs; i++)
+    if (!reads(plan, a->inputs[i]))
+      diag_warning(a->diag, "--input", "graphc --emit=text shows the names of values",
+                   "no value that a program reads is named '%s'", a->inputs[i]);
+}
+
 static Status write_result(const Args *a, const Plan *plan) {
   const char *base = strrchr(a->model.path, '/');
   base = base ? base + 1 : a->model.path;
@@ -308,9 +347,9 @@ static Status compile(const Args *a, const Model *model) {
   Plan *plan;
   TRY(pipeline_run(model, &options, a->diag, &plan));
   Status status = STATUS_OK;
-  if (a->program && plan_program_find(plan, a->program) == UINT32_MAX)
-    status = diag_error(a->diag, STATUS_INVALID, a->model.path, NULL, "there is no program '%s'",
-                        a->program);
+  uint32_t program;
+  if (a->program) status = plan_program_require(plan, a->model.path, a->program, a->diag, &program);
+  warn_unused(a, plan);
   bool json = a->report && strcmp(a->report, "json") == 0;
   if (status == STATUS_OK && a->report)
     status = json ? report_json(plan, a->depth, stdout, a->diag)

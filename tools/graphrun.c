@@ -31,6 +31,7 @@ static const char usage_text[] =
     "      --compare=F           difference to an earlier --out, with an interval\n"
     "      --out=F               results of every query as JSON\n"
     "  exec PLAN --program=P -o F           run a program once; F (.safetensors) gets its outputs\n"
+    "                                       and the states as they are afterwards\n"
     "      --feed=F              inputs and states by name\n"
     "      --weights=F           a checkpoint\n"
     "      --fetch=NAME,...      further values, kept by graphc --keep; * and ? match\n"

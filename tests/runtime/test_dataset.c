@@ -84,6 +84,8 @@ static void test_csv_errors(void) {
   } cases[] = {
       {"", "~/bad.csv: error: lists no images\n"
            "hint: the first line reads path,pid,camera,domain,split\n"},
+      {"path,pid,camera\na.jpg,-1,1\n",
+       "~/bad.csv: error: lists only images of pid -1 or split unused\n"},
       {"path,pid,camera\n", "~/bad.csv: error: lists no images\n"
                             "hint: the first line reads path,pid,camera,domain,split\n"},
       {"path,pid\na,1\n", "~/bad.csv:1: error: there is no column 'camera'\n"
@@ -260,7 +262,7 @@ static void test_domains_errors(void) {
        "~/x.domains:2: error: the line ends too early\nhint: " DATA_DOMAINS_FORM "\n"},
       {"one csv a.csv split=all more\n",
        "~/x.domains:1: error: the line has too many words\nhint: " DATA_DOMAINS_FORM "\n"},
-      {"one zip a.csv\n",
+      {"one zip none.csv\n",
        "~/x.domains:1: error: unknown layout 'zip'\nhint: " DATA_DOMAINS_FORM "\n"},
       {"one csv a.csv split=test\n",
        "~/x.domains:1: error: unknown option 'split=test'\nhint: " DATA_DOMAINS_FORM "\n"},
