@@ -39,7 +39,7 @@ static bool grow(Loader *l, void **array, uint32_t n, uint32_t *cap, size_t size
 
 /* ---- defines ---- */
 
-static Status add_define(Loader *l, Define define) {
+Status loader_add_define(Loader *l, Define define) {
   if (!grow(l, (void **)&l->defines, l->n_defines, &l->cap_defines, sizeof *l->defines))
     return STATUS_SYSTEM;
   l->defines[l->n_defines++] = define;
@@ -74,7 +74,7 @@ static Status define_text(Loader *l, char *text, const char *place) {
   Define define = {.name = name,
                    .value = trim(equals + 1),
                    .place = place ? place : arena_printf(l->arena, "-D %s", name)};
-  return add_define(l, define);
+  return loader_add_define(l, define);
 }
 
 static Status define_file(Loader *l, const char *path) {
@@ -275,144 +275,7 @@ static Status load_includes(Loader *l, RawElement *parent, const Open *open) {
   return status;
 }
 
-/* ---- extends ---- */
-
-/* The first element with the name path `parts`, unnamed elements being transparent. */
-static RawElement *find_path(RawElement *parent, const char *path) {
-  for (RawElement *el = parent->first_child; el; el = el->next) {
-    const char *name = raw_attr(el, "name");
-    if (!name || strcmp(el->tag, "param") == 0) {
-      RawElement *inside = name ? NULL : find_path(el, path);
-      if (inside) return inside;
-      continue;
-    }
-    size_t n = strlen(name);
-    if (strncmp(path, name, n) != 0) continue;
-    if (!path[n]) return el;
-    if (path[n] != '/') continue;
-    RawElement *inside = find_path(el, path + n + 1);
-    if (inside) return inside;
-  }
-  return NULL;
-}
-
-static void gather_names(RawElement *parent, const char **names, size_t *n, size_t cap) {
-  for (RawElement *el = parent->first_child; el; el = el->next) {
-    const char *name = raw_attr(el, "name");
-    if (name && *n < cap) names[(*n)++] = name;
-    gather_names(el, names, n, cap);
-  }
-}
-
-static RawElement *require_path(Loader *l, RawElement *base, const RawElement *edit,
-                                const char *attr) {
-  const char *path = raw_attr(edit, attr);
-  if (!path || !*path) {
-    bool insert = strcmp(edit->tag, "insert") == 0;
-    raw_error(l, edit, NULL, 0,
-              insert ? "<insert after=\"step/train\">"
-                     : "name=\"step/train\": an element of the base",
-              "%s needs %s", edit->tag, insert ? "after or before" : "name");
-    return NULL;
-  }
-  RawElement *found = find_path(base, path);
-  if (found) return found;
-  const char *names[1024], *last = strrchr(path, '/');
-  size_t n = 0;
-  gather_names(base, names, &n, 1024);
-  const char *near = diag_nearest(last ? last + 1 : path, names, n);
-  raw_error(l, edit, attr, 0, near ? arena_printf(l->arena, "did you mean '%s'?", near) : NULL,
-            "the base has no element '%s'", path);
-  return NULL;
-}
-
-static void unlink_element(RawElement *el) {
-  RawElement **at = &el->parent->first_child, *previous = NULL;
-  while (*at && *at != el) previous = *at, at = &(*at)->next;
-  *at = el->next;
-  if (el->parent->last_child == el) el->parent->last_child = previous;
-}
-
-/* Puts the list first..last in front of `before` (NULL: at the end). */
-static void link_list(RawElement *parent, RawElement *first, RawElement *last, RawElement *before) {
-  if (!first) return;
-  RawElement **at = &parent->first_child;
-  while (*at && *at != before) at = &(*at)->next;
-  *at = first;
-  last->next = before;
-  if (!before) parent->last_child = last;
-  for (RawElement *el = first;; el = el->next) {
-    el->parent = parent;
-    if (el == last) break;
-  }
-}
-
-static Status apply_edit(Loader *l, RawElement *base, RawElement *edit) {
-  bool insert = strcmp(edit->tag, "insert") == 0;
-  const char *attr = !insert ? "name" : raw_attr(edit, "after") ? "after" : "before";
-  RawElement *target = require_path(l, base, edit, attr);
-  if (!target) return STATUS_INVALID;
-  bool after = strcmp(attr, "after") == 0;
-  if (strcmp(edit->tag, "remove") != 0)
-    link_list(target->parent, edit->first_child, edit->last_child, after ? target->next : target);
-  if (!insert) unlink_element(target);
-  return STATUS_OK;
-}
-
-static Status apply_set(Loader *l, const RawElement *set) {
-  const char *name = raw_attr(set, "name"), *value = raw_attr(set, "value");
-  if (!name || !value)
-    return raw_error(l, set, NULL, 0, "<set name=\"alpha\" value=\"0\"/>",
-                     "set needs name and value");
-  const RawAttr *at = raw_attribute(set, "name");
-  uint32_t loc = symbols_loc(l->symbols, set->file, at->line, at->column, set->chain);
-  return add_define(l, (Define){.name = name, .value = value, .loc = loc});
-}
-
-static void replace_template(RawElement *base, const RawElement *template) {
-  const char *name = raw_attr(template, "name");
-  for (RawElement *el = base->first_child; name && el; el = el->next) {
-    const char *have = raw_attr(el, "name");
-    if (strcmp(el->tag, "template") == 0 && have && strcmp(have, name) == 0) {
-      unlink_element(el);
-      return;
-    }
-  }
-}
-
-/* What programs use stands in front of them: definitions that changes add go behind the base's own,
- * so that the base's programs, and templates that the changes replace, see them. */
-static bool is_definition(const RawElement *el) {
-  static const char *const tags[] = {"param", "let", "require", "include", "template"};
-  for (size_t i = 0; i < sizeof tags / sizeof *tags; i++)
-    if (strcmp(el->tag, tags[i]) == 0) return true;
-  return false;
-}
-
-static RawElement *end_of_definitions(RawElement *base) {
-  RawElement *el = base->first_child;
-  while (el && is_definition(el)) el = el->next;
-  return el;
-}
-
-static Status merge(Loader *l, RawElement *base, RawElement *changes) {
-  Status status = STATUS_OK;
-  for (RawElement *el = changes->first_child, *next; el; el = next) {
-    next = el->next;
-    Status s = STATUS_OK;
-    if (strcmp(el->tag, "set") == 0) {
-      s = apply_set(l, el);
-    } else if (strcmp(el->tag, "replace") == 0 || strcmp(el->tag, "remove") == 0 ||
-               strcmp(el->tag, "insert") == 0) {
-      s = apply_edit(l, base, el);
-    } else {
-      if (strcmp(el->tag, "template") == 0) replace_template(base, el);
-      link_list(base, el, el, is_definition(el) ? end_of_definitions(base) : NULL);
-    }
-    if (status == STATUS_OK) status = s;
-  }
-  return status;
-}
+/* ---- the model and its bases ---- */
 
 static Status load_root(Loader *l, const char *path, const char *real, const RawElement *from,
                         const Open *open, RawElement **out) {
@@ -433,7 +296,7 @@ static Status load_root(Loader *l, const char *path, const char *real, const Raw
   RawElement *base = NULL;
   TRY(load_root(l, base_path, base_real, own, &inner, &base));
   TRY(load_includes(l, own, &inner));
-  TRY(merge(l, base, own));
+  TRY(loader_extend(l, base, own));
   own->first_child = base->first_child;
   own->last_child = base->last_child;
   for (RawElement *el = own->first_child; el; el = el->next) el->parent = own;

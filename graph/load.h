@@ -41,6 +41,9 @@ typedef struct Loader {
 /* Reads the model with its bases and includes (an include's elements become its children), collects
  * templates and defines. */
 Status loader_run(Loader *l);
+/* Makes the changes below `changes` in its base: moves elements, notes <set> as defines. */
+Status loader_extend(Loader *l, RawElement *base, RawElement *changes);
+Status loader_add_define(Loader *l, Define define);
 const Template *loader_template(const Loader *l, const char *name);
 /* Reports at a raw element, or at one of its attributes. Returns STATUS_INVALID. */
 Status raw_error(Loader *l, const RawElement *el, const char *attr, uint32_t chain,

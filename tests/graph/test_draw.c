@@ -96,7 +96,7 @@ static void test_errors(void) {
   support_write("names.xml", names);
   support_write("hostile.xml", hostile);
   static const char *const scope[] = {"the program has no scope 'nowhere'", NULL},
-                           *const program[] = {"there is no program 'nothing'", NULL},
+                           *const program[] = {"has no program 'nothing'", NULL},
                            *const name[] = {"is no name: it holds '>'", NULL};
   CU_ASSERT_TRUE(shell_says("scope", shell("\"$GRAPHC\" names.xml --emit=dot:- --scope=nowhere"), 1,
                             1, scope));

@@ -110,6 +110,9 @@ static const Case cases[] = {
     {.what = "changes in no place",
      EXTENSION "<replace name=\"p/yy\"/>\n</model>\n",
      {".xml:2:", "the base has no element 'p/yy'"}},
+    {.what = "a place by the name it gets",
+     EXTENSION "<remove name=\"p/gain4/w\"/>\n</model>\n",
+     {".xml:2:", "the base has no element 'p/gain4/w'", "did you mean 'p/gain${width}/w'?"}},
     {.what = "changes without a base",
      MODEL "<set name=\"n\" value=\"3\"/>\n</model>\n",
      {".xml:2:", "<set> changes a base model", "extends="}},
@@ -360,6 +363,8 @@ static void test_cases(void) {
   support_write("base.xml", MODEL "<param name=\"width\" type=\"int\" value=\"4\"/>\n"
                                   "<template name=\"body\"><input name=\"x\"/><relu name=\"y\" "
                                   "in=\"x\"/></template>\n<program name=\"p\"><body/>"
+                                  "<scope name=\"gain${width}\"><parameter name=\"w\" "
+                                  "shape=\"1\"/></scope>"
                                   "<output value=\"y\"/></program></model>\n");
   support_write("loop1.xml",
                 "<library xmlns=\"urn:graphc:model:1\"><include src=\"loop2.xml\"/></library>");

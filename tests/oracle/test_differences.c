@@ -245,7 +245,7 @@ static void list_choices(StepGraph *s) {
 
 /* Draws that leave every sighat inside its clamp, whose bounds are no part of the derivative. */
 static void test_smooth(void) {
-  StepGraph s = step_open("tests/models/cdvm_smooth.xml", STEP, 0.2);
+  StepGraph s = step_open("tests/oracle/cdvm_smooth.xml", STEP, 0.2);
   list_choices(&s);
   check_part(&s, "", 1, true);
   report();
@@ -279,7 +279,7 @@ static uint32_t reversals(const StepGraph *s) {
 static void test_no_reversal(void) {
   static const char *const names[] = {"F:", "v:", "JTv:", "G:"};
   StepGraph a = step_open("models/cdvm_small.xml", STEP, 1);
-  StepGraph b = step_open("tests/models/cdvm_no_reversal.xml", STEP, 1);
+  StepGraph b = step_open("tests/oracle/cdvm_no_reversal.xml", STEP, 1);
   CU_ASSERT_EQUAL_FATAL(a.n, b.n);
   CU_ASSERT(reversals(&a) > 0 && reversals(&b) == 0);
   for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
