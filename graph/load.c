@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 
 #define INCLUDE_DEPTH_MAX 32
+#define DEFINES_BYTES_MAX ((size_t)64 << 10)
 
 Status raw_error(Loader *l, const RawElement *el, const char *attr, uint32_t chain,
                  const char *hint, const char *format, ...) {
@@ -77,27 +78,38 @@ static Status define_text(Loader *l, char *text, const char *place) {
   return loader_add_define(l, define);
 }
 
-static Status define_file(Loader *l, const char *path) {
-  FILE *file = fopen(path, "r");
-  if (!file)
-    return diag_error(l->diag, STATUS_INVALID, path, "named by -D @FILE", "cannot read: %s",
-                      strerror(errno));
-  char *line = NULL;
-  size_t size = 0;
-  Status status = STATUS_OK;
-  for (int n = 1; status == STATUS_OK && getline(&line, &size, file) >= 0; n++) {
-    char *text = trim(line);
-    if (!*text || *text == '#') continue;
-    char *copy = arena_strdup(l->arena, text);
+static Status define_lines(Loader *l, char *text, const char *path) {
+  int n = 1;
+  for (char *line = text, *end; line; line = end, n++) {
+    end = strchr(line, '\n');
+    if (end) *end++ = 0;
+    line = trim(line);
+    if (!*line || *line == '#') continue;
     const char *place = arena_printf(l->arena, "%s:%d", path, n);
-    status = copy && place ? define_text(l, copy, place) : diag_no_memory(l->diag, 1);
+    if (!place) return diag_no_memory(l->diag, 1);
+    TRY(define_text(l, line, place));
   }
-  if (status == STATUS_OK && ferror(file))
-    status = diag_error(l->diag, STATUS_INVALID, path, "named by -D @FILE", "cannot read: %s",
-                        strerror(errno));
-  free(line);
-  fclose(file);
-  return status;
+  return STATUS_OK;
+}
+
+static Status define_file(Loader *l, const char *path) {
+  static const char bom[] = "\xef\xbb\xbf";
+  if (!*path) return diag_error(l->diag, STATUS_INVALID, "-D @", "-D @FILE", "names no file");
+  FILE *file = fopen(path, "r");
+  char *text = file ? arena_alloc(l->arena, DEFINES_BYTES_MAX + 1) : NULL;
+  size_t n = text ? fread(text, 1, DEFINES_BYTES_MAX + 1, file) : 0;
+  int code = !file || (text && ferror(file)) ? errno : 0;
+  if (file) fclose(file);
+  if (code)
+    return diag_error(l->diag, STATUS_INVALID, path, "named by -D @FILE", "cannot read: %s",
+                      strerror(code));
+  if (!text) return diag_no_memory(l->diag, DEFINES_BYTES_MAX);
+  if (n > DEFINES_BYTES_MAX || memchr(text, 0, n))
+    return diag_error(l->diag, STATUS_INVALID, path, "-D @FILE reads one NAME=VALUE per line",
+                      n > DEFINES_BYTES_MAX ? "the file is larger than 64 KiB"
+                                            : "the file holds a zero byte");
+  text[n] = 0;
+  return define_lines(l, strncmp(text, bom, 3) == 0 ? text + 3 : text, path);
 }
 
 static Status read_defines(Loader *l) {

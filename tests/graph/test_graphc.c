@@ -150,6 +150,9 @@ static void test_defines(void) {
   support_write("bad.defs", "n=4\n\nm=5\n");
   support_write("range.defs", "# first\nn=40\n");
   support_write("line.defs", "n=4\nnonsense\n");
+  support_write("bom.defs", "\xef\xbb\xbfn=4\r\n");
+  Shell written = shell("printf 'n=4\\0\\n' >zero.defs");
+  shell_free(&written);
   support_write("small.xml",
                 "<model name=\"small\" extends=\"ok.xml\" xmlns=\"urn:graphc:model:1\">\n"
                 "<set name=\"n\" value=\"40\"/>\n<set name=\"m\" value=\"4\"/>\n</model>\n");
@@ -165,6 +168,10 @@ static void test_defines(void) {
        1,
        1,
        {"line.defs:2: error: 'nonsense' sets nothing", "NAME=VALUE"}},
+      {"ok.xml --check -D @", 1, 1, {"-D @: error: names no file"}},
+      {"ok.xml --check -D @/dev/zero", 1, 1, {"/dev/zero: error: the file is larger than 64 KiB"}},
+      {"ok.xml --check -D @zero.defs", 1, 1, {"zero.defs: error: the file holds a zero byte"}},
+      {"ok.xml --params -D @bom.defs", 0, 0, {NULL}},
       {"ok.xml --check -D n", 1, 1, {"-D n: error: 'n' sets nothing"}},
       {"ok.xml --check -D n=4 -D n=0", 1, 1, {"-D n: error: n: 0 is out of range"}},
       {"ok.xml --check -D n=0 -D n=4", 0, 0, {NULL}},
