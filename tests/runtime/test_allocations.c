@@ -6,12 +6,12 @@
 static bool counting;
 static unsigned long allocations;
 
+#ifndef __SANITIZE_ADDRESS__ /* a sanitizer has allocators of its own */
 static void note(void) {
   if (__atomic_load_n(&counting, __ATOMIC_RELAXED))
     __atomic_add_fetch(&allocations, 1, __ATOMIC_RELAXED);
 }
 
-#ifndef __SANITIZE_ADDRESS__ /* a sanitizer has allocators of its own */
 extern void *__libc_malloc(size_t size);
 extern void *__libc_calloc(size_t n, size_t size);
 extern void *__libc_realloc(void *old, size_t size);
