@@ -2,6 +2,7 @@
 #include "compiler/builder.h"
 
 #include "compiler/tensor_expr.h"
+#include "graph/value.h"
 #include "ops/composite.h"
 
 #include <stdlib.h>
@@ -65,13 +66,11 @@ static Status parse_attr(ProgramBuilder *p, const AttrDesc *desc, const char *te
     }
   case ATTR_FLOAT:
   case ATTR_FLOATS:
-    for (;;) {
-      number = strtod(text, &end);
-      if (end == text) return STATUS_OK;
+    while ((text = number_scan(text, &number))) {
       memcpy(&bits, &number, sizeof bits);
       TRY(push_int(p, out, bits));
-      text = end;
     }
+    return STATUS_OK;
   default:
     return push_int(p, out, strings_intern(p->b->model->symbols->strings, text));
   }

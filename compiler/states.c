@@ -2,6 +2,8 @@
  * appearance, parameters first.  The same name in several passes or programs is one state; its
  * declarations must agree. */
 #include "compiler/builder.h"
+#include "graph/tensor.h"
+#include "graph/value.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -30,7 +32,9 @@ int64_t attr_int(const Element *element, const char *name) {
   return strtoll(attr_text(element, name), NULL, 10);
 }
 double attr_float(const Element *element, const char *name) {
-  return strtod(attr_text(element, name), NULL);
+  double value = 0;
+  number_parse(attr_text(element, name), &value);
+  return value;
 }
 bool attr_is(const Element *element, const char *name, const char *value) {
   return strcmp(attr_text(element, name), value) == 0;
@@ -140,6 +144,19 @@ static InitKind init_kind(const Element *element) {
   return INIT_CONSTANT;
 }
 
+/* The numbers of a declaration must be finite in the type that holds them. */
+static Status check_numbers(const Builder *b, const Element *element, DType dtype) {
+  static const char *const names[] = {"value", "spread", "rate", "decay", "noise"};
+  for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+    if (!*attr_text(element, names[i])) continue;
+    const char *why = tensor_refuses(dtype, attr_float(element, names[i]));
+    if (why)
+      return element_error(b, element, names[i], NULL, "%s %s %s", names[i],
+                           attr_text(element, names[i]), why);
+  }
+  return STATUS_OK;
+}
+
 static Status declare(Builder *b, const Element *element, const char *path) {
   bool parameter = strcmp(element->tag, "parameter") == 0;
   State s = {.name = strings_intern(b->model->symbols->strings, path),
@@ -151,6 +168,7 @@ static Status declare(Builder *b, const Element *element, const char *path) {
              .external = intern_or_zero(b, attr_text(element, "external")),
              .loc = element->loc};
   TRY(attr_shape(b, element, &s.shape));
+  TRY(check_numbers(b, element, (DType)s.dtype));
   if (parameter) {
     s.init = (uint8_t)init_kind(element);
     s.init_b = attr_float(element, "spread");
@@ -189,6 +207,7 @@ static Status collect(Builder *b, const Element *parent, const char *path, bool 
 static Status collect_fields(Builder *b, const Element *program) {
   for (const Element *el = program->first_child; el; el = el->next) {
     if (strcmp(el->tag, "state-field") != 0) continue;
+    TRY(check_numbers(b, el, b->options->precision));
     for (uint32_t i = 0; i < b->n_parameters; i++) {
       State s = b->plan->states[i];
       if (!s.trainable) continue;

@@ -1,8 +1,11 @@
 /* Recursive descent with a bounded depth over the grammar in the header. */
 #include "compiler/tensor_expr.h"
 
+#include "graph/tensor.h"
+#include "graph/value.h"
+
 #include <ctype.h>
-#include <stdlib.h>
+#include <math.h>
 #include <string.h>
 
 #define DEPTH_MAX 64
@@ -97,11 +100,26 @@ static NodeId parse_call(Parser *p, const char *name) {
   return apply(p, name, args, n);
 }
 
+/* A literal; false after an error. */
+static bool take_number(Parser *p, const char *what, double *out) {
+  skip_blanks(p);
+  const char *start = p->at, *end = number_scan(start, out);
+  const char *why = end ? tensor_refuses(p->e->float_type, *out) : NULL;
+  if (end && !why) {
+    p->at = end;
+    return true;
+  }
+  if (end)
+    emitter_fail(p->e, NULL, "expression '%s': the number %.*s %s", p->text, (int)(end - start),
+                 start, isfinite(*out) ? why : "is too large");
+  else
+    fail_at(p, what);
+  return false;
+}
+
 static NodeId parse_number(Parser *p) {
-  char *end;
-  double value = strtod(p->at, &end);
-  if (end == p->at) return fail_at(p, "a number");
-  p->at = end;
+  double value;
+  if (!take_number(p, "a number", &value)) return NODE_NONE;
   return emit_constant(p->e, value, p->e->float_type, NULL);
 }
 
@@ -148,11 +166,8 @@ static NodeId parse_factor(Parser *p) {
   } else {
     value = parse_atom(p);
     if (value && take(p, '^')) {
-      skip_blanks(p);
-      char *end;
-      double exponent = strtod(p->at, &end);
-      if (end == p->at) return fail_at(p, "a constant exponent");
-      p->at = end;
+      double exponent;
+      if (!take_number(p, "a constant exponent", &exponent)) return NODE_NONE;
       value = emit_power(p->e, value, exponent);
     }
   }

@@ -73,20 +73,20 @@ static Status attr_error(Elab *e, const Frame *f, const RawElement *raw, const c
   return STATUS_INVALID;
 }
 
-static bool parse_number(const char *word, bool integer, double *out) {
+static bool parse_integer(const char *word, double *out) {
   char *end;
   errno = 0;
-  *out = integer ? (double)strtoll(word, &end, 10) : strtod(word, &end);
-  return end != word && !*end && (errno == 0 || !integer);
+  *out = (double)strtoll(word, &end, 10);
+  return end != word && !*end && errno == 0;
 }
 
 static Status check_number(Elab *e, const Frame *f, const RawElement *raw, const AttrDesc *desc,
                            const char *word) {
   bool integer = desc->type == ATTR_INT || desc->type == ATTR_INTS;
   double number;
-  if (!parse_number(word, integer, &number))
+  if (!(integer ? parse_integer(word, &number) : number_parse(word, &number)))
     return attr_error(e, f, raw, desc->name, NULL, "%s '%s' is no %s", desc->name, word,
-                      integer ? "integer" : "number");
+                      integer ? "integer" : "finite number");
   if (desc->min < desc->max && !(number >= desc->min && number <= desc->max))
     return attr_error(e, f, raw, desc->name, NULL, "%s %s is out of range: %.15g..%.15g",
                       desc->name, word, desc->min, desc->max);

@@ -6,18 +6,13 @@
 
 static const char *const param_types[] = {"int", "float", "bool", "string", "enum", "list"};
 
-static bool is_number(const char *text) {
-  char *end;
-  strtod(text, &end);
-  return end != text && !*end;
-}
-
 static Status check_range(Elab *e, const Frame *f, const RawElement *raw) {
   const char *type = raw_attr(raw, "type");
   const char *const bounds[] = {"min", "max"};
   for (size_t i = 0; i < 2; i++) {
     const char *bound = raw_attr(raw, bounds[i]);
-    if (bound && !is_number(bound))
+    double number;
+    if (bound && !number_parse(bound, &number))
       return raw_error(e->l, raw, bounds[i], f->chain, NULL, "'%s' is no number", bound);
   }
   const char *items = raw_attr(raw, "items");

@@ -69,10 +69,8 @@ static bool to_int(Elab *e, Value *value, ExprError *why) {
 static bool to_float(Elab *e, Value *value, ExprError *why) {
   if (value->type == VALUE_INT) *value = (Value){.type = VALUE_FLOAT, .f = (double)value->i};
   if (value->type == VALUE_STRING && *value->s) {
-    char *end;
-    double number = strtod(value->s, &end);
-    if (!*end && !strpbrk(value->s, "xXpP") && isfinite(number))
-      *value = (Value){.type = VALUE_FLOAT, .f = number};
+    double number;
+    if (number_parse(value->s, &number)) *value = (Value){.type = VALUE_FLOAT, .f = number};
   }
   if (value->type == VALUE_FLOAT && isfinite(value->f)) return true;
   return fail(why, NULL, "'%s' is no number", shown(e, value));
@@ -133,8 +131,9 @@ static bool to_list(Elab *e, const TypeDecl *decl, Value *value, ExprError *why)
 static bool in_range(Elab *e, const TypeDecl *decl, const Value *value, ExprError *why) {
   double number = value->type == VALUE_INT ? (double)value->i : value->f;
   if (value->type != VALUE_INT && value->type != VALUE_FLOAT) return true;
-  bool below = decl->min && number < strtod(decl->min, NULL);
-  bool above = decl->max && number > strtod(decl->max, NULL);
+  double min, max;
+  bool below = decl->min && number_parse(decl->min, &min) && number < min;
+  bool above = decl->max && number_parse(decl->max, &max) && number > max;
   if (!below && !above) return true;
   return fail(why, NULL, "%s is out of range: %s", shown(e, value), elab_range(e, decl));
 }

@@ -75,8 +75,8 @@ static bool to_number(const Value *v, Value *out) {
     *out = integer(i);
     return true;
   }
-  double f = strtod(v->s, &end);
-  if (*end) return false;
+  double f;
+  if (!number_parse(v->s, &f)) return false;
   *out = (Value){.type = VALUE_FLOAT, .f = f};
   return true;
 }
@@ -252,12 +252,13 @@ static Value parse_string(Expr *x) {
 }
 
 static Value parse_number(Expr *x) {
-  char *end, *end_float;
+  char *end;
   errno = 0;
   long long i = strtoll(x->at, &end, 10);
   bool range = errno == ERANGE;
-  double f = strtod(x->at, &end_float);
-  if (end_float > end) {
+  double f;
+  const char *end_float = number_scan(x->at, &f);
+  if (end_float && end_float > end) {
     x->at = end_float;
     return real(x, f);
   }

@@ -29,7 +29,6 @@ static bool fail(Call *c, const char *format, ...) {
 }
 
 static bool number(const Value *v, double *out) {
-  char *end;
   switch (v->type) {
   case VALUE_INT:
     *out = (double)v->i;
@@ -38,8 +37,7 @@ static bool number(const Value *v, double *out) {
     *out = v->f;
     return true;
   case VALUE_STRING:
-    *out = strtod(v->s, &end);
-    return *v->s && !*end;
+    return number_parse(v->s, out);
   default:
     return false;
   }

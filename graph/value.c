@@ -3,11 +3,27 @@
 
 #include "graph/diag.h"
 
+#include <ctype.h>
 #include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+const char *number_scan(const char *text, double *out) {
+  const char *at = text + strspn(text, " \t\n");
+  const char *first = at + (*at == '-' || *at == '+');
+  bool hex = first[0] == '0' && (first[1] == 'x' || first[1] == 'X');
+  if (hex || !(isdigit((unsigned char)*first) || *first == '.')) return NULL;
+  char *end;
+  *out = strtod(at, &end);
+  return end == at ? NULL : end;
+}
+
+bool number_parse(const char *text, double *out) {
+  const char *end = number_scan(text, out);
+  return end && !*end && isfinite(*out);
+}
 
 void float_text(double value, char *text) {
   for (int digits = 1; digits <= 17; digits++) {

@@ -68,6 +68,12 @@ bool expr_attribute(Arena *arena, const Binding *env, const char *text, Value *o
 /* As text: floats shortest round trip, lists blank-joined. NULL when it is longer than
  * EXPR_TEXT_MAX or out of memory. */
 const char *value_text(Arena *arena, const Value *value);
+/* Numbers as users write them: decimal, finite; hexadecimal, nan and inf are none.
+ * number_scan reads the one that `text` starts with (after blanks) and returns its end, NULL when
+ * there is none; *out is infinite when it is too large for a double.
+ * number_parse: `text` as a whole is one finite number. */
+const char *number_scan(const char *text, double *out);
+bool number_parse(const char *text, double *out);
 /* Shortest decimal that reads back as the same double. `text` holds 32 bytes. */
 void float_text(double value, char *text);
 bool value_truth(const Value *value, bool *out); /* false: it is no bool */

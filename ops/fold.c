@@ -1,7 +1,9 @@
 /* Exact rewrites at emission.  They hold over the reals; x * 0 is 0 even where x might be infinite,
- * which is what lets a zero weight remove the graph behind it. */
+ * which is what lets a zero weight remove the graph behind it.  What is not finite is left to the
+ * kernels: no constant is. */
 #include "ops/fold.h"
 
+#include "graph/tensor.h"
 #include "ops/infer.h"
 
 #include <math.h>
@@ -33,7 +35,8 @@ NodeId fold_unary(Emitter *e, OpId op, NodeId a) {
   if (a == NODE_NONE || e->status != STATUS_OK) return NODE_NONE;
   const Node *node = &e->graph->nodes[a];
   if (!dtype_is_float((DType)node->dtype)) return NODE_NONE;
-  if (emit_is_fill(e, a, &x) && fill_unary(op, x, &y)) return emit_constant_like(e, y, a);
+  if (emit_is_fill(e, a, &x) && fill_unary(op, x, &y) && !tensor_refuses((DType)node->dtype, y))
+    return emit_constant_like(e, y, a);
   if (op == OP_NEG && node->op == OP_NEG) return node_input(e->graph, a, 0);
   return NODE_NONE;
 }
@@ -65,10 +68,10 @@ static NodeId fold_right(Emitter *e, OpId op, NodeId a, double y) {
   if (y == -1 && op == OP_MUL) return emit_neg(e, a);
   const Node *node = &e->graph->nodes[a];
   double c;
-  if (op == OP_MUL && node->op == OP_MUL && emit_is_fill(e, node_input(e->graph, a, 0), &c))
-    return emit_scale(e, node_input(e->graph, a, 1), c * y);
-  if (op == OP_MUL && node->op == OP_MUL && emit_is_fill(e, node_input(e->graph, a, 1), &c))
-    return emit_scale(e, node_input(e->graph, a, 0), c * y);
+  for (uint32_t i = 0; i < 2 && op == OP_MUL && node->op == OP_MUL; i++)
+    if (emit_is_fill(e, node_input(e->graph, a, i), &c) &&
+        !tensor_refuses((DType)node->dtype, c * y))
+      return emit_scale(e, node_input(e->graph, a, 1 - i), c * y);
   if (op == OP_MUL && node->op == OP_NEG) return emit_scale(e, node_input(e->graph, a, 0), -y);
   return NODE_NONE;
 }
@@ -111,7 +114,8 @@ NodeId fold_binary(Emitter *e, OpId op, NodeId a, NodeId b) {
   if (!dtype_is_float(emit_dtype(e, a)) || emit_dtype(e, a) != emit_dtype(e, b)) return NODE_NONE;
   double x, y, z;
   bool fa = emit_is_fill(e, a, &x), fb = emit_is_fill(e, b, &y);
-  if (fa && fb) return fill_binary(op, x, y, &z) ? emit_constant_like(e, z, a) : NODE_NONE;
+  bool folds = fa && fb && fill_binary(op, x, y, &z) && !tensor_refuses(emit_dtype(e, a), z);
+  if (fa && fb) return folds ? emit_constant_like(e, z, a) : NODE_NONE;
   if (fb) return fold_right(e, op, a, y);
   if (fa) return fold_left(e, op, x, b);
   const Graph *g = e->graph;

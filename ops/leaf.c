@@ -1,5 +1,8 @@
 /* Leaves: constants, index ramps, inputs, state and random sites. */
+#include "graph/tensor.h"
 #include "ops/rule.h"
+
+#include <string.h>
 
 NodeId vjp_none(Emitter *e, NodeId node, NodeId dy, uint32_t input) {
   (void)e, (void)node, (void)dy, (void)input;
@@ -23,10 +26,16 @@ static Status leaf_type(InferContext *c, uint32_t shape_attr, uint32_t dtype_att
 static Status constant_infer(InferContext *c) {
   TRY(leaf_type(c, CONSTANT_SHAPE, CONSTANT_DTYPE));
   uint32_t n;
-  infer_ints(c, CONSTANT_VALUES, &n);
+  const int64_t *bits = infer_ints(c, CONSTANT_VALUES, &n);
   if (n != 1 && n != (uint64_t)shape_count(&c->shape))
     return infer_fail(c, "give one value, or one for each element", "%u values for %lld elements",
                       n, (long long)shape_count(&c->shape));
+  for (uint32_t i = 0; i < n; i++) {
+    double value;
+    memcpy(&value, &bits[i], sizeof value);
+    const char *why = tensor_refuses(c->dtype, value);
+    if (why) return infer_fail(c, NULL, "value %.16g %s", value, why);
+  }
   return STATUS_OK;
 }
 

@@ -332,6 +332,44 @@ static const Case cases[] = {
     {.what = "huge shape",
      PROGRAM("<input name=\"x\" shape=\"1000000 1000000 1000000\"/>\n<output value=\"x\"/>\n"),
      {".xml:3:"}},
+    {.what = "numbers that are none",
+     PROGRAM("<parameter name=\"a\" rate=\"1e400\"/>\n<parameter name=\"b\" decay=\"nan\"/>\n"
+             "<state name=\"c\" value=\"inf\"/>\n<leaky-relu name=\"d\" in=\"a\" slope=\"-inf\"/>\n"
+             "<power name=\"e\" in=\"a\" exponent=\"0x1p4\"/>\n<output value=\"e\"/>\n"),
+     {".xml:3:27: error: rate '1e400' is no finite number", "decay 'nan' is no finite number",
+      "value 'inf' is no finite number", "slope '-inf' is no finite number",
+      "exponent '0x1p4' is no finite number"},
+     .errors = 5},
+    {.what = "numbers that do not fit f32",
+     PROGRAM("<parameter name=\"a\" noise=\"1e40\"/>\n<state name=\"b\" value=\"-1e40\"/>\n"
+             "<state name=\"c\" dtype=\"i32\" value=\"0.5\"/>\n<output value=\"a\"/>\n"),
+     {".xml:3:28: error: noise 1e40 is too large for f32", "value -1e40 is too large for f32",
+      ".xml:5:36: error: value 0.5 is no whole number"},
+     .errors = 3},
+    {.what = "numbers of constants",
+     PROGRAM("<constant name=\"a\" dtype=\"i32\" values=\"3000000000\"/>\n"
+             "<constant name=\"b\" dtype=\"i32\" values=\"1 0.5\" shape=\"2\"/>\n"
+             "<constant name=\"c\" dtype=\"i64\" values=\"9007199254740993\"/>\n"
+             "<constant name=\"d\" dtype=\"bool\" values=\"2\"/>\n"
+             "<constant name=\"e\" values=\"1e40\"/>\n<output value=\"a\"/>\n"),
+     {".xml:3:1: error: constant 'a': value 3000000000 does not fit into 32 bits",
+      ".xml:4:1: error: constant 'b': value 0.5 is no whole number",
+      ".xml:5:1: error: constant 'c': value 9007199254740992 is too large: i64",
+      ".xml:6:1: error: constant 'd': value 2 is no bool, which is 0 or 1",
+      ".xml:7:1: error: constant 'e': value 1e+40 is too large for f32"},
+     .errors = 5},
+    {.what = "literals",
+     PROGRAM("<input name=\"x\"/>\n<expr name=\"a\" value=\"x * 1e999\"/>\n"
+             "<expr name=\"b\" value=\"x + 1e40\"/>\n<expr name=\"c\" value=\"x ^ nan\"/>\n"
+             "<output value=\"x\"/>\n"),
+     {".xml:4:1: error: expression 'x * 1e999': the number 1e999 is too large",
+      ".xml:5:1: error: expression 'x + 1e40': the number 1e40 is too large for f32",
+      ".xml:6:1: error: expression 'x ^ nan': a constant exponent expected at 'nan'"},
+     .errors = 3},
+    {.what = "texts that are no numbers",
+     MODEL "<let name=\"a\" value=\"float('nan')\"/>\n<let name=\"b\" value=\"'inf' + 1\"/>\n"
+           "<param name=\"c\" type=\"float\" max=\"inf\" value=\"1\"/>\n</model>\n",
+     {"float: needs a number"}},
     {.what = "negative shape",
      PROGRAM("<input name=\"x\" shape=\"-4\"/>\n<output value=\"x\"/>\n"),
      {".xml:3:"}},
