@@ -1,11 +1,13 @@
 #include "graph/replace.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <libgen.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -56,6 +58,26 @@ bool file_same(const char *a, const char *b) {
   struct stat x, y;
   return a && b && stat(a, &x) == 0 && stat(b, &y) == 0 && S_ISREG(x.st_mode) &&
          x.st_dev == y.st_dev && x.st_ino == y.st_ino;
+}
+
+/* `NAME.PID.tmp` */
+static bool is_temporary(const char *entry, const char *name) {
+  size_t n = strlen(name);
+  if (strncmp(entry, name, n) != 0 || entry[n] != '.') return false;
+  size_t digits = strspn(entry + n + 1, "0123456789");
+  return digits && strcmp(entry + n + 1 + digits, ".tmp") == 0;
+}
+
+void file_replace_clean(const char *path) {
+  char real[PATH_MAX], folder[PATH_MAX], base[PATH_MAX];
+  snprintf(folder, sizeof folder, "%s", realpath(path, real) ? real : path);
+  snprintf(base, sizeof base, "%s", folder);
+  const char *name = basename(base);
+  DIR *dir = opendir(dirname(folder));
+  if (!dir) return;
+  for (struct dirent *entry; (entry = readdir(dir));)
+    if (is_temporary(entry->d_name, name)) unlinkat(dirfd(dir), entry->d_name, 0);
+  closedir(dir);
 }
 
 int file_replace(const char *path, const FilePart *parts, size_t n, bool keep_previous) {

@@ -17,6 +17,10 @@ typedef struct FilePart {
  */
 int file_replace(const char *path, const FilePart *parts, size_t n, bool keep_previous);
 
+/* Removes temporary files of file_replace(path) that killed processes left.  The caller knows that
+ * no other process writes `path`. */
+void file_replace_clean(const char *path);
+
 /* True when both name the same regular file: what is written must not replace what is read. */
 bool file_same(const char *a, const char *b);
 

@@ -5,6 +5,7 @@
 #include <inttypes.h>
 #include <jansson.h>
 #include <limits.h>
+#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
@@ -63,8 +64,12 @@ static Status open_log(const Journal *j, LogFile *f, const char *name, Diag *dia
   if (snprintf(f->path, sizeof f->path, "%s/%s", j->folder, name) >= (int)sizeof f->path)
     return diag_error(diag, STATUS_SYSTEM, j->folder, NULL, "the path is too long");
   f->made = access(f->path, F_OK) != 0;
-  f->fd = open(f->path, O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0666);
-  return f->fd < 0 ? system_error(f->path, "cannot write", diag) : STATUS_OK;
+  f->fd = open(f->path, O_RDWR | O_CREAT | O_APPEND | O_NONBLOCK | O_CLOEXEC, 0666);
+  struct stat info;
+  if (f->fd < 0 || fstat(f->fd, &info) != 0) return system_error(f->path, "cannot write", diag);
+  if (S_ISREG(info.st_mode)) return STATUS_OK;
+  return diag_error(diag, STATUS_SYSTEM, f->path, "a resumed run reads it, and cuts it back",
+                    "is no regular file");
 }
 
 static Status open_all(Journal *j, Diag *diag) {
@@ -123,35 +128,91 @@ bool journal_is_used(const Journal *j) {
 
 /* ---- cutting back ---- */
 
-/* Bytes of the whole lines of steps 0, 1, ... below `step`, and how many they are. */
-static off_t kept_bytes(FILE *in, int64_t step, int64_t *n) {
-  char *line = NULL;
-  size_t size = 0;
-  off_t kept = 0;
-  for (ssize_t length; (length = getline(&line, &size, in)) > 0; kept += length, *n += 1) {
-    int64_t at;
-    if (line[length - 1] != '\n' || sscanf(line, "{\"step\":%" SCNd64, &at) != 1 || at >= step)
-      break;
-  }
-  free(line);
-  return kept;
+/* What was found in a file of lines. */
+typedef struct Lines {
+  off_t kept;             /* bytes of the whole lines before the checkpoint */
+  int64_t n, first, next; /* whole lines; step of the first one; step after the last one */
+} Lines;
+
+static Status damaged(const LogFile *f, int64_t line, Diag *diag, const char *format, ...)
+    __attribute__((format(printf, 4, 5)));
+static Status damaged(const LogFile *f, int64_t line, Diag *diag, const char *format, ...) {
+  char place[PATH_MAX + 32], text[200];
+  va_list args;
+  va_start(args, format);
+  vsnprintf(text, sizeof text, format, args);
+  va_end(args);
+  snprintf(place, sizeof place, "%s:%" PRId64, f->path, line);
+  return diag_error(diag, STATUS_INVALID, place,
+                    "nothing was changed: repair the file, or move it away and resume without the "
+                    "lines before",
+                    "%s", text);
 }
 
-static Status cut_log(LogFile *f, int64_t step, Diag *diag) {
+/* The step of a line of JSON; -1: it is none. */
+static int64_t line_step(const char *line, size_t length) {
+  json_t *object = json_loadb(line, length, JSON_REJECT_DUPLICATES, NULL);
+  const json_t *step = json_object_get(object, "step");
+  int64_t value = json_is_integer(step) ? json_integer_value(step) : -1;
+  json_decref(object);
+  return value;
+}
+
+/* Whole lines must be those of consecutive steps: only a crash explains what is cut, and it leaves
+ * steps after the checkpoint and one line that was not finished. */
+static Status scan_lines(const LogFile *f, FILE *in, int64_t step, Lines *out, Diag *diag) {
+  char *line = NULL;
+  size_t size = 0;
+  Status status = STATUS_OK;
+  *out = (Lines){0};
+  for (ssize_t length; status == STATUS_OK && (length = getline(&line, &size, in)) > 0;) {
+    if (line[length - 1] != '\n') break;
+    int64_t at = line_step(line, (size_t)length);
+    if (at < 0)
+      status = damaged(f, out->n + 1, diag, "is no line of a step");
+    else if (out->n && at != out->next)
+      status =
+          damaged(f, out->n + 1, diag, "step %" PRId64 " follows step %" PRId64, at, out->next - 1);
+    if (!out->n) out->first = at;
+    out->n++;
+    out->next = at + 1;
+    if (at < step) out->kept += length;
+  }
+  free(line);
+  if (status == STATUS_OK && ferror(in)) return system_error(f->path, "cannot read", diag);
+  return status;
+}
+
+/* A file that begins late was moved away once: that is said, and nothing is lost by going on. */
+static Status check_log(const LogFile *f, int64_t step, off_t *out_kept, Diag *diag) {
   FILE *in = fopen(f->path, "re");
+  Lines lines;
   if (!in) return system_error(f->path, "cannot read", diag);
-  int64_t n = 0;
-  off_t kept = kept_bytes(in, step, &n);
+  Status status = scan_lines(f, in, step, &lines, diag);
   fclose(in);
-  if (n < step)
-    diag_warning(diag, f->path, NULL, "holds %" PRId64 " of the %" PRId64 " steps before", n, step);
-  if (ftruncate(f->fd, kept) != 0) return system_error(f->path, "cannot cut", diag);
+  TRY(status);
+  *out_kept = lines.kept;
+  if (lines.n && lines.next < step)
+    return damaged(f, lines.n, diag,
+                   "ends with step %" PRId64 ", the checkpoint is of step %" PRId64, lines.next - 1,
+                   step);
+  int64_t missing = lines.n && lines.first < step ? lines.first : step;
+  if (missing)
+    diag_warning(diag, f->path, NULL, "lacks the first %" PRId64 " of the %" PRId64 " steps before",
+                 missing, step);
   return STATUS_OK;
 }
 
+static Status cut_log(const LogFile *f, off_t kept, Diag *diag) {
+  return ftruncate(f->fd, kept) == 0 ? STATUS_OK : system_error(f->path, "cannot cut", diag);
+}
+
 Status journal_cut(Journal *j, int64_t step, Diag *diag) {
-  TRY(cut_log(&j->metrics, step, diag));
-  return cut_log(&j->times, step, diag);
+  off_t metrics = 0, times = 0;
+  TRY(check_log(&j->metrics, step, &metrics, diag));
+  TRY(check_log(&j->times, step, &times, diag));
+  TRY(cut_log(&j->metrics, metrics, diag));
+  return cut_log(&j->times, times, diag);
 }
 
 /* ---- lines ---- */

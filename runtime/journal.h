@@ -18,7 +18,8 @@ void journal_close(Journal *journal);
 /* True when metrics.jsonl holds something. */
 bool journal_is_used(const Journal *journal);
 /* Keeps the lines of the steps before `step`, drops what follows (steps that will be run again, a
- * line that was not finished).  A warning when lines are missing. */
+ * line that was not finished).  STATUS_INVALID at FILE:LINE, and both files as they were, when the
+ * lines are not those of consecutive steps up to `step`; a warning when the first ones lack. */
 Status journal_cut(Journal *journal, int64_t step, Diag *diag);
 
 /* A line: journal_begin, values, journal_end. Nothing is allocated.  `key` is JSON text with its

@@ -91,9 +91,17 @@ void progress_clear(Progress *p) {
 void progress_summary(const Progress *p, char *text, size_t size) {
   double seconds = progress_clock() - p->started;
   char took[32], rate[64], loss[80] = "", data[64] = "";
-  if (!isnan(p->last))
+  /* Windows that overlap are compared with themselves. */
+  int window = p->steps < PROGRESS_WINDOW ? (int)p->steps : PROGRESS_WINDOW;
+  if (!isnan(p->last) && p->steps >= 2 * PROGRESS_WINDOW)
     snprintf(loss, sizeof loss, ", loss %.4g -> %.4g (means of %d steps)", p->first, p->last,
-             p->steps < PROGRESS_WINDOW ? (int)p->steps : PROGRESS_WINDOW);
+             window);
+  else if (!isnan(p->last))
+    snprintf(loss, sizeof loss, ", loss %.4g (%s %d step%s)", p->last,
+             p->steps > window ? "mean of the last"
+             : window > 1      ? "mean of"
+                               : "of",
+             window, window > 1 ? "s" : "");
   if (p->images && seconds > 0)
     snprintf(data, sizeof data, " (%.1f %% waiting for data)", 100 * p->data_seconds / seconds);
   snprintf(text, size, ": %" PRId64 " steps in %s, %s%s%s", p->steps, duration_text(seconds, took),

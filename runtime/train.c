@@ -1,6 +1,7 @@
 /* The loop: choose a program, set its inputs, run its steps, look at its scalars, commit. */
 #include "runtime/train.h"
 
+#include "graph/replace.h"
 #include "runtime/checkpoint.h"
 #include "runtime/feed.h"
 #include "runtime/init.h"
@@ -203,16 +204,23 @@ static Status open_folder(Train *t) {
     return diag_error(
         t->diag, STATUS_INVALID, o->out, "--resume goes on with it; or give another --out",
         "the folder holds a run already (%s)", there ? "checkpoint.safetensors" : "metrics.jsonl");
+  file_replace_clean(t->checkpoint);
   return STATUS_OK;
+}
+
+static Status resume(Train *t) {
+  TRY(checkpoint_read(t->executor, t->checkpoint, &t->run, t->diag));
+  t->saved = t->run.step;
+  if (t->run.step > t->end)
+    return diag_error(
+        t->diag, STATUS_USAGE, t->checkpoint, "a larger --stop-at, or none, goes on from there",
+        "the run is at step %" PRId64 ", after --stop-at=%" PRId64, t->run.step, t->end);
+  return journal_cut(t->journal, t->run.step, t->diag);
 }
 
 static Status start_weights(Train *t) {
   const TrainOptions *o = t->options;
-  if (o->resume) {
-    TRY(checkpoint_read(t->executor, t->checkpoint, &t->run, t->diag));
-    t->saved = t->run.step;
-    return journal_cut(t->journal, t->run.step, t->diag);
-  }
+  if (o->resume) return resume(t);
   init_states(t->executor, o->seed);
   if (!o->init) return STATUS_OK;
   SafeFile *file;
@@ -294,9 +302,9 @@ Status train_run(const TrainOptions *options, Diag *diag) {
   Handlers handlers;
   handlers_install(&handlers);
   Status status = set_up(t);
-  if (status == STATUS_OK && t->run.step >= t->end && o.resume && !o.quiet)
-    printf("step %" PRId64 " is done already\n", t->end);
-  else if (status == STATUS_OK) {
+  if (status == STATUS_OK && t->run.step == t->end && o.resume) {
+    if (!o.quiet) printf("step %" PRId64 " is done already\n", t->end);
+  } else if (status == STATUS_OK) {
     status = train_loop(t);
     if (status == STATUS_OK) print_summary(t);
   }
