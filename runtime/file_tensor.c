@@ -45,10 +45,10 @@ Status file_tensor_check(const FileTensor *t, const char *path, DType dtype, con
   return STATUS_OK;
 }
 
+/* Bytes can be copied as they are.  A bool's cannot: a file may hold 7 for true, a kernel 1. */
 static bool same_type(FileType file, DType dtype) {
   return (file == FILE_F32 && dtype == DTYPE_F32) || (file == FILE_F64 && dtype == DTYPE_F64) ||
-         (file == FILE_I32 && dtype == DTYPE_I32) || (file == FILE_I64 && dtype == DTYPE_I64) ||
-         (file == FILE_BOOL && dtype == DTYPE_BOOL);
+         (file == FILE_I32 && dtype == DTYPE_I32) || (file == FILE_I64 && dtype == DTYPE_I64);
 }
 
 void file_tensor_copy(const Tensor *to, const FileTensor *from) {

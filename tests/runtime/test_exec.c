@@ -142,6 +142,33 @@ static void test_not_a_number(void) {
   safe_close(file);
 }
 
+/* Files may hold any byte for true; kernels count on 1. */
+static void test_truth(void) {
+  static const char text[] =
+      "<model name=\"b\" xmlns=\"urn:graphc:model:1\"><program name=\"p\">"
+      "<input name=\"b\" shape=\"4\" dtype=\"bool\"/><cast name=\"f\" in=\"b\" dtype=\"f32\"/>"
+      "<not name=\"n\" in=\"b\"/><and name=\"a\" in=\"b\" with=\"n\"/>"
+      "<output value=\"f\"/><output value=\"n\"/><output value=\"a\"/></program></model>\n";
+  static const uint8_t bytes[4] = {7, 0, 255, 1};
+  SaveTensor feed = {"b", DTYPE_BOOL, VECTOR(4), bytes};
+  char line[2048], *out;
+  SafeFile *file;
+  snprintf(line, sizeof line, "%s %s -o %s", getenv("GRAPHC"), support_write("b.xml", text),
+           support_path("m.plan.xml"));
+  CU_ASSERT_EQUAL_FATAL(command(line, &out), 0);
+  free(out);
+  write_feed("b.st", &feed, 1);
+  CU_ASSERT_EQUAL(exec("--program=p --feed=b.st -o b_out.st", &out), 0);
+  free(out);
+  CU_ASSERT_EQUAL_FATAL(safe_read(support_path("b_out.st"), NULL, &file), STATUS_OK);
+  for (int i = 0; i < 4; i++) {
+    CU_ASSERT_EQUAL(element(file, "f", i), bytes[i] != 0);
+    CU_ASSERT_EQUAL(element(file, "n", i), bytes[i] == 0);
+    CU_ASSERT_EQUAL(element(file, "a", i), 0);
+  }
+  safe_close(file);
+}
+
 typedef struct Mistake {
   const char *what, *rest;
   int code;
@@ -233,7 +260,9 @@ static void test_mistakes(void) {
 }
 
 int main(void) {
-  static const SupportTest tests[] = {
-      {"values", test_values}, {"not a number", test_not_a_number}, {"mistakes", test_mistakes}};
+  static const SupportTest tests[] = {{"values", test_values},
+                                      {"not a number", test_not_a_number},
+                                      {"truth", test_truth},
+                                      {"mistakes", test_mistakes}};
   return support_run("exec", tests, sizeof tests / sizeof *tests);
 }
