@@ -338,6 +338,7 @@ Status elab_run(Elab *e) {
   /* When elaboration broke off, parameters that follow are not known yet. */
   Status unused = e->after ? STATUS_OK : elab_unused_defines(e);
   if (status == STATUS_OK) status = unused;
+  if (status == STATUS_OK) loader_warn_unused(e->l);
   for (const Element *el = model->first_child; el; el = el->next)
     if (strcmp(el->tag, "program") == 0) return status;
   if (status != STATUS_OK) return status;

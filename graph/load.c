@@ -360,6 +360,34 @@ static Status collect_templates(Loader *l, const RawElement *parent) {
   return status;
 }
 
+static bool uses(const RawElement *parent, const Template *template) {
+  for (const RawElement *el = parent->first_child; el; el = el->next) {
+    if (el == template->raw) continue; /* its own body does not count */
+    if (strcmp(el->tag, template->name) == 0 || uses(el, template)) return true;
+  }
+  return false;
+}
+
+/* A template that was to replace one of the base, or of a library, is often only misspelt. */
+void loader_warn_unused(const Loader *l) {
+  const char **names = arena_array(l->arena, l->n_templates + 1u, sizeof *names);
+  uint32_t n = 0, own = l->root->file;
+  for (uint32_t i = 0; names && i < l->n_templates; i++)
+    if (l->templates[i].raw->file != own) names[n++] = l->templates[i].name;
+  for (uint32_t i = 0; names && i < l->n_templates; i++) {
+    const Template *t = &l->templates[i];
+    if (t->raw->file != own || uses(l->root, t)) continue;
+    const char *near = diag_nearest(t->name, names, n);
+    const char *hint =
+        near ? arena_printf(l->arena, "did you mean '%s'?", near)
+             : arena_printf(l->arena, "<%s .../> would use it; remove it otherwise", t->name);
+    const RawAttr *at = raw_attribute(t->raw, "name");
+    source_warning(l->sources, l->symbols, l->diag,
+                   symbols_loc(l->symbols, own, at->line, at->column, 0), hint,
+                   "template '%s' is never used", t->name);
+  }
+}
+
 static Status check_folders(const Loader *l) {
   char real[PATH_MAX];
   for (uint32_t i = 0; i < l->options->n_include_dirs; i++)

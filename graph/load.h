@@ -44,6 +44,8 @@ Status loader_run(Loader *l);
 /* Makes the changes below `changes` in its base: moves elements, notes <set> as defines. */
 Status loader_extend(Loader *l, RawElement *base, RawElement *changes);
 Status loader_add_define(Loader *l, Define define);
+/* Warns of templates of the model's own file that nothing calls. */
+void loader_warn_unused(const Loader *l);
 const Template *loader_template(const Loader *l, const char *name);
 /* Reports at a raw element, or at one of its attributes. Returns STATUS_INVALID. */
 Status raw_error(Loader *l, const RawElement *el, const char *attr, uint32_t chain,

@@ -249,6 +249,56 @@ static void test_expanded(void) {
   check(rows, 1);
 }
 
+#define TEMPLATE(NAME) "<template name=\"" NAME "\"><tanh name=\"y\" in=\"x\"/></template>\n"
+
+/* A template that was to replace one of the base and is misspelt changes nothing: that is said. */
+static void test_unused_templates(void) {
+  support_write(
+      "base.xml",
+      MODEL TEMPLATE(
+          "normalised-pixels") "<program name=\"p\"><input name=\"x\"/><normalised-pixels/>"
+                               "<output value=\"y\"/></program>\n</model>\n");
+  support_write("misspelt.xml",
+                "<model name=\"m\" extends=\"base.xml\" xmlns=\"urn:graphc:model:1\">\n" TEMPLATE(
+                    "normalized-pixels") "</model>\n");
+  support_write("replaced.xml",
+                "<model name=\"m\" extends=\"base.xml\" xmlns=\"urn:graphc:model:1\">\n" TEMPLATE(
+                    "normalised-pixels") "</model>\n");
+  support_write(
+      "alone.xml",
+      MODEL "<template name=\"self\"><self/></template>\n" TEMPLATE("in-a-template") TEMPLATE(
+          "excluded") "<template name=\"outer\"><in-a-template/></template>\n"
+                      "<program name=\"p\"><input name=\"x\"/><outer/>"
+                      "<excluded if=\"false\"/><output value=\"y\"/></program>\n</model>\n");
+  support_write("removed.xml",
+                "<model name=\"m\" extends=\"base.xml\" xmlns=\"urn:graphc:model:1\">\n"
+                "<replace name=\"p\"><program name=\"q\"><input name=\"x\"/>"
+                "<output value=\"x\"/></program></replace></model>\n");
+  static const Row rows[] = {
+      {"misspelt.xml --check",
+       0,
+       0,
+       {"misspelt.xml:2:17: warning: template 'normalized-pixels' is never used",
+        "hint: did you mean 'normalised-pixels'?"}},
+      {"alone.xml --check",
+       0,
+       0,
+       {"alone.xml:2:17: warning: template 'self' is never used",
+        "hint: <self .../> would use it"}},
+  };
+  check(rows, sizeof rows / sizeof *rows);
+  Shell s = shell("\"$GRAPHC\" replaced.xml --check; \"$GRAPHC\" removed.xml --check\n"
+                  "\"$GRAPHC\" alone.xml --check 2>&1 | grep -c warning");
+  CU_ASSERT_STRING_EQUAL(s.out, "1\n");
+  CU_ASSERT_STRING_EQUAL(s.err, "");
+  shell_free(&s);
+  s = shell("grep -rl '<model' \"$TOP/models\" \"$TOP/tests/models\" --include=*.xml | "
+            "while read -r model; do \"$GRAPHC\" \"$model\" --params >/dev/null; done");
+  if (*s.err) printf("\n%s", s.err);
+  CU_ASSERT_STRING_EQUAL(s.err, "");
+  shell_free(&s);
+}
+
 int main(void) {
   static const SupportTest tests[] = {{"usage", test_usage},
                                       {"unreadable", test_unreadable},
@@ -256,6 +306,7 @@ int main(void) {
                                       {"unwritable", test_unwritable},
                                       {"-D", test_defines},
                                       {"places", test_places},
-                                      {"expanded", test_expanded}};
+                                      {"expanded", test_expanded},
+                                      {"unused templates", test_unused_templates}};
   return support_run("graphc", tests, sizeof tests / sizeof *tests);
 }
