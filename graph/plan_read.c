@@ -3,6 +3,7 @@
  * A file that was made with intent passes the hash, so nothing is trusted: counts are bounded by
  * the bytes that are left, indices by what they index.  What the numbers mean together (shapes,
  * lives, offsets) is the verifier's (ops/verify.h). */
+#include "graph/open_file.h"
 #include "graph/plan_format.h"
 #include "graph/plan_scan.h"
 
@@ -10,7 +11,6 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <xxhash.h>
 
 #define PLAN_FILE_MAX ((off_t)1 << 31)
@@ -469,22 +469,22 @@ static Status read_body(Reader *r) {
 /* ---- the file ---- */
 
 static Status load_file(const char *path, Diag *diag, char **out, size_t *length) {
-  struct stat info;
+  FILE *file;
+  int64_t bytes = 0;
+  char error[OPEN_ERROR_MAX];
   *out = NULL;
-  FILE *file = fopen(path, "rb");
-  if (!file || fstat(fileno(file), &info) != 0) {
-    int error = errno;
-    if (file) fclose(file);
+  int code = file_open(path, &file, &bytes);
+  if (code)
     return diag_error(diag, STATUS_INVALID, path,
-                      error == ENOENT ? "graphc MODEL.xml writes a plan" : NULL, "cannot read: %s",
-                      strerror(error));
-  }
+                      code == ENOENT ? "graphc MODEL.xml writes a plan"
+                      : code < 0     ? "graphc MODEL.xml makes a plan from a model"
+                                     : NULL,
+                      "%s%s", code < 0 ? "this " : "", file_open_error(code, error));
   Status status = STATUS_OK;
-  if (!S_ISREG(info.st_mode) || info.st_size > PLAN_FILE_MAX)
+  if (bytes > PLAN_FILE_MAX)
     status = diag_error(diag, STATUS_INVALID, path, "graphc MODEL.xml makes a plan from a model",
-                        S_ISREG(info.st_mode) ? "this is too large for a plan"
-                                              : "this is no regular file");
-  *length = (size_t)info.st_size;
+                        "this is too large for a plan");
+  *length = (size_t)bytes;
   if (status == STATUS_OK && !(*out = malloc(*length + 1))) status = diag_no_memory(diag, *length);
   if (status == STATUS_OK && fread(*out, 1, *length, file) != *length)
     status = diag_error(diag, STATUS_INVALID, path, NULL, "cannot read: %s",

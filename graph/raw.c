@@ -3,13 +3,14 @@
  * stand in an attribute's value), and its attributes follow in order. */
 #include "graph/raw.h"
 
+#include "graph/open_file.h"
+
 #include <ctype.h>
 #include <errno.h>
 #include <libxml/parser.h>
 #include <libxml/parserInternals.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 typedef struct Reader {
   Arena *arena;
@@ -215,24 +216,21 @@ static void parse(Reader *r) {
 
 /* The whole file; refuses what is no regular file or too large. */
 static Status slurp(const char *path, const char *shown, Diag *diag, char **out, size_t *length) {
-  FILE *file = fopen(path, "rb");
-  struct stat info;
+  FILE *file;
+  int64_t bytes = 0;
+  char error[OPEN_ERROR_MAX];
   *out = NULL;
-  if (!file || fstat(fileno(file), &info) != 0) {
-    int error = errno;
-    if (file) fclose(file);
-    return diag_error(diag, STATUS_INVALID, shown, NULL, "cannot read: %s", strerror(error));
-  }
+  int code = file_open(path, &file, &bytes);
+  if (code)
+    return diag_error(diag, STATUS_INVALID, shown, code < 0 ? "name an XML file" : NULL, "%s%s",
+                      code < 0 ? "this " : "", file_open_error(code, error));
   Status status = STATUS_OK;
-  if (!S_ISREG(info.st_mode))
-    status = diag_error(diag, STATUS_INVALID, shown, "name an XML file",
-                        S_ISDIR(info.st_mode) ? "this is a folder" : "this is no regular file");
-  else if (info.st_size > (off_t)RAW_FILE_MAX)
+  if (bytes > (int64_t)RAW_FILE_MAX)
     status = diag_error(diag, STATUS_INVALID, shown, "split it with <include>",
                         "the file is larger than %u MiB", RAW_FILE_MAX >> 20);
-  else if (info.st_size == 0)
+  else if (bytes == 0)
     status = diag_error(diag, STATUS_INVALID, shown, NULL, "the file is empty");
-  size_t size = (size_t)info.st_size;
+  size_t size = (size_t)bytes;
   if (status == STATUS_OK && !(*out = malloc(size + 1))) status = diag_no_memory(diag, size);
   if (status == STATUS_OK && fread(*out, 1, size, file) != size)
     status = diag_error(diag, STATUS_INVALID, shown, NULL, "cannot read: %s", strerror(errno));

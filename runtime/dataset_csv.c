@@ -1,6 +1,8 @@
 /* CSV manifests (RFC 4180): a header line, then one image per line. */
 #include "runtime/dataset.h"
 
+#include "graph/open_file.h"
+
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -179,9 +181,12 @@ static Status read_lines(Csv *c, FILE *file) {
 }
 
 Status dataset_read_csv(DataRows *rows, const char *path, const char *domain) {
-  FILE *file = fopen(path, "r");
-  if (!file)
-    return diag_error(rows->diag, STATUS_INVALID, path, NULL, "cannot read: %s", strerror(errno));
+  FILE *file;
+  int64_t size = 0;
+  char error[OPEN_ERROR_MAX];
+  int code = file_open(path, &file, &size);
+  if (code)
+    return diag_error(rows->diag, STATUS_INVALID, path, NULL, "%s", file_open_error(code, error));
   Csv c = {.rows = rows, .path = path, .domain = domain};
   size_t before = rows->n;
   Status status = read_lines(&c, file);

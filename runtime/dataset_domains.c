@@ -1,6 +1,8 @@
 /* `.domains` files: one domain a line, `NAME LAYOUT PATH [split=train|all]`. */
 #include "runtime/dataset.h"
 
+#include "graph/open_file.h"
+
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -62,9 +64,12 @@ static Status read_domain_line(DataRows *rows, const char *file, int line, char 
 }
 
 Status dataset_read_domains(DataRows *rows, const char *path) {
-  FILE *file = fopen(path, "r");
-  if (!file)
-    return diag_error(rows->diag, STATUS_INVALID, path, NULL, "cannot read: %s", strerror(errno));
+  FILE *file;
+  int64_t size = 0;
+  char error[OPEN_ERROR_MAX];
+  int code = file_open(path, &file, &size);
+  if (code)
+    return diag_error(rows->diag, STATUS_INVALID, path, NULL, "%s", file_open_error(code, error));
   char *line = NULL;
   size_t capacity = 0;
   Status status = STATUS_OK;

@@ -1,4 +1,5 @@
 /* Result files of evaluations, and comparing two of them query by query. */
+#include "graph/open_file.h"
 #include "graph/replace.h"
 #include "runtime/evaluation.h"
 
@@ -122,8 +123,14 @@ Status evaluation_read(const char *path, const EvaluationHead *head, Diag *diag,
   const char *format, *data, *protocol;
   char place[4096 + 32], ours[17];
   *out = NULL;
-  errno = 0;
-  json_t *root = json_load_file(path, 0, &where);
+  FILE *file;
+  int64_t size = 0;
+  int code = file_open(path, &file, &size);
+  if (code)
+    return diag_error(diag, STATUS_INVALID, path, "a file that `graphrun eval --out=F` wrote", "%s",
+                      file_open_error(code, place));
+  json_t *root = json_loadf(file, 0, &where);
+  fclose(file);
   if (!root) {
     bool parsed = where.line > 0;
     snprintf(place, sizeof place, parsed ? "%s:%d:%d" : "%s", path, where.line, where.column);

@@ -2,15 +2,16 @@
  * completeness is checked here, by walking the container's own structure. */
 #include "runtime/image.h"
 
+#include "graph/open_file.h"
+
 #include <errno.h>
 #include <gdk-pixbuf/gdk-pixbuf.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
-#define FILE_MAX ((off_t)256 << 20)
+#define FILE_MAX ((int64_t)256 << 20)
 #define PIXELS_MAX ((int64_t)64 << 20)
 #define TOO_LARGE "is larger than 64 megapixels or 65535 pixels a side"
 #define SIDE_MAX 65535
@@ -73,30 +74,32 @@ static Status check_container(const uint8_t *d, size_t n, char *error) {
   return small ? STATUS_OK : fail(error, TOO_LARGE);
 }
 
-static Status fail_errno(char *error) {
-  snprintf(error, IMAGE_ERROR_MAX, "cannot be read: %s", strerror(errno));
+static Status fail_code(char *error, int code) {
+  snprintf(error, IMAGE_ERROR_MAX, "cannot be read: %s", strerror(code));
   return STATUS_INVALID;
 }
 
-static Status read_open(FILE *file, uint8_t **data, size_t *length, char *error) {
-  struct stat info;
-  if (fstat(fileno(file), &info) != 0) return fail_errno(error);
-  if (!S_ISREG(info.st_mode)) return fail(error, "is no regular file");
-  if (info.st_size > FILE_MAX) return fail(error, "is larger than 256 MiB");
-  *length = (size_t)info.st_size;
-  *data = malloc(*length + 1);
-  if (!*data) {
+static Status read_open(FILE *file, uint8_t *data, size_t length, char *error) {
+  if (!data) {
     fail(error, "out of memory");
     return STATUS_SYSTEM;
   }
-  if (fread(*data, 1, *length, file) == *length) return STATUS_OK;
-  return ferror(file) ? fail_errno(error) : fail(error, "shrank while it was read");
+  if (fread(data, 1, length, file) == length) return STATUS_OK;
+  return ferror(file) ? fail_code(error, errno) : fail(error, "shrank while it was read");
 }
 
 static Status read_file(const char *path, uint8_t **data, size_t *length, char *error) {
-  FILE *file = fopen(path, "rb");
-  if (!file) return fail_errno(error);
-  Status status = read_open(file, data, length, error);
+  FILE *file;
+  int64_t bytes = 0;
+  int code = file_open(path, &file, &bytes);
+  if (code < 0) return fail(error, "is no regular file");
+  if (code) return fail_code(error, code);
+  Status status = bytes > FILE_MAX ? fail(error, "is larger than 256 MiB") : STATUS_OK;
+  *length = (size_t)bytes;
+  if (status == STATUS_OK) {
+    *data = malloc(*length + 1);
+    status = read_open(file, *data, *length, error);
+  }
   fclose(file);
   return status;
 }

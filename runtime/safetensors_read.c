@@ -1,14 +1,13 @@
 /* Reading: nothing of the header is trusted. */
 #include "runtime/safetensors.h"
 
+#include "graph/open_file.h"
+
 #include <errno.h>
-#include <fcntl.h>
 #include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #define HEADER_MAX ((uint64_t)100 << 20)
 
@@ -108,28 +107,26 @@ static Status read_header(const char *path, SafeFile *f, Diag *diag) {
   return STATUS_OK;
 }
 
+static Status map_file(const char *path, SafeFile *f, Diag *diag) {
+  FILE *file;
+  int64_t size = 0;
+  char error[OPEN_ERROR_MAX];
+  int code = file_open(path, &file, &size);
+  if (code) return diag_error(diag, STATUS_INVALID, path, NULL, "%s", file_open_error(code, error));
+  void *at = size ? mmap(NULL, (size_t)size, PROT_READ, MAP_PRIVATE, fileno(file), 0) : NULL;
+  code = at == MAP_FAILED ? errno : 0;
+  fclose(file);
+  if (code) return diag_error(diag, STATUS_INVALID, path, NULL, "%s", file_open_error(code, error));
+  f->bytes = at;
+  f->length = (size_t)size;
+  return STATUS_OK;
+}
+
 Status safe_read(const char *path, Diag *diag, SafeFile **out_file) {
   *out_file = NULL;
-  struct stat info;
-  int fd = open(path, O_RDONLY | O_CLOEXEC);
-  if (fd < 0 || fstat(fd, &info) != 0) {
-    int error = errno;
-    if (fd >= 0) close(fd);
-    return diag_error(diag, STATUS_INVALID, path, NULL, "cannot read: %s", strerror(error));
-  }
   SafeFile *f = calloc(1, sizeof *f);
-  Status status = f ? STATUS_OK : diag_no_memory(diag, sizeof *f);
-  if (f && S_ISREG(info.st_mode) && info.st_size > 0) {
-    f->length = (size_t)info.st_size;
-    void *at = mmap(NULL, f->length, PROT_READ, MAP_PRIVATE, fd, 0);
-    if (at == MAP_FAILED) {
-      status = diag_error(diag, STATUS_INVALID, path, NULL, "cannot read: %s", strerror(errno));
-      f->length = 0;
-    } else {
-      f->bytes = at;
-    }
-  }
-  close(fd);
+  if (!f) return diag_no_memory(diag, sizeof *f);
+  Status status = map_file(path, f, diag);
   if (status == STATUS_OK) status = read_header(path, f, diag);
   if (status != STATUS_OK) {
     safe_close(f);

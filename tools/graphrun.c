@@ -10,6 +10,7 @@
 #include "runtime/train.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <getopt.h>
 #include <stdlib.h>
 #include <string.h>
@@ -319,28 +320,54 @@ static Status parse(Args *a, const Command *command, int argc, char **argv) {
   return STATUS_OK;
 }
 
-int main(int argc, char **argv) {
-  if (argc < 2) return (int)usage_error(NULL, "no command");
+/* ---- the process ---- */
+
+/* A standard stream that is closed would be given to the next file that is opened, and messages
+ * would be written into that: what stands there instead refuses them. */
+static void hold_streams(void) {
+  for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
+    if (fcntl(fd, F_GETFD) < 0) open("/dev/null", fd == STDIN_FILENO ? O_WRONLY : O_RDONLY);
+}
+
+/* What was printed must have been taken, unless there is an error already to tell of. */
+static Status check_output(Status status, Diag *diag) {
+  errno = 0;
+  if (fflush(stdout) == 0 && !ferror(stdout)) return status;
+  if (status != STATUS_OK) return status;
+  return diag_error(diag, STATUS_SYSTEM, "standard output", NULL, "cannot write%s%s",
+                    errno ? ": " : "", errno ? strerror(errno) : "");
+}
+
+/* True when nothing but a text is asked for. */
+static bool print_text(int argc, char **argv) {
   for (int i = 1; i < argc; i++) {
     bool help = strcmp(argv[i], "--help") == 0;
     if (!help && strcmp(argv[i], "--version") != 0) continue;
     fputs(help ? usage_text : "graphrun 1, plan version 1\n", stdout);
-    return STATUS_OK;
+    return true;
   }
+  return false;
+}
+
+static Status run(int argc, char **argv, Diag *diag) {
+  if (argc < 2) return usage_error(NULL, "no command");
+  if (print_text(argc, argv)) return STATUS_OK;
   const Command *command = find_command(argv[1]);
   if (!command) return STATUS_USAGE;
   Args args = {.warm = 1};
-  Status status = parse(&args, command, argc - 1, argv + 1);
-  if (status != STATUS_OK) return (int)status;
+  TRY(parse(&args, command, argc - 1, argv + 1));
+  return command->run(&args, diag);
+}
+
+int main(int argc, char **argv) {
+  hold_streams();
   Diag *diag = diag_create();
   if (!diag) {
     fputs("graphrun: error: out of memory\n", stderr);
     return STATUS_SYSTEM;
   }
-  status = command->run(&args, diag);
-  fflush(stdout);
+  Status status = check_output(run(argc, argv, diag), diag);
   diag_print(diag, stderr);
-  if (status == STATUS_OK && ferror(stdout)) status = STATUS_SYSTEM;
   diag_destroy(diag);
   return (int)status;
 }

@@ -146,7 +146,7 @@ static void test_names(void) {
 
 static void test_files(void) {
   CU_ASSERT_TRUE(refused(support_path("none.plan.xml"), "graphc MODEL.xml writes a plan"));
-  CU_ASSERT_TRUE(refused(support_folder(), "no regular file"));
+  CU_ASSERT_TRUE(refused(support_folder(), "this is a folder"));
   CU_ASSERT_TRUE(refused(spill("empty.xml", "", 0), "is no plan"));
   CU_ASSERT_TRUE(refused("models/cdvm.xml", "is no plan"));
   CU_ASSERT_TRUE(refused("LICENSE", "is no plan"));
