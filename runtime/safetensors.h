@@ -26,6 +26,7 @@ typedef struct FileTensor {
 
 /* A file that was read: tensors sorted by name, metadata as pairs. */
 typedef struct SafeFile SafeFile;
+/* STATUS_INVALID also when the tensors do not match the hash that safe_write put there. */
 Status safe_read(const char *path, Diag *diag, SafeFile **out_file);
 void safe_close(SafeFile *file);
 uint32_t safe_count(const SafeFile *file);
@@ -54,8 +55,9 @@ typedef struct SaveTensor {
 typedef struct SaveMeta {
   const char *key, *value;
 } SaveMeta;
-/* Writes sorted by name: to a temporary file beside `path`, fsync, rename, fsync of the folder;
- * with `keep_previous` the file before stays as PATH.prev.  On failure the old file is untouched.
+/* Writes sorted by name, with a hash of the tensors as further metadata: to a temporary file beside
+ * `path`, fsync, rename, fsync of the folder; with `keep_previous` the file before stays as
+ * PATH.prev.  On failure the old file is untouched.
  */
 Status safe_write(const char *path, const SaveTensor *tensors, uint32_t n, const SaveMeta *metadata,
                   uint32_t n_metadata, bool keep_previous, Diag *diag);

@@ -2,12 +2,15 @@
 #include "runtime/safetensors.h"
 
 #include "graph/open_file.h"
+#include "runtime/safetensors_hash.h"
 
 #include <errno.h>
 #include <jansson.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
 #define HEADER_MAX ((uint64_t)100 << 20)
 
@@ -107,6 +110,32 @@ static Status read_header(const char *path, SafeFile *f, Diag *diag) {
   return STATUS_OK;
 }
 
+/* Files of others carry no hash. */
+static Status check_hash(const char *path, const SafeFile *f, Diag *diag) {
+  const char *expected = safe_metadata(f, SAFE_HASH_KEY);
+  char hash[SAFE_HASH_TEXT], previous[PATH_MAX + 8];
+  if (!expected) return STATUS_OK;
+  XXH3_state_t *state = XXH3_createState();
+  if (!state) return diag_no_memory(diag, 1024);
+  XXH3_64bits_reset(state);
+  for (uint32_t i = 0; i < f->n; i++)
+    safe_hash_add(state, f->tensors[i].name, f->tensors[i].data,
+                  (size_t)f->tensors[i].count * types[f->tensors[i].type].size);
+  safe_hash_text(state, hash);
+  XXH3_freeState(state);
+  if (strcmp(hash, expected) == 0) return STATUS_OK;
+  snprintf(previous, sizeof previous, "%s.prev", path);
+  char hint[PATH_MAX + 100];
+  if (access(previous, R_OK) == 0)
+    snprintf(hint, sizeof hint, "%s is the one before; or copy it again", previous);
+  else
+    snprintf(hint, sizeof hint,
+             "copy it again; a program that changes tensors leaves the metadata '" SAFE_HASH_KEY
+             "' away");
+  return diag_error(diag, STATUS_INVALID, path, hint,
+                    "the file is damaged: its tensors do not match their hash");
+}
+
 static Status map_file(const char *path, SafeFile *f, Diag *diag) {
   FILE *file;
   int64_t size = 0;
@@ -128,6 +157,7 @@ Status safe_read(const char *path, Diag *diag, SafeFile **out_file) {
   if (!f) return diag_no_memory(diag, sizeof *f);
   Status status = map_file(path, f, diag);
   if (status == STATUS_OK) status = read_header(path, f, diag);
+  if (status == STATUS_OK) status = check_hash(path, f, diag);
   if (status != STATUS_OK) {
     safe_close(f);
     return status;

@@ -1,6 +1,7 @@
 #include "runtime/safetensors.h"
 
 #include "graph/replace.h"
+#include "runtime/safetensors_hash.h"
 
 #include <errno.h>
 #include <jansson.h>
@@ -18,13 +19,26 @@ static size_t bytes_of(const SaveTensor *t) {
   return (size_t)shape_count(&t->shape) * dtype_size(t->dtype);
 }
 
+static bool hash_tensors(const SaveTensor **sorted, uint32_t n, char text[SAFE_HASH_TEXT]) {
+  XXH3_state_t *state = XXH3_createState();
+  if (!state) return false;
+  XXH3_64bits_reset(state);
+  for (uint32_t i = 0; i < n; i++)
+    safe_hash_add(state, sorted[i]->name, sorted[i]->data, bytes_of(sorted[i]));
+  safe_hash_text(state, text);
+  XXH3_freeState(state);
+  return true;
+}
+
 static char *make_header(const SaveTensor **sorted, uint32_t n, const SaveMeta *meta,
                          uint32_t n_meta) {
+  char hash[SAFE_HASH_TEXT];
+  if (!hash_tensors(sorted, n, hash)) return NULL;
   json_t *root = json_object(), *data = json_object();
   for (uint32_t i = 0; i < n_meta; i++)
     json_object_set_new(data, meta[i].key, json_string(meta[i].value));
-  if (n_meta) json_object_set(root, "__metadata__", data);
-  json_decref(data);
+  json_object_set_new(data, SAFE_HASH_KEY, json_string(hash));
+  json_object_set_new(root, "__metadata__", data);
   size_t at = 0;
   for (uint32_t i = 0; i < n; i++) {
     json_t *shape = json_array();

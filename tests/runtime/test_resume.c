@@ -162,6 +162,44 @@ static void test_temporaries(void) {
   for (size_t i = 0; i < 4; i++) CU_ASSERT(train_exists(train_file(o.out, other[i])));
 }
 
+/* Any bit of the data, in whatever way the file is used. */
+static void test_flipped_bit(void) {
+  TrainOptions o = stopped("flipped");
+  char *path = strdup(train_file(o.out, "checkpoint.safetensors"));
+  size_t size = 0;
+  char *bytes = train_read(path, &size);
+  uint64_t header;
+  memcpy(&header, bytes, 8);
+  CU_ASSERT_EQUAL_FATAL(size, 8 + header + 4); /* slope is all there is */
+  for (int bit = 0; bit < 32; bit++) {
+    bytes[8 + header + (size_t)bit / 8] ^= (char)(1 << bit % 8);
+    put(path, bytes, size);
+    refused_untouched(&o, STATUS_INVALID,
+                      "checkpoint.safetensors: error: the file is damaged: its tensors do not "
+                      "match their hash\nhint: ");
+    bytes[8 + header + (size_t)bit / 8] ^= (char)(1 << bit % 8);
+  }
+  bytes[8 + header] ^= 1;
+  put(path, bytes, size);
+  train_refused(&o, STATUS_INVALID, "checkpoint.safetensors.prev is the one before");
+  TrainOptions init = {.plan = plan(), .out = support_path("init"), .init = path};
+  train_refused(&init, STATUS_INVALID, "the file is damaged");
+  CU_ASSERT_EQUAL(unlink(train_file(o.out, "checkpoint.safetensors.prev")), 0);
+  train_refused(&init, STATUS_INVALID, "hint: copy it again");
+  Shell s = shell("$GRAPHRUN exec line.plan.xml --program=step -o o.st "
+                  "--weights=flipped/checkpoint.safetensors");
+  CU_ASSERT_TRUE(
+      shell_says("exec", s, STATUS_INVALID, 1, (const char *[]){"the file is damaged", NULL}));
+  /* A file of others, without the key: taken as it is. */
+  char *key = memmem(bytes, size, "tensors_hash", 12);
+  CU_ASSERT_PTR_NOT_NULL_FATAL(key);
+  key[0] = 'T';
+  put(path, bytes, size);
+  train_ok(&o);
+  free(bytes);
+  free(path);
+}
+
 /* Means over windows are compared only where these do not overlap. */
 static void test_summary(void) {
   static const struct {
@@ -191,6 +229,7 @@ int main(void) {
       {"metrics that were moved away", test_moved_away},
       {"metrics that are no file", test_devices},
       {"what a killed process left", test_temporaries},
+      {"a bit of a checkpoint flips", test_flipped_bit},
       {"the summary's means", test_summary},
   };
   return support_run("resume", tests, sizeof tests / sizeof *tests);
