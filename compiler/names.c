@@ -1,5 +1,6 @@
 /* Names of values in one program, and what to say when a reference names nothing. */
 #include "compiler/builder.h"
+#include "graph/value.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -169,6 +170,27 @@ static bool leads_back(const ProgramBuilder *p, const Catalogue *c, const NamedE
   return found;
 }
 
+static const char *last_part(const char *path) {
+  const char *slash = strrchr(path, '/');
+  return slash ? slash + 1 : path;
+}
+
+/* A name that ends as `ref` does, in another scope: equal, else spelt nearly so. */
+static const char *nearest_last(const ProgramBuilder *p, const char *ref) {
+  const Strings *strings = p->b->model->symbols->strings;
+  const char **parts = calloc(p->n_names + 1, sizeof *parts), *found = NULL;
+  if (!parts) return NULL;
+  for (uint32_t i = 0; i < p->n_names; i++)
+    parts[i] = last_part(strings_text(strings, p->names[i]));
+  const char *near = diag_nearest(last_part(ref), parts, p->n_names); /* equal ones are nearest */
+  bool short_name = strlen(last_part(ref)) < 3; /* almost anything is near it */
+  if (near && short_name && strcmp(near, last_part(ref)) != 0) near = NULL;
+  for (uint32_t i = 0; near && !found && i < p->n_names; i++)
+    if (parts[i] == near) found = strings_text(strings, p->names[i]);
+  free(parts);
+  return found;
+}
+
 static const char *nearest_name(const ProgramBuilder *p, const Place *place, const char *ref,
                                 bool with_fields) {
   const Strings *strings = p->b->model->symbols->strings;
@@ -195,23 +217,61 @@ static bool of_fields(const Element *el, const char *attr) {
          (strcmp(el->tag, "commit") == 0 && *attr_text(el, "field"));
 }
 
-/* An expression whose names may have been torn apart at their operators. */
-static bool needs_braces(const Element *el, const char *attr) {
+static bool in_expression(const Element *el, const char *attr) {
   bool expression = strcmp(el->tag, "expr") == 0 || strcmp(el->tag, "commit") == 0 ||
                     strcmp(el->tag, "field") == 0;
-  return expression && strcmp(attr, "value") == 0 && strpbrk(attr_text(el, "value"), "-/");
+  return expression && strcmp(attr, "value") == 0;
+}
+
+/* A name of elaboration where a tensor's is needed. */
+static const char *meant_binding(const ProgramBuilder *p, const Element *el, const char *attr,
+                                 const char *ref) {
+  const Model *model = p->b->model;
+  for (uint32_t i = 0; i < model->n_params; i++)
+    if (strcmp(model->params[i].name, ref) == 0)
+      return arena_printf(model->arena, "the value of the model's parameter is ${%s}", ref);
+  const Binding *have = binding_find(el->env, ref);
+  if (!have) return NULL;
+  bool path = have->value.type == VALUE_STRING && *have->value.s == '/' && in_expression(el, attr);
+  return arena_printf(model->arena, "the value of '%s' (line %u) is %s${%s}%s", ref, have->line,
+                      path ? "{" : "", ref, path ? "}" : "");
 }
 
 /* What to do about a name that nothing has; NULL: nothing comes to mind. */
 static const char *remedy(ProgramBuilder *p, const Place *place, const Element *el,
                           const char *attr, const char *ref) {
-  const Model *model = p->b->model;
-  for (uint32_t i = 0; i < model->n_params; i++)
-    if (strcmp(model->params[i].name, ref) == 0)
-      return arena_printf(model->arena, "the value of the model's parameter is ${%s}", ref);
+  const char *bound = meant_binding(p, el, attr, ref);
+  if (bound) return bound;
   const char *near = nearest_name(p, place, ref, of_fields(el, attr));
-  if (near) return arena_printf(model->arena, "did you mean '%s'?", near);
-  return needs_braces(el, attr) ? "in expressions, names with - or / stand in braces: {a/b}" : NULL;
+  bool expression = in_expression(el, attr), braces = strpbrk(ref, "-/") != NULL;
+  /* The name may have been torn apart at its operators. */
+  if (!near && expression && !braces && strpbrk(attr_text(el, "value"), "-/") &&
+      !strchr(attr_text(el, "value"), '{'))
+    return "in expressions, names with - or / stand in braces: {a/b}";
+  if (!near) near = nearest_last(p, ref);
+  if (!near) return NULL;
+  return arena_printf(p->b->model->arena,
+                      expression && !braces && strpbrk(near, "-/") ? "did you mean {%s}?"
+                                                                   : "did you mean '%s'?",
+                      near);
+}
+
+static bool makes_field(const Element *el) {
+  static const char *const tags[] = {"gradient", "pullback", "field", "state-field"};
+  for (size_t i = 0; i < sizeof tags / sizeof *tags; i++)
+    if (strcmp(el->tag, tags[i]) == 0) return true;
+  return false;
+}
+
+static Status field_as_value(ProgramBuilder *p, const Element *element, const char *attr,
+                             const char *ref) {
+  const char *hint = arena_printf(
+      p->b->model->arena,
+      "%sfield and commit compute with it, global-norm measures it; graphc --keep='%s:*' lets exec "
+      "fetch its tensors %s:NAME",
+      strcmp(element->tag, "gradient") == 0 ? "pullback differentiates a field; " : "", ref, ref);
+  return element_error(p->b, element, attr, hint,
+                       "'%s' is a field, one tensor for each parameter, and no value", ref);
 }
 
 static void report(ProgramBuilder *p, const Place *place, const Element *element, const char *attr,
@@ -222,7 +282,10 @@ static void report(ProgramBuilder *p, const Place *place, const Element *element
   const SourceLoc *loc = later ? &p->b->model->symbols->locs[later->element->loc] : NULL;
   const char *own = element_attr(element, "name");
   Status status;
-  if (later && leads_back(p, &c, later, element)) {
+  bool value = !of_fields(element, attr) && !meant_binding(p, element, attr, ref);
+  if (value && (fields_find(p, ref) || (later && makes_field(later->element)))) {
+    status = field_as_value(p, element, attr, ref);
+  } else if (later && leads_back(p, &c, later, element)) {
     status = element_error(p->b, element, attr, "a value can only use values above it",
                            "cyclic reference: '%s' needs '%s' (line %u), which needs '%s'",
                            own ? own : element->tag, ref, loc->line, own ? own : element->tag);

@@ -10,6 +10,7 @@
 
 #define DEPTH_MAX 64
 #define NAME_TEXT_MAX 512
+#define HINT_MAX 400
 
 typedef struct Parser {
   Emitter *e;
@@ -32,12 +33,48 @@ static bool take(Parser *p, char c) {
   return true;
 }
 
+/* What other languages write, and what it is here. */
+static const struct {
+  const char *sign, *hint;
+} signs[] = {{"**", "a power is x ^ 2"},
+             {"//", "divide with /"},
+             {"/", "a path stands in braces: {/a/b}"},
+             {">", "a > b is less(b, a)"},
+             {"<", "a < b is less(a, b)"},
+             {"==", "a == b is equal(a, b)"},
+             {"!=", "a != b is not(equal(a, b))"},
+             {"@", "a product of matrices is an op: <matmul name=\"y\" in=\"a\" with=\"b\"/>"},
+             {"&", "both is and(a, b)"},
+             {"|", "either is or(a, b)"},
+             {"!", "the opposite is not(a)"},
+             {"?", "a choice is where(condition, yes, no)"},
+             {"[", "a part of a tensor is an op: <part name=\"y\" in=\"x\" axis=\"0\" start=\"0\" "
+                   "size=\"1\"/>"},
+             {"$", "names of elaboration are put in with ${...}"}};
+
+static const char *sign_hint(const Parser *p) {
+  const char *at = p->at;
+  bool twice = (*at == '*' || *at == '/') && at > p->text && at[-1] == *at;
+  if (twice) at--; /* the first was taken */
+  for (size_t i = 0; *at && i < sizeof signs / sizeof *signs; i++)
+    if (strncmp(at, signs[i].sign, strlen(signs[i].sign)) == 0) return signs[i].hint;
+  return NULL;
+}
+
 static NodeId fail_at(Parser *p, const char *expected) {
-  const char *hint = *p->at == '/' ? "a path stands in braces: {/a/b}" : NULL;
+  const char *hint = sign_hint(p);
   if (*p->at)
     return emitter_fail(p->e, hint, "expression '%s': %s expected at '%.20s'", p->text, expected,
                         p->at);
   return emitter_fail(p->e, NULL, "expression '%s': %s expected at its end", p->text, expected);
+}
+
+/* `open` stands behind the parenthesis that is not closed. */
+static NodeId fail_close(Parser *p, const char *open) {
+  char hint[80];
+  if (*p->at) return fail_at(p, "')'");
+  snprintf(hint, sizeof hint, "it closes the '(' in front of '%.20s'", open);
+  return emitter_fail(p->e, hint, "expression '%s': ')' expected at its end", p->text);
 }
 
 static const struct {
@@ -52,6 +89,44 @@ static const char *const function_names[] = {"exp",   "log",  "sqrt",   "rsqrt",
                                              "tanh",  "sin",  "cos",    "not",   "neg",  "less",
                                              "equal", "and",  "or",     "max",   "min",  "where",
                                              "sum",   "mean", "square", "stop",  "float"};
+
+static const struct {
+  const char *name, *hint;
+} other_names[] = {{"pow", "a power is x ^ 2, or exp(y * log(x)) for an exponent that is a value"},
+                   {"greater", "a > b is less(b, a)"},
+                   {"gt", "a > b is less(b, a)"},
+                   {"lt", "a < b is less(a, b)"},
+                   {"eq", "a = b is equal(a, b)"},
+                   {"if", "a choice is where(condition, yes, no)"},
+                   {"sqr", "did you mean 'square'?"},
+                   {"norm", "a norm is sqrt(sum(square(x)))"}};
+
+/* What to use instead of a function that there is not; false: nothing comes to mind. */
+static bool function_hint(const char *name, char *hint) {
+  for (size_t i = 0; i < sizeof other_names / sizeof *other_names; i++)
+    if (strcmp(name, other_names[i].name) == 0)
+      return snprintf(hint, HINT_MAX, "%s", other_names[i].hint) > 0;
+  const OpTable *ops = ops_table();
+  char spelt[NAME_TEXT_MAX];
+  size_t n = 0;
+  for (; name[n] && n + 1 < sizeof spelt; n++) spelt[n] = name[n] == '_' ? '-' : name[n];
+  spelt[n] = 0;
+  uint32_t id = op_table_find(ops, spelt);
+  if (id && !ops->ops[id]->hidden) {
+    const OpDesc *op = ops->ops[id];
+    size_t at =
+        (size_t)snprintf(hint, HINT_MAX, "%s is an op: <%s name=\"...\"", op->name, op->name);
+    for (uint32_t i = 0; i < op->n_inputs && at < HINT_MAX; i++)
+      if (!op->inputs[i].optional)
+        at += (size_t)snprintf(hint + at, HINT_MAX - at, " %s=\"...\"", op->inputs[i].name);
+    if (at < HINT_MAX) snprintf(hint + at, HINT_MAX - at, "/>");
+    return true;
+  }
+  const char *near =
+      diag_nearest(name, function_names, sizeof function_names / sizeof *function_names);
+  if (near) snprintf(hint, HINT_MAX, "did you mean '%s'?", near);
+  return near != NULL;
+}
 
 static NodeId apply(Parser *p, const char *name, const NodeId *args, int n) {
   Emitter *e = p->e;
@@ -75,20 +150,18 @@ static NodeId apply(Parser *p, const char *name, const NodeId *args, int n) {
       return emit_select(e, emit_less(e, args[1], args[0]), args[1], args[0]);
   }
   if (n == 3 && strcmp(name, "where") == 0) return emit_select(e, args[0], args[1], args[2]);
-  size_t count = sizeof function_names / sizeof *function_names;
-  const char *near = diag_nearest(name, function_names, count);
-  for (size_t i = 0; i < count; i++)
+  for (size_t i = 0; i < sizeof function_names / sizeof *function_names; i++)
     if (strcmp(name, function_names[i]) == 0)
       return emitter_fail(e, NULL, "expression '%s': %s does not take %d arguments", p->text, name,
                           n);
-  char hint[64];
-  if (near) snprintf(hint, sizeof hint, "did you mean '%s'?", near);
-  return emitter_fail(e, near ? hint : NULL, "expression '%s': unknown function '%s'", p->text,
-                      name);
+  char hint[HINT_MAX];
+  return emitter_fail(e, function_hint(name, hint) ? hint : NULL,
+                      "expression '%s': unknown function '%s'", p->text, name);
 }
 
 static NodeId parse_call(Parser *p, const char *name) {
   NodeId args[3];
+  const char *open = p->at;
   int n = 0;
   do {
     if (n == 3)
@@ -96,7 +169,7 @@ static NodeId parse_call(Parser *p, const char *name) {
     args[n] = parse_sum(p);
     if (args[n++] == NODE_NONE) return NODE_NONE;
   } while (take(p, ','));
-  if (!take(p, ')')) return fail_at(p, "')'");
+  if (!take(p, ')')) return fail_close(p, open);
   return apply(p, name, args, n);
 }
 
@@ -147,9 +220,10 @@ static NodeId parse_path(Parser *p) {
 static NodeId parse_atom(Parser *p) {
   skip_blanks(p);
   if (take(p, '(')) {
+    const char *open = p->at;
     NodeId inner = parse_sum(p);
     if (inner == NODE_NONE) return NODE_NONE;
-    return take(p, ')') ? inner : fail_at(p, "')'");
+    return take(p, ')') ? inner : fail_close(p, open);
   }
   if (take(p, '{')) return parse_path(p);
   if (isdigit((unsigned char)*p->at) || *p->at == '.') return parse_number(p);

@@ -3,6 +3,7 @@
 
 #include "graph/arena.h"
 
+#include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -218,8 +219,12 @@ static size_t min3(size_t a, size_t b, size_t c) {
   return m < c ? m : c;
 }
 
-/* Edit distance that counts two swapped neighbours once (optimal string alignment), with three
- * rows; names longer than NAME_LENGTH_MAX are never near. */
+static int folded(char c) {
+  return tolower((unsigned char)c);
+}
+
+/* Edit distance that counts two swapped neighbours once (optimal string alignment) and ignores
+ * case, with three rows; names longer than NAME_LENGTH_MAX are never near. */
 static size_t distance(const char *a, const char *b) {
   size_t n = strlen(a), m = strlen(b), rows[3][NAME_LENGTH_MAX + 1];
   if (n > NAME_LENGTH_MAX || m > NAME_LENGTH_MAX) return SIZE_MAX;
@@ -228,7 +233,8 @@ static size_t distance(const char *a, const char *b) {
     size_t *row = rows[i % 3], *above = rows[(i + 2) % 3], *above2 = rows[(i + 1) % 3];
     row[0] = i;
     for (size_t j = 1; j <= m; j++) {
-      row[j] = min3(above[j] + 1, row[j - 1] + 1, above[j - 1] + (a[i - 1] != b[j - 1]));
+      row[j] =
+          min3(above[j] + 1, row[j - 1] + 1, above[j - 1] + (folded(a[i - 1]) != folded(b[j - 1])));
       bool swapped = i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1];
       if (swapped && above2[j - 2] + 1 < row[j]) row[j] = above2[j - 2] + 1;
     }

@@ -64,8 +64,8 @@ void diag_print(Diag *diag, FILE *out);
 /* Forgets all entries. */
 void diag_clear(Diag *diag);
 
-/* The candidate nearest to `name` by edit distance (at most a third of its length, first on ties),
- * NULL when none is near: for "did you mean". */
+/* The candidate nearest to `name` by edit distance without regard to case (at most a third of its
+ * length, first on ties), NULL when none is near: for "did you mean". */
 const char *diag_nearest(const char *name, const char *const *candidates, size_t count);
 
 #endif

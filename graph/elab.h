@@ -56,6 +56,11 @@ Status elab_expr_error(Elab *e, const Frame *f, const RawElement *el, const char
 Status elab_expression(Elab *e, const Frame *f, const RawElement *el, const char *attr, Value *out);
 /* The attribute's text, interpolated. */
 Status elab_text(Elab *e, const Frame *f, const RawElement *el, const char *attr, const char **out);
+/* What to write when `word` was meant as the value of a param, let or arg: `hidden`, `$hidden` or
+ * `{hidden}` instead of `${hidden}`; NULL when nothing has that name. */
+const char *elab_meant_value(Elab *e, const Frame *f, const char *word);
+/* What to write when a list has been separated by commas; NULL when there are none. */
+const char *elab_meant_blanks(Elab *e, const char *text);
 /* How a parameter or argument is declared. */
 typedef struct TypeDecl {
   const char *type;   /* int float bool string enum list value values */

@@ -81,11 +81,11 @@ static bool parse_integer(const char *word, double *out) {
 }
 
 static Status check_number(Elab *e, const Frame *f, const RawElement *raw, const AttrDesc *desc,
-                           const char *word) {
+                           const char *word, const char *hint) {
   bool integer = desc->type == ATTR_INT || desc->type == ATTR_INTS;
   double number;
   if (!(integer ? parse_integer(word, &number) : number_parse(word, &number)))
-    return attr_error(e, f, raw, desc->name, NULL, "%s '%s' is no %s", desc->name, word,
+    return attr_error(e, f, raw, desc->name, hint, "%s '%s' is no %s", desc->name, word,
                       integer ? "integer" : "finite number");
   if (desc->min < desc->max && !(number >= desc->min && number <= desc->max))
     return attr_error(e, f, raw, desc->name, NULL, "%s %s is out of range: %.15g..%.15g",
@@ -103,7 +103,11 @@ static Status check_numbers(Elab *e, const Frame *f, const RawElement *raw, cons
                       text);
   if (n == 0 && !(desc->fallback && !*desc->fallback))
     return attr_error(e, f, raw, desc->name, NULL, "%s is empty", desc->name);
-  for (size_t i = 0; i < n; i++) TRY(check_number(e, f, raw, desc, words[i]));
+  const char *blanks = list ? elab_meant_blanks(e, text) : NULL;
+  for (size_t i = 0; i < n; i++) {
+    const char *hint = blanks ? blanks : elab_meant_value(e, f, words[i]);
+    TRY(check_number(e, f, raw, desc, words[i], hint));
+  }
   return STATUS_OK;
 }
 
@@ -125,9 +129,13 @@ static Status check_name(Elab *e, const Frame *f, const RawElement *raw, const c
                          const char *text, const char *more) {
   if (!*text) return attr_error(e, f, raw, attr, NULL, "%s is empty", attr);
   for (const char *at = text; *at; at++)
-    if (!isalnum((unsigned char)*at) && !strchr("_.:/-", *at) && !strchr(more, *at))
-      return attr_error(e, f, raw, attr, "letters, digits and _ . : / - make a name",
+    if (!isalnum((unsigned char)*at) && !strchr("_.:/-", *at) && !strchr(more, *at)) {
+      const char *meant = elab_meant_value(e, f, text);
+      if (!meant && *more) meant = elab_meant_blanks(e, text);
+      return attr_error(e, f, raw, attr,
+                        meant ? meant : "letters, digits and _ . : / - make a name",
                         "'%s' is no name: it holds '%c'", text, *at);
+    }
   if (text[strlen(text) - 1] == '/' || strstr(text, "//"))
     return attr_error(e, f, raw, attr, NULL, "'%s' has an empty part between its '/'", text);
   return STATUS_OK;
@@ -313,6 +321,7 @@ Status elab_emit(Elab *e, const Frame *f, const RawElement *raw, Element **out) 
   if (!el) return diag_no_memory(e->l->diag, sizeof *el);
   el->op = op;
   el->element = element;
+  el->env = f->env;
   Status filled = fill_attrs(e, f, raw, &allowed, el);
   if (status == STATUS_OK) status = filled;
   Status named = define_names(e, f, el);

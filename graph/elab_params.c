@@ -146,6 +146,25 @@ static const Define *blamed(Elab *e, const char *names) {
   return last;
 }
 
+static bool is_list(const Elab *e, const char *name) {
+  for (uint32_t i = 0; i < e->model->n_params; i++)
+    if (strcmp(e->model->params[i].name, name) == 0)
+      return strcmp(e->model->params[i].type, "list") == 0;
+  return false;
+}
+
+/* A setting of one of these lists that has been separated by commas. */
+static const char *meant_lists(Elab *e, const char *names) {
+  const char **words, *hint = NULL;
+  size_t n = elab_split(e, names, &words);
+  for (size_t i = 0; i < n && !hint; i++) {
+    const Define *define = is_list(e, words[i]) ? loader_define(e->l, words[i]) : NULL;
+    if (define && strchr(define->value, ',') && !strchr(define->value, ' '))
+      hint = elab_meant_blanks(e, define->value);
+  }
+  return hint;
+}
+
 Status elab_require(Elab *e, const Frame *f, const RawElement *raw) {
   Loader *l = e->l;
   TRY(elab_check_known(e, f, raw, "that of message hint doc"));
@@ -164,6 +183,8 @@ Status elab_require(Elab *e, const Frame *f, const RawElement *raw) {
   if (raw_attribute(raw, "hint")) TRY(elab_text(e, f, raw, "hint", &hint));
   const char *of = raw_attr(raw, "of");
   const Define *define = of ? blamed(e, of) : NULL;
+  const char *blanks = of ? meant_lists(e, of) : NULL;
+  if (blanks) hint = blanks;
   if (!define) return raw_error(l, raw, "that", f->chain, hint, "%s", message);
   if (define->place) return diag_error(l->diag, STATUS_INVALID, define->place, hint, "%s", message);
   return source_error(l->sources, l->symbols, l->diag, define->loc, STATUS_INVALID, hint, "%s",

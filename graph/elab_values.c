@@ -32,6 +32,31 @@ Status elab_text(Elab *e, const Frame *f, const RawElement *el, const char *attr
   return elab_expr_error(e, f, el, attr, &error);
 }
 
+const char *elab_meant_value(Elab *e, const Frame *f, const char *word) {
+  word += *word == '$';
+  word += *word == '{';
+  const char *name = arena_strndup(e->l->arena, word, strcspn(word, "}"));
+  if (!name || !binding_find(f->env, name)) return NULL;
+  return arena_printf(e->l->arena, "the value of '%s' is written ${%s}", name, name);
+}
+
+const char *elab_meant_blanks(Elab *e, const char *text) {
+  static const char marks[] = ",;()[]";
+  char *list = strpbrk(text, marks) ? arena_strdup(e->l->arena, text) : NULL;
+  if (!list) return NULL;
+  char *to = list; /* each run of marks and blanks becomes one blank */
+  for (const char *at = text; *at; at++) {
+    bool between = strchr(marks, *at) || *at == ' ';
+    if (!between)
+      *to++ = *at;
+    else if (to > list && to[-1] != ' ')
+      *to++ = ' ';
+  }
+  if (to > list && to[-1] == ' ') to--;
+  *to = 0;
+  return arena_printf(e->l->arena, "lists are separated by blanks: '%s'", list);
+}
+
 static bool fail(ExprError *why, const char *hint, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 static bool fail(ExprError *why, const char *hint, const char *format, ...) {
@@ -110,7 +135,9 @@ static bool to_items(Elab *e, const TypeDecl *decl, Value *value, ExprError *why
     list.list.items[i] = value->list.items[i];
     if (elab_convert(e, &item, &list.list.items[i], why)) continue;
     const char *text = arena_strdup(e->l->arena, why->text);
-    return fail(why, why->hint, "item %u: %s", i + 1, text ? text : "");
+    const char *blanks = elab_meant_blanks(e, shown(e, &value->list.items[i]));
+    const char *hint = blanks ? blanks : arena_strdup(e->l->arena, why->hint);
+    return fail(why, hint, "item %u: %s", i + 1, text ? text : "");
   }
   *value = list;
   return true;

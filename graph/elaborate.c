@@ -138,9 +138,12 @@ static Status bind_argument(Elab *e, const Frame *caller, const RawElement *call
   if (!expr_attribute(e->l->arena, frame->env, raw_attr(from, attr), &value, &why))
     return elab_expr_error(e, frame, from, attr, &why);
   TypeDecl decl = elab_type(arg);
-  if (!elab_convert(e, &decl, &value, &why))
-    return raw_error(e->l, from, attr, frame->chain, *why.hint ? why.hint : raw_attr(arg, "doc"),
-                     "argument '%s' of '%s': %s", name, call->tag, why.text);
+  if (!elab_convert(e, &decl, &value, &why)) {
+    const char *meant = elab_meant_value(e, frame, raw_attr(from, attr));
+    const char *hint = meant ? meant : *why.hint ? why.hint : raw_attr(arg, "doc");
+    return raw_error(e->l, from, attr, frame->chain, hint, "argument '%s' of '%s': %s", name,
+                     call->tag, why.text);
+  }
   if (strcmp(type, "value") == 0) TRY(absolute_refs(e, frame, false, &value));
   if (strcmp(type, "values") == 0) TRY(absolute_refs(e, frame, true, &value));
   if (!binding_add(e->l->arena, &body->env, name, value, arg->line))

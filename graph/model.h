@@ -22,6 +22,7 @@ typedef struct Element {
   const ElementDesc *element; /* structural; NULL when an op */
   const Attribute *attrs;     /* in document order */
   uint32_t n_attrs;
+  const struct Binding *env; /* what ${...} knew here: for hints only */
   struct Element *parent, *first_child, *last_child, *next;
 } Element;
 

@@ -172,6 +172,22 @@ static void on_doctype(void *context, const xmlChar *name, const xmlChar *id, co
   fail(r, (uint32_t)r->ctxt->input->line, 1, "remove the DOCTYPE", "a model has no DTD");
 }
 
+/* What the parser's words mean to who writes an expression. */
+static const char *xml_hint(const xmlError *error) {
+  switch (error->code) {
+  case XML_ERR_LT_IN_ATTRIBUTE:
+    return "in an attribute < is written &lt;, or lt, or less(a, b) in a tensor expression";
+  case XML_ERR_NAME_REQUIRED: /* of many things */
+    if (!error->message || !strstr(error->message, "EntityRef")) return NULL;
+    return "& is written &amp;; in expressions, `and` or and(a, b)";
+  case XML_ERR_ENTITYREF_SEMICOL_MISSING:
+  case XML_ERR_UNDECLARED_ENTITY:
+    return "& is written &amp;; a model has no entities but &lt; &gt; &amp; &quot; &apos;";
+  default:
+    return NULL;
+  }
+}
+
 static void on_error(void *context, xmlErrorPtr error) {
   Reader *r = ((xmlParserCtxtPtr)context)->_private;
   if (error->level < XML_ERR_ERROR) return;
@@ -183,7 +199,7 @@ static void on_error(void *context, xmlErrorPtr error) {
   snprintf(text, sizeof text, "%s", error->message ? error->message : "malformed XML");
   size_t n = strcspn(text, "\n");
   text[n] = 0;
-  fail(r, (uint32_t)error->line, error->int2 > 0 ? (uint32_t)error->int2 : 1, NULL,
+  fail(r, (uint32_t)error->line, error->int2 > 0 ? (uint32_t)error->int2 : 1, xml_hint(error),
        "malformed XML: %s", text);
 }
 

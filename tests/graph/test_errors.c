@@ -370,6 +370,87 @@ static const Case cases[] = {
      MODEL "<let name=\"a\" value=\"float('nan')\"/>\n<let name=\"b\" value=\"'inf' + 1\"/>\n"
            "<param name=\"c\" type=\"float\" max=\"inf\" value=\"1\"/>\n</model>\n",
      {"float: needs a number"}},
+    {.what = "no value, but one in a scope",
+     PROGRAM("<pass name=\"train\"><input name=\"x\"/>"
+             "<expr name=\"loss\" value=\"sum(x)\"/></pass>\n<gradient name=\"G\" of=\"loss\"/>\n"
+             "<expr name=\"y\" value=\"2 * loss\"/>\n<output value=\"los\"/>\n"),
+     {".xml:4:24: error: there is no value 'loss'", "did you mean 'train/loss'?",
+      ".xml:5:23: error: there is no value 'loss'", "did you mean {train/loss}?"},
+     .errors = 3},
+    {.what = "no value, in braces",
+     PROGRAM("<scope name=\"bn\"><state name=\"rv\"/></scope>\n"
+             "<expr name=\"y\" value=\"{bn/vr} - 1\"/>\n<output value=\"y\"/>\n"),
+     {".xml:4:23: error: there is no value 'bn/vr'", "did you mean 'bn/rv'?"}},
+    {.what = "case of letters",
+     PROGRAM("<input name=\"x\"/>\n<ReLU name=\"y\" in=\"x\"/>\n"),
+     {".xml:4:1: error: there is no op, element or template 'ReLU'", "did you mean 'relu'?"}},
+    {.what = "commas in a shape",
+     PROGRAM("<input name=\"x\" shape=\"32,8\"/>\n<input name=\"y\" shape=\"(32, 8)\"/>\n"),
+     {"shape '32,8' is no integer", "shape '(32,' is no integer",
+      "lists are separated by blanks: '32 8'"},
+     .errors = 2},
+    {.what = "commas in a list of numbers",
+     MODEL "<param name=\"n\" type=\"list\" items=\"int\" value=\"2 3\"/>\n</model>\n",
+     {"-D n: error: n: item 1: '4,5' is no integer", "lists are separated by blanks: '4 5'"},
+     .define = "n=4,5",
+     .errors = -1},
+    {.what = "commas in a list of names",
+     MODEL "<param name=\"d\" type=\"list\" value=\"a b\"/>\n"
+           "<require that=\"len(d) == 2\" of=\"d\" hint=\"two of them\"/>\n</model>\n",
+     {"-D d: error: the model requires", "lists are separated by blanks: 'plaza campus'"},
+     .define = "d=plaza,campus"},
+    {.what = "values of elaboration without ${}",
+     MODEL "<param name=\"hidden\" type=\"int\" value=\"4\"/>\n<template name=\"t\">"
+           "<arg name=\"to\" type=\"int\"/></template>\n<program name=\"p\">\n"
+           "<input name=\"x\" shape=\"2 hidden\"/>\n<t to=\"$hidden\"/>\n<t to=\"{hidden}\"/>\n"
+           "<relu name=\"y\" in=\"$hidden\"/></program></model>\n",
+     {".xml:5:24: error: shape 'hidden' is no integer", ".xml:6:8: error: argument 'to' of 't'",
+      ".xml:7:8: error: argument 'to' of 't'", ".xml:8:20: error: '$hidden' is no name",
+      "the value of 'hidden' is written ${hidden}"},
+     .errors = 4},
+    {.what = "arguments without ${}",
+     MODEL "<template name=\"t\"><arg name=\"rows\" type=\"value\"/>\n"
+           "<relu name=\"y\" in=\"rows\"/>\n<expr name=\"z\" value=\"rows + 1\"/>\n</template>\n"
+           "<program name=\"p\"><input name=\"x\"/><t rows=\"x\"/></program></model>\n",
+     {".xml:3:20: error: there is no value 'rows'", "the value of 'rows' (line 2) is ${rows}",
+      ".xml:4:23: error: there is no value 'rows'", "the value of 'rows' (line 2) is {${rows}}"},
+     .errors = 2},
+    {.what = "ops and functions of others",
+     PROGRAM(
+         "<input name=\"x\"/>\n<expr name=\"a\" value=\"softmax(x)\"/>\n"
+         "<expr name=\"b\" value=\"cross_entropy(x)\"/>\n<expr name=\"c\" value=\"pow(x, 2)\"/>\n"
+         "<expr name=\"d\" value=\"greater(x, 2)\"/>\n<expr name=\"e\" value=\"Sqrt(x)\"/>\n"),
+     {"softmax is an op: <softmax name=\"...\" in=\"...\"/>",
+      "cross-entropy is an op: <cross-entropy name=\"...\" in=\"...\" labels=\"...\"/>",
+      "a power is x ^ 2, or exp(y * log(x))", "a > b is less(b, a)", "did you mean 'sqrt'?"},
+     .errors = 5},
+    {.what = "operators of others",
+     PROGRAM("<input name=\"x\"/>\n<expr name=\"a\" value=\"x ** 2\"/>\n"
+             "<expr name=\"b\" value=\"x > 2\"/>\n<expr name=\"c\" value=\"x @ x\"/>\n"
+             "<expr name=\"d\" value=\"x == 1\"/>\n<expr name=\"e\" value=\"x // 2\"/>\n"),
+     {"hint: a power is x ^ 2", "hint: a > b is less(b, a)",
+      "<matmul name=", "hint: a == b is equal(a, b)", "hint: divide with /"},
+     .errors = 5},
+    {.what = "parentheses",
+     PROGRAM("<input name=\"x\"/>\n<expr name=\"a\" value=\"(x + (2 * x)\"/>\n"
+             "<expr name=\"b\" value=\"1 + exp(2 * x\"/>\n"),
+     {"')' expected at its end", "it closes the '(' in front of 'x + (2 * x)'",
+      "it closes the '(' in front of '2 * x'"},
+     .errors = 2},
+    {.what = "less than in an attribute",
+     PROGRAM("<input name=\"x\"/>\n<expr name=\"a\" value=\"x < 2\"/>\n"),
+     {".xml:4:", "malformed XML", "< is written &lt;, or lt, or less(a, b)"}},
+    {.what = "and in an attribute",
+     MODEL "<let name=\"a\" value=\"true && false\"/>\n</model>\n",
+     {".xml:2:", "malformed XML", "& is written &amp;; in expressions, `and`"}},
+    {.what = "a field as a value",
+     PROGRAM("<parameter name=\"w\"/>\n<expr name=\"l\" value=\"w * w\"/>\n"
+             "<gradient name=\"F\" of=\"l\"/>\n<expr name=\"s\" value=\"sum(F) + sum(theta)\"/>\n"
+             "<gradient name=\"H\" of=\"F\"/>\n<output value=\"F\"/>\n<output value=\"l\"/>\n"),
+     {".xml:6:23: error: 'F' is a field, one tensor for each parameter, and no value",
+      ".xml:8:16: error: 'F' is a field", "graphc --keep='F:*' lets exec fetch its tensors F:NAME",
+      ".xml:7:24: error: 'F' is a field", "hint: pullback differentiates a field"},
+     .errors = 3},
     {.what = "negative shape",
      PROGRAM("<input name=\"x\" shape=\"-4\"/>\n<output value=\"x\"/>\n"),
      {".xml:3:"}},
