@@ -123,14 +123,17 @@ static Status fill_domain(Gather *g) {
   return STATUS_OK;
 }
 
-static uint64_t fingerprint(const DataRows *rows) {
+/* Of all rows; with `domain`, of its rows, whatever its name is. */
+static uint64_t fingerprint(const DataRows *rows, const char *domain) {
   XXH3_state_t *state = XXH3_createState();
   if (!state) return 0;
   XXH3_64bits_reset(state);
   for (size_t i = 0; i < rows->n; i++) {
     const DataRow *r = &rows->rows[i];
     const char *fields[] = {r->domain, r->written, r->pid, r->camera};
-    for (int k = 0; k < 4; k++) XXH3_64bits_update(state, fields[k], strlen(fields[k]) + 1);
+    if (domain && strcmp(domain, r->domain) != 0) continue;
+    for (int k = domain ? 1 : 0; k < 4; k++)
+      XXH3_64bits_update(state, fields[k], strlen(fields[k]) + 1);
     XXH3_64bits_update(state, &r->split, 1);
   }
   uint64_t hash = XXH3_64bits_digest(state);
@@ -211,8 +214,9 @@ static Status assemble(const DataRows *rows, DataSet *data, const char *path) {
   for (uint32_t k = 0; k < data->n_domains; k++) {
     g.domain = &data->domains[k];
     TRY(fill_domain(&g));
+    g.domain->fingerprint = fingerprint(rows, g.domain->name);
   }
-  data->fingerprint = fingerprint(rows);
+  data->fingerprint = fingerprint(rows, NULL);
   return STATUS_OK;
 }
 

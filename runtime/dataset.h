@@ -26,6 +26,7 @@ typedef struct DataDomain {
   const char **classes; /* the training identities, sorted the same way */
   uint32_t n_classes;
   uint32_t n_train, n_query, n_gallery, n_cameras;
+  uint64_t fingerprint; /* as the data set's, of this domain alone and without its name */
 } DataDomain;
 
 typedef struct DataSet {

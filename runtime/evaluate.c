@@ -181,7 +181,9 @@ static Status run(Eval *e) {
   TRY(check_options(e));
   TRY(dataset_read(e->o.data, e->diag, &e->data));
   TRY(choose_domains(e));
-  e->head = (EvaluationHead){.data = e->data, .protocol = e->o.protocol ? e->o.protocol : "market"};
+  e->head = (EvaluationHead){.domains = e->domains,
+                             .n_domains = e->n_domains,
+                             .protocol = e->o.protocol ? e->o.protocol : "market"};
   if (e->o.compare) TRY(evaluation_read(e->o.compare, &e->head, e->diag, &e->other));
   if (e->o.out) TRY(evaluation_can_write(e->o.out, e->diag));
   if (!e->o.baseline_color) {

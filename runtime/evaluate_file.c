@@ -7,9 +7,11 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
+#include <xxhash.h>
 
-#define FORMAT "graphrun eval 1"
+#define FORMAT "graphrun eval 2"       /* 1: no fingerprint for each domain */
 #define DIGITS JSON_REAL_PRECISION(17) /* a double and back without loss */
 
 /* ---- writing ------------------------------------------------------------------------------- */
@@ -63,7 +65,25 @@ static json_t *query_columns(const EvaluationDomain *d) {
   return NULL;
 }
 
+static void hash_text(uint64_t hash, char out[17]) {
+  snprintf(out, 17, "%016" PRIx64, hash);
+}
+
+/* The list and the files' sizes: sets of one layout may list the same names.  Which files lie
+ * there decides, and neither the folder nor the domain's name. */
+static void images_text(const DataDomain *d, char out[17]) {
+  uint64_t hash = d->fingerprint;
+  for (uint32_t i = 0; i < d->n_images; i++) {
+    struct stat info;
+    int64_t size = stat(d->images[i].path, &info) == 0 ? (int64_t)info.st_size : -1;
+    hash = XXH3_64bits_withSeed(&size, sizeof size, hash);
+  }
+  hash_text(hash, out);
+}
+
 static json_t *domain_object(const EvaluationDomain *d) {
+  char data[17];
+  images_text(d->domain, data);
   json_t *trials = json_array();
   for (uint32_t t = 0; trials && t < d->n_trials; t++) {
     const MetricsResult *r = &d->trials[t].result;
@@ -77,23 +97,18 @@ static json_t *domain_object(const EvaluationDomain *d) {
     json_decref(trials);
     return NULL;
   }
-  return json_pack("{s:s, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:I, s:I, s:I, s:I, s:I, s:o, s:o}",
-                   "name", d->domain->name, "map", d->map, "low", d->interval.low, "high",
-                   d->interval.high, "rank1", d->rank1, "rank5", d->rank5, "rank10", d->rank10,
-                   "chance", d->chance, "identities", (json_int_t)d->identities, "cameras",
-                   (json_int_t)d->cameras, "images", (json_int_t)d->images, "distractors",
-                   (json_int_t)d->distractors, "unreadable", (json_int_t)d->unreadable, "trials",
-                   trials, "query", query_columns(d));
-}
-
-static void hash_text(uint64_t hash, char out[17]) {
-  snprintf(out, 17, "%016" PRIx64, hash);
+  return json_pack(
+      "{s:s, s:s, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:I, s:I, s:I, s:I, s:I, s:o, s:o}", "name",
+      d->domain->name, "data", data, "map", d->map, "low", d->interval.low, "high",
+      d->interval.high, "rank1", d->rank1, "rank5", d->rank5, "rank10", d->rank10, "chance",
+      d->chance, "identities", (json_int_t)d->identities, "cameras", (json_int_t)d->cameras,
+      "images", (json_int_t)d->images, "distractors", (json_int_t)d->distractors, "unreadable",
+      (json_int_t)d->unreadable, "trials", trials, "query", query_columns(d));
 }
 
 Status evaluation_write(const char *path, const EvaluationHead *head,
                         const EvaluationDomain *domains, uint32_t n, Diag *diag) {
-  char data[17], model[17];
-  hash_text(head->data->fingerprint, data);
+  char model[17];
   hash_text(head->model_hash, model);
   json_t *list = json_array();
   for (uint32_t i = 0; list && i < n; i++) json_array_append_new(list, domain_object(&domains[i]));
@@ -101,8 +116,8 @@ Status evaluation_write(const char *path, const EvaluationHead *head,
   json_t *source = head->model ? json_pack("{s:s, s:s, s:s}", "model", head->model, "hash", model,
                                            "weights", head->weights)
                                : json_pack("{s:s}", "baseline", "color");
-  json_t *root = json_pack("{s:s, s:s, s:s, s:o, s:o}", "format", FORMAT, "data", data, "protocol",
-                           head->protocol, "source", source, "domains", list);
+  json_t *root = json_pack("{s:s, s:s, s:o, s:o}", "format", FORMAT, "protocol", head->protocol,
+                           "source", source, "domains", list);
   Status status = root && whole ? put_file(path, root, diag)
                                 : diag_error(diag, STATUS_INVALID, path, "names must be UTF-8",
                                              "the results cannot be written as JSON");
@@ -112,16 +127,37 @@ Status evaluation_write(const char *path, const EvaluationHead *head,
 
 /* ---- comparing ----------------------------------------------------------------------------- */
 
-static Status differs(const char *path, const char *what, const char *theirs, const char *ours,
-                      Diag *diag) {
-  return diag_error(diag, STATUS_INVALID, path, "compare runs over the same queries",
-                    "is of %s %s, this run of %s", what, theirs, ours);
+/* The file's results of these images; of several such domains, the one of the same name. */
+static const json_t *find_domain(const json_t *file, const DataDomain *domain) {
+  const json_t *list = json_object_get(file, "domains"), *found = NULL;
+  char ours[17];
+  images_text(domain, ours);
+  for (size_t i = 0; i < json_array_size(list); i++) {
+    const json_t *theirs = json_array_get(list, i);
+    const char *data = json_string_value(json_object_get(theirs, "data"));
+    const char *name = json_string_value(json_object_get(theirs, "name"));
+    if (!data || !name || strcmp(data, ours) != 0) continue;
+    if (!found || strcmp(name, domain->name) == 0) found = theirs;
+  }
+  return found;
+}
+
+static Status no_domain(const char *path, const json_t *file, const char *name, Diag *diag) {
+  const json_t *list = json_object_get(file, "domains");
+  for (size_t i = 0; i < json_array_size(list); i++) {
+    const char *its = json_string_value(json_object_get(json_array_get(list, i), "name"));
+    if (its && strcmp(its, name) == 0)
+      return diag_error(diag, STATUS_INVALID, path, "compare runs over the same images",
+                        "its domain '%s' has other images, identities or cameras", name);
+  }
+  return diag_error(diag, STATUS_INVALID, path, "evaluate both runs on it",
+                    "has no results of domain '%s'", name);
 }
 
 Status evaluation_read(const char *path, const EvaluationHead *head, Diag *diag, json_t **out) {
   json_error_t where;
-  const char *format, *data, *protocol;
-  char place[4096 + 32], ours[17];
+  const char *format, *protocol;
+  char place[4096 + 32];
   *out = NULL;
   FILE *file;
   int64_t size = 0;
@@ -137,34 +173,22 @@ Status evaluation_read(const char *path, const EvaluationHead *head, Diag *diag,
     return diag_error(diag, STATUS_INVALID, place, "a file that `graphrun eval --out=F` wrote",
                       "cannot be read: %s", where.text);
   }
-  if (json_unpack(root, "{s:s, s:s, s:s}", "format", &format, "data", &data, "protocol",
-                  &protocol) != 0 ||
-      strcmp(format, FORMAT) != 0) {
-    json_decref(root);
-    return diag_error(diag, STATUS_INVALID, path, "a file that `graphrun eval --out=F` wrote",
-                      "is no result of an evaluation (" FORMAT ")");
-  }
-  hash_text(head->data->fingerprint, ours);
   Status status = STATUS_OK;
-  if (strcmp(data, ours) != 0)
-    status = differs(path, "the data set", data, ours, diag);
+  if (json_unpack(root, "{s:s, s:s}", "format", &format, "protocol", &protocol) != 0 ||
+      strcmp(format, FORMAT) != 0)
+    status = diag_error(diag, STATUS_INVALID, path, "a file that `graphrun eval --out=F` wrote",
+                        "is no result of an evaluation (" FORMAT ")");
   else if (strcmp(protocol, head->protocol) != 0)
-    status = differs(path, "the protocol", protocol, head->protocol, diag);
+    status = diag_error(diag, STATUS_INVALID, path, "compare runs over the same queries",
+                        "is of the protocol %s, this run of %s", protocol, head->protocol);
+  for (uint32_t i = 0; status == STATUS_OK && i < head->n_domains; i++)
+    if (!find_domain(root, head->domains[i]))
+      status = no_domain(path, root, head->domains[i]->name, diag);
   if (status == STATUS_OK)
     *out = root;
   else
     json_decref(root);
   return status;
-}
-
-static const json_t *find_domain(const json_t *file, const char *name) {
-  const json_t *list = json_object_get(file, "domains");
-  for (size_t i = 0; i < json_array_size(list); i++) {
-    const json_t *domain = json_array_get(list, i);
-    const char *its = json_string_value(json_object_get(domain, "name"));
-    if (its && strcmp(its, name) == 0) return domain;
-  }
-  return NULL;
 }
 
 /* Whether the file's queries are ours, one by one; their APs go to `ap`. */
@@ -185,11 +209,9 @@ static bool same_queries(const json_t *query, const EvaluationDomain *d, double 
 
 Status evaluation_compare(const char *path, const json_t *file, const EvaluationDomain *domain,
                           uint64_t seed, MetricsInterval *out, Diag *diag) {
-  const json_t *theirs = find_domain(file, domain->domain->name);
+  const json_t *theirs = find_domain(file, domain->domain);
   *out = (MetricsInterval){0};
-  if (!theirs)
-    return diag_error(diag, STATUS_INVALID, path, "evaluate both runs on it",
-                      "has no results of domain '%s'", domain->domain->name);
+  if (!theirs) return no_domain(path, file, domain->domain->name, diag);
   double *ap = calloc((size_t)domain->n_query + 1, sizeof *ap);
   if (!ap) return diag_no_memory(diag, (size_t)domain->n_query * sizeof *ap);
   Status status;

@@ -40,22 +40,24 @@ void evaluation_release(EvaluationDomain *domain);
 
 /* What a result file says besides its domains. */
 typedef struct EvaluationHead {
-  const DataSet *data;
+  const DataDomain *const *domains; /* that are evaluated */
+  uint32_t n_domains;
   const char *protocol; /* as given */
   const char *model;    /* NULL: colour */
   uint64_t model_hash;
   const char *weights; /* path as given; NULL: colour */
 } EvaluationHead;
 
-/* Writes PATH: format, data fingerprint, protocol, and per domain the figures and a list for each
+/* Writes PATH: format, protocol, and per domain its fingerprint, the figures and a list for each
  * column of the queries (trial, path, pid, camera, ap, first). */
 Status evaluation_write(const char *path, const EvaluationHead *head,
                         const EvaluationDomain *domains, uint32_t n, Diag *diag);
 /* Refuses a path that cannot be written, before the work. */
 Status evaluation_can_write(const char *path, Diag *diag);
 
-/* Reads such a file of another run; refuses one of other data or of another protocol.  The caller
- * releases it by json_decref. */
+/* Reads such a file of another run; refuses one of another protocol, or without results of the same
+ * images for each domain of `head`, whatever the domain is called there.  The caller releases it by
+ * json_decref. */
 Status evaluation_read(const char *path, const EvaluationHead *head, Diag *diag, json_t **out);
 /* The difference of this run's mAP to that of the file, paired by query. */
 Status evaluation_compare(const char *path, const json_t *file, const EvaluationDomain *domain,

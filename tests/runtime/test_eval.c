@@ -391,7 +391,8 @@ static void test_compare(void) {
   REFUSED(1, "holds other queries of domain 'plaza'",
           "--baseline=color --data=%s --domain=plaza --compare=%s", synth_data(),
           support_path("short.json"));
-  REFUSED(1, "is of the data set", "--baseline=color --data=%s --compare=%s", hand_made(), color);
+  REFUSED(1, "color.json: error: has no results of domain 'hand'",
+          "--baseline=color --data=%s --compare=%s", hand_made(), color);
   CU_ASSERT_EQUAL(command(&output,
                           "--baseline=color --data=%s --domain=plaza --protocol=split:viper:3:9 "
                           "--out=%s",
@@ -411,6 +412,40 @@ static void test_compare(void) {
   json_decref(root);
   REFUSED(1, "is of the protocol split:viper:3:9",
           "--baseline=color --data=%s --domain=plaza --compare=%s", synth_data(), split);
+}
+
+/* The same images, by whatever name they are evaluated. */
+static void test_compare_names(void) {
+  char *output;
+  const char *alone = support_path("alone.json");
+  synth_data();
+  const char *folder = support_path("synth/plaza");
+  CU_ASSERT_EQUAL(command(&output, "--baseline=color --data=%s --out=%s", folder, alone), 0);
+  free(output);
+  const char *renamed = support_write("synth/renamed.domains", "square market plaza\n");
+  const char *const same[] = {synth_data(), renamed};
+  for (int i = 0; i < 2; i++) {
+    CU_ASSERT_EQUAL(command(&output, "--baseline=color --data=%s --domain=%s --compare=%s", same[i],
+                            i ? "square" : "plaza", alone),
+                    0);
+    CU_ASSERT_PTR_NOT_NULL(strstr(output, "mAP +0.00 points"));
+    free(output);
+  }
+  /* Without --domain there is a second one, of which the file knows nothing. */
+  REFUSED(1, "alone.json: error: has no results of domain '",
+          "--baseline=color --data=%s "
+          "--compare=%s",
+          synth_data(), alone);
+  /* One image less in the gallery. */
+  char line[1200];
+  snprintf(
+      line, sizeof line,
+      "cd '%s' && cp -r synth/plaza synth/less && mkdir -p less && "
+      "mv synth/less less/plaza && rm \"$(ls -d less/plaza/bounding_box_test/*.jpg | head -1)\"",
+      support_folder());
+  CU_ASSERT_EQUAL(system(line), 0);
+  REFUSED(1, "alone.json: error: its domain 'plaza' has other images, identities or cameras",
+          "--baseline=color --data=%s --compare=%s", support_path("less/plaza"), alone);
 }
 
 static void test_bad_images(void) {
@@ -526,9 +561,14 @@ static void test_other_plans(void) {
 }
 
 int main(void) {
-  static const SupportTest tests[] = {
-      {"by hand", test_by_hand},   {"padding", test_padding},        {"network", test_network},
-      {"compare", test_compare},   {"bad images", test_bad_images},  {"usage", test_usage},
-      {"refusals", test_refusals}, {"other plans", test_other_plans}};
+  static const SupportTest tests[] = {{"by hand", test_by_hand},
+                                      {"padding", test_padding},
+                                      {"network", test_network},
+                                      {"compare", test_compare},
+                                      {"compare by any name", test_compare_names},
+                                      {"bad images", test_bad_images},
+                                      {"usage", test_usage},
+                                      {"refusals", test_refusals},
+                                      {"other plans", test_other_plans}};
   return support_run("eval", tests, sizeof tests / sizeof *tests);
 }
