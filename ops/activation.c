@@ -87,13 +87,15 @@ static Status expand_clamp(Emitter *e, CompositeCall *c) {
   c->results[0] = emit_select(e, below, low, emit_select(e, above, high, x));
   return e->status;
 }
-const OpDesc op_clamp = {.name = "clamp",
-                         .doc = "x within detached bounds; derivative 0 outside.",
-                         .op_class = OP_CLASS_COMPOSITE,
-                         .inputs = clamp_inputs,
-                         .n_inputs = 3,
-                         .n_results = 1,
-                         .expand = expand_clamp};
+const OpDesc op_clamp = {
+    .name = "clamp",
+    .doc = "x within bounds, which are constants for derivatives: derivative 0 strictly outside, 1 "
+           "at a bound; the lower bound is tested first, NaN stays.",
+    .op_class = OP_CLASS_COMPOSITE,
+    .inputs = clamp_inputs,
+    .n_inputs = 3,
+    .n_results = 1,
+    .expand = expand_clamp};
 
 static const InputDesc reverse_inputs[] = {{"in", false, false, "the operand"},
                                            {"lambda", false, false, "scalar"}};
@@ -117,12 +119,15 @@ static Status expand_one_hot(Emitter *e, CompositeCall *c) {
   c->results[0] = emit_cast(e, hit, e->float_type);
   return e->status;
 }
-const OpDesc op_one_hot = {.name = "one-hot",
-                           .doc = "Rows with a 1 at the index, else 0.",
-                           .op_class = OP_CLASS_COMPOSITE,
-                           .inputs = one,
-                           .n_inputs = 1,
-                           .attrs = one_hot_attrs,
-                           .n_attrs = 1,
-                           .n_results = 1,
-                           .expand = expand_one_hot};
+const OpDesc op_one_hot = {
+    .name = "one-hot",
+    .doc =
+        "(N, classes) floating: 1 at the index (i32), else 0; an index outside makes a row of 0. "
+        "No derivative.",
+    .op_class = OP_CLASS_COMPOSITE,
+    .inputs = one,
+    .n_inputs = 1,
+    .attrs = one_hot_attrs,
+    .n_attrs = 1,
+    .n_results = 1,
+    .expand = expand_one_hot};

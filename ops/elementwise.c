@@ -187,7 +187,9 @@ static Status cast_infer(InferContext *c) {
   return STATUS_OK;
 }
 const OpDesc op_cast = {.name = "cast",
-                        .doc = "x in another element type",
+                        .doc = "x in another element type; to an integer, fractions are cut off "
+                               "and what lies outside becomes the nearest end; to bool, 1 unless x "
+                               "is 0. Only between floating types it has a derivative.",
                         .op_class = OP_CLASS_ELEMENTWISE,
                         .inputs = one,
                         .n_inputs = 1,

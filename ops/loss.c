@@ -165,7 +165,11 @@ static Status expand_batch_hard(Emitter *e, CompositeCall *c) {
   return e->status;
 }
 const OpDesc op_batch_hard = {.name = "batch-hard",
-                              .doc = "Batch-hard triplet loss on Euclidean distances.",
+                              .doc =
+                                  "Batch-hard triplet loss on Euclidean distances: mean over the "
+                                  "anchors with a positive (0 without any); an anchor without a "
+                                  "negative counts as 0. The first of equals is mined; distances "
+                                  "below 0.001 are 0, with derivative 0.",
                               .op_class = OP_CLASS_COMPOSITE,
                               .inputs = hard_inputs,
                               .n_inputs = 3,
@@ -193,15 +197,18 @@ static Status expand_pair_hinge(Emitter *e, CompositeCall *c) {
   c->results[0] = emit_scalar(e, emit_scale(e, sum, 1 / fmax(pairs, 1)));
   return e->status;
 }
-const OpDesc op_pair_hinge = {.name = "pair-hinge",
-                              .doc = "Mean over pairs of rows of [distance - margin]+^2.",
-                              .op_class = OP_CLASS_COMPOSITE,
-                              .inputs = one,
-                              .n_inputs = 1,
-                              .attrs = margin_attrs,
-                              .n_attrs = 1,
-                              .n_results = 1,
-                              .expand = expand_pair_hinge};
+const OpDesc op_pair_hinge = {
+    .name = "pair-hinge",
+    .doc = "Mean over ordered pairs of rows of [distance - margin]+^2: rows "
+           "farther apart than the margin are drawn together. 0 for one row; "
+           "derivative 0 up to the margin, and up to 0.0001.",
+    .op_class = OP_CLASS_COMPOSITE,
+    .inputs = one,
+    .n_inputs = 1,
+    .attrs = margin_attrs,
+    .n_attrs = 1,
+    .n_results = 1,
+    .expand = expand_pair_hinge};
 
 /* mean_i 1/(V(V-1)) sum_{m != n} [ margin - |w_m - w_n| ]+^2 */
 static Status expand_spread_hinge(Emitter *e, CompositeCall *c) {
@@ -225,13 +232,16 @@ static Status expand_spread_hinge(Emitter *e, CompositeCall *c) {
   c->results[0] = emit_scalar(e, emit_scale(e, sum, 1 / ((double)b * fmax(pairs, 1))));
   return e->status;
 }
-const OpDesc op_spread_hinge = {.name = "spread-hinge",
-                                .doc =
-                                    "Mean over rows and pairs of columns of [margin - |gap|]+^2.",
-                                .op_class = OP_CLASS_COMPOSITE,
-                                .inputs = one,
-                                .n_inputs = 1,
-                                .attrs = margin_attrs,
-                                .n_attrs = 1,
-                                .n_results = 1,
-                                .expand = expand_spread_hinge};
+const OpDesc op_spread_hinge = {
+    .name = "spread-hinge",
+    .doc = "Mean over rows and ordered pairs of columns of [margin - "
+           "|gap|]+^2: elements of a row nearer than the margin are driven "
+           "apart. 0 for one column; equal elements cost the margin's "
+           "square, with derivative 0.",
+    .op_class = OP_CLASS_COMPOSITE,
+    .inputs = one,
+    .n_inputs = 1,
+    .attrs = margin_attrs,
+    .n_attrs = 1,
+    .n_results = 1,
+    .expand = expand_spread_hinge};
