@@ -208,6 +208,8 @@ static NodeId scalar_input(ProgramBuilder *p, const char *name) {
   NodeId node =
       emit_input(&p->e, strings_intern(p->b->model->symbols->strings, name), DTYPE_I64, NULL);
   emitter_name(&p->e, node, name);
+  /* All draws share it: it belongs to the program, not to the first that asks. */
+  if (node) p->e.graph->nodes[node].scope = strings_intern(p->b->model->symbols->strings, "");
   return node;
 }
 

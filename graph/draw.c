@@ -8,8 +8,10 @@
 #include <string.h>
 
 #define DRAW_READABLE 160 /* boxes of an automatic depth */
-#define DRAW_MAX 20000    /* boxes at all: beyond it the layout takes hours */
-#define DRAW_OPS 4        /* op names in a box's label */
+#define DRAW_MAX 20000    /* boxes at all, and links more than boxes: the layout takes hours */
+#define DRAW_TANGLE 1000
+#define DRAW_LABELS 400 /* links that carry a label: with more of them nobody reads it */
+#define DRAW_OPS 4      /* op names in a box's label */
 
 typedef struct Box {
   uint32_t scope; /* string id of the (cut) scope path */
@@ -21,6 +23,8 @@ typedef struct Box {
   Agnode_t *drawn;
 } Box;
 
+typedef struct Link Link;
+
 typedef struct Draw {
   const PlanProgram *p;
   const Graph *g;
@@ -31,6 +35,8 @@ typedef struct Draw {
   Box *boxes;
   uint32_t n_boxes;
   uint32_t *box_of; /* by node: box + 1 */
+  Link *links;
+  size_t n_links;
 } Draw;
 
 static const char *const role_colors[] = {"#dbe9f6", "#fde5cf", "#e3f1dd", "#ececec"};
@@ -226,17 +232,50 @@ static Status draw_boxes(Draw *d, Agraph_t *root) {
   return STATUS_OK;
 }
 
-typedef struct Link {
+struct Link {
   uint32_t from, to;
-  NodeId value;
+  NodeId value; /* the largest */
   uint32_t count;
-} Link;
+};
 
 static int by_ends(const void *a, const void *b) {
   const Link *x = a, *y = b;
   if (x->from != y->from) return x->from < y->from ? -1 : 1;
   if (x->to != y->to) return x->to < y->to ? -1 : 1;
   return x->value < y->value ? -1 : x->value > y->value;
+}
+
+/* One link for all values between two boxes, in place. Returns their number. */
+static size_t join_links(const Graph *g, Link *links, size_t n) {
+  size_t joined = 0;
+  for (size_t i = 0; i < n;) {
+    Link link = links[i];
+    link.count = 0;
+    NodeId before = NODE_NONE;
+    for (; i < n && links[i].from == link.from && links[i].to == link.to; i++) {
+      link.count += links[i].value != before;
+      before = links[i].value;
+      if (value_bytes(&g->nodes[before]) > value_bytes(&g->nodes[link.value])) link.value = before;
+    }
+    links[joined++] = link;
+  }
+  return joined;
+}
+
+static Status find_links(Draw *d) {
+  const Graph *g = d->g;
+  d->links = calloc((size_t)g->n_inputs + 1, sizeof *d->links);
+  if (!d->links) return diag_no_memory(d->diag, g->n_inputs * sizeof *d->links);
+  size_t n = 0;
+  for (NodeId id = 1; id < g->n_nodes; id++)
+    for (uint32_t i = 0; d->box_of[id] && i < g->nodes[id].n_inputs; i++) {
+      NodeId from = node_input(g, id, i);
+      if (d->box_of[from] && d->box_of[from] != d->box_of[id])
+        d->links[n++] = (Link){d->box_of[from] - 1, d->box_of[id] - 1, from, 1};
+    }
+  qsort(d->links, n, sizeof *d->links, by_ends);
+  d->n_links = join_links(g, d->links, n);
+  return STATUS_OK;
 }
 
 static Status draw_link(Draw *d, Agraph_t *root, const Link *link) {
@@ -248,40 +287,22 @@ static Status draw_link(Draw *d, Agraph_t *root, const Link *link) {
     snprintf(label, sizeof label, "%s +%u", shape, link->count - 1);
   else
     snprintf(label, sizeof label, "%s", shape);
-  set(edge, "label", label);
+  set(edge, d->n_links > DRAW_LABELS ? "tooltip" : "label", label);
   return STATUS_OK;
 }
 
-static Status draw_links(Draw *d, Agraph_t *root) {
-  const Graph *g = d->g;
-  Link *links = calloc((size_t)g->n_inputs + 1, sizeof *links);
-  if (!links) return diag_no_memory(d->diag, g->n_inputs * sizeof *links);
-  size_t n = 0;
-  for (NodeId id = 1; id < g->n_nodes; id++)
-    for (uint32_t i = 0; d->box_of[id] && i < g->nodes[id].n_inputs; i++) {
-      NodeId from = node_input(g, id, i);
-      if (d->box_of[from] && d->box_of[from] != d->box_of[id])
-        links[n++] = (Link){d->box_of[from] - 1, d->box_of[id] - 1, from, 1};
-    }
-  qsort(links, n, sizeof *links, by_ends);
-  Status status = STATUS_OK;
-  for (size_t i = 0; i < n && status == STATUS_OK;) {
-    Link link = links[i];
-    link.count = 0;
-    NodeId before = NODE_NONE;
-    for (; i < n && links[i].from == link.from && links[i].to == link.to; i++) {
-      link.count += links[i].value != before;
-      before = links[i].value;
-      if (value_bytes(&g->nodes[before]) > value_bytes(&g->nodes[link.value])) link.value = before;
-    }
-    status = draw_link(d, root, &link);
-  }
-  free(links);
-  return status;
+static char said[256]; /* what Graphviz had to say, which would go to standard error */
+
+static int note_said(char *text) {
+  size_t n = strlen(said);
+  snprintf(said + n, sizeof said - n, "%s", text);
+  return 0;
 }
 
 /* The picture in memory: Graphviz ends the process when it cannot write. */
 static Status render(Draw *d, Agraph_t *root, char **data, unsigned *length) {
+  *said = 0;
+  agseterrf(note_said);
   agseterr(AGERR); /* how well edges are routed is no news */
   GVC_t *context = gvContext();
   *data = NULL;
@@ -290,9 +311,15 @@ static Status render(Draw *d, Agraph_t *root, char **data, unsigned *length) {
             gvRenderData(context, root, d->options->format, data, length) == 0;
   /* No gvFreeLayout: with nested clusters it frees a list of Graphviz 2.42 twice.  What it would
    * release goes with the process. */
-  if (ok && *data) return STATUS_OK;
-  return diag_error(d->diag, STATUS_SYSTEM, d->options->format, "try --emit=dot",
-                    "Graphviz cannot draw this picture");
+  agseterrf(NULL);
+  said[strcspn(said, "\n")] = 0;
+  if (!ok || !*data)
+    return diag_error(d->diag, STATUS_SYSTEM, d->options->format, "try --emit=dot",
+                      "Graphviz cannot draw this picture%s%s", *said ? ": " : "", said);
+  if (*said)
+    diag_warning(d->diag, d->options->format,
+                 "--emit=svg has no largest size; --depth=N, --scope=S", "Graphviz: %s", said);
+  return STATUS_OK;
 }
 
 static Status write_picture(Draw *d, Agraph_t *root, const char *path) {
@@ -375,9 +402,12 @@ static Status draw_all(Draw *d, const char *path) {
     return diag_error(d->diag, STATUS_INVALID, graph_text(d->g, d->p->name),
                       "--dump-after=simplify prints all scopes", "the program has no scope '%s'",
                       d->options->scope ? d->options->scope : "");
-  if (d->n_boxes > DRAW_MAX)
-    return diag_error(d->diag, STATUS_INVALID, path, "use --scope=SCOPE or --depth=N",
-                      "%u boxes make no readable picture", d->n_boxes);
+  TRY(find_links(d));
+  bool tangled = d->n_boxes > DRAW_MAX || d->n_links > d->n_boxes + DRAW_TANGLE;
+  if (tangled && strcmp(d->options->format, "dot") != 0)
+    return diag_error(d->diag, STATUS_INVALID, path,
+                      "a smaller --depth=N, --scope=SCOPE, or --emit=dot",
+                      "%u boxes and %zu arrows make no readable picture", d->n_boxes, d->n_links);
   char name[256];
   snprintf(name, sizeof name, "%s", graph_text(d->g, d->p->name));
   Agdisc_t disc = {&AgMemDisc, &ids_disc, &AgIoDisc};
@@ -386,7 +416,9 @@ static Status draw_all(Draw *d, const char *path) {
   set(root, "label", name);
   set(root, "fontname", "Helvetica");
   set(root, "rankdir", "TB");
-  set(root, "compound", "true");
+  /* Passes feed each other in turn: ranks are of boxes, not of clusters, which have none then. */
+  set(root, "newrank", "true");
+  set(root, "nslimit", "0.5");
   agattr(root, AGNODE, (char *)(uintptr_t) "shape", (char *)(uintptr_t) "box");
   agattr(root, AGNODE, (char *)(uintptr_t) "style", (char *)(uintptr_t) "rounded,filled");
   agattr(root, AGNODE, (char *)(uintptr_t) "fillcolor", (char *)(uintptr_t) "white");
@@ -394,7 +426,8 @@ static Status draw_all(Draw *d, const char *path) {
   agattr(root, AGEDGE, (char *)(uintptr_t) "fontsize", (char *)(uintptr_t) "9");
   agattr(root, AGEDGE, (char *)(uintptr_t) "fontname", (char *)(uintptr_t) "Helvetica");
   Status status = draw_boxes(d, root);
-  if (status == STATUS_OK) status = draw_links(d, root);
+  for (size_t i = 0; i < d->n_links && status == STATUS_OK; i++)
+    status = draw_link(d, root, &d->links[i]);
   if (status == STATUS_OK) status = write_picture(d, root, path);
   agclose(root);
   return status;
@@ -409,5 +442,6 @@ Status draw_program(const PlanProgram *program, const OpTable *ops, const DrawOp
                                       : diag_no_memory(diag, d.g->n_nodes * sizeof *d.boxes);
   free(d.boxes);
   free(d.box_of);
+  free(d.links);
   return status;
 }
