@@ -82,6 +82,11 @@ static Status build_program(Builder *b, const Element *el, PlanProgram *out) {
   if (status == STATUS_OK && out->graph->n_outputs + out->graph->n_commits == 0)
     status = element_error(b, el, NULL, "add <output> or <commit> elements",
                            "program '%s' computes nothing", attr_text(el, "name"));
+  if (status == STATUS_OK && out->kind == PROGRAM_TRAIN && out->graph->n_commits == 0)
+    source_warning(b->model->sources, b->model->symbols, b->diag, el->loc,
+                   "<commit field=\"theta\" value=\"theta - ... * G\"/>, or <sgd> of lib/optim.xml",
+                   "training program '%s' commits nothing: its parameters stay as they are",
+                   attr_text(el, "name"));
   program_free(&p);
   if (status == STATUS_OK && b->options->n_inputs)
     status = rewrite_inputs(&out->graph, b->options->inputs, b->options->n_inputs, b->diag);

@@ -198,6 +198,22 @@ static Status sweep(ProgramBuilder *p, const Element *element, DiffRequest *requ
   return p->e.status;
 }
 
+/* A loss that reads theta while its gradient is taken at another field gives 0 without an error. */
+static void warn_of_zero(const ProgramBuilder *p, const Element *element) {
+  const Field *result = &p->fields[p->n_fields - 1];
+  const char *of = attr_text(element, "of"), *at = attr_text(element, "at");
+  double value;
+  for (uint32_t i = 0; i < p->b->n_parameters; i++) {
+    NodeId node = result->component[i];
+    if (node && !(emit_is_fill(&p->e, node, &value) && value == 0)) return;
+  }
+  source_warning(
+      p->b->model->sources, p->b->model->symbols, p->b->diag, element_attr_loc(element, "at"),
+      "a pass reads the field that its parameters=\"...\" names, by the parameters that are "
+      "declared inside it",
+      "the gradient is 0 everywhere: '%s' does not depend on '%s'", of, at);
+}
+
 Status fields_gradient(ProgramBuilder *p, const Element *element) {
   Place top = {.path = "", .param_path = ""};
   NodeId of = names_resolve(p, &top, element, "of", attr_text(element, "of"));
@@ -215,7 +231,9 @@ Status fields_gradient(ProgramBuilder *p, const Element *element) {
                          .n_outputs = 1,
                          .reversal = REVERSAL_ACT,
                          .role = attr_is(element, "role", "inner") ? ROLE_INNER : ROLE_OUTER};
-  return sweep(p, element, &request);
+  TRY(sweep(p, element, &request));
+  warn_of_zero(p, element);
+  return STATUS_OK;
 }
 
 Status fields_pullback(ProgramBuilder *p, const Element *element) {
@@ -279,7 +297,11 @@ Status fields_norm(ProgramBuilder *p, const Element *element) {
     NodeId x = fields_component(p, of, i);
     sum = emit_add(e, sum, emit_scalar(e, emit_reduce_sum(e, emit_mul(e, x, x), AXES_ALL)));
   }
-  NodeId norm = emit_unary(e, OP_SQRT, sum);
+  /* Derivative 0 at 0, as for every distance; what is no number stays none. */
+  NodeId nothing = emit_constant_like(e, 0, sum),
+         zero = emit_binary(e, OP_LESS_EQUAL, sum, nothing);
+  NodeId root = emit_unary(e, OP_SQRT, emit_select(e, zero, emit_constant_like(e, 1, sum), sum));
+  NodeId norm = emit_select(e, zero, nothing, root);
   e->role = ROLE_FORWARD;
   return names_define(p, attr_text(element, "name"), norm);
 }

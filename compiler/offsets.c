@@ -262,7 +262,10 @@ Status layout_offsets(const Plan *plan, PlanProgram *program, Diag *diag) {
     take_over(&l);
     status = place_all(&l);
     program->macs = 0;
-    for (NodeId id = 1; id < n; id++) program->macs += node_macs(g, id);
+    for (NodeId id = 1; id < n && status == STATUS_OK; id++)
+      if (__builtin_add_overflow(program->macs, node_macs(g, id), &program->macs))
+        status = diag_error(diag, STATUS_NO_FIT, plan_text(plan, program->name), NULL,
+                            "the program needs more than 2^63 multiply-adds");
   }
   free(l.step_of);
   free(l.base);

@@ -199,7 +199,8 @@ Status training_check_inputs(Builder *b) {
     const PlanProgram *p = &b->plan->programs[program];
     if (p->kind != PROGRAM_TRAIN || has_schedule(b->plan, name)) continue;
     source_warning(b->model->sources, b->model->symbols, b->diag, p->graph->nodes[id].loc,
-                   "add <schedule name=\"...\" value=\"...\"/> to the model",
+                   arena_printf(b->model->arena,
+                                "add <schedule name=\"%s\" value=\"...\"/> to the model", name),
                    "training supplies no value for the input '%s': it has no schedule", name);
   }
   return status;

@@ -168,7 +168,7 @@ static Status expand_avg_pool(Emitter *e, CompositeCall *c) {
   Window w = {0};
   if (!get_window(e, c, &w)) return e->status;
   NodeId sum = emit_pool(e, OP_POOL_SUM, c->inputs[0], NODE_NONE, &w);
-  c->results[0] = emit_scale(e, sum, 1.0 / (double)(w.kernel[0] * w.kernel[1]));
+  c->results[0] = emit_scale(e, sum, 1 / ((double)w.kernel[0] * (double)w.kernel[1]));
   return e->status;
 }
 const OpDesc op_avg_pool = {.name = "avg-pool",

@@ -398,13 +398,15 @@ static bool bytes_add_up(const Check *c, uint32_t *last, int64_t *change) {
 
 static Status check_totals(const Check *c) {
   int64_t macs = 0;
-  for (NodeId id = 1; id < c->g->n_nodes; id++) macs += node_macs(c->g, id);
+  bool counted = true;
+  for (NodeId id = 1; id < c->g->n_nodes; id++)
+    counted &= !__builtin_add_overflow(macs, node_macs(c->g, id), &macs);
   uint32_t *last = calloc(c->g->n_nodes, sizeof *last);
   int64_t *change = calloc((size_t)c->p->n_steps + 3, sizeof *change);
   Status status = STATUS_OK;
   if (!last || !change)
     status = diag_no_memory(c->diag, c->g->n_nodes * sizeof *last);
-  else if (macs != c->p->macs || !bytes_add_up(c, last, change))
+  else if (!counted || macs != c->p->macs || !bytes_add_up(c, last, change))
     status = diag_error(c->diag, STATUS_INVALID, c->place, NULL,
                         "the totals of program '%s' do not add up", plan_text(c->plan, c->p->name));
   free(last);

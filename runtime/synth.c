@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 static const char *const names[SYNTH_DOMAINS_MAX] = {
     "plaza",  "campus", "station", "mall",   "street", "office", "airport",  "garage",
@@ -152,6 +153,18 @@ static Status take(int *value, int fallback, int low, int high, const char *name
                     name, low, high, *value);
 }
 
+/* Over another set, its pictures would mix with those that this one does not write. */
+static Status check_free(const Writer *w) {
+  char path[4096];
+  for (int i = 0; i <= w->o.domains; i++) {
+    TRY(join(path, sizeof path, w->diag, w->o.dir, i < w->o.domains ? names[i] : "synth.domains"));
+    if (access(path, F_OK) == 0)
+      return diag_error(w->diag, STATUS_INVALID, path,
+                        "remove the set that is there, or name another folder", "exists already");
+  }
+  return STATUS_OK;
+}
+
 Status synth_write(const SynthOptions *options, Diag *diag) {
   Writer w = {.o = *options, .diag = diag};
   if (!w.o.dir || !*w.o.dir)
@@ -162,6 +175,7 @@ Status synth_write(const SynthOptions *options, Diag *diag) {
   TRY(take(&w.o.cameras, 3, 2, 9, "cameras", diag));
   TRY(take(&w.o.images, 2, 2, 99, "images per camera", diag));
   TRY(take(&w.o.distractors, 20, -1, 9999, "distractors", diag));
+  TRY(check_free(&w));
   TRY(make_folder(w.o.dir, diag));
   w.cameras = calloc((size_t)w.o.cameras, sizeof *w.cameras);
   w.studio = malloc(sizeof *w.studio);

@@ -237,9 +237,6 @@ static Status parse_args(Args *a, int argc, char **argv) {
   if (optind == argc) return usage_error("%s", "no model: graphc MODEL.xml");
   if (optind + 1 < argc) return usage_error("one model at a time: what is '%s'?", argv[optind + 1]);
   a->model.path = argv[optind];
-  const char *drawn = a->emit ? strchr(a->emit, ':') : NULL;
-  if (file_same(a->output, a->model.path) || (drawn && file_same(drawn + 1, a->model.path)))
-    return usage_error("the result would replace the model '%s'", a->model.path);
   return STATUS_OK;
 }
 
@@ -382,12 +379,31 @@ static Status print_expanded(const Args *a, const Model *model) {
                     "cannot write: %s", strerror(errno));
 }
 
+/* Results never replace what was read for them. */
+static Status keep_sources(const Args *a, const Model *model) {
+  const char *drawn = a->emit ? strchr(a->emit, ':') : NULL;
+  const char *const written[] = {a->output, drawn ? drawn + 1 : NULL};
+  for (size_t k = 0; k < 2; k++) {
+    for (uint32_t i = 0; i < model->n_files; i++) {
+      const char *source = strings_text(model->symbols->strings, model->files[i].shown);
+      if (file_same(written[k], source))
+        return usage_error("the result would replace '%s', which the model reads", source);
+    }
+    for (uint32_t i = 0; i < a->model.n_defines; i++)
+      if (*a->defines[i] == '@' && file_same(written[k], a->defines[i] + 1))
+        return usage_error("the result would replace '%s', which -D reads", a->defines[i] + 1);
+  }
+  return STATUS_OK;
+}
+
 static Status run(const Args *a) {
   if (a->schema || a->manual) return print_tables(a);
   Model *model;
   TRY(model_load(&a->model, ops_table(), a->diag, &model));
-  Status status;
-  if (a->params)
+  Status status = keep_sources(a, model);
+  if (status != STATUS_OK)
+    status = STATUS_USAGE;
+  else if (a->params)
     status = model_print_params(model, stdout);
   else if (a->expand)
     status = print_expanded(a, model);

@@ -124,6 +124,18 @@ static const Case cases[] = {
                "<input name=\"x\" shape=\"${height} ${width}\"/><relux name=\"y\" in=\"x\"/>"
                "</template></model>\n",
      {"there is no op, element or template 'relux'"}},
+    {.what = "more work than a number holds",
+     PROGRAM(
+         "<input name=\"z\" shape=\"1048576 1048576\"/>"
+         "<for each=\"i\" in=\"range(0, 10)\"><matmul name=\"m${i}\" in=\"${i gt 0 ? 'm' + str(i - "
+         "1) : 'z'}\" "
+         "with=\"z\"/></for><output value=\"m9\"/>\n"),
+     {"the program needs more than 2^63 multiply-adds"},
+     .code = 3},
+    {.what = "a window beyond every image",
+     PROGRAM("<input name=\"z\" shape=\"1 4 4 1\"/>"
+             "<avg-pool name=\"a\" in=\"z\" kernel=\"3037000500 3037000500\" stride=\"1 1\"/>\n"),
+     {"avg-pool"}},
     {.what = "template bomb",
      MODEL "<template name=\"a\"><b name=\"x\"/><b name=\"y\"/></template>\n"
            "<template name=\"b\"><a name=\"x\"/><a name=\"y\"/></template>\n"

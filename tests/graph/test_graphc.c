@@ -22,6 +22,9 @@ static void check(const Row *rows, size_t n) {
 
 static void test_usage(void) {
   support_write("ok.xml", OK_MODEL);
+  support_write("n.defs", "n=4\n");
+  support_write("small.xml",
+                "<model name=\"s\" extends=\"ok.xml\" xmlns=\"urn:graphc:model:1\"/>\n");
   static const Row rows[] = {
       {"", 2, 1, {"no model: graphc MODEL.xml", "hint: graphc --help"}},
       {"ok.xml ok.xml", 2, 1, {"one model at a time"}},
@@ -41,8 +44,10 @@ static void test_usage(void) {
       {"ok.xml --where=ok.xml:3", 2, 1, {"unknown option '--where=ok.xml:3'"}},
       {"ok.xml --explain-peak", 2, 1, {"unknown option '--explain-peak'"}},
       {"diff ok.xml ok.xml", 2, 1, {"one model at a time"}},
-      {"ok.xml -o ./ok.xml", 2, 1, {"the result would replace the model 'ok.xml'"}},
-      {"ok.xml --emit=svg:ok.xml", 2, 1, {"the result would replace the model 'ok.xml'"}},
+      {"ok.xml -o ./ok.xml", 2, 1, {"the result would replace 'ok.xml'"}},
+      {"small.xml -o ./ok.xml", 2, 1, {"would replace 'ok.xml', which the model reads"}},
+      {"ok.xml -D @n.defs -o n.defs", 2, 1, {"would replace 'n.defs', which -D reads"}},
+      {"ok.xml --emit=svg:ok.xml", 2, 1, {"the result would replace 'ok.xml'"}},
       {"ok.xml --check --program=nope",
        1,
        1,
@@ -59,6 +64,32 @@ static void test_usage(void) {
       {"--help", 0, 0, {NULL}},
       {"--version", 0, 0, {NULL}},
       {"ok.xml --check", 0, 0, {NULL}},
+  };
+  check(rows, sizeof rows / sizeof *rows);
+}
+
+/* What compiles, but surely is not meant. */
+static void test_warnings(void) {
+  support_write(
+      "zero.xml",
+      MODEL "<program name=\"p\">\n<parameter name=\"w\" shape=\"2\"/>\n"
+            "<field name=\"fast\" value=\"0.5 * theta\"/>\n"
+            "<pass name=\"q\" parameters=\"fast\"><expr name=\"l\" value=\"sum(w * w)\"/></pass>\n"
+            "<gradient name=\"G\" of=\"q/l\" at=\"fast\"/>\n"
+            "<global-norm name=\"n\" of=\"G\"/><output value=\"n\"/></program>\n</model>\n");
+  support_write("still.xml", MODEL "<program name=\"p\" kind=\"train\">\n"
+                                   "<input name=\"rate\"/><output value=\"rate\"/></program>\n"
+                                   "<training steps=\"3\" warmup-steps=\"0\"/></model>\n");
+  static const Row rows[] = {
+      {"zero.xml --check",
+       0,
+       0,
+       {"zero.xml:6:", "warning: the gradient is 0 everywhere: 'q/l' does not depend on 'fast'"}},
+      {"still.xml --check",
+       0,
+       0,
+       {"still.xml:2:1: warning: training program 'p' commits nothing",
+        "add <schedule name=\"rate\" value="}},
   };
   check(rows, sizeof rows / sizeof *rows);
 }
@@ -301,6 +332,7 @@ static void test_unused_templates(void) {
 
 int main(void) {
   static const SupportTest tests[] = {{"usage", test_usage},
+                                      {"warnings", test_warnings},
                                       {"unreadable", test_unreadable},
                                       {"control characters", test_control_characters},
                                       {"unwritable", test_unwritable},

@@ -38,6 +38,8 @@ static void make_data(void) {
                                 .cameras = 2,
                                 .images = 2,
                                 .distractors = 3};
+  int code;
+  free(run("rm -rf set", &code));
   CU_ASSERT_EQUAL_FATAL(synth_write(&options, NULL), STATUS_OK);
 }
 

@@ -169,6 +169,43 @@ static void test_truth(void) {
   safe_close(file);
 }
 
+/* The norm of a field that is zero, and its derivative: 0, not NaN; a norm that is none stays so.
+ */
+static void test_zero_norm(void) {
+  static const char text[] =
+      "<model name=\"n\" xmlns=\"urn:graphc:model:1\"><program name=\"p\">"
+      "<input name=\"x\" shape=\"2\"/><parameter name=\"w\" shape=\"2\" value=\"1\"/>"
+      "<expr name=\"l\" value=\"sum(w * w * x)\"/><gradient name=\"F\" of=\"l\"/>"
+      "<global-norm name=\"n\" of=\"F\"/><gradient name=\"G\" of=\"n\"/>"
+      "<global-norm name=\"m\" of=\"G\"/><output value=\"n\"/><output value=\"m\"/>"
+      "</program></model>\n";
+  float x[2] = {0, 0};
+  SaveTensor feed = {"x", DTYPE_F32, VECTOR(2), x};
+  char line[2048], *out;
+  SafeFile *file;
+  snprintf(line, sizeof line, "%s %s -o %s", getenv("GRAPHC"), support_write("n.xml", text),
+           support_path("m.plan.xml"));
+  CU_ASSERT_EQUAL_FATAL(command(line, &out), 0);
+  free(out);
+  for (int k = 0; k < 3; k++) {
+    /* F = 2 w x, n = |F| = 10; G = 2 x F / n at w = 1: (9, 16) 4 / 10 */
+    static const double n[] = {0, 10}, m[] = {0, 7.343024};
+    if (k == 1) x[0] = 3, x[1] = 4;
+    if (k == 2) x[0] = NAN;
+    write_feed("norm.st", &feed, 1);
+    CU_ASSERT_EQUAL(exec("--program=p --feed=norm.st -o norm_out.st", &out), 0);
+    free(out);
+    CU_ASSERT_EQUAL_FATAL(safe_read(support_path("norm_out.st"), NULL, &file), STATUS_OK);
+    if (k == 2) {
+      CU_ASSERT(isnan(element(file, "n", 0)) && isnan(element(file, "m", 0)));
+    } else {
+      CU_ASSERT_DOUBLE_EQUAL(element(file, "n", 0), n[k], 1e-6);
+      CU_ASSERT_DOUBLE_EQUAL(element(file, "m", 0), m[k], 1e-5);
+    }
+    safe_close(file);
+  }
+}
+
 typedef struct Mistake {
   const char *what, *rest;
   int code;
@@ -263,6 +300,7 @@ int main(void) {
   static const SupportTest tests[] = {{"values", test_values},
                                       {"not a number", test_not_a_number},
                                       {"truth", test_truth},
+                                      {"norm of nothing", test_zero_norm},
                                       {"mistakes", test_mistakes}};
   return support_run("exec", tests, sizeof tests / sizeof *tests);
 }

@@ -197,6 +197,7 @@ static void test_refusals(void) {
   FILE *f = fopen(file, "w");
   if (f) fclose(f);
   CU_ASSERT_EQUAL(write_set("file", small, dir, sizeof dir), STATUS_SYSTEM);
+  CU_ASSERT_EQUAL(write_set("layout", small, dir, sizeof dir), STATUS_INVALID); /* is there */
   CU_ASSERT_PTR_NULL(synth_domain_name(SYNTH_DOMAINS_MAX));
   CU_ASSERT_PTR_NULL(synth_domain_name(-1));
 }
