@@ -29,6 +29,7 @@ void plan_destroy(Plan *plan) {
   free(plan->training.ids);
   free(plan->params);
   symbols_destroy(plan->symbols);
+  free(plan->path);
   free(plan);
 }
 

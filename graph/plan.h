@@ -84,6 +84,7 @@ typedef struct PlanFile {
 
 typedef struct Plan {
   Symbols *symbols;      /* owned */
+  char *path;            /* owned: the file it was read from; NULL: it was compiled here */
   const PlanFile *files; /* not owned; what is not listed keeps its name */
   uint32_t n_files;
   uint32_t model_name;
@@ -119,6 +120,10 @@ Status plan_program_require(const Plan *plan, const char *place, const char *nam
                             uint32_t *out_program);
 static inline const char *plan_text(const Plan *plan, uint32_t string) {
   return strings_text(plan->symbols->strings, string);
+}
+/* Where messages about the plan are placed: its file, else its model's name. */
+static inline const char *plan_place(const Plan *plan) {
+  return plan->path ? plan->path : plan_text(plan, plan->model_name);
 }
 static inline int64_t plan_align(int64_t bytes) {
   return (bytes + PLAN_ALIGN - 1) / PLAN_ALIGN * PLAN_ALIGN;

@@ -545,6 +545,8 @@ Status plan_read(const char *path, const OpTable *ops, Diag *diag, Plan **out_pl
                 .plan = plan};
     status = read_body(&r);
     if (status == STATUS_INVALID) describe(&r, path);
+    if (status == STATUS_OK && !(plan->path = strdup(path)))
+      status = diag_no_memory(diag, strlen(path));
     free(r.op_of);
     free(r.n_inputs);
   }

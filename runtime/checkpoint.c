@@ -109,12 +109,16 @@ static Status write_states(const Executor *x, const char *path, const SaveMeta *
 Status checkpoint_write(const Executor *x, const Run *run, const char *path, Diag *diag) {
   const Plan *plan = executor_plan(x);
   uint32_t bad = find_not_finite(x);
-  if (bad != UINT32_MAX)
+  const char *name = bad != UINT32_MAX ? plan_text(plan, plan->states[bad].name) : NULL;
+  if (name && run->step == 0)
+    return diag_error(diag, STATUS_SYSTEM, run->plan_path, "see its init and value in the model",
+                      "'%s' is not finite before the first step; no checkpoint is written", name);
+  if (name)
     return diag_error(diag, STATUS_SYSTEM, run->plan_path,
                       "declare the loss and the gradient's norm as outputs: the step that breaks "
                       "them is then named",
                       "after step %" PRId64 " '%s' is not finite; no checkpoint is written",
-                      run->step - 1, plan_text(plan, plan->states[bad].name));
+                      run->step - 1, name);
   Field fields[N_FIELDS];
   describe(plan, run, fields);
   SaveMeta meta[N_FIELDS + 3];

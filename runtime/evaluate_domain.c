@@ -1,6 +1,7 @@
 /* One domain: trials, features of the images that they need, retrieval. */
 #include "runtime/evaluation.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -12,6 +13,7 @@ typedef struct Work {
   int64_t n_rows;
   Features features;
   Diag *diag;
+  char place[4096 + 160]; /* of messages: data and domain */
 } Work;
 
 /* Numbers the images that some trial needs, in the domain's order. */
@@ -63,7 +65,7 @@ static bool columns_fill(const Work *w, const int64_t *images, int64_t n, Column
     c->cameras[i] = image->camera;
     c->rows[i] = w->row[images[i]];
   }
-  *out = (MetricsSet){w->features.rows, c->ids, c->cameras, n, c->rows};
+  *out = (MetricsSet){w->features.rows, c->ids, c->cameras, n, c->rows, w->place};
   return true;
 }
 
@@ -165,6 +167,7 @@ Status evaluation_domain(const EvalOptions *options, const Protocol *protocol,
                          EvaluationDomain *out, Diag *diag) {
   *out = (EvaluationDomain){.domain = domain};
   Work w = {.options = options, .out = out, .diag = diag};
+  snprintf(w.place, sizeof w.place, "%s: domain %s", options->data, domain->name);
   w.row = calloc(domain->n_images + 1u, sizeof *w.row);
   w.paths = calloc(domain->n_images + 1u, sizeof *w.paths);
   out->trials = calloc(protocol->trials, sizeof *out->trials);

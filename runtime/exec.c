@@ -127,24 +127,49 @@ static bool fetched(const Exec *x, const char *name) {
   return false;
 }
 
-/* A pattern that matches nothing is a typing error, or a value that was not kept. */
+/* What may be meant by a pattern that matches nothing: a value that was not kept, or a typing
+ * error. */
+static void fetch_hint(const Exec *x, const char *pattern, char *hint, size_t size) {
+  const Plan *plan = x->plan;
+  const Graph *g = plan->programs[x->program].graph;
+  const char **names = calloc((size_t)g->n_outputs + plan->n_states + g->n_nodes, sizeof *names);
+  size_t n = 0;
+  bool inside = false;
+  for (uint32_t i = 0; names && i < g->n_outputs; i++)
+    names[n++] = graph_text(g, g->outputs[i].name);
+  for (uint32_t i = 0; names && i < plan->n_states; i++)
+    names[n++] = plan_text(plan, plan->states[i].name);
+  for (NodeId id = 1; names && id < g->n_nodes; id++) {
+    if (!g->nodes[id].name) continue;
+    names[n] = graph_text(g, g->nodes[id].name);
+    inside |= fnmatch(pattern, names[n++], 0) == 0;
+  }
+  const char *near = names ? diag_nearest(pattern, names, n) : NULL;
+  if (inside)
+    snprintf(hint, size, "graphc --keep='%s' keeps values that fusion would remove", pattern);
+  else if (near)
+    snprintf(hint, size, "did you mean '%s'?", near);
+  else
+    snprintf(hint, size, "graphrun info lists outputs and states; graphc --keep=NAME keeps others");
+  free(names);
+}
+
 static Status check_fetch(const Exec *x) {
   const Graph *g = x->plan->programs[x->program].graph;
   for (const char *at = x->options->fetch; at && *at;) {
     size_t n = strcspn(at, ",");
-    char pattern[1024];
+    char pattern[1024], hint[1100];
     snprintf(pattern, sizeof pattern, "%.*s", (int)n, at);
     bool any = false;
     for (uint32_t i = 0; i < g->n_outputs && !any; i++)
       any = fnmatch(pattern, graph_text(g, g->outputs[i].name), 0) == 0;
     for (uint32_t i = 0; i < x->plan->n_states && !any; i++)
       any = fnmatch(pattern, plan_text(x->plan, x->plan->states[i].name), 0) == 0;
-    char hint[1100];
-    snprintf(hint, sizeof hint, "graphc --keep='%s' keeps values that fusion would remove",
-             pattern);
-    if (!any)
+    if (!any) {
+      fetch_hint(x, pattern, hint, sizeof hint);
       diag_error(x->diag, STATUS_INVALID, "--fetch", hint,
                  "the plan keeps no value '%s' in program '%s'", pattern, x->options->program);
+    }
     at += n + (at[n] == ',');
   }
   return diag_status(x->diag);

@@ -51,13 +51,15 @@ struct Executor {
 static Status map_arena(Executor *x, Diag *diag) {
   int64_t bytes = x->plan->state_bytes + x->scratch, limit = memory_limit();
   if (bytes > limit)
-    return diag_error(diag, STATUS_NO_FIT, NULL, "smaller batches or pictures need less",
+    return diag_error(diag, STATUS_NO_FIT, plan_place(x->plan),
+                      "smaller batches or pictures need less",
                       "the plan needs %lld MB of memory, there are %lld MB",
                       (long long)(bytes >> 20), (long long)(limit >> 20));
   x->bytes = ((size_t)bytes + HUGE_PAGE) / HUGE_PAGE * HUGE_PAGE;
   void *at = mmap(NULL, x->bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   if (at == MAP_FAILED)
-    return diag_error(diag, STATUS_SYSTEM, NULL, "smaller batches or pictures need less",
+    return diag_error(diag, STATUS_SYSTEM, plan_place(x->plan),
+                      "smaller batches or pictures need less",
                       "cannot map the arena of %lld bytes: %s", (long long)bytes, strerror(errno));
   x->arena = at;
   madvise(at, x->bytes, MADV_HUGEPAGE); /* a wish: without it pages are small */

@@ -20,7 +20,6 @@ struct Feed {
   uint64_t seed, site;
   Inputs *inputs; /* training programs, in the plan's order */
   uint32_t n;
-  bool choose;
   double *values; /* of the schedules */
   Arena *scratch; /* of their evaluation */
 };
@@ -67,53 +66,91 @@ static Tensor *slot(const Feed *feed, Inputs *inputs, const char *name) {
   return NULL;
 }
 
-static Status find_inputs(const Feed *feed, const Executor *x, Inputs *inputs, Diag *diag) {
+static void find_inputs(const Feed *feed, const Executor *x, Inputs *inputs) {
   const PlanProgram *p = &feed->plan->programs[inputs->program];
-  const char *program = plan_text(feed->plan, p->name);
-  inputs->schedules = calloc(feed->plan->n_schedules + 1u, sizeof *inputs->schedules);
-  if (!inputs->schedules) return diag_no_memory(diag, sizeof *inputs->schedules);
-  Status status = STATUS_OK;
   for (NodeId id = 1; id < p->graph->n_nodes; id++) {
     if (!is_input(p, id)) continue;
-    const char *name = input_name(p->graph, id);
-    Tensor *t = slot(feed, inputs, name);
-    if (!t)
-      status = diag_error(diag, STATUS_INVALID, program,
-                          "training supplies images, labels, seed, step and what has a <schedule>",
-                          "nothing supplies the input '%s'", name);
-    else if (t != &inputs->images && t != &inputs->labels && p->graph->nodes[id].shape.rank)
-      status = diag_error(diag, STATUS_INVALID, program, "a schedule is one number",
-                          "the input '%s' is no scalar", name);
-    else
-      executor_input(x, inputs->program, name, t);
+    Tensor *t = slot(feed, inputs, input_name(p->graph, id));
+    if (t) executor_input(x, inputs->program, input_name(p->graph, id), t);
   }
-  return status;
+}
+
+static bool chooses(const Plan *plan) {
+  return plan->has_training && plan->training.choose == 1;
+}
+
+/* Programs that a step may run. */
+static bool is_trained(const Plan *plan, uint32_t program) {
+  const PlanProgram *p = &plan->programs[program];
+  return p->kind == PROGRAM_TRAIN && (!chooses(plan) || p->held_out);
 }
 
 static Status find_programs(Feed *feed, const Executor *x, Diag *diag) {
   const Plan *plan = feed->plan;
-  const char *place = plan_text(plan, plan->model_name);
-  feed->choose = plan->has_training && plan->training.choose == 1;
   for (uint32_t i = 0; i < plan->n_programs; i++) {
-    const PlanProgram *p = &plan->programs[i];
-    if (p->kind != PROGRAM_TRAIN || (feed->choose && !p->held_out)) continue;
-    feed->inputs[feed->n] = (Inputs){.program = i};
-    TRY(find_inputs(feed, x, &feed->inputs[feed->n++], diag));
+    if (!is_trained(plan, i)) continue;
+    Inputs *inputs = &feed->inputs[feed->n++];
+    *inputs = (Inputs){i, .schedules = calloc(plan->n_schedules + 1u, sizeof(Tensor))};
+    if (!inputs->schedules) return diag_no_memory(diag, plan->n_schedules * sizeof(Tensor));
+    find_inputs(feed, x, inputs);
   }
-  if (!feed->n)
-    return diag_error(diag, STATUS_INVALID, place,
-                      feed->choose
+  return STATUS_OK;
+}
+
+/* ---- what can be trained ---- */
+
+static bool is_supplied(const Plan *plan, const char *name, bool *scalar) {
+  *scalar = strcmp(name, "images") != 0 && strcmp(name, "labels") != 0;
+  if (!*scalar || strcmp(name, "seed") == 0 || strcmp(name, "step") == 0) return true;
+  for (uint32_t i = 0; i < plan->n_schedules; i++)
+    if (strcmp(name, plan_text(plan, plan->schedules[i].name)) == 0) return true;
+  return false;
+}
+
+static Status check_inputs(const Plan *plan, uint32_t program, Diag *diag) {
+  const PlanProgram *p = &plan->programs[program];
+  Status status = STATUS_OK;
+  for (NodeId id = 1; id < p->graph->n_nodes; id++) {
+    if (!is_input(p, id)) continue;
+    const char *name = input_name(p->graph, id);
+    bool scalar;
+    if (!is_supplied(plan, name, &scalar))
+      status = diag_error(diag, STATUS_INVALID, plan_place(plan),
+                          "training supplies images, labels, seed, step and what has a <schedule>",
+                          "nothing supplies the input '%s' of program '%s'", name,
+                          plan_text(plan, p->name));
+    else if (scalar && p->graph->nodes[id].shape.rank)
+      status =
+          diag_error(diag, STATUS_INVALID, plan_place(plan), "a schedule is one number",
+                     "the input '%s' of program '%s' is no scalar", name, plan_text(plan, p->name));
+  }
+  return status;
+}
+
+Status feed_check(const Plan *plan, Diag *diag) {
+  const char *names[2] = {NULL, NULL};
+  uint32_t n = 0;
+  for (uint32_t i = 0; i < plan->n_programs; i++) {
+    if (!is_trained(plan, i)) continue;
+    TRY(check_inputs(plan, i, diag));
+    if (n < 2) names[n] = plan_text(plan, plan->programs[i].name);
+    n++;
+  }
+  if (!n)
+    return diag_error(diag, STATUS_INVALID, plan_place(plan),
+                      chooses(plan)
                           ? "choose=\"uniform\" draws among training programs with held-out"
                           : "it takes a <program kind=\"train\">",
                       "the model has no program to train with");
-  if (!feed->choose && feed->n > 1)
-    return diag_error(diag, STATUS_INVALID, place,
+  if (!chooses(plan) && n > 1)
+    return diag_error(diag, STATUS_INVALID, plan_place(plan),
                       "<training choose=\"uniform\"> draws one of them each step",
-                      "the model has %u training programs ('%s', '%s', ...)", feed->n,
-                      plan_text(plan, plan->programs[feed->inputs[0].program].name),
-                      plan_text(plan, plan->programs[feed->inputs[1].program].name));
+                      "the model has %u training programs ('%s', '%s', ...)", n, names[0],
+                      names[1]);
   return STATUS_OK;
 }
+
+/* ---- its life ---- */
 
 Status feed_create(const Executor *x, const Schedule *schedule, uint64_t seed, Diag *diag,
                    Feed **out_feed) {

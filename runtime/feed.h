@@ -13,9 +13,12 @@ bool feed_needs_data(const Plan *plan);
 /* Images that a step reads: K B; 0 for a model without data. */
 int64_t feed_images(const Plan *plan);
 
-/* Finds the inputs of every training program.  STATUS_INVALID when there is no such program, when
- * <training choose> does not fit them, or when one reads an input that training does not supply.
- * `executor` and `schedule` must outlive it. */
+/* STATUS_INVALID when there is no training program, when <training choose> does not fit them, or
+ * when one reads an input that training does not supply. */
+Status feed_check(const Plan *plan, Diag *diag);
+
+/* Finds the inputs of every training program of a plan that feed_check accepts.  `executor` and
+ * `schedule` must outlive it. */
 Status feed_create(const Executor *executor, const Schedule *schedule, uint64_t seed, Diag *diag,
                    Feed **out_feed);
 void feed_destroy(Feed *feed);

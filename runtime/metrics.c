@@ -269,7 +269,7 @@ static Status set_check(const MetricsSet *set, const char *name, int64_t dim, fl
     for (; k < dim; k++) sum[0] += (double)row[k] * (double)row[k];
     double length = sqrt(sum[0] + sum[1] + (sum[2] + sum[3]));
     if (!isfinite(length))
-      return diag_error(diag, STATUS_SYSTEM, NULL, "the network's output is not usable",
+      return diag_error(diag, STATUS_SYSTEM, set->place, "the network's output is not usable",
                         "%s feature %lld is not finite", name, (long long)i);
     if (scale) scale[i] = length > 0 ? (float)(1 / length) : 0;
   }
@@ -327,7 +327,7 @@ static Status evaluation_sum(const Evaluation *e, Diag *diag) {
     within[2] += out->first[q] <= 10;
   }
   if (out->scored == 0)
-    return diag_error(diag, STATUS_INVALID, NULL,
+    return diag_error(diag, STATUS_INVALID, e->query->place,
                       "every identity of the query needs gallery images of another camera",
                       "none of the %lld queries has a match in the gallery",
                       (long long)out->n_query);
@@ -361,7 +361,7 @@ Status metrics_evaluate(const MetricsSet *query, const MetricsSet *gallery, int6
                         int threads, MetricsResult *out, Diag *diag) {
   memset(out, 0, sizeof *out);
   if (query->count < 1 || gallery->count < 1 || dim < 1 || gallery->count > UINT32_MAX)
-    return diag_error(diag, STATUS_INVALID, NULL, "both need at least one image",
+    return diag_error(diag, STATUS_INVALID, query->place, "both need at least one image",
                       "cannot evaluate %lld queries against a gallery of %lld",
                       (long long)query->count, (long long)gallery->count);
   out->n_query = query->count;

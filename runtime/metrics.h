@@ -20,6 +20,7 @@ typedef struct MetricsSet {
   const int64_t *ids, *cameras; /* (count) */
   int64_t count;
   const int64_t *rows; /* (count) row of `features` that an entry has; NULL: entry i has row i */
+  const char *place;   /* of messages about the set; may be NULL */
 } MetricsSet;
 
 typedef struct MetricsResult {

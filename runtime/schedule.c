@@ -21,10 +21,10 @@ Status schedule_create(const Plan *plan, int64_t steps, int64_t epochs, int64_t 
   }
   *out = (Schedule){plan, total, warmup};
   if (total < 1)
-    return diag_error(diag, STATUS_INVALID, plan_text(plan, plan->model_name), "--steps=N",
+    return diag_error(diag, STATUS_INVALID, plan_place(plan), "--steps=N",
                       "the schedule has no steps");
   if (warmup >= total)
-    return diag_error(diag, STATUS_INVALID, plan_text(plan, plan->model_name),
+    return diag_error(diag, STATUS_INVALID, plan_place(plan),
                       "train longer, or set -D warmup_steps=N",
                       "the warm-up of %lld steps is not shorter than the whole of %lld",
                       (long long)warmup, (long long)total);
@@ -35,8 +35,8 @@ Status schedule_at(const Schedule *s, int64_t step, Arena *scratch, double *valu
   const ScheduleStep at = {step, s->total_steps, s->warmup_steps};
   ScheduleError error;
   if (plan_schedule_values(s->plan, &at, scratch, values, &error)) return STATUS_OK;
-  return diag_error(diag, STATUS_INVALID,
-                    plan_text(s->plan, s->plan->schedules[error.schedule].name),
-                    "see <schedule> in docs/model-language.md", "schedule at step %lld: %s",
-                    (long long)step, error.text);
+  return diag_error(diag, STATUS_INVALID, plan_place(s->plan),
+                    "see <schedule> in docs/model-language.md", "schedule '%s' at step %lld: %s",
+                    plan_text(s->plan, s->plan->schedules[error.schedule].name), (long long)step,
+                    error.text);
 }

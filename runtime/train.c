@@ -247,6 +247,7 @@ static Status start_loader(Train *t) {
 static Status set_up(Train *t) {
   const TrainOptions *o = t->options;
   TRY(plan_open(o->plan, t->diag, &t->plan));
+  TRY(feed_check(t->plan, t->diag));
   TRY(open_data(t));
   TRY(plan_run(t));
   TRY(open_folder(t));

@@ -312,6 +312,22 @@ static void test_not_finite_state(void) {
   safe_close(file);
 }
 
+/* Messages name the plan's file, and what in it. */
+static void test_places(void) {
+  const char *plan = train_plan("divides", line_model("divides", "1 / (5 - step)"), NULL, 0);
+  TrainOptions o = {.plan = plan, .out = support_path("divides")};
+  train_refused(&o, STATUS_INVALID, "divides.plan.xml: error: schedule 'lr' at step 5: division");
+  const char *model =
+      support_write("born.xml", "<model name='born' xmlns='urn:graphc:model:1'>"
+                                "<program name='step' kind='train'>"
+                                "<parameter name='bad' shape='100' init='normal' spread='3e38'/>"
+                                "<commit field='theta' value='0.5 * theta'/></program>"
+                                "<training warmup-steps='0'/></model>");
+  o = (TrainOptions){.plan = train_plan("born", model, NULL, 0), .out = support_path("born")};
+  train_refused(&o, STATUS_SYSTEM,
+                "born.plan.xml: error: 'bad' is not finite before the first step");
+}
+
 /* A disk that is full when the checkpoint is written, by a limit on the size of files. */
 static void test_full_disk(void) {
   static const char *const defines[] = {"steps=40"};
@@ -421,6 +437,8 @@ static void test_usage(void) {
                        .out = support_path("usage"),
                        .steps = 2};
     train_refused(&o, STATUS_INVALID, models[i].message);
+    o.steps = 0; /* a missing length of the schedule is not what is wrong first */
+    train_refused(&o, STATUS_INVALID, models[i].message);
   }
 }
 
@@ -436,6 +454,7 @@ int main(void) {
       {"SIGTERM ends after the step", test_signal},
       {"a loss that overflows", test_not_finite},
       {"a state that overflows", test_not_finite_state},
+      {"places of messages", test_places},
       {"full disk", test_full_disk},
       {"folders", test_folders},
       {"one process a folder", test_locked},
