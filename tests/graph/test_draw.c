@@ -92,21 +92,43 @@ static void test_cdvm(void) {
   }
 }
 
+/* Scopes that feed each other in turn: Graphviz says nothing, so no arrow is lost. */
+static void test_turns(void) {
+  Shell s = shell("\"$GRAPHC\" \"$TOP/models/examples/maml.xml\" --emit=svg:m.svg --depth=1 && "
+                  "\"$GRAPHC\" names.xml --emit=svg:n.svg");
+  CU_ASSERT_EQUAL(s.code, 0);
+  CU_ASSERT_STRING_EQUAL(s.err, "");
+  shell_free(&s);
+  s = shell("\"$GRAPHC\" \"$TOP/models/cdvm_small.xml\" --emit=dot:c.dot");
+  CU_ASSERT_STRING_EQUAL(
+      s.out, "c.dot shows 'step/market1501', the first of 5 programs; --program=P picks another\n");
+  shell_free(&s);
+}
+
 static void test_errors(void) {
   support_write("names.xml", names);
   support_write("hostile.xml", hostile);
   static const char *const scope[] = {"the program has no scope 'nowhere'", NULL},
                            *const program[] = {"has no program 'nothing'", NULL},
+                           *const tangle[] = {"arrows make no readable picture",
+                                              "a smaller --depth=N", NULL},
                            *const name[] = {"is no name: it holds '>'", NULL};
   CU_ASSERT_TRUE(shell_says("scope", shell("\"$GRAPHC\" names.xml --emit=dot:- --scope=nowhere"), 1,
                             1, scope));
   CU_ASSERT_TRUE(shell_says(
       "program", shell("\"$GRAPHC\" names.xml --emit=dot:- --program=nothing"), 1, 1, program));
+  CU_ASSERT_TRUE(shell_says("tangle",
+                            shell("\"$GRAPHC\" \"$TOP/models/cdvm_small.xml\" --emit=svg:t.svg "
+                                  "--program=step/cuhk03 --depth=3"),
+                            1, 1, tangle));
   CU_ASSERT_TRUE(shell_says("name", shell("\"$GRAPHC\" hostile.xml --emit=dot:-"), 1, 1, name));
 }
 
 int main(void) {
-  static const SupportTest tests[] = {
-      {"dot", test_dot}, {"formats", test_formats}, {"cdvm", test_cdvm}, {"errors", test_errors}};
+  static const SupportTest tests[] = {{"dot", test_dot},
+                                      {"formats", test_formats},
+                                      {"cdvm", test_cdvm},
+                                      {"turns", test_turns},
+                                      {"errors", test_errors}};
   return support_run("draw", tests, sizeof tests / sizeof *tests);
 }

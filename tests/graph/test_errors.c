@@ -520,8 +520,9 @@ static void test_cases(void) {
 static void test_many(void) {
   char text[8192] = MODEL "<program name=\"p\">\n";
   for (int i = 0; i < 60; i++)
-    snprintf(text + strlen(text), 40, "<wrong%c%c/>\n", 'a' + i % 26, 'a' + i / 26);
-  strcat(text, "</program></model>\n");
+    snprintf(text + strlen(text), sizeof text - strlen(text), "<wrong%c%c/>\n", 'a' + i % 26,
+             'a' + i / 26);
+  snprintf(text + strlen(text), sizeof text - strlen(text), "</program></model>\n");
   Compiled c = support_compile(support_write("model.xml", text), NULL, 0, DTYPE_F32);
   char *messages = support_messages(c.diag);
   CU_ASSERT_EQUAL(count(messages, ": error: there is no"), DIAG_MAX_ERRORS);

@@ -149,7 +149,8 @@ static void test_listed_twice(void) {
 /* Zero bytes and many broken lines: 20 messages, the rest is not read. */
 static void test_csv_limits(void) {
   char text[4096] = "path,pid,camera\n";
-  for (int i = 0; i < 200; i++) strcat(text, "a.jpg\n");
+  for (int i = 0; i < 200; i++)
+    snprintf(text + strlen(text), sizeof text - strlen(text), "a.jpg\n");
   DataSet *data;
   char *messages = read_set(support_write("many.csv", text), STATUS_INVALID, &data);
   int n = 0;

@@ -117,6 +117,25 @@ static void test_values(void) {
   safe_close(file);
 }
 
+static void compile_text(const char *text) {
+  char line[2048], *out;
+  snprintf(line, sizeof line, "%s %s -o %s", getenv("GRAPHC"), support_write("n.xml", text),
+           support_path("m.plan.xml"));
+  CU_ASSERT_EQUAL_FATAL(command(line, &out), 0);
+  free(out);
+}
+
+/* What program p of the compiled text gives for one input; safe_close it. */
+static SafeFile *run_with(const SaveTensor *feed) {
+  char *out;
+  SafeFile *file = NULL;
+  write_feed("one.st", feed, 1);
+  CU_ASSERT_EQUAL(exec("--program=p --feed=one.st -o one_out.st", &out), 0);
+  free(out);
+  CU_ASSERT_EQUAL_FATAL(safe_read(support_path("one_out.st"), NULL, &file), STATUS_OK);
+  return file;
+}
+
 /* A value that is no number must not vanish on the way to the loss. */
 static void test_not_a_number(void) {
   static const char text[] =
@@ -126,16 +145,8 @@ static void test_not_a_number(void) {
       "</program></model>\n";
   float x[3] = {-1, NAN, 2};
   SaveTensor feed = {"x", DTYPE_F32, VECTOR(3), x};
-  char line[2048], *out;
-  SafeFile *file;
-  snprintf(line, sizeof line, "%s %s -o %s", getenv("GRAPHC"), support_write("n.xml", text),
-           support_path("m.plan.xml"));
-  CU_ASSERT_EQUAL_FATAL(command(line, &out), 0);
-  free(out);
-  write_feed("nan.st", &feed, 1);
-  CU_ASSERT_EQUAL(exec("--program=p --feed=nan.st -o nan_out.st", &out), 0);
-  free(out);
-  CU_ASSERT_EQUAL_FATAL(safe_read(support_path("nan_out.st"), NULL, &file), STATUS_OK);
+  compile_text(text);
+  SafeFile *file = run_with(&feed);
   CU_ASSERT_EQUAL(element(file, "r", 0), 0);
   CU_ASSERT(isnan(element(file, "r", 1)) && isnan(element(file, "l", 1)));
   CU_ASSERT_EQUAL(element(file, "r", 2), 2);
@@ -151,16 +162,8 @@ static void test_truth(void) {
       "<output value=\"f\"/><output value=\"n\"/><output value=\"a\"/></program></model>\n";
   static const uint8_t bytes[4] = {7, 0, 255, 1};
   SaveTensor feed = {"b", DTYPE_BOOL, VECTOR(4), bytes};
-  char line[2048], *out;
-  SafeFile *file;
-  snprintf(line, sizeof line, "%s %s -o %s", getenv("GRAPHC"), support_write("b.xml", text),
-           support_path("m.plan.xml"));
-  CU_ASSERT_EQUAL_FATAL(command(line, &out), 0);
-  free(out);
-  write_feed("b.st", &feed, 1);
-  CU_ASSERT_EQUAL(exec("--program=p --feed=b.st -o b_out.st", &out), 0);
-  free(out);
-  CU_ASSERT_EQUAL_FATAL(safe_read(support_path("b_out.st"), NULL, &file), STATUS_OK);
+  compile_text(text);
+  SafeFile *file = run_with(&feed);
   for (int i = 0; i < 4; i++) {
     CU_ASSERT_EQUAL(element(file, "f", i), bytes[i] != 0);
     CU_ASSERT_EQUAL(element(file, "n", i), bytes[i] == 0);
@@ -181,21 +184,13 @@ static void test_zero_norm(void) {
       "</program></model>\n";
   float x[2] = {0, 0};
   SaveTensor feed = {"x", DTYPE_F32, VECTOR(2), x};
-  char line[2048], *out;
-  SafeFile *file;
-  snprintf(line, sizeof line, "%s %s -o %s", getenv("GRAPHC"), support_write("n.xml", text),
-           support_path("m.plan.xml"));
-  CU_ASSERT_EQUAL_FATAL(command(line, &out), 0);
-  free(out);
+  compile_text(text);
   for (int k = 0; k < 3; k++) {
     /* F = 2 w x, n = |F| = 10; G = 2 x F / n at w = 1: (9, 16) 4 / 10 */
     static const double n[] = {0, 10}, m[] = {0, 7.343024};
     if (k == 1) x[0] = 3, x[1] = 4;
     if (k == 2) x[0] = NAN;
-    write_feed("norm.st", &feed, 1);
-    CU_ASSERT_EQUAL(exec("--program=p --feed=norm.st -o norm_out.st", &out), 0);
-    free(out);
-    CU_ASSERT_EQUAL_FATAL(safe_read(support_path("norm_out.st"), NULL, &file), STATUS_OK);
+    SafeFile *file = run_with(&feed);
     if (k == 2) {
       CU_ASSERT(isnan(element(file, "n", 0)) && isnan(element(file, "m", 0)));
     } else {

@@ -150,7 +150,7 @@ static MetricsSet describe(const char *dir) {
     CU_ASSERT_PTR_NOT_NULL_FATAL(image);
     color_describe(gdk_pixbuf_get_pixels(image), 128, 64, gdk_pixbuf_get_rowstride(image),
                    features + (size_t)i * COLOR_DIM);
-    ids[i] = atoi(list[i]->d_name);
+    ids[i] = strtol(list[i]->d_name, NULL, 10);
     cameras[i] = list[i]->d_name[6] - '0';
     g_object_unref(image);
   }
