@@ -170,21 +170,17 @@ static bool leads_back(const ProgramBuilder *p, const Catalogue *c, const NamedE
   return found;
 }
 
-static const char *last_part(const char *path) {
-  const char *slash = strrchr(path, '/');
-  return slash ? slash + 1 : path;
-}
-
 /* A name that ends as `ref` does, in another scope: equal, else spelt nearly so. */
 static const char *nearest_last(const ProgramBuilder *p, const char *ref) {
   const Strings *strings = p->b->model->symbols->strings;
   const char **parts = calloc(p->n_names + 1, sizeof *parts), *found = NULL;
   if (!parts) return NULL;
   for (uint32_t i = 0; i < p->n_names; i++)
-    parts[i] = last_part(strings_text(strings, p->names[i]));
-  const char *near = diag_nearest(last_part(ref), parts, p->n_names); /* equal ones are nearest */
-  bool short_name = strlen(last_part(ref)) < 3; /* almost anything is near it */
-  if (near && short_name && strcmp(near, last_part(ref)) != 0) near = NULL;
+    parts[i] = path_last_name(strings_text(strings, p->names[i]));
+  const char *near =
+      diag_nearest(path_last_name(ref), parts, p->n_names); /* equal ones are nearest */
+  bool short_name = strlen(path_last_name(ref)) < 3;        /* almost anything is near it */
+  if (near && short_name && strcmp(near, path_last_name(ref)) != 0) near = NULL;
   for (uint32_t i = 0; near && !found && i < p->n_names; i++)
     if (parts[i] == near) found = strings_text(strings, p->names[i]);
   free(parts);

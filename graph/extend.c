@@ -57,11 +57,6 @@ static bool becomes(const char *written, const char *path) {
   return fnmatch(pattern, path, 0) == 0;
 }
 
-static const char *last_name(const char *path) {
-  const char *slash = strrchr(path, '/');
-  return slash ? slash + 1 : path;
-}
-
 /* What was meant: the path before its ${...} were filled in, one that is spelt nearly so, or the
  * first that ends in the same name; NULL: nothing like it. */
 static const char *nearest_path(Loader *l, RawElement *base, const char *path) {
@@ -74,7 +69,7 @@ static const char *nearest_path(Loader *l, RawElement *base, const char *path) {
       near = paths.at[i];
   if (!near) near = diag_nearest(path, paths.at, paths.n);
   for (size_t i = 0; !near && i < paths.n; i++)
-    if (strcmp(last_name(paths.at[i]), last_name(path)) == 0) near = paths.at[i];
+    if (strcmp(path_last_name(paths.at[i]), path_last_name(path)) == 0) near = paths.at[i];
   return near;
 }
 

@@ -10,6 +10,8 @@
 #include "graph/plan.h"
 #include "graph/source.h"
 
+#include <string.h>
+
 typedef struct Attribute {
   const char *name, *value;
   uint32_t loc; /* of the value */
@@ -58,6 +60,12 @@ typedef struct Model {
 /* Reads and elaborates. Errors are collected in `diag`; on failure *out_model is NULL. */
 Status model_load(const ModelOptions *options, const OpTable *ops, Diag *diag, Model **out_model);
 void model_destroy(Model *model);
+
+/* `c` of the path `a/b/c`. */
+static inline const char *path_last_name(const char *path) {
+  const char *slash = strrchr(path, '/');
+  return slash ? slash + 1 : path;
+}
 
 /* The value of an attribute; NULL when it is absent. */
 const char *element_attr(const Element *element, const char *name);

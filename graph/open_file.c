@@ -33,3 +33,10 @@ const char *file_open_error(int code, char text[OPEN_ERROR_MAX]) {
     snprintf(text, OPEN_ERROR_MAX, code == OPEN_FOLDER ? "is a folder" : "is no regular file");
   return text;
 }
+
+Status file_require(const char *path, Diag *diag, FILE **out_file, int64_t *out_size) {
+  char text[OPEN_ERROR_MAX];
+  int code = file_open(path, out_file, out_size);
+  if (code == 0) return STATUS_OK;
+  return diag_error(diag, STATUS_INVALID, path, NULL, "%s", file_open_error(code, text));
+}

@@ -2,6 +2,8 @@
 #ifndef GRAPH_OPEN_FILE_H
 #define GRAPH_OPEN_FILE_H
 
+#include "graph/diag.h"
+
 #include <stdint.h>
 #include <stdio.h>
 
@@ -17,5 +19,8 @@ int file_open(const char *path, FILE **out_file, int64_t *out_size);
 /* What is wrong, for a message about the file: `cannot read: No such file or directory`, `is no
  * regular file`. */
 const char *file_open_error(int code, char text[OPEN_ERROR_MAX]);
+
+/* The same, reported without a hint. */
+Status file_require(const char *path, Diag *diag, FILE **out_file, int64_t *out_size);
 
 #endif

@@ -183,10 +183,7 @@ static Status read_lines(Csv *c, FILE *file) {
 Status dataset_read_csv(DataRows *rows, const char *path, const char *domain) {
   FILE *file;
   int64_t size = 0;
-  char error[OPEN_ERROR_MAX];
-  int code = file_open(path, &file, &size);
-  if (code)
-    return diag_error(rows->diag, STATUS_INVALID, path, NULL, "%s", file_open_error(code, error));
+  TRY(file_require(path, rows->diag, &file, &size));
   Csv c = {.rows = rows, .path = path, .domain = domain};
   size_t before = rows->n;
   Status status = read_lines(&c, file);

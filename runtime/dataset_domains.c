@@ -66,10 +66,7 @@ static Status read_domain_line(DataRows *rows, const char *file, int line, char 
 Status dataset_read_domains(DataRows *rows, const char *path) {
   FILE *file;
   int64_t size = 0;
-  char error[OPEN_ERROR_MAX];
-  int code = file_open(path, &file, &size);
-  if (code)
-    return diag_error(rows->diag, STATUS_INVALID, path, NULL, "%s", file_open_error(code, error));
+  TRY(file_require(path, rows->diag, &file, &size));
   char *line = NULL;
   size_t capacity = 0;
   Status status = STATUS_OK;

@@ -139,13 +139,11 @@ static Status check_hash(const char *path, const SafeFile *f, Diag *diag) {
 static Status map_file(const char *path, SafeFile *f, Diag *diag) {
   FILE *file;
   int64_t size = 0;
-  char error[OPEN_ERROR_MAX];
-  int code = file_open(path, &file, &size);
-  if (code) return diag_error(diag, STATUS_INVALID, path, NULL, "%s", file_open_error(code, error));
+  TRY(file_require(path, diag, &file, &size));
   void *at = size ? mmap(NULL, (size_t)size, PROT_READ, MAP_PRIVATE, fileno(file), 0) : NULL;
-  code = at == MAP_FAILED ? errno : 0;
+  int code = at == MAP_FAILED ? errno : 0;
   fclose(file);
-  if (code) return diag_error(diag, STATUS_INVALID, path, NULL, "%s", file_open_error(code, error));
+  if (code) return diag_error(diag, STATUS_INVALID, path, NULL, "cannot read: %s", strerror(code));
   f->bytes = at;
   f->length = (size_t)size;
   return STATUS_OK;
