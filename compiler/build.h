@@ -6,8 +6,8 @@
 #ifndef COMPILER_BUILD_H
 #define COMPILER_BUILD_H
 
-#include "graph/model.h"
-#include "graph/plan.h"
+#include "graph/language/model.h"
+#include "graph/plan/plan.h"
 
 typedef struct BuildOptions {
   DType precision; /* f32 or f64: what `float` means */

@@ -2,7 +2,7 @@
 #include "compiler/builder.h"
 
 #include "compiler/tensor_expr.h"
-#include "graph/value.h"
+#include "graph/expression/value.h"
 #include "ops/composite.h"
 
 #include <stdlib.h>

@@ -3,7 +3,7 @@
 #define COMPILER_LAYOUT_H
 
 #include "compiler/units.h"
-#include "graph/plan.h"
+#include "graph/plan/plan.h"
 
 /* Replaces program->graph by one in execution order (virtual nodes cloned into their units) and
  * fills steps and step_nodes. */

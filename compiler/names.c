@@ -1,6 +1,6 @@
 /* Names of values in one program, and what to say when a reference names nothing. */
 #include "compiler/builder.h"
-#include "graph/value.h"
+#include "graph/expression/value.h"
 
 #include <stdlib.h>
 #include <string.h>

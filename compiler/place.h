@@ -2,7 +2,7 @@
 #ifndef COMPILER_PLACE_H
 #define COMPILER_PLACE_H
 
-#include "graph/diag.h"
+#include "graph/base/diag.h"
 
 #include <stdbool.h>
 #include <stdint.h>

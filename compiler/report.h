@@ -2,7 +2,7 @@
 #ifndef COMPILER_REPORT_H
 #define COMPILER_REPORT_H
 
-#include "graph/plan.h"
+#include "graph/plan/plan.h"
 
 /* A few lines: programs, parameters, multiply-adds, state, scratch, peak. */
 void report_summary(const Plan *plan, FILE *out);

@@ -7,7 +7,7 @@
  * that the value can be written over the old one; where that is impossible the wait is given up. */
 #include "compiler/units.h"
 
-#include "graph/plan.h"
+#include "graph/plan/plan.h"
 #include "ops/ops.h"
 
 #include <stdlib.h>

@@ -2,8 +2,8 @@
 #ifndef COMPILER_SIMPLIFY_H
 #define COMPILER_SIMPLIFY_H
 
-#include "graph/diag.h"
-#include "graph/ir.h"
+#include "graph/base/diag.h"
+#include "graph/ir/ir.h"
 
 /* Replaces *graph by an equal one: dead nodes dropped, equal values merged, what only mattered to
  * differentiation (stop-gradient, gradient-scale) removed, variance spelled out, exact algebra. */

@@ -2,8 +2,8 @@
  * appearance, parameters first.  The same name in several passes or programs is one state; its
  * declarations must agree. */
 #include "compiler/builder.h"
-#include "graph/tensor.h"
-#include "graph/value.h"
+#include "graph/expression/value.h"
+#include "graph/ir/tensor.h"
 
 #include <errno.h>
 #include <stdlib.h>

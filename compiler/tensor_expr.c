@@ -1,8 +1,8 @@
 /* Recursive descent with a bounded depth over the grammar in the header. */
 #include "compiler/tensor_expr.h"
 
-#include "graph/tensor.h"
-#include "graph/value.h"
+#include "graph/expression/value.h"
+#include "graph/ir/tensor.h"
 
 #include <ctype.h>
 #include <math.h>

@@ -3,8 +3,8 @@
 #ifndef COMPILER_UNITS_H
 #define COMPILER_UNITS_H
 
-#include "graph/diag.h"
-#include "graph/ir.h"
+#include "graph/base/diag.h"
+#include "graph/ir/ir.h"
 
 typedef enum NodeClass {
   CLASS_DEAD,

@@ -7,8 +7,8 @@
 #ifndef KERNELS_KERNEL_H
 #define KERNELS_KERNEL_H
 
-#include "graph/diag.h"
-#include "graph/ir.h"
+#include "graph/base/diag.h"
+#include "graph/ir/ir.h"
 
 typedef struct KernelSpec {
   const Graph *graph;  /* must outlive the kernel */

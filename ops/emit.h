@@ -8,7 +8,7 @@
 #ifndef OPS_EMIT_H
 #define OPS_EMIT_H
 
-#include "graph/source.h"
+#include "graph/ir/source.h"
 #include "ops/ops.h"
 
 /* What a reversal layer (gradient-scale) of the forward graph does in the sweep under way. */

@@ -3,7 +3,7 @@
  * kernels: no constant is. */
 #include "ops/fold.h"
 
-#include "graph/tensor.h"
+#include "graph/ir/tensor.h"
 #include "ops/infer.h"
 
 #include <math.h>

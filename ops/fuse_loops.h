@@ -13,7 +13,7 @@
 #ifndef OPS_FUSE_LOOPS_H
 #define OPS_FUSE_LOOPS_H
 
-#include "graph/ir.h"
+#include "graph/ir/ir.h"
 #include "ops/slices.h"
 
 #define FUSE_BLOCK 1024 /* elements of a block at most */

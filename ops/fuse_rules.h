@@ -10,7 +10,7 @@
 #ifndef OPS_FUSE_RULES_H
 #define OPS_FUSE_RULES_H
 
-#include "graph/ir.h"
+#include "graph/ir/ir.h"
 
 /* True for ops that may be members at all. */
 bool fuse_op_allowed(const Graph *graph, NodeId node);

@@ -1,5 +1,5 @@
 /* Leaves: constants, index ramps, inputs, state and random sites. */
-#include "graph/tensor.h"
+#include "graph/ir/tensor.h"
 #include "ops/rule.h"
 
 #include <string.h>

@@ -3,7 +3,7 @@
 #ifndef OPS_OPS_H
 #define OPS_OPS_H
 
-#include "graph/op.h"
+#include "graph/ir/op.h"
 
 typedef enum OpId {
   OP_NONE,

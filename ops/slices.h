@@ -8,7 +8,7 @@
 #ifndef OPS_SLICES_H
 #define OPS_SLICES_H
 
-#include "graph/ir.h"
+#include "graph/ir/ir.h"
 
 typedef struct Slices {
   int64_t groups, units, unit; /* rows = groups * units * unit */

@@ -3,7 +3,7 @@
 #ifndef OPS_VERIFY_H
 #define OPS_VERIFY_H
 
-#include "graph/plan.h"
+#include "graph/plan/plan.h"
 
 /* Topological ids, known ops, shapes and dtypes as re-inferred, state nodes that agree with the
  * states, one commit per state of the state's shape, random sites that are unique, outputs that

@@ -3,7 +3,7 @@
 #ifndef OPS_WORK_H
 #define OPS_WORK_H
 
-#include "graph/ir.h"
+#include "graph/ir/ir.h"
 
 /* The cut of convolutions into tiles (kernels/cpu/conv.h): a panel holds this many bytes of a row,
  * and a unit of a weight gradient so many output channels and bytes of sums for each. */

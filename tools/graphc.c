@@ -1,9 +1,9 @@
 /* graphc: compiles a model to a plan.  Arguments only; the work is in graph/ and compiler/. */
 #include "compiler/pipeline.h"
 #include "compiler/report.h"
-#include "graph/draw.h"
-#include "graph/dump.h"
-#include "graph/replace.h"
+#include "graph/base/replace.h"
+#include "graph/draw/draw.h"
+#include "graph/plan/dump.h"
 #include "ops/ops.h"
 #include "ops/verify.h"
 

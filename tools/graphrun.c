@@ -1,13 +1,13 @@
 /* graphrun: executes plans.  Arguments only; the work is in runtime/. */
-#include "graph/replace.h"
-#include "runtime/bench.h"
-#include "runtime/check_data.h"
-#include "runtime/evaluate.h"
-#include "runtime/exec.h"
-#include "runtime/info.h"
-#include "runtime/pool.h"
-#include "runtime/synth.h"
-#include "runtime/train.h"
+#include "graph/base/replace.h"
+#include "runtime/data/check_data.h"
+#include "runtime/eval/evaluate.h"
+#include "runtime/execute/bench.h"
+#include "runtime/execute/exec.h"
+#include "runtime/execute/info.h"
+#include "runtime/execute/pool.h"
+#include "runtime/synth/synth.h"
+#include "runtime/train/train.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -1,6 +1,6 @@
 /* Constants and random sites. */
-#include "graph/philox.h"
-#include "graph/tensor.h"
+#include "graph/base/philox.h"
+#include "graph/ir/tensor.h"
 #include "kernels/cpu/internal.h"
 
 #include <stdio.h>

@@ -1,6 +1,6 @@
 #include "kernels/reference/reference.h"
 
-#include "graph/philox.h"
+#include "graph/base/philox.h"
 #include "ops/ops.h"
 
 #include <string.h>

@@ -3,7 +3,7 @@
 #ifndef KERNELS_REFERENCE_H
 #define KERNELS_REFERENCE_H
 
-#include "graph/tensor.h"
+#include "graph/ir/tensor.h"
 
 /* Computes node `id` from dense row-major inputs.  `input`, `state` leaves have no value here: the
  * caller supplies them.  STATUS_INVALID with a message when an index is outside its range. */

@@ -5,7 +5,7 @@
 #include "compiler/layout.h"
 #include "compiler/simplify.h"
 #include "ops/verify.h"
-#include "runtime/execute.h"
+#include "runtime/execute/execute.h"
 #include "tests/kernels/kernel_test.h"
 
 /* Takes the lab's graph as it is, with its outputs and commits: lab->graph is replaced by a copy.

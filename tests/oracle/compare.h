@@ -3,9 +3,9 @@
 #ifndef TESTS_ORACLE_COMPARE_H
 #define TESTS_ORACLE_COMPARE_H
 
-#include "runtime/execute.h"
-#include "runtime/safetensors.h"
-#include "runtime/schedule.h"
+#include "runtime/execute/execute.h"
+#include "runtime/execute/safetensors.h"
+#include "runtime/execute/schedule.h"
 #include "tests/oracle/formula.h"
 #include "tests/support.h"
 

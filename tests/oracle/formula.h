@@ -3,7 +3,7 @@
 #ifndef TESTS_ORACLE_FORMULA_H
 #define TESTS_ORACLE_FORMULA_H
 
-#include "graph/tensor.h"
+#include "graph/ir/tensor.h"
 
 #include <math.h>
 #include <stdio.h>

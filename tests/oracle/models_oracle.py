@@ -25,7 +25,7 @@ torch.set_default_dtype(torch.float64)
 
 
 # ---------------------------------------------------------------------------------------------
-# Initial values and inputs: closed formulas of (name, index); tests/runtime/test_models.c has the
+# Initial values and inputs: closed formulas of (name, index); tests/runtime/execute/test_models.c has the
 # same in C
 # ---------------------------------------------------------------------------------------------
 

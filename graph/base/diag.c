@@ -1,0 +1,254 @@
+/* Collects diagnostics, sorts them by place, prints them once. */
+#include "graph/base/diag.h"
+
+#include "graph/base/arena.h"
+
+#include <ctype.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct Diag {
+  Arena *arena;
+  DiagEntry *entries;
+  size_t n, cap, errors;
+  size_t *sorted; /* indices; valid when n_sorted == n */
+  size_t n_sorted;
+  size_t serial;
+};
+
+Diag *diag_create(void) {
+  Diag *diag = calloc(1, sizeof *diag);
+  if (!diag) return NULL;
+  diag->arena = arena_create();
+  if (!diag->arena) {
+    free(diag);
+    return NULL;
+  }
+  return diag;
+}
+
+void diag_destroy(Diag *diag) {
+  if (!diag) return;
+  arena_destroy(diag->arena);
+  free(diag->entries);
+  free(diag->sorted);
+  free(diag);
+}
+
+static bool same_text(const char *a, const char *b) {
+  return a == b || (a && b && strcmp(a, b) == 0);
+}
+
+/* The next character of a message without its quoted names and its numbers. */
+static char next_plain(const char **text) {
+  for (;;) {
+    const char *at = *text, *close = *at == '\'' ? strchr(at + 1, '\'') : NULL;
+    if (close)
+      *text = close + 1;
+    else if (*at >= '0' && *at <= '9')
+      ++*text;
+    else
+      return *at ? *(*text)++ : 0;
+  }
+}
+
+static bool same_mistake(const char *a, const char *b) {
+  for (;;) {
+    char x = next_plain(&a), y = next_plain(&b);
+    if (x != y) return false;
+    if (!x) return true;
+  }
+}
+
+/* The same error reached twice is one error. */
+static bool count_repeat(Diag *diag, const DiagEntry *entry) {
+  for (size_t i = 0; i < diag->n; i++) {
+    DiagEntry *have = &diag->entries[i];
+    if (!same_text(have->place, entry->place) || have->code != entry->code) continue;
+    if (same_text(have->text, entry->text)) return true;
+    if (!entry->order || !same_mistake(have->text, entry->text)) continue;
+    have->repeats++;
+    return true;
+  }
+  return false;
+}
+
+Status diag_add(Diag *diag, const DiagEntry *entry) {
+  if (!diag || count_repeat(diag, entry)) return entry->code;
+  if (entry->code != STATUS_OK) diag->errors++;
+  if (diag->n == diag->cap) {
+    size_t cap = diag->cap ? diag->cap * 2 : 32;
+    DiagEntry *entries = realloc(diag->entries, cap * sizeof *entries);
+    if (!entries) return entry->code; /* counted all the same */
+    diag->entries = entries;
+    diag->cap = cap;
+  }
+  DiagEntry copy = *entry;
+  copy.place = arena_strdup(diag->arena, entry->place);
+  copy.repeats = 0;
+  copy.text = arena_strdup(diag->arena, entry->text);
+  if (!copy.text) copy.text = "out of memory";
+  copy.hint = arena_strdup(diag->arena, entry->hint);
+  copy.excerpt = arena_strdup(diag->arena, entry->excerpt);
+  copy.notes = arena_strdup(diag->arena, entry->notes);
+  copy.file = arena_strdup(diag->arena, entry->file);
+  diag->entries[diag->n++] = copy;
+  diag->n_sorted = SIZE_MAX;
+  return entry->code;
+}
+
+static Status add_formatted(Diag *diag, Status code, const char *place, const char *hint,
+                            const char *format, va_list args) {
+  char small[1024], *text = small;
+  va_list again;
+  va_copy(again, args);
+  int length = vsnprintf(small, sizeof small, format, args);
+  if (length >= (int)sizeof small && (text = malloc((size_t)length + 1)))
+    vsnprintf(text, (size_t)length + 1, format, again);
+  va_end(again);
+  if (!text) text = small;
+  DiagEntry entry = {.code = code, .place = place, .text = text, .hint = hint, .file = place};
+  diag_add(diag, &entry);
+  if (text != small) free(text);
+  return code;
+}
+
+Status diag_error(Diag *diag, Status code, const char *place, const char *hint, const char *format,
+                  ...) {
+  va_list args;
+  va_start(args, format);
+  add_formatted(diag, code, place, hint, format, args);
+  va_end(args);
+  return code;
+}
+
+void diag_warning(Diag *diag, const char *place, const char *hint, const char *format, ...) {
+  va_list args;
+  va_start(args, format);
+  add_formatted(diag, STATUS_OK, place, hint, format, args);
+  va_end(args);
+}
+
+Status diag_no_memory(Diag *diag, size_t bytes) {
+  return diag_error(diag, STATUS_SYSTEM, NULL, "close other programs, or use a smaller model",
+                    "out of memory (%zu bytes were asked for)", bytes);
+}
+
+static int compare(const void *a, const void *b, void *context) {
+  const DiagEntry *entries = context;
+  const DiagEntry *x = &entries[*(const size_t *)a], *y = &entries[*(const size_t *)b];
+  int by_file = strcmp(x->file ? x->file : "", y->file ? y->file : "");
+  if (by_file) return by_file;
+  if (x->order != y->order) return x->order < y->order ? -1 : 1;
+  return *(const size_t *)a < *(const size_t *)b ? -1 : 1;
+}
+
+static void sort_entries(Diag *diag) {
+  if (diag->n_sorted == diag->n) return;
+  size_t *sorted = realloc(diag->sorted, (diag->n + 1) * sizeof *sorted);
+  if (!sorted) return;
+  diag->sorted = sorted;
+  for (size_t i = 0; i < diag->n; i++) sorted[i] = i;
+  qsort_r(sorted, diag->n, sizeof *sorted, compare, diag->entries);
+  diag->n_sorted = diag->n;
+}
+
+size_t diag_error_count(const Diag *diag) {
+  return diag ? diag->errors : 0;
+}
+
+const DiagEntry *diag_entry(Diag *diag, size_t i) {
+  if (!diag || i >= diag->n) return NULL;
+  sort_entries(diag);
+  return &diag->entries[diag->n_sorted == diag->n ? diag->sorted[i] : i];
+}
+
+Status diag_status(const Diag *diag) {
+  if (!diag) return STATUS_OK;
+  for (size_t i = 0; i < diag->n; i++) {
+    const DiagEntry *entry = diag_entry((Diag *)diag, i);
+    if (entry->code != STATUS_OK) return entry->code;
+  }
+  return diag->errors ? STATUS_SYSTEM : STATUS_OK;
+}
+
+/* Names and lines of a stranger's file must not reach the terminal as commands. */
+static void put_clean(const char *text, FILE *out) {
+  for (; *text; text++) {
+    unsigned char c = (unsigned char)*text;
+    bool control = (c < 0x20 && c != '\n' && c != '\t') || c == 0x7f;
+    fputc(control ? '?' : c, out);
+  }
+}
+
+void diag_print(Diag *diag, FILE *out) {
+  size_t errors = 0;
+  const DiagEntry *entry;
+  for (size_t i = 0; (entry = diag_entry(diag, i)); i++) {
+    bool error = entry->code != STATUS_OK;
+    if (error && ++errors > DIAG_MAX_ERRORS) continue;
+    if (entry->place) put_clean(entry->place, out);
+    fputs(entry->place ? ": " : "", out);
+    fputs(error ? "error: " : "warning: ", out);
+    put_clean(entry->text, out);
+    fputc('\n', out);
+    if (entry->excerpt) put_clean(entry->excerpt, out);
+    if (entry->notes) put_clean(entry->notes, out);
+    if (entry->repeats) fprintf(out, "note: %u more like it from this line\n", entry->repeats);
+    if (!entry->hint) continue;
+    fputs("hint: ", out);
+    put_clean(entry->hint, out);
+    fputc('\n', out);
+  }
+  if (errors > DIAG_MAX_ERRORS)
+    fprintf(out, "%zu more errors are not shown\n", errors - DIAG_MAX_ERRORS);
+}
+
+void diag_clear(Diag *diag) {
+  if (!diag) return;
+  diag->n = diag->errors = 0;
+  diag->n_sorted = SIZE_MAX;
+}
+
+/* ---- did you mean ---- */
+
+#define NAME_LENGTH_MAX 64
+
+static size_t min3(size_t a, size_t b, size_t c) {
+  size_t m = a < b ? a : b;
+  return m < c ? m : c;
+}
+
+static int folded(char c) {
+  return tolower((unsigned char)c);
+}
+
+/* Edit distance that counts two swapped neighbours once (optimal string alignment) and ignores
+ * case, with three rows; names longer than NAME_LENGTH_MAX are never near. */
+static size_t distance(const char *a, const char *b) {
+  size_t n = strlen(a), m = strlen(b), rows[3][NAME_LENGTH_MAX + 1];
+  if (n > NAME_LENGTH_MAX || m > NAME_LENGTH_MAX) return SIZE_MAX;
+  for (size_t j = 0; j <= m; j++) rows[0][j] = j;
+  for (size_t i = 1; i <= n; i++) {
+    size_t *row = rows[i % 3], *above = rows[(i + 2) % 3], *above2 = rows[(i + 1) % 3];
+    row[0] = i;
+    for (size_t j = 1; j <= m; j++) {
+      row[j] =
+          min3(above[j] + 1, row[j - 1] + 1, above[j - 1] + (folded(a[i - 1]) != folded(b[j - 1])));
+      bool swapped = i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1];
+      if (swapped && above2[j - 2] + 1 < row[j]) row[j] = above2[j - 2] + 1;
+    }
+  }
+  return rows[n % 3][m];
+}
+
+const char *diag_nearest(const char *name, const char *const *candidates, size_t count) {
+  size_t limit = strlen(name) / 3, best = SIZE_MAX;
+  if (limit < 1) limit = 1;
+  const char *near = NULL;
+  for (size_t i = 0; i < count; i++) {
+    size_t d = distance(name, candidates[i]);
+    if (d <= limit && d < best) best = d, near = candidates[i];
+  }
+  return near;
+}

@@ -1,0 +1,447 @@
+/* Pictures through libcgraph objects: names are never pasted into Graphviz text by hand. */
+#include "graph/draw/draw.h"
+
+#include <errno.h>
+#include <graphviz/gvc.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define DRAW_READABLE 160 /* boxes of an automatic depth */
+#define DRAW_MAX 20000    /* boxes at all, and links more than boxes: the layout takes hours */
+#define DRAW_TANGLE 1000
+#define DRAW_LABELS 400 /* links that carry a label: with more of them nobody reads it */
+#define DRAW_OPS 4      /* op names in a box's label */
+
+typedef struct Box {
+  uint32_t scope; /* string id of the (cut) scope path */
+  uint8_t role;
+  NodeId first; /* the only node, where every node has its box */
+  uint32_t count;
+  int64_t bytes; /* of the largest result */
+  uint32_t ops[DRAW_OPS], n_ops;
+  Agnode_t *drawn;
+} Box;
+
+typedef struct Link Link;
+
+typedef struct Draw {
+  const PlanProgram *p;
+  const Graph *g;
+  const OpTable *ops;
+  const DrawOptions *options;
+  Diag *diag;
+  int depth[4]; /* by role; -1: every node */
+  Box *boxes;
+  uint32_t n_boxes;
+  uint32_t *box_of; /* by node: box + 1 */
+  Link *links;
+  size_t n_links;
+} Draw;
+
+static const char *const role_colors[] = {"#dbe9f6", "#fde5cf", "#e3f1dd", "#ececec"};
+
+/* The first `depth` parts of a path; all of it when depth < 0. */
+static size_t cut_length(const char *path, int depth) {
+  if (depth < 0) return strlen(path);
+  const char *at = path;
+  for (int i = 0; i < depth; i++) {
+    const char *slash = strchr(at, '/');
+    if (!slash) return strlen(path);
+    at = slash + 1;
+  }
+  return at == path ? 0 : (size_t)(at - path) - 1;
+}
+
+static bool drawn(const Draw *d, NodeId id) {
+  const Node *node = &d->g->nodes[id];
+  if (d->ops->ops[node->op]->op_class == OP_CLASS_LEAF && node->n_inputs == 0 && !node->name)
+    return false; /* constants explain nothing */
+  const char *scope = d->options->scope;
+  if (!scope || !*scope) return true;
+  const char *have = graph_text(d->g, node->scope);
+  size_t n = strlen(scope);
+  return strncmp(have, scope, n) == 0 && (!have[n] || have[n] == '/');
+}
+
+static void count_op(Box *box, uint32_t op) {
+  for (uint32_t i = 0; i < box->n_ops; i++)
+    if (box->ops[i] == op) return;
+  if (box->n_ops < DRAW_OPS) box->ops[box->n_ops++] = op;
+}
+
+/* Boxes by scope and role, while nodes are grouped. */
+typedef struct BoxIndex {
+  uint32_t *box; /* + 1; by key_of */
+  uint32_t n;
+} BoxIndex;
+
+static uint32_t key_of(uint32_t scope, uint8_t role) {
+  return scope * 4 + role;
+}
+
+static bool index_reserve(BoxIndex *index, uint32_t key, const Strings *strings) {
+  if (key < index->n) return true;
+  uint32_t more = key_of(strings_count(strings), 0) + 4;
+  uint32_t *grown = realloc(index->box, more * sizeof *grown);
+  if (!grown) return false;
+  memset(grown + index->n, 0, (more - index->n) * sizeof *grown);
+  index->box = grown;
+  index->n = more;
+  return true;
+}
+
+/* Puts a node into the box of its scope, cut at the depth of its role. False: out of memory. */
+static bool put_into_box(Draw *d, NodeId id, BoxIndex *index) {
+  const Node *node = &d->g->nodes[id];
+  Strings *strings = d->g->symbols->strings;
+  const char *path = graph_text(d->g, node->scope);
+  int depth = d->depth[node->role];
+  uint32_t scope = strings_intern_n(strings, path, cut_length(path, depth));
+  uint32_t key = key_of(scope, node->role);
+  if (scope == UINT32_MAX || !index_reserve(index, key, strings)) return false;
+  uint32_t box = depth < 0 ? 0 : index->box[key];
+  if (!box) {
+    d->boxes[d->n_boxes] = (Box){.scope = scope, .role = node->role, .first = id};
+    index->box[key] = box = ++d->n_boxes;
+  }
+  Box *b = &d->boxes[box - 1];
+  b->count++;
+  if (value_bytes(node) > b->bytes) b->bytes = value_bytes(node);
+  if (d->ops->ops[node->op]->op_class != OP_CLASS_LEAF) count_op(b, node->op);
+  d->box_of[id] = box;
+  return true;
+}
+
+/* Groups nodes into boxes by depth. Boxes are in order of their first node. */
+static Status group(Draw *d) {
+  BoxIndex index = {0};
+  bool ok = true;
+  d->n_boxes = 0;
+  memset(d->box_of, 0, d->g->n_nodes * sizeof *d->box_of);
+  for (NodeId id = 1; ok && id < d->g->n_nodes; id++)
+    if (drawn(d, id)) ok = put_into_box(d, id, &index);
+  free(index.box);
+  return ok ? STATUS_OK : diag_no_memory(d->diag, d->g->n_nodes);
+}
+
+static int max_depth(const Graph *g) {
+  int deepest = 0;
+  for (NodeId id = 1; id < g->n_nodes; id++) {
+    int parts = 1;
+    for (const char *at = graph_text(g, g->nodes[id].scope); *at; at++) parts += *at == '/';
+    if (parts > deepest) deepest = parts;
+  }
+  return deepest;
+}
+
+static void set_depth(Draw *d, int forward, int derivatives, int update) {
+  d->depth[ROLE_FORWARD] = forward;
+  d->depth[ROLE_INNER] = d->depth[ROLE_OUTER] = derivatives;
+  d->depth[ROLE_UPDATE] = update;
+}
+
+/* Unless told, as deep as it is readable: all of it alike, else the forward passes, beside which
+ * derivatives are a box for each pass and updates one box. */
+static Status choose_depth(Draw *d) {
+  int depth = d->options->depth, deepest = max_depth(d->g);
+  if (depth) {
+    set_depth(d, depth, depth, depth);
+    return group(d);
+  }
+  for (depth = deepest; depth > 0; depth--) {
+    set_depth(d, depth, depth, depth);
+    TRY(group(d));
+    if (d->n_boxes <= DRAW_READABLE) return STATUS_OK;
+    if (depth <= 2) break;
+  }
+  for (depth = deepest; depth > 1; depth--) {
+    set_depth(d, depth, 1, 0);
+    TRY(group(d));
+    if (d->n_boxes <= DRAW_READABLE) return STATUS_OK;
+  }
+  set_depth(d, 1, 1, 0);
+  return group(d);
+}
+
+/* ---- drawing ---- */
+
+static void set(void *object, const char *name, const char *value) {
+  agsafeset(object, (char *)(uintptr_t)name, (char *)(uintptr_t)value, (char *)(uintptr_t) "");
+}
+
+/* The cluster of a role, then of each part of the scope's path. */
+static Agraph_t *cluster(Agraph_t *root, const char *path, Role role, size_t length) {
+  char name[512];
+  snprintf(name, sizeof name, "cluster %s", role_name(role));
+  Agraph_t *at = agsubg(root, name, 1);
+  if (!at) return NULL;
+  set(at, "label", role_name(role));
+  set(at, "style", "rounded,filled");
+  set(at, "fillcolor", role_colors[role]);
+  set(at, "color", "#999999");
+  for (size_t end = 0; end < length;) {
+    const char *slash = memchr(path + end + (end > 0), '/', length - end - (end > 0));
+    size_t from = end + (end > 0);
+    end = slash ? (size_t)(slash - path) : length;
+    snprintf(name, sizeof name, "cluster %s %.*s", role_name(role), (int)end, path);
+    at = agsubg(at, name, 1);
+    if (!at) return NULL;
+    snprintf(name, sizeof name, "%.*s", (int)(end - from), path + from);
+    set(at, "label", name);
+    set(at, "fillcolor", "#ffffff80");
+  }
+  return at;
+}
+
+static void box_label(const Draw *d, const Box *b, char *label, size_t size) {
+  const Graph *g = d->g;
+  const char *path = graph_text(g, b->scope), *last = strrchr(path, '/');
+  char shape[SHAPE_TEXT_MAX];
+  const Node *node = &g->nodes[b->first];
+  if (b->count == 1) {
+    const char *name = graph_text(g, node->name), *own = strrchr(name, '/');
+    snprintf(label, size, "%s%s%s\n%s %s", own ? own + 1 : name, *name ? ": " : "",
+             d->ops->ops[node->op]->name, dtype_name((DType)node->dtype),
+             shape_text(&node->shape, shape, sizeof shape));
+    return;
+  }
+  int n = snprintf(label, size,
+                   "%s\n%u nodes:", *path ? (last ? last + 1 : path) : role_name((Role)b->role),
+                   b->count);
+  for (uint32_t i = 0; i < b->n_ops && n > 0 && (size_t)n < size; i++)
+    n += snprintf(label + n, size - (size_t)n, " %s", d->ops->ops[b->ops[i]]->name);
+}
+
+static Status draw_boxes(Draw *d, Agraph_t *root) {
+  for (uint32_t i = 0; i < d->n_boxes; i++) {
+    Box *b = &d->boxes[i];
+    const char *path = graph_text(d->g, b->scope);
+    /* A box of a whole scope stands in the cluster around that scope. */
+    const char *last = strrchr(path, '/');
+    size_t length = d->depth[b->role] < 0 ? strlen(path) : last ? (size_t)(last - path) : 0;
+    Agraph_t *in = cluster(root, path, (Role)b->role, length);
+    char name[32], label[512];
+    snprintf(name, sizeof name, "n%u", b->first);
+    b->drawn = in ? agnode(in, name, 1) : NULL;
+    if (!b->drawn) return diag_no_memory(d->diag, sizeof *b->drawn);
+    box_label(d, b, label, sizeof label);
+    set(b->drawn, "label", label);
+    set(b->drawn, "tooltip", path);
+  }
+  return STATUS_OK;
+}
+
+struct Link {
+  uint32_t from, to;
+  NodeId value; /* the largest */
+  uint32_t count;
+};
+
+static int by_ends(const void *a, const void *b) {
+  const Link *x = a, *y = b;
+  if (x->from != y->from) return x->from < y->from ? -1 : 1;
+  if (x->to != y->to) return x->to < y->to ? -1 : 1;
+  return x->value < y->value ? -1 : x->value > y->value;
+}
+
+/* One link for all values between two boxes, in place. Returns their number. */
+static size_t join_links(const Graph *g, Link *links, size_t n) {
+  size_t joined = 0;
+  for (size_t i = 0; i < n;) {
+    Link link = links[i];
+    link.count = 0;
+    NodeId before = NODE_NONE;
+    for (; i < n && links[i].from == link.from && links[i].to == link.to; i++) {
+      link.count += links[i].value != before;
+      before = links[i].value;
+      if (value_bytes(&g->nodes[before]) > value_bytes(&g->nodes[link.value])) link.value = before;
+    }
+    links[joined++] = link;
+  }
+  return joined;
+}
+
+static Status find_links(Draw *d) {
+  const Graph *g = d->g;
+  d->links = calloc((size_t)g->n_inputs + 1, sizeof *d->links);
+  if (!d->links) return diag_no_memory(d->diag, g->n_inputs * sizeof *d->links);
+  size_t n = 0;
+  for (NodeId id = 1; id < g->n_nodes; id++)
+    for (uint32_t i = 0; d->box_of[id] && i < g->nodes[id].n_inputs; i++) {
+      NodeId from = node_input(g, id, i);
+      if (d->box_of[from] && d->box_of[from] != d->box_of[id])
+        d->links[n++] = (Link){d->box_of[from] - 1, d->box_of[id] - 1, from, 1};
+    }
+  qsort(d->links, n, sizeof *d->links, by_ends);
+  d->n_links = join_links(g, d->links, n);
+  return STATUS_OK;
+}
+
+static Status draw_link(Draw *d, Agraph_t *root, const Link *link) {
+  Agedge_t *edge = agedge(root, d->boxes[link->from].drawn, d->boxes[link->to].drawn, NULL, 1);
+  if (!edge) return diag_no_memory(d->diag, sizeof *edge);
+  char label[160], shape[SHAPE_TEXT_MAX];
+  shape_text(&d->g->nodes[link->value].shape, shape, sizeof shape);
+  if (link->count > 1)
+    snprintf(label, sizeof label, "%s +%u", shape, link->count - 1);
+  else
+    snprintf(label, sizeof label, "%s", shape);
+  set(edge, d->n_links > DRAW_LABELS ? "tooltip" : "label", label);
+  return STATUS_OK;
+}
+
+static char said[256]; /* what Graphviz had to say, which would go to standard error */
+
+static int note_said(char *text) {
+  size_t n = strlen(said);
+  snprintf(said + n, sizeof said - n, "%s", text);
+  return 0;
+}
+
+/* The picture in memory: Graphviz ends the process when it cannot write. */
+static Status render(Draw *d, Agraph_t *root, char **data, unsigned *length) {
+  *said = 0;
+  agseterrf(note_said);
+  agseterr(AGERR); /* how well edges are routed is no news */
+  GVC_t *context = gvContext();
+  *data = NULL;
+  if (!context) return diag_no_memory(d->diag, sizeof(void *));
+  bool ok = gvLayout(context, root, "dot") == 0 &&
+            gvRenderData(context, root, d->options->format, data, length) == 0;
+  /* No gvFreeLayout: with nested clusters it frees a list of Graphviz 2.42 twice.  What it would
+   * release goes with the process. */
+  agseterrf(NULL);
+  said[strcspn(said, "\n")] = 0;
+  if (!ok || !*data)
+    return diag_error(d->diag, STATUS_SYSTEM, d->options->format, "try --emit=dot",
+                      "Graphviz cannot draw this picture%s%s", *said ? ": " : "", said);
+  if (*said)
+    diag_warning(d->diag, d->options->format,
+                 "--emit=svg has no largest size; --depth=N, --scope=S", "Graphviz: %s", said);
+  return STATUS_OK;
+}
+
+static Status write_picture(Draw *d, Agraph_t *root, const char *path) {
+  bool standard = strcmp(path, "-") == 0, dot = strcmp(d->options->format, "dot") == 0;
+  char *data = NULL;
+  unsigned length = 0;
+  if (!dot) TRY(render(d, root, &data, &length));
+  FILE *out = standard ? stdout : fopen(path, "w");
+  bool ok = out != NULL;
+  if (ok) ok = dot ? agwrite(root, out) == 0 : fwrite(data, 1, length, out) == length;
+  if (out) ok = !ferror(out) && ok;
+  if (out && (standard ? fflush(out) : fclose(out)) != 0) ok = false;
+  if (data) gvFreeRenderData(data);
+  if (ok) return STATUS_OK;
+  return diag_error(d->diag, STATUS_SYSTEM, standard ? "standard output" : path, NULL,
+                    "cannot write the picture: %s", strerror(errno));
+}
+
+/* ---- ids of Graphviz objects ----
+ *
+ * The library's own are addresses of interned names, and it writes subgraphs in the order of their
+ * ids.  These are in order of first use: even for names, odd for what has none. */
+
+typedef struct Ids {
+  Strings *names;
+  uint64_t anonymous;
+} Ids;
+
+static void *ids_open(Agraph_t *graph, Agdisc_t *disc) {
+  (void)graph, (void)disc;
+  Ids *ids = calloc(1, sizeof *ids);
+  if (ids && (ids->names = strings_create())) return ids;
+  free(ids);
+  return NULL;
+}
+
+static long ids_map(void *state, int type, char *name, IDTYPE *id, int create) {
+  (void)type;
+  Ids *ids = state;
+  if (!name) {
+    *id = ids->anonymous++ * 2 + 1;
+    return 1;
+  }
+  uint32_t string = create ? strings_intern(ids->names, name) : strings_find(ids->names, name);
+  *id = ((IDTYPE)string + 1) * 2;
+  return string != UINT32_MAX;
+}
+
+static long ids_alloc(void *state, int type, IDTYPE id) {
+  (void)state, (void)type, (void)id;
+  return 0; /* nobody chooses ids */
+}
+
+static void ids_free(void *state, int type, IDTYPE id) {
+  (void)state, (void)type, (void)id;
+}
+
+static char *ids_print(void *state, int type, IDTYPE id) {
+  (void)type;
+  const Ids *ids = state;
+  return id % 2 ? NULL : (char *)(uintptr_t)strings_text(ids->names, (uint32_t)(id / 2 - 1));
+}
+
+static void ids_close(void *state) {
+  Ids *ids = state;
+  strings_destroy(ids->names);
+  free(ids);
+}
+
+static void ids_register(void *state, int type, void *object) {
+  (void)state, (void)type, (void)object;
+}
+
+static Agiddisc_t ids_disc = {ids_open,  ids_map,   ids_alloc,   ids_free,
+                              ids_print, ids_close, ids_register};
+
+static Status draw_all(Draw *d, const char *path) {
+  TRY(choose_depth(d));
+  if (d->n_boxes == 0)
+    return diag_error(d->diag, STATUS_INVALID, graph_text(d->g, d->p->name),
+                      "--dump-after=simplify prints all scopes", "the program has no scope '%s'",
+                      d->options->scope ? d->options->scope : "");
+  TRY(find_links(d));
+  bool tangled = d->n_boxes > DRAW_MAX || d->n_links > d->n_boxes + DRAW_TANGLE;
+  if (tangled && strcmp(d->options->format, "dot") != 0)
+    return diag_error(d->diag, STATUS_INVALID, path,
+                      "a smaller --depth=N, --scope=SCOPE, or --emit=dot",
+                      "%u boxes and %zu arrows make no readable picture", d->n_boxes, d->n_links);
+  char name[256];
+  snprintf(name, sizeof name, "%s", graph_text(d->g, d->p->name));
+  Agdisc_t disc = {&AgMemDisc, &ids_disc, &AgIoDisc};
+  Agraph_t *root = agopen(name, Agdirected, &disc);
+  if (!root) return diag_no_memory(d->diag, sizeof *root);
+  set(root, "label", name);
+  set(root, "fontname", "Helvetica");
+  set(root, "rankdir", "TB");
+  /* Passes feed each other in turn: ranks are of boxes, not of clusters, which have none then. */
+  set(root, "newrank", "true");
+  set(root, "nslimit", "0.5");
+  agattr(root, AGNODE, (char *)(uintptr_t) "shape", (char *)(uintptr_t) "box");
+  agattr(root, AGNODE, (char *)(uintptr_t) "style", (char *)(uintptr_t) "rounded,filled");
+  agattr(root, AGNODE, (char *)(uintptr_t) "fillcolor", (char *)(uintptr_t) "white");
+  agattr(root, AGNODE, (char *)(uintptr_t) "fontname", (char *)(uintptr_t) "Helvetica");
+  agattr(root, AGEDGE, (char *)(uintptr_t) "fontsize", (char *)(uintptr_t) "9");
+  agattr(root, AGEDGE, (char *)(uintptr_t) "fontname", (char *)(uintptr_t) "Helvetica");
+  Status status = draw_boxes(d, root);
+  for (size_t i = 0; i < d->n_links && status == STATUS_OK; i++)
+    status = draw_link(d, root, &d->links[i]);
+  if (status == STATUS_OK) status = write_picture(d, root, path);
+  agclose(root);
+  return status;
+}
+
+Status draw_program(const PlanProgram *program, const OpTable *ops, const DrawOptions *options,
+                    const char *path, Diag *diag) {
+  Draw d = {.p = program, .g = program->graph, .ops = ops, .options = options, .diag = diag};
+  d.boxes = calloc(d.g->n_nodes, sizeof *d.boxes);
+  d.box_of = calloc(d.g->n_nodes, sizeof *d.box_of);
+  Status status = d.boxes && d.box_of ? draw_all(&d, path)
+                                      : diag_no_memory(diag, d.g->n_nodes * sizeof *d.boxes);
+  free(d.boxes);
+  free(d.box_of);
+  free(d.links);
+  return status;
+}

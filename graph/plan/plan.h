@@ -1,0 +1,160 @@
+/* The plan: what graphc writes and graphrun executes.  Data only.
+ *
+ * A plan holds one state section (same offsets in every program) and programs.  A program is a
+ * graph whose nodes are grouped into steps (one kernel each) in execution order, with an offset in
+ * the arena for every value that is stored:  arena = state section, then scratch, which starts at
+ * the same offset in all programs. */
+#ifndef GRAPH_PLAN_PLAN_H
+#define GRAPH_PLAN_PLAN_H
+
+#include "graph/ir/ir.h"
+#include "graph/ir/op.h"
+
+#define PLAN_VERSION 1
+#define PLAN_ALIGN 64 /* bytes; every stored value and work buffer starts at a multiple */
+#define OFFSET_NONE (-1)
+#define PLAN_ARENA_MAX ((int64_t)1 << 44) /* bytes */
+
+typedef enum ProgramKind {
+  PROGRAM_TRAIN,
+  PROGRAM_EVALUATE,
+  PROGRAM_EXTRACT,
+  PROGRAM_OTHER
+} ProgramKind;
+
+/* One kernel launch. Its members are step_nodes[first .. first + count). */
+typedef struct PlanStep {
+  uint32_t first, count;
+  int64_t work_offset, work_bytes; /* work buffer in the arena; OFFSET_NONE, 0: none */
+} PlanStep;
+
+typedef struct PlanProgram {
+  uint32_t name, held_out; /* string ids; held_out 0: none */
+  uint8_t kind;            /* ProgramKind */
+  Graph *graph;            /* commits and outputs included */
+  /* Byte offset in the arena of each node's value; OFFSET_NONE when it is not stored (a member of a
+   * fused group that only the group reads). State nodes have the state's offset, a view (reshape,
+   * gradient-scale, stop-gradient alone) may have its operand's, a committed value may have the
+   * state's own. */
+  int64_t *node_offset;
+  PlanStep *steps;
+  uint32_t n_steps;
+  NodeId *step_nodes;
+  uint32_t n_step_nodes;
+  int64_t scratch_bytes; /* from state_bytes on */
+  int64_t
+      lower_bound;    /* largest sum of bytes alive at one step: no plan of this order needs less */
+  uint32_t peak_step; /* where that is */
+  int64_t macs;
+} PlanProgram;
+
+typedef struct PlanSchedule {
+  uint32_t name;  /* the scalar input it feeds */
+  uint32_t value; /* expression over step, total_steps, warmup_steps and earlier schedules */
+} PlanSchedule;
+
+typedef struct PlanSampler {
+  uint8_t kind; /* 0 identity, 1 shuffle */
+  int64_t batch_ids, batch_images;
+} PlanSampler;
+
+typedef struct PlanAugment {
+  int64_t height, width, pad_crop;
+  double flip, jitter, brightness, contrast, saturation, hue;
+  double erase, erase_min, erase_max, erase_aspect;
+} PlanAugment;
+
+typedef struct PlanTraining {
+  uint32_t *domains; /* string ids */
+  int64_t *ids;
+  uint32_t n_domains;
+  int64_t epochs, warmup_epochs, steps, warmup_steps; /* steps 0, warmup_steps -1: from epochs */
+  uint8_t choose;                                     /* 0 only, 1 uniform over held-out domains */
+} PlanTraining;
+
+/* A model parameter's final value, for info and for messages. */
+typedef struct PlanParam {
+  uint32_t name, value;
+} PlanParam;
+
+/* How a file of the model is called in the plan: relative to the models' folder. */
+typedef struct PlanFile {
+  uint32_t shown, relative; /* string ids: as it was named when it was compiled; in the plan */
+} PlanFile;
+
+typedef struct Plan {
+  Symbols *symbols;      /* owned */
+  char *path;            /* owned: the file it was read from; NULL: it was compiled here */
+  const PlanFile *files; /* not owned; what is not listed keeps its name */
+  uint32_t n_files;
+  uint32_t model_name;
+  uint64_t model_hash; /* xxh3 of the expanded model's text */
+  DType precision;
+  uint32_t shards;
+  State *states;
+  uint32_t n_states;
+  int64_t *state_offset; /* in the arena */
+  int64_t state_bytes;
+  PlanProgram *programs;
+  uint32_t n_programs;
+  PlanSchedule *schedules;
+  uint32_t n_schedules;
+  bool has_training, has_sampler, has_augment;
+  PlanTraining training;
+  PlanSampler sampler;
+  PlanAugment augment;
+  PlanParam *params;
+  uint32_t n_params;
+} Plan;
+
+Plan *plan_create(Symbols *symbols); /* takes ownership of `symbols`; NULL when out of memory */
+void plan_destroy(Plan *plan);
+/* The arena's size: state plus the largest scratch. */
+int64_t plan_arena_bytes(const Plan *plan);
+/* Index of a program or state by name; UINT32_MAX when there is none. */
+uint32_t plan_program_find(const Plan *plan, const char *name);
+uint32_t plan_state_find(const Plan *plan, const char *name);
+/* The same for a program; when there is none the message, at `place`, lists those that there are.
+ */
+Status plan_program_require(const Plan *plan, const char *place, const char *name, Diag *diag,
+                            uint32_t *out_program);
+static inline const char *plan_text(const Plan *plan, uint32_t string) {
+  return strings_text(plan->symbols->strings, string);
+}
+/* Where messages about the plan are placed: its file, else its model's name. */
+static inline const char *plan_place(const Plan *plan) {
+  return plan->path ? plan->path : plan_text(plan, plan->model_name);
+}
+static inline int64_t plan_align(int64_t bytes) {
+  return (bytes + PLAN_ALIGN - 1) / PLAN_ALIGN * PLAN_ALIGN;
+}
+/* Bytes of a value of this type and shape, unaligned. */
+static inline int64_t value_bytes(const Node *node) {
+  return shape_count(&node->shape) * (int64_t)dtype_size((DType)node->dtype);
+}
+
+/* Where a schedule is evaluated. */
+typedef struct ScheduleStep {
+  int64_t step, total_steps, warmup_steps;
+} ScheduleStep;
+typedef struct ScheduleError {
+  uint32_t schedule; /* which one failed */
+  uint32_t at;       /* byte in its expression */
+  char text[400], hint[400];
+} ScheduleError;
+/* The scalar inputs at a step: values[i] is that of schedule i.  `scratch` is reset and used; with
+ * one that was used before nothing is allocated.  False on failure: *error says why. */
+bool plan_schedule_values(const Plan *plan, const ScheduleStep *at, Arena *scratch, double *values,
+                          ScheduleError *error);
+
+/* Writes the plan as XML (graph/plan/plan_format.h says how).  Same plan, same bytes, whatever ids
+ * its strings and places have: they are numbered anew.  A temporary file beside `path` is
+ * synchronised and renamed; what exists and is no regular file is written in place.  Failures of
+ * the system are STATUS_SYSTEM and leave no temporary file. */
+Status plan_write(const Plan *plan, const OpTable *ops, const char *path, Diag *diag);
+/* Reads a plan; checks the version (says what to run), the hash, and the range of every number, so
+ * that no index leads outside of an array.  What the numbers mean is for the verifier
+ * (ops/verify.h), which the caller runs next.  On failure *out_plan is NULL. */
+Status plan_read(const char *path, const OpTable *ops, Diag *diag, Plan **out_plan);
+
+#endif

@@ -1,0 +1,560 @@
+/* Reads a plan: first the hash against damage, then every number against its range.
+ *
+ * A file that was made with intent passes the hash, so nothing is trusted: counts are bounded by
+ * the bytes that are left, indices by what they index.  What the numbers mean together (shapes,
+ * lives, offsets) is the verifier's (ops/verify.h). */
+#include "graph/base/open_file.h"
+#include "graph/plan/plan_format.h"
+#include "graph/plan/plan_scan.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <xxhash.h>
+
+#define PLAN_FILE_MAX ((off_t)1 << 31)
+#define DIM_MAX ((int64_t)1 << 40)
+
+typedef struct Reader {
+  PlanScan s;
+  const OpTable *ops;
+  Diag *diag;
+  Plan *plan;
+  uint16_t *op_of; /* number in the file -> index into the op table */
+  uint32_t n_ops, n_strings;
+  uint32_t *n_inputs; /* of the nodes of the current program */
+} Reader;
+
+/* STATUS_INVALID when the text was wrong so far; plan_read says where. */
+static Status checked(const Reader *r) {
+  return r->s.bad ? STATUS_INVALID : STATUS_OK;
+}
+
+static Status no_memory(const Reader *r, size_t bytes) {
+  return diag_no_memory(r->diag, bytes);
+}
+
+/* ---- numbers ---- */
+
+static int64_t take(Reader *r, int64_t low, int64_t high) {
+  return plan_scan_int(&r->s, low, high);
+}
+
+/* String ids in the file are those of the new table, see read_strings. */
+static uint32_t take_string(Reader *r) {
+  return (uint32_t)take(r, 0, r->n_strings);
+}
+
+static uint32_t take_place(Reader *r) {
+  return (uint32_t)take(r, 0, (int64_t)r->plan->symbols->n_locs - 1);
+}
+
+static void take_shape(Reader *r, Shape *shape) {
+  *shape = (Shape){.rank = (uint8_t)take(r, 0, RANK_MAX)};
+  for (int i = 0; i < shape->rank; i++) shape->dim[i] = take(r, 0, DIM_MAX);
+  if (shape_count(shape) < 0) plan_scan_fail(&r->s, "a smaller shape is expected");
+}
+
+/* Makes room for one more element of an array that doubles. */
+static bool grow(void **array, uint32_t n, uint32_t *cap, size_t size) {
+  if (n < *cap) return true;
+  uint32_t more = *cap ? *cap * 2 : 64;
+  void *grown = more > n ? realloc(*array, more * size) : NULL;
+  if (!grown) return false;
+  *array = grown;
+  *cap = more;
+  return true;
+}
+
+/* ---- tables ---- */
+
+static Status read_ops(Reader *r) {
+  r->op_of = calloc(r->ops->count, sizeof *r->op_of);
+  if (!r->op_of) return no_memory(r, r->ops->count * sizeof *r->op_of);
+  plan_scan_open(&r->s, "ops");
+  while (plan_scan_more(&r->s)) {
+    char name[64] = "";
+    if (plan_scan_line_length(&r->s) < sizeof name) plan_scan_line(&r->s, name);
+    uint32_t op = op_table_find(r->ops, name);
+    if (!op || r->n_ops == r->ops->count) plan_scan_fail(&r->s, "a known op is expected");
+    if (!r->s.bad) r->op_of[r->n_ops++] = (uint16_t)op;
+  }
+  plan_scan_close(&r->s, "ops");
+  return checked(r);
+}
+
+/* Interned in order, each text once, so that a string's id is its number in the file. */
+static Status read_strings(Reader *r) {
+  size_t cap = 0;
+  char *text = NULL;
+  Status status = STATUS_OK;
+  plan_scan_open(&r->s, "strings");
+  while (status == STATUS_OK && plan_scan_more(&r->s)) {
+    size_t length = plan_scan_line_length(&r->s);
+    if (length >= cap) {
+      char *grown = realloc(text, cap = 2 * length + 256);
+      if (!grown) {
+        status = no_memory(r, cap);
+        break;
+      }
+      text = grown;
+    }
+    length = plan_scan_line(&r->s, text);
+    if (r->s.bad) break;
+    uint32_t id = strings_intern_n(r->plan->symbols->strings, text, length);
+    if (id == UINT32_MAX)
+      status = no_memory(r, length);
+    else if (id != ++r->n_strings)
+      plan_scan_fail(&r->s, "another string is expected");
+  }
+  free(text);
+  plan_scan_close(&r->s, "strings");
+  return status == STATUS_OK ? checked(r) : status;
+}
+
+static Status read_places(Reader *r) {
+  Symbols *symbols = r->plan->symbols;
+  plan_scan_open(&r->s, "places");
+  while (plan_scan_more(&r->s)) {
+    SourceLoc loc = {.file = take_string(r),
+                     .line = (uint32_t)take(r, 0, UINT32_MAX),
+                     .column = (uint32_t)take(r, 0, UINT32_MAX),
+                     .chain = take_place(r)};
+    if (!symbols_append_loc(symbols, loc)) return no_memory(r, sizeof loc);
+  }
+  plan_scan_close(&r->s, "places");
+  return checked(r);
+}
+
+/* ---- the model's part ---- */
+
+static Status read_model(Reader *r) {
+  plan_scan_open(&r->s, "model");
+  r->plan->model_name = take_string(r);
+  r->plan->model_hash = (uint64_t)take(r, INT64_MIN, INT64_MAX);
+  r->plan->precision = (DType)take(r, DTYPE_F32, DTYPE_F64);
+  r->plan->shards = (uint32_t)take(r, 1, 64);
+  r->plan->state_bytes = take(r, 0, PLAN_ARENA_MAX);
+  plan_scan_close(&r->s, "model");
+  return checked(r);
+}
+
+static void read_state(Reader *r, State *s, int64_t *offset) {
+  s->name = take_string(r);
+  s->dtype = (uint8_t)take(r, 0, DTYPE_COUNT - 1);
+  s->kind = (uint8_t)take(r, 0, STATE_OPTIMISER);
+  s->trainable = take(r, 0, 1) != 0;
+  s->init = (uint8_t)take(r, 0, INIT_FUSE);
+  s->init_a = plan_scan_float(&r->s);
+  s->init_b = plan_scan_float(&r->s);
+  s->init_site = take_string(r);
+  s->rate = plan_scan_float(&r->s);
+  s->decay = plan_scan_float(&r->s);
+  s->noise = plan_scan_float(&r->s);
+  s->external = take_string(r);
+  s->group = take_string(r);
+  s->loc = take_place(r);
+  *offset = take(r, 0, PLAN_ARENA_MAX);
+  take_shape(r, &s->shape);
+  bool fusing = s->shape.rank == 4 && s->shape.dim[1] == 2 * s->shape.dim[0] &&
+                s->shape.dim[2] == 1 && s->shape.dim[3] == 1;
+  if (s->init == INIT_FUSE && !fusing)
+    plan_scan_fail(&r->s, "the shape (O, 2 O, 1, 1) is expected");
+}
+
+static Status read_states(Reader *r) {
+  Plan *plan = r->plan;
+  uint32_t cap = 0, cap_offsets = 0;
+  plan_scan_open(&r->s, "states");
+  while (plan_scan_more(&r->s)) {
+    uint32_t n = plan->n_states;
+    if (!grow((void **)&plan->states, n, &cap, sizeof *plan->states) ||
+        !grow((void **)&plan->state_offset, n, &cap_offsets, sizeof *plan->state_offset))
+      return no_memory(r, sizeof *plan->states);
+    plan->states[n] = (State){0};
+    read_state(r, &plan->states[n], &plan->state_offset[n]);
+    plan->n_states++;
+  }
+  plan_scan_close(&r->s, "states");
+  return checked(r);
+}
+
+/* Rows of two strings. */
+static Status read_pairs(Reader *r, const char *group, PlanParam **out, uint32_t *n) {
+  uint32_t cap = 0;
+  plan_scan_open(&r->s, group);
+  while (plan_scan_more(&r->s)) {
+    if (!grow((void **)out, *n, &cap, sizeof **out)) return no_memory(r, sizeof **out);
+    PlanParam *pair = &(*out)[(*n)++];
+    pair->name = take_string(r);
+    pair->value = take_string(r);
+  }
+  plan_scan_close(&r->s, group);
+  return checked(r);
+}
+
+static Status read_training(Reader *r) {
+  PlanTraining *t = &r->plan->training;
+  uint32_t cap = 0, cap_ids = 0;
+  if (!plan_scan_sees(&r->s, "training")) return STATUS_OK;
+  plan_scan_open(&r->s, "training");
+  r->plan->has_training = true;
+  t->epochs = take(r, 0, INT32_MAX);
+  t->warmup_epochs = take(r, 0, INT32_MAX);
+  t->steps = take(r, 0, (int64_t)1 << 40);
+  t->warmup_steps = take(r, -1, (int64_t)1 << 40);
+  t->choose = (uint8_t)take(r, 0, 1);
+  while (plan_scan_more(&r->s)) {
+    if (!grow((void **)&t->domains, t->n_domains, &cap, sizeof *t->domains) ||
+        !grow((void **)&t->ids, t->n_domains, &cap_ids, sizeof *t->ids))
+      return no_memory(r, sizeof *t->ids);
+    t->domains[t->n_domains] = take_string(r);
+    t->ids[t->n_domains++] = take(r, 0, INT32_MAX);
+  }
+  plan_scan_close(&r->s, "training");
+  return checked(r);
+}
+
+static Status read_sampler(Reader *r) {
+  PlanSampler *s = &r->plan->sampler;
+  if (!plan_scan_sees(&r->s, "sampler")) return STATUS_OK;
+  plan_scan_open(&r->s, "sampler");
+  r->plan->has_sampler = true;
+  s->kind = (uint8_t)take(r, 0, 1);
+  s->batch_ids = take(r, 1, 1 << 30);
+  s->batch_images = take(r, 1, 1 << 30);
+  plan_scan_close(&r->s, "sampler");
+  return checked(r);
+}
+
+static Status read_augment(Reader *r) {
+  PlanAugment *a = &r->plan->augment;
+  if (!plan_scan_sees(&r->s, "augment")) return STATUS_OK;
+  plan_scan_open(&r->s, "augment");
+  r->plan->has_augment = true;
+  a->height = take(r, 1, 1 << 16);
+  a->width = take(r, 1, 1 << 16);
+  a->pad_crop = take(r, 0, 1 << 10);
+  double *values[] = {&a->flip, &a->jitter, &a->brightness, &a->contrast,  &a->saturation,
+                      &a->hue,  &a->erase,  &a->erase_min,  &a->erase_max, &a->erase_aspect};
+  for (size_t i = 0; i < sizeof values / sizeof *values; i++) {
+    *values[i] = plan_scan_float(&r->s);
+    if (*values[i] < 0 || *values[i] > 1) plan_scan_fail(&r->s, "a share of 1 is expected");
+  }
+  plan_scan_close(&r->s, "augment");
+  return checked(r);
+}
+
+/* ---- programs ---- */
+
+static Status read_head(Reader *r, PlanProgram *p) {
+  plan_scan_open(&r->s, "head");
+  p->name = take_string(r);
+  p->held_out = take_string(r);
+  p->kind = (uint8_t)take(r, 0, PROGRAM_OTHER);
+  p->scratch_bytes = take(r, 0, PLAN_ARENA_MAX);
+  p->lower_bound = take(r, 0, PLAN_ARENA_MAX);
+  p->peak_step = (uint32_t)take(r, 0, UINT32_MAX);
+  p->macs = take(r, 0, INT64_MAX);
+  plan_scan_close(&r->s, "head");
+  p->graph = graph_create(r->plan->symbols);
+  if (!p->graph) return no_memory(r, sizeof(Graph));
+  return checked(r);
+}
+
+static Status read_batches(Reader *r, Graph *g) {
+  plan_scan_open(&r->s, "batches");
+  while (plan_scan_more(&r->s)) {
+    Batch batch = {
+        .groups = take(r, 1, 1 << 30), .units = take(r, 0, 1 << 30), .unit = take(r, 1, 1 << 30)};
+    uint32_t want = g->n_batches;
+    if (!r->s.bad && (want > UINT8_MAX || graph_add_batch(g, batch) != want))
+      plan_scan_fail(&r->s, "at most 255 different batches are expected");
+  }
+  plan_scan_close(&r->s, "batches");
+  return checked(r);
+}
+
+static Status read_nodes(Reader *r, Graph *g) {
+  uint32_t cap = 0;
+  free(r->n_inputs);
+  r->n_inputs = NULL;
+  plan_scan_open(&r->s, "nodes");
+  while (plan_scan_more(&r->s)) {
+    int64_t op = take(r, 0, (int64_t)r->n_ops - 1);
+    Node n = {.dtype = (uint8_t)take(r, 0, DTYPE_COUNT - 1),
+              .role = (uint8_t)take(r, 0, ROLE_UPDATE),
+              .order = (uint8_t)take(r, 0, UINT8_MAX),
+              .batch = (uint8_t)take(r, 0, (int64_t)g->n_batches - 1),
+              .epoch = (uint32_t)take(r, 0, UINT32_MAX),
+              .name = take_string(r),
+              .scope = take_string(r),
+              .loc = take_place(r)};
+    uint32_t n_inputs = (uint32_t)take(r, 0, UINT32_MAX);
+    take_shape(r, &n.shape);
+    if (r->s.bad) break;
+    n.op = r->op_of[op];
+    NodeId id = graph_append(g, &n, NULL, 0, NULL, 0, NULL);
+    if (id == NODE_NONE || !grow((void **)&r->n_inputs, id, &cap, sizeof *r->n_inputs))
+      return no_memory(r, sizeof n);
+    r->n_inputs[id] = n_inputs;
+  }
+  plan_scan_close(&r->s, "nodes");
+  return checked(r);
+}
+
+static Status read_inputs(Reader *r, Graph *g) {
+  plan_scan_open(&r->s, "inputs");
+  uint64_t total = 0;
+  for (NodeId id = 1; id < g->n_nodes; id++) total += r->n_inputs[id];
+  if (total > plan_scan_left(&r->s))
+    plan_scan_fail(&r->s, "%" PRIu64 " inputs are expected", total);
+  if (r->s.bad) return STATUS_INVALID;
+  if (!graph_reserve(g, (uint32_t)total, 0, 0)) return no_memory(r, total * sizeof(NodeId));
+  for (NodeId id = 1; id < g->n_nodes; id++) {
+    g->nodes[id].n_inputs = r->n_inputs[id];
+    g->nodes[id].inputs = g->n_inputs;
+    for (uint32_t i = 0; i < r->n_inputs[id]; i++)
+      g->input_pool[g->n_inputs++] = (NodeId)take(r, 1, (int64_t)id - 1);
+  }
+  plan_scan_close(&r->s, "inputs");
+  return checked(r);
+}
+
+static bool is_list(const AttrDesc *attr) {
+  return attr->type == ATTR_INTS || attr->type == ATTR_FLOATS;
+}
+
+/* The counts, then the integers; strings are checked, other values are the verifier's. */
+static Status read_attrs(Reader *r, Graph *g) {
+  uint64_t n_attrs = 0, n_ints = 0;
+  plan_scan_open(&r->s, "attrs");
+  for (NodeId id = 1; id < g->n_nodes; id++) n_attrs += r->ops->ops[g->nodes[id].op]->n_attrs;
+  if (n_attrs > UINT32_MAX || !graph_reserve(g, 0, (uint32_t)n_attrs, 0))
+    return no_memory(r, n_attrs * sizeof(AttrRef));
+  for (NodeId id = 1; id < g->n_nodes; id++) {
+    const OpDesc *op = r->ops->ops[g->nodes[id].op];
+    g->nodes[id].attrs = g->n_attrs;
+    for (uint32_t a = 0; a < op->n_attrs; a++) {
+      bool list = is_list(&op->attrs[a]);
+      int64_t most = list ? (int64_t)plan_scan_left(&r->s) : 1;
+      uint32_t count = (uint32_t)take(r, list ? 0 : 1, most);
+      g->attr_pool[g->n_attrs++] = (AttrRef){(uint32_t)n_ints, count};
+      n_ints += count;
+    }
+  }
+  plan_scan_close(&r->s, "attrs");
+  plan_scan_open(&r->s, "ints");
+  if (n_ints > plan_scan_left(&r->s))
+    plan_scan_fail(&r->s, "%" PRIu64 " values are expected", n_ints);
+  if (r->s.bad) return STATUS_INVALID;
+  if (!graph_reserve(g, 0, 0, (uint32_t)n_ints)) return no_memory(r, n_ints * sizeof(int64_t));
+  for (NodeId id = 1; id < g->n_nodes; id++) {
+    const OpDesc *op = r->ops->ops[g->nodes[id].op];
+    for (uint32_t a = 0; a < op->n_attrs; a++) {
+      bool name = plan_attr_is_string(&op->attrs[a]);
+      for (uint32_t k = g->attr_pool[g->nodes[id].attrs + a].count; k > 0; k--)
+        g->int_pool[g->n_ints++] = name ? take_string(r) : take(r, INT64_MIN, INT64_MAX);
+    }
+  }
+  plan_scan_close(&r->s, "ints");
+  return checked(r);
+}
+
+static Status read_offsets(Reader *r, PlanProgram *p) {
+  p->node_offset = calloc(p->graph->n_nodes, sizeof *p->node_offset);
+  if (!p->node_offset) return no_memory(r, p->graph->n_nodes * sizeof *p->node_offset);
+  p->node_offset[0] = OFFSET_NONE;
+  plan_scan_open(&r->s, "offsets");
+  for (NodeId id = 1; id < p->graph->n_nodes; id++)
+    p->node_offset[id] = take(r, OFFSET_NONE, PLAN_ARENA_MAX);
+  plan_scan_close(&r->s, "offsets");
+  return checked(r);
+}
+
+static Status read_steps(Reader *r, PlanProgram *p) {
+  uint32_t cap = 0;
+  uint64_t total = 0;
+  plan_scan_open(&r->s, "steps");
+  while (plan_scan_more(&r->s)) {
+    if (!grow((void **)&p->steps, p->n_steps, &cap, sizeof *p->steps))
+      return no_memory(r, sizeof *p->steps);
+    PlanStep *step = &p->steps[p->n_steps++];
+    *step = (PlanStep){.first = (uint32_t)total, .count = (uint32_t)take(r, 1, p->graph->n_nodes)};
+    step->work_offset = take(r, OFFSET_NONE, PLAN_ARENA_MAX);
+    step->work_bytes = take(r, 0, PLAN_ARENA_MAX);
+    total += step->count;
+    if (total >= p->graph->n_nodes)
+      plan_scan_fail(&r->s, "no more members than nodes are expected");
+  }
+  plan_scan_close(&r->s, "steps");
+  plan_scan_open(&r->s, "members");
+  if (r->s.bad) return STATUS_INVALID;
+  p->step_nodes = calloc(total + 1, sizeof *p->step_nodes);
+  if (!p->step_nodes) return no_memory(r, total * sizeof *p->step_nodes);
+  while (p->n_step_nodes < total && !r->s.bad)
+    p->step_nodes[p->n_step_nodes++] = (NodeId)take(r, 1, (int64_t)p->graph->n_nodes - 1);
+  plan_scan_close(&r->s, "members");
+  if (!r->s.bad && p->peak_step >= p->n_steps && p->n_steps)
+    plan_scan_fail(&r->s, "a peak inside of the program is expected");
+  return checked(r);
+}
+
+static Status read_ends(Reader *r, Graph *g) {
+  plan_scan_open(&r->s, "commits");
+  while (plan_scan_more(&r->s)) {
+    uint32_t state = (uint32_t)take(r, 0, (int64_t)r->plan->n_states - 1);
+    NodeId value = (NodeId)take(r, 1, (int64_t)g->n_nodes - 1);
+    if (graph_add_commit(g, state, value) != STATUS_OK) return no_memory(r, sizeof(Commit));
+  }
+  plan_scan_close(&r->s, "commits");
+  plan_scan_open(&r->s, "outputs");
+  while (plan_scan_more(&r->s)) {
+    uint32_t name = take_string(r);
+    NodeId value = (NodeId)take(r, 1, (int64_t)g->n_nodes - 1);
+    bool declared = take(r, 0, 1) != 0;
+    if (graph_add_output(g, name, value, declared) != STATUS_OK)
+      return no_memory(r, sizeof(Output));
+  }
+  plan_scan_close(&r->s, "outputs");
+  return checked(r);
+}
+
+static Status read_program(Reader *r, PlanProgram *p) {
+  plan_scan_open(&r->s, "program");
+  TRY(read_head(r, p));
+  TRY(read_batches(r, p->graph));
+  TRY(read_nodes(r, p->graph));
+  TRY(read_inputs(r, p->graph));
+  TRY(read_attrs(r, p->graph));
+  TRY(read_offsets(r, p));
+  TRY(read_steps(r, p));
+  TRY(read_ends(r, p->graph));
+  plan_scan_close(&r->s, "program");
+  return checked(r);
+}
+
+static Status read_programs(Reader *r) {
+  uint32_t cap = 0;
+  do {
+    if (!grow((void **)&r->plan->programs, r->plan->n_programs, &cap, sizeof(PlanProgram)))
+      return no_memory(r, sizeof(PlanProgram));
+    PlanProgram *p = &r->plan->programs[r->plan->n_programs];
+    *p = (PlanProgram){0};
+    r->plan->n_programs++; /* at once: what was read of it is released with the plan */
+    TRY(read_program(r, p));
+  } while (plan_scan_sees(&r->s, "program"));
+  return STATUS_OK;
+}
+
+static Status read_body(Reader *r) {
+  TRY(read_ops(r));
+  TRY(read_strings(r));
+  TRY(read_places(r));
+  TRY(read_model(r));
+  TRY(read_states(r));
+  _Static_assert(sizeof(PlanSchedule) == sizeof(PlanParam), "both are a name and a value");
+  TRY(read_pairs(r, "schedules", (PlanParam **)&r->plan->schedules, &r->plan->n_schedules));
+  TRY(read_training(r));
+  TRY(read_sampler(r));
+  TRY(read_augment(r));
+  TRY(read_pairs(r, "params", &r->plan->params, &r->plan->n_params));
+  TRY(read_programs(r));
+  plan_scan_close(&r->s, "plan");
+  if (!r->s.bad && r->s.at != r->s.end) plan_scan_fail(&r->s, "the end of the file is expected");
+  return checked(r);
+}
+
+/* ---- the file ---- */
+
+static Status load_file(const char *path, Diag *diag, char **out, size_t *length) {
+  FILE *file;
+  int64_t bytes = 0;
+  char error[OPEN_ERROR_MAX];
+  *out = NULL;
+  int code = file_open(path, &file, &bytes);
+  if (code)
+    return diag_error(diag, STATUS_INVALID, path,
+                      code == ENOENT ? "graphc MODEL.xml writes a plan"
+                      : code < 0     ? "graphc MODEL.xml makes a plan from a model"
+                                     : NULL,
+                      "%s%s", code < 0 ? "this " : "", file_open_error(code, error));
+  Status status = STATUS_OK;
+  if (bytes > PLAN_FILE_MAX)
+    status = diag_error(diag, STATUS_INVALID, path, "graphc MODEL.xml makes a plan from a model",
+                        "this is too large for a plan");
+  *length = (size_t)bytes;
+  if (status == STATUS_OK && !(*out = malloc(*length + 1))) status = diag_no_memory(diag, *length);
+  if (status == STATUS_OK && fread(*out, 1, *length, file) != *length)
+    status = diag_error(diag, STATUS_INVALID, path, NULL, "cannot read: %s",
+                        ferror(file) ? strerror(errno) : "the file became shorter");
+  if (status == STATUS_OK) (*out)[*length] = 0;
+  fclose(file);
+  return status;
+}
+
+/* Version and hash of the first line; *body is the byte after it. */
+static Status check_line(const char *path, const char *text, size_t length, Diag *diag,
+                         size_t *body) {
+  size_t n = strlen(PLAN_ROOT_START);
+  char *end = NULL;
+  long version = strncmp(text, PLAN_ROOT_START, n) == 0 ? strtol(text + n, &end, 10) : 0;
+  if (!end || end == text + n || *end != '"')
+    return diag_error(diag, STATUS_INVALID, path, "graphc MODEL.xml makes a plan from a model",
+                      "this is no plan");
+  if (version != PLAN_VERSION)
+    return diag_error(diag, STATUS_INVALID, path,
+                      "compile the model with the graphc beside this program: graphc MODEL.xml",
+                      "this is a plan of version %ld, this program reads version %d", version,
+                      PLAN_VERSION);
+  const char *line = memchr(text, '\n', length);
+  *body = line ? (size_t)(line - text) + 1 : length;
+  char expected[PLAN_ROOT_MAX];
+  plan_root_line(expected, sizeof expected, XXH3_64bits(text + *body, length - *body));
+  if (strlen(expected) == *body && memcmp(text, expected, *body) == 0) return STATUS_OK;
+  return diag_error(diag, STATUS_INVALID, path, "copy it again, or compile the model again",
+                    "the plan is damaged: its contents do not match its hash");
+}
+
+static Status describe(const Reader *r, const char *path) {
+  const PlanScan *s = &r->s;
+  size_t line = 2;
+  for (const char *at = s->start; at < s->bad_at; at++) line += *at == '\n';
+  return diag_error(r->diag, STATUS_INVALID, path, "compile the model again: graphc MODEL.xml",
+                    "this is no valid plan: line %zu, in <%s>: %s", line,
+                    s->group ? s->group : "plan", s->expected);
+}
+
+Status plan_read(const char *path, const OpTable *ops, Diag *diag, Plan **out_plan) {
+  *out_plan = NULL;
+  char *text;
+  size_t length = 0, body = 0;
+  Status status = load_file(path, diag, &text, &length);
+  if (status == STATUS_OK) status = check_line(path, text, length, diag, &body);
+  Symbols *symbols = status == STATUS_OK ? symbols_create() : NULL;
+  Plan *plan = symbols ? plan_create(symbols) : NULL;
+  if (status == STATUS_OK && !plan) {
+    symbols_destroy(symbols);
+    status = diag_no_memory(diag, sizeof *plan);
+  }
+  if (status == STATUS_OK) {
+    Reader r = {.s = {text + body, text + body, text + length, NULL, false, NULL, ""},
+                .ops = ops,
+                .diag = diag,
+                .plan = plan};
+    status = read_body(&r);
+    if (status == STATUS_INVALID) describe(&r, path);
+    if (status == STATUS_OK && !(plan->path = strdup(path)))
+      status = diag_no_memory(diag, strlen(path));
+    free(r.op_of);
+    free(r.n_inputs);
+  }
+  free(text);
+  if (status != STATUS_OK) {
+    plan_destroy(plan);
+    return status;
+  }
+  *out_plan = plan;
+  return STATUS_OK;
+}

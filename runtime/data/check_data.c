@@ -1,0 +1,156 @@
+#include "runtime/data/check_data.h"
+
+#include "runtime/data/dataset.h"
+#include "runtime/data/image.h"
+#include "runtime/execute/pool.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- what there is ---- */
+
+static uint32_t count_pids(const DataDomain *d, Split split, char *seen) {
+  uint32_t n = 0;
+  memset(seen, 0, d->n_pids);
+  for (uint32_t i = 0; i < d->n_images; i++) {
+    const DataImage *image = &d->images[i];
+    if (image->split != split || seen[image->pid]) continue;
+    seen[image->pid] = 1;
+    n++;
+  }
+  return n;
+}
+
+static void print_split(const DataDomain *d, Split split, uint32_t images, char *seen) {
+  char text[40];
+  snprintf(text, sizeof text, "%u (%u)", images, count_pids(d, split, seen));
+  printf("  %16s", text);
+}
+
+/* A table of the domains; in brackets the identities of a split. */
+static Status print_domains(const DataSet *data, Diag *diag) {
+  int width = 6;
+  uint32_t most = 0;
+  for (uint32_t k = 0; k < data->n_domains; k++) {
+    const DataDomain *d = &data->domains[k];
+    if ((int)strlen(d->name) > width) width = (int)strlen(d->name);
+    if (d->n_pids > most) most = d->n_pids;
+  }
+  char *seen = malloc((size_t)most + 1);
+  if (!seen) return diag_no_memory(diag, most);
+  printf("%-*s  identities    images  cameras  %16s  %16s  %16s\n", width, "domain", "train (ids)",
+         "query (ids)", "gallery (ids)");
+  for (uint32_t k = 0; k < data->n_domains; k++) {
+    const DataDomain *d = &data->domains[k];
+    printf("%-*s  %10u  %8u  %7u", width, d->name, d->n_pids, d->n_images, d->n_cameras);
+    print_split(d, SPLIT_TRAIN, d->n_train, seen);
+    print_split(d, SPLIT_QUERY, d->n_query, seen);
+    print_split(d, SPLIT_GALLERY, d->n_gallery, seen);
+    putchar('\n');
+  }
+  fflush(stdout); /* opening the images takes a while */
+  free(seen);
+  return STATUS_OK;
+}
+
+static Status print_defines(const DataSet *data, Diag *diag) {
+  bool any = false;
+  for (uint32_t k = 0; k < data->n_domains; k++) any = any || data->domains[k].n_classes > 0;
+  if (!any)
+    return diag_error(diag, STATUS_INVALID, data->path,
+                      "in a .domains file split=all trains on queries and gallery too",
+                      "no domain has training images");
+  for (int line = 0; line < 2; line++) {
+    const char *separator = line == 0 ? "domains=" : "ids=";
+    for (uint32_t k = 0; k < data->n_domains; k++) {
+      const DataDomain *d = &data->domains[k];
+      if (d->n_classes == 0) continue;
+      fputs(separator, stdout);
+      separator = " ";
+      if (line == 0)
+        fputs(d->name, stdout);
+      else
+        printf("%u", d->n_classes);
+    }
+    putchar('\n');
+  }
+  return STATUS_OK;
+}
+
+/* ---- opening everything ---- */
+
+#define CHUNK 64 /* images of a task */
+
+typedef struct Opening {
+  const DataDomain *domain;
+  char (*errors)[IMAGE_ERROR_MAX]; /* of each image; empty: it can be decoded */
+  Status *status;                  /* of each image */
+} Opening;
+
+static void open_chunk(void *context, uint32_t task) {
+  Opening *o = context;
+  for (uint32_t i = task * CHUNK; i < (task + 1) * CHUNK && i < o->domain->n_images; i++) {
+    Image image;
+    o->status[i] = image_read(o->domain->images[i].path, &image, o->errors[i]);
+    free(image.rgb);
+  }
+}
+
+/* Prints the images that cannot be decoded, in the data set's order, and counts them. */
+static Status report_bad(const Opening *o, uint64_t *n_bad, Diag *diag) {
+  for (uint32_t i = 0; i < o->domain->n_images; i++) {
+    if (o->status[i] == STATUS_SYSTEM) return diag_no_memory(diag, 1);
+    if (o->status[i] == STATUS_OK) continue;
+    printf("%s: %s\n", o->domain->images[i].path, o->errors[i]);
+    ++*n_bad;
+  }
+  return STATUS_OK;
+}
+
+static Status open_domain(const DataDomain *domain, Pool *pool, uint64_t *n_bad, Diag *diag) {
+  Opening o = {.domain = domain};
+  o.errors = calloc(domain->n_images, sizeof *o.errors);
+  o.status = calloc(domain->n_images, sizeof *o.status);
+  Status status = o.errors && o.status ? STATUS_OK : diag_no_memory(diag, domain->n_images);
+  if (status == STATUS_OK) {
+    pool_run(pool, open_chunk, &o, (domain->n_images + CHUNK - 1) / CHUNK);
+    status = report_bad(&o, n_bad, diag);
+  }
+  free(o.errors);
+  free(o.status);
+  return status;
+}
+
+static Status check_images(const DataSet *data, Pool *pool, Diag *diag) {
+  uint64_t n_images = 0, n_bad = 0;
+  for (uint32_t k = 0; k < data->n_domains; k++) {
+    n_images += data->domains[k].n_images;
+    TRY(open_domain(&data->domains[k], pool, &n_bad, diag));
+  }
+  if (n_bad)
+    return diag_error(diag, STATUS_INVALID, data->path,
+                      "mend them, leave them out, or train with --bad-images=skip",
+                      "%llu of %llu images cannot be decoded; they are listed above",
+                      (unsigned long long)n_bad, (unsigned long long)n_images);
+  printf("all %llu images can be decoded\n", (unsigned long long)n_images);
+  return STATUS_OK;
+}
+
+static Status check_all(const CheckDataOptions *options, const DataSet *data, Diag *diag) {
+  TRY(print_domains(data, diag));
+  Pool *pool;
+  TRY(pool_create(options->workers ? options->workers : 1, diag, &pool));
+  Status status = check_images(data, pool, diag);
+  pool_destroy(pool);
+  return status;
+}
+
+Status check_data_run(const CheckDataOptions *options, Diag *diag) {
+  DataSet *data;
+  Status status = dataset_read(options->data, diag, &data);
+  if (status == STATUS_OK && !options->defines) status = check_all(options, data, diag);
+  if (status == STATUS_OK && options->defines) status = print_defines(data, diag);
+  dataset_destroy(data);
+  return status;
+}

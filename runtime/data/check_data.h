@@ -1,0 +1,21 @@
+/* `graphrun check-data`: what a data set holds, and whether every image of it can be read. */
+#ifndef RUNTIME_DATA_CHECK_DATA_H
+#define RUNTIME_DATA_CHECK_DATA_H
+
+#include "graph/base/diag.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+typedef struct CheckDataOptions {
+  const char *data; /* as dataset_read takes it */
+  bool defines;     /* print `domains=...` and `ids=...` only, for graphc -D @FILE */
+  uint32_t workers; /* threads that decode; 0: 1 */
+} CheckDataOptions;
+
+/* Prints to standard output: for each domain identities, images, cameras and splits.  Opens every
+ * image; each that cannot be decoded is an error that names it (STATUS_INVALID).  With `defines`
+ * prints two lines instead, of the domains that have training images, and opens none. */
+Status check_data_run(const CheckDataOptions *options, Diag *diag);
+
+#endif

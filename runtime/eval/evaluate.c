@@ -1,0 +1,211 @@
+#include "runtime/eval/evaluate.h"
+
+#include "runtime/eval/evaluation.h"
+#include "runtime/execute/open.h"
+#include "runtime/execute/weights.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+typedef struct Eval {
+  EvalOptions o;
+  Protocol protocol;
+  DataSet *data;
+  Plan *plan;         /* NULL: colour */
+  Executor *executor; /* NULL: colour */
+  char step[32];      /* of the weights; "": the file does not say */
+  uint32_t program;
+  json_t *other;              /* of --compare */
+  const DataDomain **domains; /* to test on */
+  EvaluationDomain *results;  /* (n_domains) */
+  uint32_t n_domains, n_results;
+  EvaluationHead head;
+  Diag *diag;
+} Eval;
+
+/* ---- what is to be done -------------------------------------------------------------------- */
+
+static Status check_options(Eval *e) {
+  EvalOptions *o = &e->o;
+  const char *hint = "graphrun eval PLAN --weights=F --data=DATA, or --baseline=color --data=DATA";
+  if (!o->data) return diag_error(e->diag, STATUS_USAGE, "eval", hint, "--data is missing");
+  if (o->baseline_color && (o->plan || o->weights))
+    return diag_error(e->diag, STATUS_USAGE, "--baseline", hint,
+                      "the colour baseline takes no plan and no weights");
+  if (!o->baseline_color && !o->plan)
+    return diag_error(e->diag, STATUS_USAGE, "eval", hint, "no plan is named");
+  if (!o->baseline_color && !o->weights)
+    return diag_error(e->diag, STATUS_USAGE, "eval", hint, "--weights is missing");
+  if (o->threads == 0) o->threads = 1;
+  return protocol_parse(o->protocol, e->diag, &e->protocol);
+}
+
+/* Under a split any domain will do; under the manifest's own protocol those that have queries. */
+static bool can_test(const Eval *e, const DataDomain *d) {
+  return e->protocol.kind != PROTOCOL_MARKET || d->n_query > 0;
+}
+
+static Status find_domain(Eval *e) {
+  const DataSet *data = e->data;
+  const DataDomain *d = dataset_domain(data, e->o.domain);
+  if (d) {
+    e->domains[e->n_domains++] = d;
+    return STATUS_OK;
+  }
+  const char *names[256];
+  char hint[128];
+  uint32_t n = 0;
+  for (; n < data->n_domains && n < 256; n++) names[n] = data->domains[n].name;
+  const char *near = diag_nearest(e->o.domain, names, n);
+  snprintf(hint, sizeof hint, near ? "did you mean '%s'?" : "graphrun check-data lists them", near);
+  return diag_error(e->diag, STATUS_INVALID, e->o.data, hint, "has no domain '%s'", e->o.domain);
+}
+
+static Status choose_domains(Eval *e) {
+  const DataSet *data = e->data;
+  e->domains = calloc(data->n_domains, sizeof *e->domains);
+  e->results = calloc(data->n_domains, sizeof *e->results);
+  if (!e->domains || !e->results) return diag_no_memory(e->diag, data->n_domains * 64u);
+  if (e->o.domain) return find_domain(e);
+  for (uint32_t i = 0; i < data->n_domains; i++)
+    if (can_test(e, &data->domains[i])) e->domains[e->n_domains++] = &data->domains[i];
+  if (e->n_domains > 0) return STATUS_OK;
+  return diag_error(e->diag, STATUS_INVALID, e->o.data,
+                    "--protocol=split:ilids:10:0 draws queries and gallery at random",
+                    "no domain has query images");
+}
+
+/* ---- the network --------------------------------------------------------------------------- */
+
+static Status find_program(Eval *e) {
+  for (uint32_t i = 0; i < e->plan->n_programs; i++)
+    if (e->plan->programs[i].kind == PROGRAM_EVALUATE) {
+      e->program = i;
+      return STATUS_OK;
+    }
+  return plan_program_require(e->plan, e->o.plan, "evaluate", e->diag, &e->program);
+}
+
+static Status open_network(Eval *e) {
+  TRY(plan_open(e->o.plan, e->diag, &e->plan));
+  TRY(find_program(e));
+  TRY(executor_create_program(e->plan, e->program, e->o.threads, e->diag, &e->executor));
+  SafeFile *file;
+  TRY(safe_read(e->o.weights, e->diag, &file));
+  const char *step = safe_metadata(file, "step");
+  if (step) snprintf(e->step, sizeof e->step, ", step %s", step);
+  Status status =
+      weights_load(e->executor, file, e->o.weights, WEIGHTS_PROGRAM, e->program, e->diag);
+  safe_close(file);
+  return status;
+}
+
+/* ---- printing ------------------------------------------------------------------------------ */
+
+/* Choices that a model makes for tests are parameters called test_...; they are printed. */
+static void print_choices(const Plan *plan) {
+  for (uint32_t i = 0; i < plan->n_params; i++) {
+    const char *name = plan_text(plan, plan->params[i].name);
+    if (strncmp(name, "test_", 5) == 0)
+      printf(", %s=%s", name, plan_text(plan, plan->params[i].value));
+  }
+}
+
+static void print_head(const Eval *e) {
+  if (e->plan) {
+    printf("model     %s %016" PRIx64 ", %s", e->head.model, e->plan->model_hash,
+           dtype_name(e->plan->precision));
+    print_choices(e->plan);
+    printf("\nweights   %s%s\n", e->o.weights, e->step);
+  } else {
+    puts("model     colour histograms: 6 stripes, HSV 8x4x4, square roots");
+  }
+  printf("data      %s\n", e->o.data);
+  if (e->protocol.kind == PROTOCOL_MARKET)
+    puts("protocol  market: images of the query's identity and camera are taken out");
+  else
+    printf("protocol  split %s: mean of %u random splits, seed %" PRIu64 "\n",
+           protocol_name(e->protocol.kind), e->protocol.trials, e->protocol.seed);
+}
+
+static bool trained_on(const Plan *plan, const char *domain) {
+  for (uint32_t i = 0; plan && plan->has_training && i < plan->training.n_domains; i++)
+    if (strcmp(plan_text(plan, plan->training.domains[i]), domain) == 0) return true;
+  return false;
+}
+
+static void print_domain(const Eval *e, const EvaluationDomain *d) {
+  const Trial *first = &d->trials[0].images;
+  printf("\ndomain    %s%s: %" PRId64 " identities, %" PRId64 " cameras, %" PRId64 " images\n",
+         d->domain->name, trained_on(e->plan, d->domain->name) ? " (a domain of the training)" : "",
+         d->identities, d->cameras, d->images);
+  printf("          %" PRId64 " queries, %" PRId64 " in the gallery%s (%" PRId64
+         " distractors); %" PRId64 " skipped, without a match\n",
+         first->n_query, first->n_gallery, d->n_trials > 1 ? " of a split" : "", d->distractors,
+         d->skipped);
+  if (d->unreadable > 0)
+    printf("          %" PRId64 " unreadable images left out\n", d->unreadable);
+  printf("mAP       %.2f %%   95 %% interval over identities %.2f .. %.2f %%   chance %.2f %%\n",
+         100 * d->map, 100 * d->interval.low, 100 * d->interval.high, 100 * d->chance);
+  printf("Rank-1    %.2f %%   Rank-5 %.2f %%   Rank-10 %.2f %%\n", 100 * d->rank1, 100 * d->rank5,
+         100 * d->rank10);
+}
+
+static Status print_comparison(const Eval *e, const EvaluationDomain *d) {
+  MetricsInterval i;
+  TRY(evaluation_compare(e->o.compare, e->other, d, e->o.seed, &i, e->diag));
+  printf("against   %s: mAP %+.2f points, 95 %% interval %+.2f .. %+.2f; better in %.1f %% of the "
+         "draws\n",
+         e->o.compare, 100 * i.mean, 100 * i.low, 100 * i.high, 100 * i.share);
+  return STATUS_OK;
+}
+
+/* ---- the command --------------------------------------------------------------------------- */
+
+static Status evaluate_all(Eval *e) {
+  print_head(e);
+  for (uint32_t i = 0; i < e->n_domains; i++) {
+    EvaluationDomain *result = &e->results[i];
+    TRY(evaluation_domain(&e->o, &e->protocol, e->domains[i], e->executor, e->program, result,
+                          e->diag));
+    e->n_results++;
+    print_domain(e, result);
+    if (e->other) TRY(print_comparison(e, result));
+  }
+  return STATUS_OK;
+}
+
+static Status run(Eval *e) {
+  TRY(check_options(e));
+  TRY(dataset_read(e->o.data, e->diag, &e->data));
+  TRY(choose_domains(e));
+  e->head = (EvaluationHead){.domains = e->domains,
+                             .n_domains = e->n_domains,
+                             .protocol = e->o.protocol ? e->o.protocol : "market"};
+  if (e->o.compare) TRY(evaluation_read(e->o.compare, &e->head, e->diag, &e->other));
+  if (e->o.out) TRY(evaluation_can_write(e->o.out, e->diag));
+  if (!e->o.baseline_color) {
+    TRY(open_network(e));
+    e->head.model = plan_text(e->plan, e->plan->model_name);
+    e->head.model_hash = e->plan->model_hash;
+    e->head.weights = e->o.weights;
+  }
+  TRY(evaluate_all(e));
+  if (e->o.out) TRY(evaluation_write(e->o.out, &e->head, e->results, e->n_results, e->diag));
+  return STATUS_OK;
+}
+
+Status eval_run(const EvalOptions *options, Diag *diag) {
+  Eval e = {.o = *options, .diag = diag};
+  Status status = run(&e);
+  for (uint32_t i = 0; i < e.n_results; i++) evaluation_release(&e.results[i]);
+  free(e.results);
+  free(e.domains);
+  json_decref(e.other);
+  executor_destroy(e.executor);
+  plan_destroy(e.plan);
+  dataset_destroy(e.data);
+  return status;
+}

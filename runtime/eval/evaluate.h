@@ -1,0 +1,34 @@
+/* Evaluation: features of a test set through the plan's `evaluate` program, then mAP and CMC.
+ *
+ * A test set is a domain's queries and gallery; of a domain that has none, and under a split
+ * protocol, they are drawn from its images.  Images are only resized.  Results depend neither on
+ * threads, workers nor the plan's eval_batch: in evaluation a row of a batch depends on that row
+ * alone. */
+#ifndef RUNTIME_EVAL_EVALUATE_H
+#define RUNTIME_EVAL_EVALUATE_H
+
+#include "graph/base/diag.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+typedef struct EvalOptions {
+  const char *plan, *weights; /* NULL with baseline_color */
+  const char *data;           /* as dataset_read takes it */
+  const char *domain;         /* NULL: every domain that can be tested on */
+  /* NULL or "market": the manifest's query and gallery.  "split:NAME:TRIALS:SEED": TRIALS random
+   * splits, averaged; runtime/eval/protocol.h lists the NAMEs. */
+  const char *protocol;
+  bool baseline_color;
+  const char *out;      /* result with every query's AP, as JSON; NULL: none */
+  const char *compare;  /* such a file of another run over the same queries; NULL: none */
+  bool skip_bad_images; /* leave unreadable images out, named and counted; else they are errors */
+  uint32_t workers;     /* threads that decode; 0: as many as `threads` */
+  uint32_t threads;     /* 0: 1 */
+  uint64_t seed;        /* of the bootstrap's draws */
+} EvalOptions;
+
+/* Evaluates and prints to standard output.  Errors name the file, tensor, option or domain. */
+Status eval_run(const EvalOptions *options, Diag *diag);
+
+#endif

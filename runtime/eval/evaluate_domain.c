@@ -1,0 +1,204 @@
+/* One domain: trials, features of the images that they need, retrieval. */
+#include "runtime/eval/evaluation.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+typedef struct Work {
+  const EvalOptions *options;
+  EvaluationDomain *out;
+  int64_t *row;       /* (n_images) row of the features; -1: not needed */
+  const char **paths; /* (rows) */
+  int64_t n_rows;
+  Features features;
+  Diag *diag;
+  char place[4096 + 160]; /* of messages: data and domain */
+} Work;
+
+/* Numbers the images that some trial needs, in the domain's order. */
+static void number_images(Work *w) {
+  const DataDomain *d = w->out->domain;
+  for (uint32_t i = 0; i < d->n_images; i++) w->row[i] = -1;
+  for (uint32_t t = 0; t < w->out->n_trials; t++) {
+    const Trial *trial = &w->out->trials[t].images;
+    for (int64_t i = 0; i < trial->n_query; i++) w->row[trial->query[i]] = 0;
+    for (int64_t i = 0; i < trial->n_gallery; i++) w->row[trial->gallery[i]] = 0;
+  }
+  for (uint32_t i = 0; i < d->n_images; i++) {
+    if (w->row[i] < 0) continue;
+    w->paths[w->n_rows] = d->images[i].path;
+    w->row[i] = w->n_rows++;
+  }
+}
+
+/* Takes unreadable images out of a list. */
+static void drop_bad(const Work *w, int64_t *images, int64_t *n) {
+  int64_t kept = 0;
+  for (int64_t i = 0; i < *n; i++)
+    if (!w->features.bad[w->row[images[i]]]) images[kept++] = images[i];
+  *n = kept;
+}
+
+/* ---- one trial ----------------------------------------------------------------------------- */
+
+typedef struct Columns { /* of the entries of a set */
+  int64_t *ids, *cameras, *rows;
+} Columns;
+
+static void columns_free(Columns *c) {
+  free(c->ids);
+  free(c->cameras);
+  free(c->rows);
+}
+
+static bool columns_fill(const Work *w, const int64_t *images, int64_t n, Columns *c,
+                         MetricsSet *out) {
+  size_t count = (size_t)n + 1;
+  c->ids = calloc(count, sizeof *c->ids);
+  c->cameras = calloc(count, sizeof *c->cameras);
+  c->rows = calloc(count, sizeof *c->rows);
+  if (!c->ids || !c->cameras || !c->rows) return false;
+  for (int64_t i = 0; i < n; i++) {
+    const DataImage *image = &w->out->domain->images[images[i]];
+    c->ids[i] = image->pid;
+    c->cameras[i] = image->camera;
+    c->rows[i] = w->row[images[i]];
+  }
+  *out = (MetricsSet){w->features.rows, c->ids, c->cameras, n, c->rows, w->place};
+  return true;
+}
+
+static Status match_trial(const Work *w, EvaluationTrial *trial) {
+  Columns query = {0}, gallery = {0};
+  MetricsSet sets[2];
+  Trial *t = &trial->images;
+  drop_bad(w, t->query, &t->n_query);
+  drop_bad(w, t->gallery, &t->n_gallery);
+  Status status = columns_fill(w, t->query, t->n_query, &query, &sets[0]) &&
+                          columns_fill(w, t->gallery, t->n_gallery, &gallery, &sets[1])
+                      ? STATUS_OK
+                      : diag_no_memory(w->diag, (size_t)t->n_gallery * 24);
+  if (status == STATUS_OK)
+    status = metrics_evaluate(&sets[0], &sets[1], w->features.dim, (int)w->options->threads,
+                              &trial->result, w->diag);
+  columns_free(&query);
+  columns_free(&gallery);
+  return status;
+}
+
+/* ---- the whole ----------------------------------------------------------------------------- */
+
+static Status pool_trials(const Work *w) {
+  EvaluationDomain *out = w->out;
+  double trials = (double)out->n_trials;
+  int64_t n = 0;
+  for (uint32_t t = 0; t < out->n_trials; t++) n += out->trials[t].images.n_query;
+  out->ap = calloc((size_t)n + 1, sizeof *out->ap);
+  out->ids = calloc((size_t)n + 1, sizeof *out->ids);
+  if (!out->ap || !out->ids) return diag_no_memory(w->diag, (size_t)n * 16);
+  for (uint32_t t = 0; t < out->n_trials; t++) {
+    const EvaluationTrial *trial = &out->trials[t];
+    const MetricsResult *r = &trial->result;
+    for (int64_t i = 0; i < trial->images.n_query; i++) {
+      out->ap[out->n_query] = r->ap[i];
+      out->ids[out->n_query++] = out->domain->images[trial->images.query[i]].pid;
+    }
+    out->skipped += r->skipped;
+    out->map += r->map / trials;
+    out->rank1 += r->rank1 / trials;
+    out->rank5 += r->rank5 / trials;
+    out->rank10 += r->rank10 / trials;
+    out->chance += r->chance / trials;
+  }
+  return metrics_bootstrap(out->ap, out->ids, out->n_query, w->options->seed, &out->interval,
+                           w->diag);
+}
+
+/* Counts what took part: identities queried, cameras, images, searched images of nobody queried. */
+static Status count_people(const Work *w) {
+  enum { QUERIED = 1, USED = 2 };
+  const DataDomain *d = w->out->domain;
+  EvaluationDomain *out = w->out;
+  char *pids = calloc(d->n_pids + 1u, 1), *cameras = calloc(d->n_cameras + 1u, 1);
+  char *distractors = calloc(d->n_images + 1u, 1);
+  Status status = STATUS_OK;
+  if (!pids || !cameras || !distractors) status = diag_no_memory(w->diag, d->n_images);
+  for (uint32_t t = 0; status == STATUS_OK && t < out->n_trials; t++) {
+    const Trial *trial = &out->trials[t].images;
+    for (int64_t i = 0; i < trial->n_query; i++) {
+      pids[d->images[trial->query[i]].pid] = QUERIED;
+      cameras[d->images[trial->query[i]].camera] = USED;
+    }
+  }
+  for (uint32_t t = 0; status == STATUS_OK && t < out->n_trials; t++) {
+    const Trial *trial = &out->trials[t].images;
+    for (int64_t i = 0; i < trial->n_gallery; i++) {
+      const DataImage *image = &d->images[trial->gallery[i]];
+      cameras[image->camera] = USED;
+      distractors[trial->gallery[i]] = pids[image->pid] != QUERIED;
+    }
+  }
+  if (status == STATUS_OK) {
+    for (uint32_t i = 0; i < d->n_pids; i++) out->identities += pids[i] == QUERIED;
+    for (uint32_t i = 0; i < d->n_cameras; i++) out->cameras += cameras[i] == USED;
+    for (uint32_t i = 0; i < d->n_images; i++) out->distractors += distractors[i];
+  }
+  free(pids);
+  free(cameras);
+  free(distractors);
+  out->unreadable = w->features.n_bad;
+  out->images = w->n_rows - out->unreadable;
+  return status;
+}
+
+static Status describe(Work *w, Executor *executor, uint32_t program) {
+  const EvalOptions *o = w->options;
+  FeatureJob job = {.paths = w->paths,
+                    .count = w->n_rows,
+                    .workers = o->workers ? o->workers : o->threads,
+                    .skip_bad = o->skip_bad_images};
+  if (!executor) return features_color(&job, &w->features, w->diag);
+  return features_network(&job, executor, program, &w->features, w->diag);
+}
+
+Status evaluation_domain(const EvalOptions *options, const Protocol *protocol,
+                         const DataDomain *domain, Executor *executor, uint32_t program,
+                         EvaluationDomain *out, Diag *diag) {
+  *out = (EvaluationDomain){.domain = domain};
+  Work w = {.options = options, .out = out, .diag = diag};
+  snprintf(w.place, sizeof w.place, "%s: domain %s", options->data, domain->name);
+  w.row = calloc(domain->n_images + 1u, sizeof *w.row);
+  w.paths = calloc(domain->n_images + 1u, sizeof *w.paths);
+  out->trials = calloc(protocol->trials, sizeof *out->trials);
+  Status status =
+      w.row && w.paths && out->trials ? STATUS_OK : diag_no_memory(diag, domain->n_images * 16u);
+  for (uint32_t t = 0; status == STATUS_OK && t < protocol->trials; t++) {
+    status = protocol_trial(protocol, domain, t, &out->trials[t].images, diag);
+    out->n_trials += status == STATUS_OK;
+  }
+  if (status == STATUS_OK) {
+    number_images(&w);
+    status = describe(&w, executor, program);
+  }
+  for (uint32_t t = 0; status == STATUS_OK && t < out->n_trials; t++)
+    status = match_trial(&w, &out->trials[t]);
+  if (status == STATUS_OK) status = count_people(&w);
+  if (status == STATUS_OK) status = pool_trials(&w);
+  features_release(&w.features);
+  free(w.row);
+  free(w.paths);
+  if (status != STATUS_OK) evaluation_release(out);
+  return status;
+}
+
+void evaluation_release(EvaluationDomain *domain) {
+  for (uint32_t t = 0; t < domain->n_trials; t++) {
+    trial_release(&domain->trials[t].images);
+    metrics_release(&domain->trials[t].result);
+  }
+  free(domain->trials);
+  free(domain->ap);
+  free(domain->ids);
+  *domain = (EvaluationDomain){0};
+}

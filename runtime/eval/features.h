@@ -1,0 +1,32 @@
+/* Features of images: by a plan's evaluation program, or the colour baseline. */
+#ifndef RUNTIME_EVAL_FEATURES_H
+#define RUNTIME_EVAL_FEATURES_H
+
+#include "runtime/execute/execute.h"
+
+/* What is to be described. */
+typedef struct FeatureJob {
+  const char *const *paths; /* (count) */
+  int64_t count;
+  uint32_t workers; /* threads that decode, at least 1 */
+  bool skip_bad;    /* an unreadable image is a warning, not an error */
+} FeatureJob;
+
+typedef struct Features {
+  int64_t dim;
+  float *rows; /* (count, dim); zeros where an image is unreadable */
+  bool *bad;   /* (count) unreadable */
+  int64_t n_bad;
+} Features;
+
+/* Features by the program's output `ynorm` (n, dim) of its input `images` (n, height, width, 3);
+ * images are only resized.  The last batch is filled up with black images, whose features are
+ * dropped.  Decoding runs ahead of the program by a few batches.  On success the caller releases
+ * `out`. */
+Status features_network(const FeatureJob *job, Executor *executor, uint32_t program, Features *out,
+                        Diag *diag);
+/* By runtime/eval/color.h, of images as they are. */
+Status features_color(const FeatureJob *job, Features *out, Diag *diag);
+void features_release(Features *features);
+
+#endif

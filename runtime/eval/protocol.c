@@ -1,0 +1,225 @@
+#include "runtime/eval/protocol.h"
+
+#include "graph/base/philox.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const char *const names[] = {"market", "viper", "prid", "grid", "ilids"};
+
+const char *protocol_name(ProtocolKind kind) {
+  return names[kind];
+}
+
+/* ---- the option ---------------------------------------------------------------------------- */
+
+static bool parse_number(const char **at, char end, uint64_t most, uint64_t *out) {
+  char *stop;
+  if (**at < '0' || **at > '9') return false;
+  errno = 0;
+  *out = strtoull(*at, &stop, 10);
+  if (errno != 0 || *stop != end || *out > most) return false;
+  *at = stop + (end != 0);
+  return true;
+}
+
+Status protocol_parse(const char *text, Diag *diag, Protocol *out) {
+  static const char form[] =
+      "market, or split:NAME:TRIALS:SEED with NAME viper, prid, grid or ilids: split:prid:10:0";
+  *out = (Protocol){PROTOCOL_MARKET, 1, 0};
+  if (!text || strcmp(text, "market") == 0) return STATUS_OK;
+  if (strncmp(text, "split:", 6) != 0)
+    return diag_error(diag, STATUS_USAGE, "--protocol", form, "there is no protocol '%s'", text);
+  const char *at = text + 6, *colon = strchr(at, ':');
+  size_t n = colon ? (size_t)(colon - at) : strlen(at);
+  int kind = PROTOCOL_VIPER;
+  while (kind <= PROTOCOL_ILIDS && (strlen(names[kind]) != n || memcmp(names[kind], at, n) != 0))
+    kind++;
+  if (kind > PROTOCOL_ILIDS)
+    return diag_error(diag, STATUS_USAGE, "--protocol", form, "there is no split '%.*s'", (int)n,
+                      at);
+  uint64_t trials = 0, seed = 0;
+  at = colon ? colon + 1 : "";
+  if (!parse_number(&at, ':', PROTOCOL_TRIALS_MAX, &trials) || trials == 0 ||
+      !parse_number(&at, 0, UINT64_MAX, &seed))
+    return diag_error(diag, STATUS_USAGE, "--protocol", form,
+                      "'%s' needs a number of trials (1..%d) and a seed", text,
+                      PROTOCOL_TRIALS_MAX);
+  *out = (Protocol){(ProtocolKind)kind, (uint32_t)trials, seed};
+  return STATUS_OK;
+}
+
+/* ---- the manifest's own -------------------------------------------------------------------- */
+
+static Status market(const DataDomain *d, Trial *out, Diag *diag) {
+  if (d->n_query == 0 || d->n_gallery == 0)
+    return diag_error(diag, STATUS_INVALID, d->name,
+                      "--protocol=split:ilids:10:0 draws them at random",
+                      "the domain has %u query and %u gallery images: nothing to test on",
+                      d->n_query, d->n_gallery);
+  for (uint32_t i = 0; i < d->n_images; i++) {
+    if (d->images[i].split == SPLIT_QUERY) out->query[out->n_query++] = i;
+    if (d->images[i].split == SPLIT_GALLERY) out->gallery[out->n_gallery++] = i;
+  }
+  return STATUS_OK;
+}
+
+/* ---- random splits ------------------------------------------------------------------------- */
+
+typedef struct Draw {
+  const Protocol *protocol;
+  const DataDomain *domain;
+  uint32_t trial;
+  int64_t *by_pid; /* images sorted by (pid, index) */
+  int64_t *first;  /* (pids + 1) where a pid begins in by_pid */
+  int64_t *chosen; /* pids that can be matched, then shuffled */
+  int64_t n_chosen;
+} Draw;
+
+static bool is_nobody(const DataDomain *d, uint32_t pid) {
+  const char *name = d->pids[pid];
+  return *name == '0' && strspn(name, "0") == strlen(name);
+}
+
+/* A draw below n; `purpose` separates the shuffle from the choices of images. */
+static int64_t split_draw(const Draw *s, const char *purpose, int64_t index, int64_t n) {
+  uint64_t site = philox_site(purpose);
+  return (int64_t)philox_below(s->protocol->seed, s->trial, site, (uint64_t)index, (uint64_t)n);
+}
+
+/* The number of a pid's images that camera `camera` took (or, with `others`, did not take); the
+ * `pick`-th of them goes to *out. */
+static int64_t split_images(const Draw *s, int64_t pid, uint32_t camera, bool others, int64_t pick,
+                            int64_t *out) {
+  int64_t n = 0;
+  for (int64_t i = s->first[pid]; i < s->first[pid + 1]; i++)
+    if ((s->domain->images[s->by_pid[i]].camera == camera) != others && n++ == pick)
+      *out = s->by_pid[i];
+  return n;
+}
+
+/* One of them at random; -1 when there is none. */
+static int64_t split_pick(const Draw *s, const char *purpose, int64_t pid, uint32_t camera,
+                          bool others) {
+  int64_t image = -1, n = split_images(s, pid, camera, others, -1, &image);
+  if (n > 0) split_images(s, pid, camera, others, split_draw(s, purpose, pid, n), &image);
+  return image;
+}
+
+static uint32_t camera_at(const Draw *s, int64_t i) {
+  return s->domain->images[s->by_pid[i]].camera;
+}
+
+static bool can_match(const Draw *s, int64_t pid) {
+  int64_t none;
+  if (is_nobody(s->domain, (uint32_t)pid) || s->first[pid] == s->first[pid + 1]) return false;
+  if (s->protocol->kind == PROTOCOL_ILIDS)
+    return split_images(s, pid, camera_at(s, s->first[pid]), true, -1, &none) > 0;
+  return split_images(s, pid, 0, false, -1, &none) > 0 &&
+         split_images(s, pid, 1, false, -1, &none) > 0;
+}
+
+/* Groups the images by identity: counts, then places. */
+static void split_index(Draw *s) {
+  const DataDomain *d = s->domain;
+  for (uint32_t i = 0; i < d->n_images; i++) s->first[d->images[i].pid + 1]++;
+  for (uint32_t p = 0; p < d->n_pids; p++) s->first[p + 1] += s->first[p];
+  for (uint32_t i = 0; i < d->n_images; i++) s->by_pid[s->first[d->images[i].pid]++] = i;
+  for (uint32_t p = d->n_pids; p > 0; p--) s->first[p] = s->first[p - 1];
+  s->first[0] = 0;
+}
+
+/* Half of the identities that can be matched, by Fisher and Yates. */
+static Status split_choose(Draw *s, Diag *diag) {
+  int64_t n = 0;
+  for (int64_t p = 0; p < s->domain->n_pids; p++)
+    if (can_match(s, p)) s->chosen[n++] = p;
+  if (n == 0)
+    return diag_error(diag, STATUS_INVALID, s->domain->name, "a match needs images of two cameras",
+                      "the protocol split:%s finds no identity that two cameras saw",
+                      names[s->protocol->kind]);
+  s->n_chosen = (n + 1) / 2;
+  for (int64_t i = 0; i < s->n_chosen; i++) {
+    int64_t j = i + split_draw(s, "split/identities", i, n - i), swap = s->chosen[j];
+    s->chosen[j] = s->chosen[i];
+    s->chosen[i] = swap;
+  }
+  return STATUS_OK;
+}
+
+static int ascending(const void *a, const void *b) {
+  int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
+  return (x > y) - (x < y);
+}
+
+/* Searched images that match no query: whom the second camera alone saw, or nobody. */
+static void split_others(const Draw *s, uint32_t pid, Trial *out) {
+  ProtocolKind kind = s->protocol->kind;
+  bool nobody = is_nobody(s->domain, pid);
+  int64_t none, image = -1;
+  if (kind == PROTOCOL_GRID && nobody)
+    for (int64_t i = s->first[pid]; i < s->first[pid + 1]; i++)
+      out->gallery[out->n_gallery++] = s->by_pid[i];
+  if (kind != PROTOCOL_PRID || nobody || split_images(s, pid, 0, false, -1, &none) > 0) return;
+  image = split_pick(s, "split/gallery", pid, 1, false);
+  if (image >= 0) out->gallery[out->n_gallery++] = image;
+}
+
+static void split_fill(const Draw *s, Trial *out) {
+  const DataDomain *d = s->domain;
+  bool any_camera = s->protocol->kind == PROTOCOL_ILIDS;
+  for (int64_t i = 0; i < s->n_chosen; i++) {
+    int64_t pid = s->chosen[i], images = s->first[pid + 1] - s->first[pid], query;
+    query = any_camera ? s->by_pid[s->first[pid] + split_draw(s, "split/query", pid, images)]
+                       : split_pick(s, "split/query", pid, 0, false);
+    uint32_t camera = any_camera ? d->images[query].camera : 1;
+    out->query[out->n_query++] = query;
+    out->gallery[out->n_gallery++] = split_pick(s, "split/gallery", pid, camera, any_camera);
+  }
+  for (uint32_t p = 0; p < d->n_pids; p++) split_others(s, p, out);
+  qsort(out->query, (size_t)out->n_query, sizeof *out->query, ascending);
+  qsort(out->gallery, (size_t)out->n_gallery, sizeof *out->gallery, ascending);
+}
+
+static Status split(const Protocol *protocol, const DataDomain *d, uint32_t trial, Trial *out,
+                    Diag *diag) {
+  if (protocol->kind != PROTOCOL_ILIDS && d->n_cameras != 2)
+    return diag_error(diag, STATUS_INVALID, d->name, "split:ilids takes any number of cameras",
+                      "the protocol split:%s is for two cameras; the domain has %u",
+                      names[protocol->kind], d->n_cameras);
+  Draw s = {.protocol = protocol, .domain = d, .trial = trial};
+  s.by_pid = calloc(d->n_images + 1u, sizeof *s.by_pid);
+  s.first = calloc(d->n_pids + 2u, sizeof *s.first);
+  s.chosen = calloc(d->n_pids + 1u, sizeof *s.chosen);
+  Status status = s.by_pid && s.first && s.chosen ? STATUS_OK : diag_no_memory(diag, d->n_images);
+  if (status == STATUS_OK) {
+    split_index(&s);
+    status = split_choose(&s, diag);
+  }
+  if (status == STATUS_OK) split_fill(&s, out);
+  free(s.by_pid);
+  free(s.first);
+  free(s.chosen);
+  return status;
+}
+
+Status protocol_trial(const Protocol *protocol, const DataDomain *domain, uint32_t index,
+                      Trial *out, Diag *diag) {
+  *out = (Trial){0};
+  out->query = calloc(domain->n_images + 1u, sizeof *out->query);
+  out->gallery = calloc(domain->n_images + 1u, sizeof *out->gallery);
+  Status status =
+      out->query && out->gallery ? STATUS_OK : diag_no_memory(diag, domain->n_images * 16u);
+  if (status == STATUS_OK)
+    status = protocol->kind == PROTOCOL_MARKET ? market(domain, out, diag)
+                                               : split(protocol, domain, index, out, diag);
+  if (status != STATUS_OK) trial_release(out);
+  return status;
+}
+
+void trial_release(Trial *trial) {
+  free(trial->query);
+  free(trial->gallery);
+  *trial = (Trial){0};
+}

@@ -1,0 +1,47 @@
+/* Protocols: which images of a domain are queries, and which are searched. */
+#ifndef RUNTIME_EVAL_PROTOCOL_H
+#define RUNTIME_EVAL_PROTOCOL_H
+
+#include "runtime/data/dataset.h"
+
+/* market: the manifest's own query and gallery.
+ *
+ * The others draw splits of small sets, one image of an identity on a side.  Each takes half of the
+ * identities that can be matched, rounded up: 316 of 632, 100 of 200, 125 of 250, 60 of 119.
+ *   viper  queries from the first camera (by name), the same identities from the second
+ *   prid   the same; everybody whom the second camera alone saw is searched too
+ *   grid   the same; every image of nobody (pid 0) is searched too
+ *   ilids  any number of cameras: a query and a searched image of two cameras */
+typedef enum ProtocolKind {
+  PROTOCOL_MARKET,
+  PROTOCOL_VIPER,
+  PROTOCOL_PRID,
+  PROTOCOL_GRID,
+  PROTOCOL_ILIDS
+} ProtocolKind;
+
+#define PROTOCOL_TRIALS_MAX 1000
+
+typedef struct Protocol {
+  ProtocolKind kind;
+  uint32_t trials; /* 1 for market */
+  uint64_t seed;   /* of the splits */
+} Protocol;
+
+/* Reads `market` (or NULL) or `split:NAME:TRIALS:SEED`. */
+Status protocol_parse(const char *text, Diag *diag, Protocol *out);
+const char *protocol_name(ProtocolKind kind);
+
+/* Indices of a domain's images, in its order. */
+typedef struct Trial {
+  int64_t *query, *gallery;
+  int64_t n_query, n_gallery;
+} Trial;
+
+/* Trial `index` of a domain: a pure function of the domain, the protocol and the index.  On success
+ * the caller releases it.  A domain that the protocol does not fit is an error. */
+Status protocol_trial(const Protocol *protocol, const DataDomain *domain, uint32_t index,
+                      Trial *out, Diag *diag);
+void trial_release(Trial *trial);
+
+#endif

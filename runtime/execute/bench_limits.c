@@ -1,0 +1,71 @@
+#include "kernels/limits.h"
+#include "runtime/execute/bench_parts.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#define TRIAD_ELEMENTS                                                                             \
+  ((int64_t)16 << 20) /* of each of three arrays of 64 MB: beyond any cache                        \
+                       */
+#define TRIAD_TASKS 64u
+#define REPEATS 5
+
+typedef struct Limits {
+  float *a, *b, *c;
+  char *scratch;
+  bool f64;
+  int64_t macs; /* of a task */
+} Limits;
+
+static double now(void) {
+  struct timespec t;
+  clock_gettime(CLOCK_MONOTONIC, &t);
+  return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
+}
+
+static void triad(void *context, uint32_t task) {
+  const Limits *l = context;
+  int64_t n = TRIAD_ELEMENTS / TRIAD_TASKS, at = task * n;
+  limit_triad(l->a + at, l->b + at, l->c + at, 0.5f, n);
+}
+
+static void products(void *context, uint32_t task) {
+  Limits *l = context;
+  limit_products(l->f64, l->macs, l->scratch + (size_t)task * LIMIT_SCRATCH);
+}
+
+/* The best of some repeats: what the machine can do, not what it did beside others. */
+static double best_seconds(Pool *pool, PoolTask run, Limits *l, uint32_t tasks) {
+  double best = 1e30;
+  for (int i = 0; i < REPEATS; i++) {
+    double begin = now();
+    pool_run(pool, run, l, tasks);
+    double seconds = now() - begin;
+    if (seconds < best) best = seconds;
+  }
+  return best;
+}
+
+Status bench_limits(const Executor *x, DType precision, BenchLimits *out, Diag *diag) {
+  Pool *pool = executor_pool(x);
+  uint32_t threads = pool_threads(pool);
+  size_t bytes = (size_t)TRIAD_ELEMENTS * sizeof(float), room = (size_t)threads * LIMIT_SCRATCH;
+  Limits l = {.f64 = precision == DTYPE_F64, .macs = (int64_t)1 << 30};
+  l.a = aligned_alloc(64, 3 * bytes);
+  l.scratch = aligned_alloc(64, room);
+  Status status = l.a && l.scratch ? STATUS_OK : diag_no_memory(diag, 3 * bytes + room);
+  if (status == STATUS_OK) {
+    l.b = l.a + TRIAD_ELEMENTS;
+    l.c = l.b + TRIAD_ELEMENTS;
+    memset(l.a, 0, 3 * bytes);
+    memset(l.scratch, 0, room);
+    double seconds = best_seconds(pool, triad, &l, TRIAD_TASKS);
+    out->triad = (double)(3 * bytes) / seconds;
+    seconds = best_seconds(pool, products, &l, threads);
+    out->macs = (double)l.macs * threads / seconds;
+  }
+  free(l.a);
+  free(l.scratch);
+  return status;
+}

@@ -1,0 +1,291 @@
+#include "runtime/execute/exec.h"
+
+#include "ops/ops.h"
+#include "runtime/execute/init.h"
+#include "runtime/execute/open.h"
+#include "runtime/execute/weights.h"
+
+#include <fnmatch.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+typedef struct Exec {
+  const ExecOptions *options;
+  const Plan *plan;
+  uint32_t program;
+  Executor *executor;
+  Diag *diag;
+} Exec;
+
+/* Index of the first element that is not finite; -1: there is none. */
+static int64_t first_not_finite(const Tensor *t) {
+  int64_t n = shape_count(&t->shape);
+  for (int64_t i = 0; dtype_is_float(t->dtype) && i < n; i++)
+    if (!isfinite(tensor_get(t, i))) return i;
+  return -1;
+}
+
+/* ---- inputs ---- */
+
+static void warn_fed(const Exec *x, const char *name, const Tensor *t) {
+  int64_t i = first_not_finite(t);
+  char place[1024];
+  if (i < 0) return;
+  snprintf(place, sizeof place, "%s: tensor %s", x->options->feed, name);
+  diag_warning(x->diag, place, NULL, "element %lld is %g", (long long)i, tensor_get(t, i));
+}
+
+/* True when some program has an input of this name, or a schedule makes it: the value may be fed
+ * although this program does not read it (an ablation reads less). */
+static bool is_known_input(const Plan *plan, const char *name) {
+  for (uint32_t i = 0; i < plan->n_schedules; i++)
+    if (strcmp(plan_text(plan, plan->schedules[i].name), name) == 0) return true;
+  for (uint32_t p = 0; p < plan->n_programs; p++) {
+    const Graph *g = plan->programs[p].graph;
+    for (NodeId id = 1; id < g->n_nodes; id++)
+      if (g->nodes[id].op == OP_INPUT &&
+          strcmp(graph_text(g, (uint32_t)node_attr_int(g, id, INPUT_NAME)), name) == 0)
+        return true;
+  }
+  return strcmp(name, "seed") == 0 || strcmp(name, "step") == 0;
+}
+
+static Status unknown_name(const Exec *x, const char *name) {
+  const Plan *plan = x->plan;
+  const Graph *g = plan->programs[x->program].graph;
+  const char **names = calloc((size_t)plan->n_states + g->n_nodes, sizeof *names);
+  size_t n = 0;
+  for (uint32_t i = 0; names && i < plan->n_states; i++)
+    names[n++] = plan_text(plan, plan->states[i].name);
+  for (NodeId id = 1; names && id < g->n_nodes; id++)
+    if (g->nodes[id].op == OP_INPUT)
+      names[n++] = graph_text(g, (uint32_t)node_attr_int(g, id, INPUT_NAME));
+  const char *near = names ? diag_nearest(name, names, n) : NULL;
+  char place[1024], hint[256];
+  snprintf(place, sizeof place, "%s: tensor %s", x->options->feed, name);
+  snprintf(hint, sizeof hint, near ? "did you mean '%s'?" : "graphrun info lists inputs and states",
+           near);
+  free(names);
+  return diag_error(x->diag, STATUS_INVALID, place, hint,
+                    "the plan has neither an input nor a state of this name");
+}
+
+static Status feed(const Exec *x, const SafeFile *file) {
+  for (uint32_t i = 0; i < safe_count(file); i++) {
+    const FileTensor *from = safe_tensor(file, i);
+    uint32_t state = plan_state_find(x->plan, from->name);
+    Tensor to;
+    if (state != UINT32_MAX)
+      to = executor_state(x->executor, state);
+    else if (!executor_input(x->executor, x->program, from->name, &to)) {
+      if (!is_known_input(x->plan, from->name)) unknown_name(x, from->name);
+      continue;
+    }
+    if (file_tensor_check(from, x->options->feed, to.dtype, &to.shape, NULL, x->diag) ==
+        STATUS_OK) {
+      file_tensor_copy(&to, from);
+      warn_fed(x, from->name, &to);
+    }
+  }
+  return diag_status(x->diag);
+}
+
+/* Every input must be in the feed. */
+static Status check_fed(const Exec *x, const SafeFile *file) {
+  const Graph *g = x->plan->programs[x->program].graph;
+  for (NodeId id = 1; id < g->n_nodes; id++) {
+    if (g->nodes[id].op != OP_INPUT) continue;
+    const char *name = graph_text(g, (uint32_t)node_attr_int(g, id, INPUT_NAME));
+    if (strcmp(name, "seed") == 0 || strcmp(name, "step") == 0) continue;
+    if (file && safe_find(file, name)) continue;
+    char shape[SHAPE_TEXT_MAX];
+    diag_error(x->diag, STATUS_INVALID, x->options->feed ? x->options->feed : "--feed",
+               "--feed=F.safetensors supplies the inputs by name",
+               "the program reads input '%s', %s %s, which is not fed", name,
+               dtype_name((DType)g->nodes[id].dtype),
+               shape_text(&g->nodes[id].shape, shape, sizeof shape));
+  }
+  return diag_status(x->diag);
+}
+
+static void clear_input(const Exec *x, const char *name) {
+  Tensor t;
+  if (executor_input(x->executor, x->program, name, &t)) tensor_set(&t, 0, 0);
+}
+
+/* ---- results ---- */
+
+static bool fetched(const Exec *x, const char *name) {
+  char pattern[1024];
+  for (const char *at = x->options->fetch; at && *at;) {
+    size_t n = strcspn(at, ",");
+    snprintf(pattern, sizeof pattern, "%.*s", (int)n, at);
+    if (fnmatch(pattern, name, 0) == 0) return true;
+    at += n + (at[n] == ',');
+  }
+  return false;
+}
+
+/* What may be meant by a pattern that matches nothing: a value that was not kept, or a typing
+ * error. */
+static void fetch_hint(const Exec *x, const char *pattern, char *hint, size_t size) {
+  const Plan *plan = x->plan;
+  const Graph *g = plan->programs[x->program].graph;
+  const char **names = calloc((size_t)g->n_outputs + plan->n_states + g->n_nodes, sizeof *names);
+  size_t n = 0;
+  bool inside = false;
+  for (uint32_t i = 0; names && i < g->n_outputs; i++)
+    names[n++] = graph_text(g, g->outputs[i].name);
+  for (uint32_t i = 0; names && i < plan->n_states; i++)
+    names[n++] = plan_text(plan, plan->states[i].name);
+  for (NodeId id = 1; names && id < g->n_nodes; id++) {
+    if (!g->nodes[id].name) continue;
+    names[n] = graph_text(g, g->nodes[id].name);
+    inside |= fnmatch(pattern, names[n++], 0) == 0;
+  }
+  const char *near = names ? diag_nearest(pattern, names, n) : NULL;
+  if (inside)
+    snprintf(hint, size, "graphc --keep='%s' keeps values that fusion would remove", pattern);
+  else if (near)
+    snprintf(hint, size, "did you mean '%s'?", near);
+  else
+    snprintf(hint, size, "graphrun info lists outputs and states; graphc --keep=NAME keeps others");
+  free(names);
+}
+
+static Status check_fetch(const Exec *x) {
+  const Graph *g = x->plan->programs[x->program].graph;
+  for (const char *at = x->options->fetch; at && *at;) {
+    size_t n = strcspn(at, ",");
+    char pattern[1024], hint[1100];
+    snprintf(pattern, sizeof pattern, "%.*s", (int)n, at);
+    bool any = false;
+    for (uint32_t i = 0; i < g->n_outputs && !any; i++)
+      any = fnmatch(pattern, graph_text(g, g->outputs[i].name), 0) == 0;
+    for (uint32_t i = 0; i < x->plan->n_states && !any; i++)
+      any = fnmatch(pattern, plan_text(x->plan, x->plan->states[i].name), 0) == 0;
+    if (!any) {
+      fetch_hint(x, pattern, hint, sizeof hint);
+      diag_error(x->diag, STATUS_INVALID, "--fetch", hint,
+                 "the plan keeps no value '%s' in program '%s'", pattern, x->options->program);
+    }
+    at += n + (at[n] == ',');
+  }
+  return diag_status(x->diag);
+}
+
+/* Copies what is asked for: an output may be a state's value before the step, which the commits
+ * overwrite. */
+static Status take_outputs(const Exec *x, Arena *arena, SaveTensor *list, uint32_t *n) {
+  const Graph *g = x->plan->programs[x->program].graph;
+  for (uint32_t i = 0; i < g->n_outputs; i++) {
+    const char *name = graph_text(g, g->outputs[i].name);
+    if (!g->outputs[i].declared && !fetched(x, name)) continue;
+    Tensor t = executor_output(x->executor, x->program, i);
+    size_t bytes = (size_t)tensor_bytes(&t);
+    void *copy = arena_alloc(arena, bytes + 1);
+    if (!copy) return diag_no_memory(x->diag, bytes);
+    memcpy(copy, t.data, bytes);
+    list[(*n)++] = (SaveTensor){name, t.dtype, t.shape, copy};
+  }
+  return STATUS_OK;
+}
+
+/* The file is written all the same: looking for the first such value is what exec is good for. */
+static void warn_results(const Exec *x, const SaveTensor *list, uint32_t n) {
+  uint32_t bad = 0, first = 0;
+  int64_t element = 0;
+  for (uint32_t k = 0; k < n; k++) {
+    Tensor t = {(void *)list[k].data, list[k].dtype, list[k].shape};
+    int64_t i = first_not_finite(&t);
+    if (i < 0) continue;
+    if (bad++ == 0) first = k, element = i;
+  }
+  if (bad)
+    diag_warning(x->diag, x->options->out, "graphc --keep with --fetch shows the values before",
+                 "%u of %u tensors hold numbers that are not finite, first '%s' (element %lld)",
+                 bad, n, list[first].name, (long long)element);
+}
+
+static Status write_results(const Exec *x, SaveTensor *list, uint32_t n) {
+  const Plan *plan = x->plan;
+  for (uint32_t i = 0; i < plan->n_states; i++) {
+    Tensor t = executor_state(x->executor, i);
+    list[n++] = (SaveTensor){plan_text(plan, plan->states[i].name), t.dtype, t.shape, t.data};
+  }
+  char hash[20];
+  snprintf(hash, sizeof hash, "%016llx", (unsigned long long)plan->model_hash);
+  SaveMeta metadata[] = {{"model", plan_text(plan, plan->model_name)},
+                         {"model_hash", hash},
+                         {"program", x->options->program}};
+  TRY(safe_write(x->options->out, list, n, metadata, sizeof metadata / sizeof *metadata, false,
+                 x->diag));
+  warn_results(x, list, n);
+  return STATUS_OK;
+}
+
+static Status run_once(const Exec *x) {
+  TRY(executor_steps(x->executor, x->program, x->diag));
+  size_t most = (size_t)x->plan->programs[x->program].graph->n_outputs + x->plan->n_states + 1;
+  SaveTensor *list = calloc(most, sizeof *list);
+  Arena *arena = arena_create();
+  uint32_t n = 0;
+  Status status = list && arena ? STATUS_OK : diag_no_memory(x->diag, most * sizeof *list);
+  if (status == STATUS_OK) status = take_outputs(x, arena, list, &n);
+  if (status == STATUS_OK) {
+    executor_commit(x->executor, x->program);
+    status = write_results(x, list, n);
+  }
+  arena_destroy(arena);
+  free(list);
+  return status;
+}
+
+/* ---- the run ---- */
+
+static uint64_t fed_seed(const SafeFile *file) {
+  const FileTensor *t = file ? safe_find(file, "seed") : NULL;
+  return t && t->count == 1 ? (uint64_t)(int64_t)file_tensor_get(t, 0) : 0;
+}
+
+static Status load_weights(const Exec *x) {
+  const char *path = x->options->weights;
+  SafeFile *file;
+  if (!path) return STATUS_OK;
+  TRY(safe_read(path, x->diag, &file));
+  Status status = weights_load(x->executor, file, path, WEIGHTS_PROGRAM, x->program, x->diag);
+  safe_close(file);
+  return status;
+}
+
+static Status prepare_values(const Exec *x, const SafeFile *file) {
+  TRY(check_fed(x, file));
+  TRY(check_fetch(x));
+  init_states(x->executor, fed_seed(file));
+  TRY(load_weights(x));
+  clear_input(x, "seed");
+  clear_input(x, "step");
+  return file ? feed(x, file) : STATUS_OK;
+}
+
+static Status run(Exec *x) {
+  SafeFile *file = NULL;
+  if (x->options->feed) TRY(safe_read(x->options->feed, x->diag, &file));
+  Status status = executor_create(x->plan, x->options->threads, x->diag, &x->executor);
+  if (status == STATUS_OK) status = prepare_values(x, file);
+  if (status == STATUS_OK) status = run_once(x);
+  executor_destroy(x->executor);
+  safe_close(file);
+  return status;
+}
+
+Status exec_run(const ExecOptions *options, Diag *diag) {
+  Plan *plan;
+  TRY(plan_open(options->plan, diag, &plan));
+  Exec x = {.options = options, .plan = plan, .diag = diag};
+  Status status = plan_program_require(plan, options->plan, options->program, diag, &x.program);
+  if (status == STATUS_OK) status = run(&x);
+  plan_destroy(plan);
+  return status;
+}

@@ -1,0 +1,11 @@
+/* Opening a plan: reading and verifying are one step, since nothing of a plan is trusted. */
+#ifndef RUNTIME_EXECUTE_OPEN_H
+#define RUNTIME_EXECUTE_OPEN_H
+
+#include "graph/plan/plan.h"
+
+/* Reads and verifies the plan in file `path`; the caller destroys it.  On failure *out_plan is
+ * NULL. */
+Status plan_open(const char *path, Diag *diag, Plan **out_plan);
+
+#endif

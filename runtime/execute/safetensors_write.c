@@ -1,0 +1,88 @@
+#include "runtime/execute/safetensors.h"
+
+#include "graph/base/replace.h"
+#include "runtime/execute/safetensors_hash.h"
+
+#include <errno.h>
+#include <jansson.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const char *const names[] = {"F32", "F64", "I32", "I64", "BOOL"};
+
+static int by_name(const void *a, const void *b) {
+  const SaveTensor *const *x = a, *const *y = b;
+  return strcmp((*x)->name, (*y)->name);
+}
+
+static size_t bytes_of(const SaveTensor *t) {
+  return (size_t)shape_count(&t->shape) * dtype_size(t->dtype);
+}
+
+static bool hash_tensors(const SaveTensor **sorted, uint32_t n, char text[SAFE_HASH_TEXT]) {
+  XXH3_state_t *state = XXH3_createState();
+  if (!state) return false;
+  XXH3_64bits_reset(state);
+  for (uint32_t i = 0; i < n; i++)
+    safe_hash_add(state, sorted[i]->name, sorted[i]->data, bytes_of(sorted[i]));
+  safe_hash_text(state, text);
+  XXH3_freeState(state);
+  return true;
+}
+
+static char *make_header(const SaveTensor **sorted, uint32_t n, const SaveMeta *metadata,
+                         uint32_t n_metadata) {
+  char hash[SAFE_HASH_TEXT];
+  if (!hash_tensors(sorted, n, hash)) return NULL;
+  json_t *root = json_object(), *data = json_object();
+  for (uint32_t i = 0; i < n_metadata; i++)
+    json_object_set_new(data, metadata[i].key, json_string(metadata[i].value));
+  json_object_set_new(data, SAFE_HASH_KEY, json_string(hash));
+  json_object_set_new(root, "__metadata__", data);
+  size_t at = 0;
+  for (uint32_t i = 0; i < n; i++) {
+    json_t *shape = json_array();
+    for (int k = 0; k < sorted[i]->shape.rank; k++)
+      json_array_append_new(shape, json_integer(sorted[i]->shape.dim[k]));
+    size_t bytes = bytes_of(sorted[i]);
+    json_object_set_new(root, sorted[i]->name,
+                        json_pack("{s:s, s:o, s:[I, I]}", "dtype", names[sorted[i]->dtype], "shape",
+                                  shape, "data_offsets", (json_int_t)at, (json_int_t)(at + bytes)));
+    at += bytes;
+  }
+  char *text = json_dumps(root, JSON_COMPACT);
+  json_decref(root);
+  return text;
+}
+
+static Status write_file(const char *path, const char *header, const SaveTensor **sorted,
+                         uint32_t n, bool keep_previous, Diag *diag) {
+  size_t length = strlen(header);
+  uint64_t prefix = (length + 7) / 8 * 8; /* blanks follow the header, so that data are aligned */
+  FilePart *parts = calloc((size_t)n + 3, sizeof *parts);
+  if (!parts) return diag_no_memory(diag, n * sizeof *parts);
+  parts[0] = (FilePart){&prefix, sizeof prefix};
+  parts[1] = (FilePart){header, length};
+  parts[2] = (FilePart){"       ", (size_t)prefix - length};
+  for (uint32_t i = 0; i < n; i++) parts[3 + i] = (FilePart){sorted[i]->data, bytes_of(sorted[i])};
+  int code = file_replace(path, parts, (size_t)n + 3, keep_previous);
+  free(parts);
+  if (code == 0) return STATUS_OK;
+  return diag_error(diag, STATUS_SYSTEM, path,
+                    code == ENOSPC ? "free some space; a file that was there is untouched" : NULL,
+                    "cannot write: %s", strerror(code));
+}
+
+Status safe_write(const char *path, const SaveTensor *tensors, uint32_t n, const SaveMeta *metadata,
+                  uint32_t n_metadata, bool keep_previous, Diag *diag) {
+  const SaveTensor **sorted = calloc((size_t)n + 1, sizeof *sorted);
+  if (!sorted) return diag_no_memory(diag, n * sizeof *sorted);
+  for (uint32_t i = 0; i < n; i++) sorted[i] = &tensors[i];
+  qsort(sorted, n, sizeof *sorted, by_name);
+  char *header = make_header(sorted, n, metadata, n_metadata);
+  Status status = header ? STATUS_OK : diag_no_memory(diag, n * 100u);
+  if (header) status = write_file(path, header, sorted, n, keep_previous, diag);
+  free(header);
+  free(sorted);
+  return status;
+}

@@ -1,0 +1,42 @@
+#include "runtime/execute/schedule.h"
+
+#include <math.h>
+
+Status schedule_create(const Plan *plan, int64_t steps, int64_t epochs, int64_t steps_per_epoch,
+                       Diag *diag, Schedule *out) {
+  const PlanTraining *t = &plan->training;
+  bool in_steps = steps > 0 || epochs > 0 || t->steps > 0;
+  int64_t length = epochs > 0 ? epochs : t->epochs;
+  int64_t total = steps > 0                     ? steps
+                  : epochs > 0 || t->steps <= 0 ? length * steps_per_epoch
+                                                : t->steps;
+  int64_t warmup = t->warmup_steps;
+  if (warmup < 0) {
+    if (!in_steps)
+      warmup = t->warmup_epochs * steps_per_epoch;
+    else
+      warmup = t->epochs > 0
+                   ? (int64_t)floor((double)total * (double)t->warmup_epochs / (double)t->epochs)
+                   : 0;
+  }
+  *out = (Schedule){plan, total, warmup};
+  if (total < 1)
+    return diag_error(diag, STATUS_INVALID, plan_place(plan), "--steps=N",
+                      "the schedule has no steps");
+  if (warmup >= total)
+    return diag_error(diag, STATUS_INVALID, plan_place(plan),
+                      "train longer, or set -D warmup_steps=N",
+                      "the warm-up of %lld steps is not shorter than the whole of %lld",
+                      (long long)warmup, (long long)total);
+  return STATUS_OK;
+}
+
+Status schedule_at(const Schedule *s, int64_t step, Arena *scratch, double *values, Diag *diag) {
+  const ScheduleStep at = {step, s->total_steps, s->warmup_steps};
+  ScheduleError error;
+  if (plan_schedule_values(s->plan, &at, scratch, values, &error)) return STATUS_OK;
+  return diag_error(diag, STATUS_INVALID, plan_place(s->plan),
+                    "see <schedule> in docs/model-language.md", "schedule '%s' at step %lld: %s",
+                    plan_text(s->plan, s->plan->schedules[error.schedule].name), (long long)step,
+                    error.text);
+}

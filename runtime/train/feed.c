@@ -1,0 +1,225 @@
+#include "runtime/train/feed.h"
+
+#include "graph/base/philox.h"
+#include "ops/ops.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* The inputs of one training program; an input that it does not read has no data. */
+typedef struct Inputs {
+  uint32_t program;
+  Tensor images, labels, seed, step;
+  Tensor *schedules; /* of each schedule */
+} Inputs;
+
+struct Feed {
+  const Plan *plan;
+  const Schedule *schedule;
+  uint64_t seed, site;
+  Inputs *inputs; /* training programs, in the plan's order */
+  uint32_t n;
+  double *values; /* of the schedules */
+  Arena *scratch; /* of their evaluation */
+};
+
+static const char *input_name(const Graph *g, NodeId id) {
+  return graph_text(g, (uint32_t)node_attr_int(g, id, INPUT_NAME));
+}
+
+static bool is_input(const PlanProgram *p, NodeId id) {
+  return p->graph->nodes[id].op == OP_INPUT && p->node_offset[id] != OFFSET_NONE;
+}
+
+/* The input of that name in a training program; NULL when none has it. */
+static const Node *find_input(const Plan *plan, const char *name) {
+  for (uint32_t i = 0; i < plan->n_programs; i++) {
+    const PlanProgram *p = &plan->programs[i];
+    for (NodeId id = 1; p->kind == PROGRAM_TRAIN && id < p->graph->n_nodes; id++)
+      if (is_input(p, id) && strcmp(input_name(p->graph, id), name) == 0)
+        return &p->graph->nodes[id];
+  }
+  return NULL;
+}
+
+bool feed_needs_data(const Plan *plan) {
+  return find_input(plan, "images") || find_input(plan, "labels");
+}
+
+int64_t feed_images(const Plan *plan) {
+  const Node *node = find_input(plan, "images");
+  if (!node) node = find_input(plan, "labels");
+  return node && node->shape.rank >= 2 ? node->shape.dim[0] * node->shape.dim[1] : 0;
+}
+
+/* ---- finding inputs ---- */
+
+static Tensor *slot(const Feed *feed, Inputs *inputs, const char *name) {
+  if (strcmp(name, "images") == 0) return &inputs->images;
+  if (strcmp(name, "labels") == 0) return &inputs->labels;
+  if (strcmp(name, "seed") == 0) return &inputs->seed;
+  if (strcmp(name, "step") == 0) return &inputs->step;
+  for (uint32_t i = 0; i < feed->plan->n_schedules; i++)
+    if (strcmp(name, plan_text(feed->plan, feed->plan->schedules[i].name)) == 0)
+      return &inputs->schedules[i];
+  return NULL;
+}
+
+static void find_inputs(const Feed *feed, const Executor *x, Inputs *inputs) {
+  const PlanProgram *p = &feed->plan->programs[inputs->program];
+  for (NodeId id = 1; id < p->graph->n_nodes; id++) {
+    if (!is_input(p, id)) continue;
+    Tensor *t = slot(feed, inputs, input_name(p->graph, id));
+    if (t) executor_input(x, inputs->program, input_name(p->graph, id), t);
+  }
+}
+
+static bool chooses(const Plan *plan) {
+  return plan->has_training && plan->training.choose == 1;
+}
+
+/* Programs that a step may run. */
+static bool is_trained(const Plan *plan, uint32_t program) {
+  const PlanProgram *p = &plan->programs[program];
+  return p->kind == PROGRAM_TRAIN && (!chooses(plan) || p->held_out);
+}
+
+static Status find_programs(Feed *feed, const Executor *x, Diag *diag) {
+  const Plan *plan = feed->plan;
+  for (uint32_t i = 0; i < plan->n_programs; i++) {
+    if (!is_trained(plan, i)) continue;
+    Inputs *inputs = &feed->inputs[feed->n++];
+    *inputs = (Inputs){i, .schedules = calloc(plan->n_schedules + 1u, sizeof(Tensor))};
+    if (!inputs->schedules) return diag_no_memory(diag, plan->n_schedules * sizeof(Tensor));
+    find_inputs(feed, x, inputs);
+  }
+  return STATUS_OK;
+}
+
+/* ---- what can be trained ---- */
+
+static bool is_supplied(const Plan *plan, const char *name, bool *scalar) {
+  *scalar = strcmp(name, "images") != 0 && strcmp(name, "labels") != 0;
+  if (!*scalar || strcmp(name, "seed") == 0 || strcmp(name, "step") == 0) return true;
+  for (uint32_t i = 0; i < plan->n_schedules; i++)
+    if (strcmp(name, plan_text(plan, plan->schedules[i].name)) == 0) return true;
+  return false;
+}
+
+static Status check_inputs(const Plan *plan, uint32_t program, Diag *diag) {
+  const PlanProgram *p = &plan->programs[program];
+  Status status = STATUS_OK;
+  for (NodeId id = 1; id < p->graph->n_nodes; id++) {
+    if (!is_input(p, id)) continue;
+    const char *name = input_name(p->graph, id);
+    bool scalar;
+    if (!is_supplied(plan, name, &scalar))
+      status = diag_error(diag, STATUS_INVALID, plan_place(plan),
+                          "training supplies images, labels, seed, step and what has a <schedule>",
+                          "nothing supplies the input '%s' of program '%s'", name,
+                          plan_text(plan, p->name));
+    else if (scalar && p->graph->nodes[id].shape.rank)
+      status =
+          diag_error(diag, STATUS_INVALID, plan_place(plan), "a schedule is one number",
+                     "the input '%s' of program '%s' is no scalar", name, plan_text(plan, p->name));
+  }
+  return status;
+}
+
+Status feed_check(const Plan *plan, Diag *diag) {
+  const char *names[2] = {NULL, NULL};
+  uint32_t n = 0;
+  for (uint32_t i = 0; i < plan->n_programs; i++) {
+    if (!is_trained(plan, i)) continue;
+    TRY(check_inputs(plan, i, diag));
+    if (n < 2) names[n] = plan_text(plan, plan->programs[i].name);
+    n++;
+  }
+  if (!n)
+    return diag_error(diag, STATUS_INVALID, plan_place(plan),
+                      chooses(plan)
+                          ? "choose=\"uniform\" draws among training programs with held-out"
+                          : "it takes a <program kind=\"train\">",
+                      "the model has no program to train with");
+  if (!chooses(plan) && n > 1)
+    return diag_error(diag, STATUS_INVALID, plan_place(plan),
+                      "<training choose=\"uniform\"> draws one of them each step",
+                      "the model has %u training programs ('%s', '%s', ...)", n, names[0],
+                      names[1]);
+  return STATUS_OK;
+}
+
+/* ---- its life ---- */
+
+Status feed_create(const Executor *x, const Schedule *schedule, uint64_t seed, Diag *diag,
+                   Feed **out_feed) {
+  *out_feed = NULL;
+  const Plan *plan = executor_plan(x);
+  Feed *feed = calloc(1, sizeof *feed);
+  if (!feed) return diag_no_memory(diag, sizeof *feed);
+  *feed = (Feed){.plan = plan, .schedule = schedule, .seed = seed, .site = philox_site("held-out")};
+  feed->inputs = calloc(plan->n_programs + 1u, sizeof *feed->inputs);
+  feed->values = calloc(plan->n_schedules + 1u, sizeof *feed->values);
+  feed->scratch = arena_create();
+  Status status = feed->inputs && feed->values && feed->scratch
+                      ? find_programs(feed, x, diag)
+                      : diag_no_memory(diag, plan->n_programs * sizeof *feed->inputs);
+  if (status != STATUS_OK) {
+    feed_destroy(feed);
+    return status;
+  }
+  *out_feed = feed;
+  return STATUS_OK;
+}
+
+void feed_destroy(Feed *feed) {
+  if (!feed) return;
+  for (uint32_t i = 0; feed->inputs && i < feed->n; i++) free(feed->inputs[i].schedules);
+  free(feed->inputs);
+  free(feed->values);
+  arena_destroy(feed->scratch);
+  free(feed);
+}
+
+/* ---- a step ---- */
+
+uint32_t feed_program(const Feed *feed, int64_t step) {
+  uint64_t i = feed->n > 1 ? philox_below(feed->seed, (uint64_t)step, feed->site, 0, feed->n) : 0;
+  return feed->inputs[i].program;
+}
+
+static const Inputs *inputs_of(const Feed *feed, uint32_t program) {
+  const Inputs *inputs = feed->inputs;
+  while (inputs->program != program) inputs++;
+  return inputs;
+}
+
+/* Not through a double, which holds no 64 bits. */
+static void set_integer(const Tensor *t, uint64_t value) {
+  if (!t->data) return;
+  if (t->dtype == DTYPE_I64)
+    memcpy(t->data, &value, sizeof value);
+  else
+    tensor_set(t, 0, (double)value);
+}
+
+Status feed_scalars(Feed *feed, uint32_t program, int64_t step, Diag *diag) {
+  const Inputs *inputs = inputs_of(feed, program);
+  TRY(schedule_at(feed->schedule, step, feed->scratch, feed->values, diag));
+  set_integer(&inputs->seed, feed->seed);
+  set_integer(&inputs->step, (uint64_t)step);
+  for (uint32_t i = 0; i < feed->plan->n_schedules; i++)
+    if (inputs->schedules[i].data) tensor_set(&inputs->schedules[i], 0, feed->values[i]);
+  return STATUS_OK;
+}
+
+Status feed_batch(const Feed *feed, uint32_t program, Loader *loader, Diag *diag) {
+  const Inputs *inputs = inputs_of(feed, program);
+  return loader_next(loader, inputs->images.data ? &inputs->images : NULL,
+                     inputs->labels.data ? &inputs->labels : NULL, diag);
+}
+
+double feed_schedule(const Feed *feed, uint32_t i) {
+  return feed->values[i];
+}

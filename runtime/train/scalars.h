@@ -1,0 +1,24 @@
+/* What a training step reports: its schedules and the declared scalar outputs of its program. */
+#ifndef RUNTIME_TRAIN_SCALARS_H
+#define RUNTIME_TRAIN_SCALARS_H
+
+#include "runtime/execute/execute.h"
+#include "runtime/train/feed.h"
+#include "runtime/train/journal.h"
+
+typedef struct Scalars Scalars;
+
+Status scalars_create(const Executor *executor, Diag *diag, Scalars **out_scalars);
+void scalars_destroy(Scalars *scalars);
+
+/* All of these look at the outputs of `program` as its last run left them. */
+
+/* The name of the first value that is not finite, and the value; NULL when all are. */
+const char *scalars_not_finite(const Scalars *scalars, uint32_t program, double *out_value);
+/* The first output whose last word is `loss` or `total`, else the first; NAN when there is none. */
+double scalars_loss(const Scalars *scalars, uint32_t program);
+/* Adds to the journal's line the program's name, the schedules and the outputs.  An output of a
+ * schedule's name stands for both; one called `step` or `program` becomes `output/step`. */
+void scalars_log(const Scalars *scalars, uint32_t program, const Feed *feed, Journal *journal);
+
+#endif

@@ -1,0 +1,32 @@
+/* Training: `graphrun train`. */
+#ifndef RUNTIME_TRAIN_TRAIN_H
+#define RUNTIME_TRAIN_TRAIN_H
+
+#include "graph/base/diag.h"
+
+#include <stdint.h>
+
+/* What the command line says. Strings are borrowed. */
+typedef struct TrainOptions {
+  const char *plan;         /* the plan's file */
+  const char *data;         /* DATA; NULL: the model reads no images */
+  const char *out;          /* folder; made when it is not there (its parent must be) */
+  const char *init;         /* weights to start from; NULL: the plan's initialisers */
+  bool resume;              /* go on from OUT/checkpoint.safetensors */
+  int64_t epochs, steps;    /* the schedule's length; 0: the plan's. At most one is given */
+  int64_t stop_at;          /* end before this step, the schedule unchanged; 0: at its end */
+  uint64_t seed;            /* of initial values, batches, augmentation and random sites */
+  int64_t checkpoint_every; /* steps; 0: a tenth of the run, at most 1000 */
+  bool skip_bad_images;     /* an unreadable image gives way to another of its identity */
+  uint32_t workers;         /* decoding threads; 0: as many as `threads` */
+  uint32_t threads;         /* of the step; 0: one for each core */
+  bool quiet;               /* no progress on stderr, no summary on stdout */
+} TrainOptions;
+
+/* Trains and leaves in OUT: checkpoint.safetensors (and .prev), metrics.jsonl (a line for each
+ * step, no clock in it), times.jsonl.  STATUS_SYSTEM: a value that is not finite, or a folder or
+ * disk that refused; the last checkpoint is whole in every case. SIGINT and SIGTERM end the run
+ * after the step under way, with a checkpoint; the status is then STATUS_OK. */
+Status train_run(const TrainOptions *options, Diag *diag);
+
+#endif

@@ -1,0 +1,294 @@
+/* Metrics against a plain rendering of their definition. */
+#include "runtime/eval/metrics.c" /* for its tiles, which are not in the header */
+
+#include <CUnit/Basic.h>
+#include <CUnit/CUnit.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+static uint64_t state = 88172645463325252u;
+
+static uint64_t random_next(void) {
+  state ^= state << 13;
+  state ^= state >> 7;
+  return state ^= state << 17;
+}
+
+static double random_uniform(void) {
+  return (double)(random_next() >> 11) * 0x1p-53;
+}
+
+typedef struct Sample {
+  MetricsSet query, gallery;
+  float *features[2];
+  int64_t *ids[2], *cameras[2];
+  int64_t dim;
+} Sample;
+
+/* Random sets; `levels` > 0 rounds the features so that many distances tie. */
+static Sample sample_make(int64_t n_query, int64_t n_gallery, int64_t dim, int64_t n_ids,
+                          int levels) {
+  Sample s = {.dim = dim};
+  int64_t count[2] = {n_query, n_gallery};
+  for (int side = 0; side < 2; side++) {
+    s.features[side] = malloc((size_t)(count[side] * dim) * sizeof(float));
+    s.ids[side] = malloc((size_t)count[side] * sizeof(int64_t));
+    s.cameras[side] = malloc((size_t)count[side] * sizeof(int64_t));
+    for (int64_t i = 0; i < count[side]; i++) {
+      s.ids[side][i] = (int64_t)(random_uniform() * (double)n_ids) - 2;
+      s.cameras[side][i] = (int64_t)(random_uniform() * 3);
+      for (int64_t k = 0; k < dim; k++) {
+        double x = random_uniform() - 0.4;
+        s.features[side][i * dim + k] = (float)(levels ? floor(x * levels) : x);
+      }
+    }
+  }
+  s.query = (MetricsSet){s.features[0], s.ids[0], s.cameras[0], n_query, NULL, NULL};
+  s.gallery = (MetricsSet){s.features[1], s.ids[1], s.cameras[1], n_gallery, NULL, NULL};
+  return s;
+}
+
+static void sample_free(Sample *s) {
+  for (int side = 0; side < 2; side++) {
+    free(s->features[side]);
+    free(s->ids[side]);
+    free(s->cameras[side]);
+  }
+}
+
+typedef struct Item {
+  float similarity;
+  int64_t index;
+} Item;
+
+static int compare_items(const void *a, const void *b) {
+  const Item *x = a, *y = b;
+  if (x->similarity != y->similarity) return x->similarity > y->similarity ? -1 : 1;
+  return (x->index > y->index) - (x->index < y->index);
+}
+
+/* AP of one query by sorting; *first as in MetricsResult. */
+static double plain_ap(const Sample *s, int64_t q, int64_t *first, double *chance) {
+  int64_t n = 0, hits = 0, d = s->dim;
+  Item *items = malloc((size_t)s->gallery.count * sizeof *items);
+  double sum = 0;
+  for (int64_t j = 0; j < s->gallery.count; j++) {
+    if (s->ids[1][j] == s->ids[0][q] && s->cameras[1][j] == s->cameras[0][q]) continue;
+    const float *x = s->features[0] + q * d, *y = s->features[1] + j * d;
+    float product = 0;
+    double square = 0;
+    for (int64_t k = 0; k < d; k++) product = fmaf(x[k], y[k], product);
+    for (int64_t k = 0; k < d; k++) square += (double)y[k] * (double)y[k];
+    items[n++] = (Item){product * (square > 0 ? (float)(1 / sqrt(square)) : 0), j};
+  }
+  qsort(items, (size_t)n, sizeof *items, compare_items);
+  *first = 0;
+  for (int64_t i = 0; i < n; i++)
+    if (s->ids[1][items[i].index] == s->ids[0][q]) {
+      if (hits++ == 0) *first = i + 1;
+      sum += (double)hits / (double)(i + 1);
+    }
+  free(items);
+  *chance = hits ? metrics_chance_ap(hits, n) : 0;
+  return hits ? sum / (double)hits : -1;
+}
+
+static void check_sample(Sample *s) {
+  MetricsResult r, again;
+  double map = 0, chance = 0, one;
+  int64_t scored = 0, first, within[3] = {0};
+  CU_ASSERT_EQUAL_FATAL(metrics_evaluate(&s->query, &s->gallery, s->dim, 1, &r, NULL), STATUS_OK);
+  for (int64_t q = 0; q < s->query.count; q++) {
+    double ap = plain_ap(s, q, &first, &one);
+    CU_ASSERT_DOUBLE_EQUAL(r.ap[q], ap, 1e-15);
+    CU_ASSERT_EQUAL(r.first[q], first);
+    if (ap < 0) continue;
+    scored++;
+    map += ap;
+    chance += one;
+    within[0] += first == 1;
+    within[1] += first <= 5;
+    within[2] += first <= 10;
+  }
+  CU_ASSERT_EQUAL(r.scored, scored);
+  CU_ASSERT_EQUAL(r.skipped, s->query.count - scored);
+  CU_ASSERT_DOUBLE_EQUAL(r.map, map / (double)scored, 1e-14);
+  CU_ASSERT_DOUBLE_EQUAL(r.chance, chance / (double)scored, 1e-14);
+  CU_ASSERT_DOUBLE_EQUAL(r.rank1, (double)within[0] / (double)scored, 1e-15);
+  CU_ASSERT_DOUBLE_EQUAL(r.rank5, (double)within[1] / (double)scored, 1e-15);
+  CU_ASSERT_DOUBLE_EQUAL(r.rank10, (double)within[2] / (double)scored, 1e-15);
+  for (int threads = 2; threads <= 5; threads += 3) {
+    CU_ASSERT_EQUAL_FATAL(metrics_evaluate(&s->query, &s->gallery, s->dim, threads, &again, NULL),
+                          STATUS_OK);
+    CU_ASSERT_EQUAL(memcmp(again.ap, r.ap, (size_t)r.n_query * sizeof *r.ap), 0);
+    CU_ASSERT_EQUAL(again.map, r.map);
+    metrics_release(&again);
+  }
+  metrics_release(&r);
+}
+
+static void test_definition(void) {
+  static const int64_t sizes[][4] = {
+      {1, 5, 1, 2}, {7, 33, 3, 4}, {100, 310, 20, 25}, {230, 95, 300, 40}, {50, 200, 515, 12}};
+  for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++)
+    for (int levels = 0; levels < 4; levels++) {
+      Sample s = sample_make(sizes[i][0], sizes[i][1], sizes[i][2], sizes[i][3], levels);
+      s.ids[0][0] = s.ids[1][0];
+      s.cameras[0][0] = s.cameras[1][0] + 1;
+      if (levels == 3) /* a row of length 0 */
+        memset(s.features[1], 0, (size_t)s.dim * sizeof(float));
+      check_sample(&s);
+      sample_free(&s);
+    }
+}
+
+/* Every instruction set gives the bits of one chain of fused multiply-adds. */
+static void check_tile(TileFunction tile) {
+  enum { K = 37 };
+  static float a[K * QUERY_ROWS], b[K * PANEL], c[QUERY_ROWS * PANEL], want[QUERY_ROWS * PANEL];
+  for (int i = 0; i < K * QUERY_ROWS; i++) a[i] = (float)(random_uniform() - 0.5);
+  for (int i = 0; i < K * PANEL; i++) b[i] = (float)(random_uniform() - 0.5);
+  for (int add = 0; add < 2; add++) {
+    for (int m = 0; m < QUERY_ROWS; m++)
+      for (int n = 0; n < PANEL; n++) {
+        float sum = add ? want[m * PANEL + n] : 0;
+        for (int k = 0; k < K; k++) sum = fmaf(a[k * QUERY_ROWS + m], b[k * PANEL + n], sum);
+        want[m * PANEL + n] = sum;
+      }
+    tile(a, b, K, c, PANEL, add);
+    CU_ASSERT_EQUAL(memcmp(c, want, sizeof c), 0);
+  }
+}
+
+static void test_tiles(void) {
+  check_tile(tile_plain);
+#if defined(__x86_64__)
+  __builtin_cpu_init();
+  if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) check_tile(tile_v3);
+  if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("fma")) check_tile(tile_v4);
+#endif
+}
+
+/* One query by hand: order e0 (removed), e2 (hit), e1, e3 (hit). */
+static void test_by_hand(void) {
+  float q[2] = {2, 0}, g[8] = {5, 0, 1, 1, 3, 1, 0, 1};
+  int64_t qi[1] = {7}, qc[1] = {1}, gi[4] = {7, 9, 7, 7}, gc[4] = {1, 2, 2, 3};
+  MetricsResult r;
+  CU_ASSERT_EQUAL_FATAL(metrics_evaluate(&(MetricsSet){q, qi, qc, 1, NULL, NULL},
+                                         &(MetricsSet){g, gi, gc, 4, NULL, NULL}, 2, 1, &r, NULL),
+                        STATUS_OK);
+  CU_ASSERT_DOUBLE_EQUAL(r.map, (1 + 2.0 / 3) / 2, 1e-15);
+  CU_ASSERT_EQUAL(r.rank1, 1);
+  CU_ASSERT_EQUAL(r.first[0], 1);
+  metrics_release(&r);
+}
+
+/* Entries that point to rows give the same bits as copied rows. */
+static void test_rows(void) {
+  Sample s = sample_make(50, 200, 37, 12, 0);
+  int64_t rows[2][200], dim = s.dim;
+  float *mixed = malloc((size_t)(250 * dim) * sizeof *mixed);
+  MetricsResult plain, pointed;
+  for (int64_t i = 0; i < 250; i++) {
+    int64_t to = i * 101 % 250, side = i >= 50;
+    rows[side][side ? i - 50 : i] = to;
+    memcpy(mixed + to * dim, s.features[side] + (side ? i - 50 : i) * dim,
+           (size_t)dim * sizeof *mixed);
+  }
+  MetricsSet query = s.query, gallery = s.gallery;
+  query.features = gallery.features = mixed;
+  query.rows = rows[0];
+  gallery.rows = rows[1];
+  CU_ASSERT_EQUAL_FATAL(metrics_evaluate(&s.query, &s.gallery, dim, 1, &plain, NULL), STATUS_OK);
+  CU_ASSERT_EQUAL_FATAL(metrics_evaluate(&query, &gallery, dim, 2, &pointed, NULL), STATUS_OK);
+  CU_ASSERT_EQUAL(memcmp(plain.ap, pointed.ap, 50 * sizeof *plain.ap), 0);
+  CU_ASSERT_EQUAL(plain.map, pointed.map);
+  metrics_release(&plain);
+  metrics_release(&pointed);
+  free(mixed);
+  sample_free(&s);
+}
+
+/* The formula against the mean over all arrangements of m matches among n. */
+static void test_chance(void) {
+  for (int n = 1; n <= 12; n++)
+    for (int m = 1; m <= n; m++) {
+      double sum = 0;
+      int arrangements = 0;
+      for (int bits = 0; bits < 1 << n; bits++) {
+        if (__builtin_popcount((unsigned)bits) != m) continue;
+        int hits = 0;
+        double ap = 0;
+        for (int i = 0; i < n; i++)
+          if (bits >> i & 1) ap += (double)++hits / (i + 1);
+        sum += ap / m;
+        arrangements++;
+      }
+      CU_ASSERT_DOUBLE_EQUAL(metrics_chance_ap(m, n), sum / arrangements, 1e-14);
+    }
+  double exact = 0;
+  for (int k = 1000; k >= 1; k--) exact += 1.0 / k;
+  CU_ASSERT_DOUBLE_EQUAL(metrics_chance_ap(1, 1000), exact / 1000, 1e-16);
+  exact = 0;
+  for (int k = 64; k >= 1; k--) exact += 1.0 / k;
+  CU_ASSERT_DOUBLE_EQUAL(metrics_chance_ap(1, 64), exact / 64, 1e-15);
+}
+
+static void test_refusals(void) {
+  float f[4] = {1, 0, 0, 1};
+  int64_t id[2] = {1, 2}, one[2] = {1, 1};
+  MetricsSet set = {f, id, one, 2, NULL, "DATA: domain d"}, empty = {f, id, one, 0, NULL, NULL};
+  MetricsResult r;
+  CU_ASSERT_EQUAL(metrics_evaluate(&set, &empty, 2, 1, &r, NULL), STATUS_INVALID);
+  Diag *diag = diag_create();
+  CU_ASSERT_EQUAL(metrics_evaluate(&set, &set, 2, 1, &r, diag), STATUS_INVALID);
+  CU_ASSERT_PTR_NULL(r.ap);
+  CU_ASSERT_STRING_EQUAL(diag_entry(diag, 0)->place, "DATA: domain d");
+  diag_clear(diag);
+  f[3] = NAN;
+  CU_ASSERT_EQUAL(metrics_evaluate(&set, &set, 2, 1, &r, diag), STATUS_SYSTEM);
+  CU_ASSERT_STRING_EQUAL(diag_entry(diag, 0)->place, "DATA: domain d");
+  diag_destroy(diag);
+}
+
+static void test_bootstrap(void) {
+  double a[200], b[200];
+  int64_t ids[200];
+  MetricsInterval x, y;
+  for (int i = 0; i < 200; i++) {
+    ids[i] = (i * 7) % 50;
+    a[i] = i % 9 == 0 ? -1 : random_uniform();
+    b[i] = a[i] < 0 ? -1 : a[i] + 0.1 + 0.01 * random_uniform();
+  }
+  CU_ASSERT_EQUAL(metrics_bootstrap(a, ids, 200, 5, &x, NULL), STATUS_OK);
+  CU_ASSERT_EQUAL(metrics_bootstrap(a, ids, 200, 5, &y, NULL), STATUS_OK);
+  CU_ASSERT_EQUAL(memcmp(&x, &y, sizeof x), 0);
+  CU_ASSERT(x.low < x.mean && x.mean < x.high);
+  /* about the normal interval: 1.96 standard errors of uniform numbers on each side */
+  CU_ASSERT(fabs((x.high - x.low) / 2 - 1.96 * sqrt(1.0 / 12 / 178)) < 0.015);
+  CU_ASSERT_EQUAL(metrics_bootstrap_paired(a, b, ids, 200, 5, &y, NULL), STATUS_OK);
+  CU_ASSERT(y.low > 0.1 && y.high < 0.11 && y.share == 1);
+  CU_ASSERT_EQUAL(metrics_bootstrap_paired(b, a, ids, 200, 5, &y, NULL), STATUS_OK);
+  CU_ASSERT(y.low > -0.11 && y.high < -0.1 && y.share == 0);
+  b[3] = -1;
+  CU_ASSERT_EQUAL(metrics_bootstrap_paired(a, b, ids, 200, 5, &y, NULL), STATUS_INVALID);
+  for (int i = 0; i < 200; i++) a[i] = -1;
+  CU_ASSERT_EQUAL(metrics_bootstrap(a, ids, 200, 5, &x, NULL), STATUS_INVALID);
+}
+
+int main(void) {
+  if (CU_initialize_registry() != CUE_SUCCESS) return 2;
+  CU_pSuite suite = CU_add_suite("metrics", NULL, NULL);
+  CU_add_test(suite, "definition", test_definition);
+  CU_add_test(suite, "tiles", test_tiles);
+  CU_add_test(suite, "by hand", test_by_hand);
+  CU_add_test(suite, "rows", test_rows);
+  CU_add_test(suite, "chance", test_chance);
+  CU_add_test(suite, "refusals", test_refusals);
+  CU_add_test(suite, "bootstrap", test_bootstrap);
+  CU_basic_run_tests();
+  int failed = (int)CU_get_number_of_failures();
+  CU_cleanup_registry();
+  return failed != 0;
+}

@@ -1,0 +1,141 @@
+/* Every ablation compiles at its own size and at the small one, runs a step there, and leaves
+ * nothing of what it turns off behind: no parameter, no node, no random site. */
+#include "tests/support.h"
+
+#include "graph/base/philox.h"
+#include "runtime/execute/execute.h"
+#include "runtime/execute/init.h"
+
+#include <fnmatch.h>
+#include <math.h>
+
+/* What is left; FIRST: order 1, PLAIN: no meta step. */
+enum { ENCODERS = 1, DOM = 2, ATTR = 4, SITES = 8, WS = 16, META = 32, SECOND = 64 };
+#define ALL (ENCODERS | DOM | ATTR | SITES | WS | META | SECOND)
+
+static const struct {
+  const char *file;
+  int left;
+} ablations[] = {
+    {"table4_baseline", META | SECOND},
+    {"table4_dis", ENCODERS | DOM | WS | META | SECOND},
+    {"table4_aug", ENCODERS | SITES | META | SECOND},
+    {"table4_attr", ATTR | META | SECOND},
+    {"table4_all", ALL},
+    {"table5_no_ws", ENCODERS | DOM | META | SECOND},
+    {"table6_determined", ENCODERS | DOM | WS | META | SECOND},
+    {"table6_elastic", ENCODERS | DOM | WS | SITES | META | SECOND},
+    {"figure4a_V1", ALL},
+    {"figure4a_V2", ALL},
+    {"figure4a_V4", ALL},
+    {"figure4a_V8", ALL},
+    {"figure4a_V16", ALL},
+    {"order1", ALL & ~SECOND},
+    {"plain", ALL & ~META & ~SECOND},
+};
+#define N_ABLATIONS (sizeof ablations / sizeof *ablations)
+
+static uint32_t count_states(const Plan *plan, const char *pattern) {
+  uint32_t n = 0;
+  for (uint32_t i = 0; i < plan->n_states; i++)
+    n += fnmatch(pattern, plan_text(plan, plan->states[i].name), 0) == 0;
+  return n;
+}
+
+static uint32_t count_nodes(const PlanProgram *p, const char *scope) {
+  uint32_t n = 0;
+  for (NodeId id = 1; id < p->graph->n_nodes; id++)
+    n += fnmatch(scope, graph_text(p->graph, p->graph->nodes[id].scope), 0) == 0;
+  return n;
+}
+
+static uint32_t count_random(const PlanProgram *p) {
+  uint32_t n = 0;
+  for (NodeId id = 1; id < p->graph->n_nodes; id++) n += p->graph->nodes[id].op == OP_RANDOM;
+  return n;
+}
+
+static uint32_t highest_order(const PlanProgram *p) {
+  uint32_t order = 0;
+  for (NodeId id = 1; id < p->graph->n_nodes; id++)
+    if (p->graph->nodes[id].order > order) order = p->graph->nodes[id].order;
+  return order;
+}
+
+static void check_left(const Plan *plan, int left) {
+  const PlanProgram *p = &plan->programs[0];
+  CU_ASSERT_EQUAL(count_states(plan, "stage?/local*") > 0, (left & ENCODERS) != 0);
+  CU_ASSERT_EQUAL(count_states(plan, "*stage?/fuse/*") > 0, (left & ENCODERS) != 0);
+  CU_ASSERT_EQUAL(count_nodes(p, "*stage?/local*") > 0, (left & ENCODERS) != 0);
+  CU_ASSERT_EQUAL(count_nodes(p, "*stage?/fuse*") > 0, (left & ENCODERS) != 0);
+  CU_ASSERT_EQUAL(count_states(plan, "*stage?/dom/*"), left & DOM ? 16 : 0); /* and momentum */
+  CU_ASSERT_EQUAL(count_nodes(p, "*stage?/dom*") > 0, (left & DOM) != 0);
+  CU_ASSERT_EQUAL(count_states(plan, "*stage?/attr/*") > 0, (left & ATTR) != 0);
+  CU_ASSERT_EQUAL(count_nodes(p, "*stage?/attr*") > 0, (left & ATTR) != 0);
+  CU_ASSERT_EQUAL(count_nodes(p, "*stage?/ws*") > 0, (left & WS) != 0);
+  CU_ASSERT_EQUAL(count_random(p), left & SITES ? 4 : 0);
+  CU_ASSERT_EQUAL(strncmp(plan_text(plan, p->name), "step/", 5) == 0, (left & META) != 0);
+  CU_ASSERT_EQUAL(highest_order(p) > 1, (left & SECOND) != 0);
+}
+
+static void fill(const Plan *plan, const Tensor *t, const char *name) {
+  uint64_t site = philox_site(name);
+  bool labels = strcmp(name, "labels") == 0, images = strcmp(name, "images") == 0;
+  int64_t n = shape_count(&t->shape);
+  for (int64_t i = 0; i < n; i++) {
+    double rate = strcmp(name, "lambda") == 0 ? 1 : strcmp(name, "seed") == 0 ? 3 : 1e-3;
+    double value = images ? philox_uniform(1, 0, site, (uint64_t)i) : rate;
+    if (strcmp(name, "step") == 0) value = 0;
+    if (labels) value = (double)(i / 2 % plan->training.ids[0]);
+    tensor_set(t, i, value);
+  }
+}
+
+/* One step of the first program; every scalar is finite, and some weight moves. */
+static void run_step(const Compiled *c) {
+  static const char *const inputs[] = {"images", "labels", "lr",  "inner_lr",
+                                       "lambda", "seed",   "step"};
+  Executor *x;
+  CU_ASSERT_EQUAL_FATAL(executor_create_program(c->plan, 0, 2, c->diag, &x), STATUS_OK);
+  init_states(x, 1);
+  uint32_t weight = plan_state_find(c->plan, "stem/conv/weight");
+  CU_ASSERT_NOT_EQUAL_FATAL(weight, UINT32_MAX);
+  Tensor stem = executor_state(x, weight), t;
+  double before = tensor_get(&stem, 0);
+  for (size_t i = 0; i < sizeof inputs / sizeof *inputs; i++)
+    if (executor_input(x, 0, inputs[i], &t)) fill(c->plan, &t, inputs[i]);
+  Status status = executor_run(x, 0, c->diag);
+  if (status != STATUS_OK) diag_print(c->diag, stdout);
+  CU_ASSERT_EQUAL_FATAL(status, STATUS_OK);
+  const Graph *g = c->plan->programs[0].graph;
+  for (uint32_t i = 0; i < g->n_outputs; i++) {
+    Tensor out = executor_output(x, 0, i);
+    if (out.shape.rank == 0) CU_ASSERT(isfinite(tensor_get(&out, 0)));
+  }
+  CU_ASSERT_NOT_EQUAL(tensor_get(&stem, 0), before);
+  CU_ASSERT(isfinite(tensor_get(&stem, 0)));
+  executor_destroy(x);
+}
+
+static void test_ablations(void) {
+  static const char *const small[] = {"@models/small.defs"};
+  for (size_t i = 0; i < N_ABLATIONS; i++) {
+    char path[128];
+    snprintf(path, sizeof path, "models/ablations/%s.xml", ablations[i].file);
+    for (uint32_t n = 0; n < 2; n++) {
+      Compiled c = support_compile(path, small, n, DTYPE_F32);
+      if (c.status != STATUS_OK) diag_print(c.diag, stdout);
+      CU_ASSERT_EQUAL_FATAL(c.status, STATUS_OK);
+      unsigned before = CU_get_number_of_failures();
+      check_left(c.plan, ablations[i].left);
+      if (n) run_step(&c);
+      if (CU_get_number_of_failures() != before) printf("\n  in %s\n", path);
+      support_release(&c);
+    }
+  }
+}
+
+int main(void) {
+  static const SupportTest tests[] = {{"each ablation", test_ablations}};
+  return support_run("ablations", tests, sizeof tests / sizeof *tests);
+}
