@@ -63,21 +63,7 @@ static Status build_users(Units *u, Diag *diag) {
 /* ---- virtual nodes ---- */
 
 static bool cheap(const Graph *g, NodeId id) {
-  switch (g->nodes[id].op) {
-  case OP_EXP:
-  case OP_LOG:
-  case OP_TANH:
-  case OP_SIN:
-  case OP_COS:
-  case OP_POWER:
-  case OP_SQRT:
-  case OP_RSQRT:
-  case OP_DIV:
-  case OP_REDUCE_SUM:
-    return false;
-  default:
-    return true;
-  }
+  return !op_desc(g->nodes[id].op)->costly;
 }
 
 /* A user that reads the node element by element in the node's own index space. */

@@ -3,9 +3,11 @@
 
 #include "graph/expression/value.h"
 #include "graph/ir/tensor.h"
+#include "ops/composite.h"
 
 #include <ctype.h>
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define DEPTH_MAX 64
@@ -77,18 +79,25 @@ static NodeId fail_close(Parser *p, const char *open) {
   return emitter_fail(p->e, hint, "expression '%s': ')' expected at its end", p->text);
 }
 
+/* Functions that are no op's own (OpDesc.function). */
+static NodeId call_sum(Emitter *e, NodeId a) {
+  return emit_scalar(e, emit_reduce_sum(e, a, AXES_ALL));
+}
+static NodeId call_mean(Emitter *e, NodeId a) {
+  return emit_scalar(e, emit_mean(e, a, AXES_ALL));
+}
+static NodeId call_square(Emitter *e, NodeId a) {
+  return emit_mul(e, a, a);
+}
+static NodeId call_float(Emitter *e, NodeId a) {
+  return emit_cast(e, a, e->float_type);
+}
 static const struct {
   const char *name;
-  OpId op;
-} unary_functions[] = {{"exp", OP_EXP}, {"log", OP_LOG},   {"sqrt", OP_SQRT}, {"rsqrt", OP_RSQRT},
-                       {"abs", OP_ABS}, {"sign", OP_SIGN}, {"tanh", OP_TANH}, {"sin", OP_SIN},
-                       {"cos", OP_COS}, {"not", OP_NOT},   {"neg", OP_NEG}},
-  binary_functions[] = {{"less", OP_LESS}, {"equal", OP_EQUAL}, {"and", OP_AND}, {"or", OP_OR}};
-
-static const char *const function_names[] = {"exp",   "log",  "sqrt",   "rsqrt", "abs",  "sign",
-                                             "tanh",  "sin",  "cos",    "not",   "neg",  "less",
-                                             "equal", "and",  "or",     "max",   "min",  "where",
-                                             "sum",   "mean", "square", "stop",  "float"};
+  NodeId (*call)(Emitter *e, NodeId a);
+} own_functions[] = {
+    {"sum", call_sum}, {"mean", call_mean}, {"square", call_square}, {"float", call_float}};
+#define N_OWN (sizeof own_functions / sizeof *own_functions)
 
 static const struct {
   const char *name, *hint;
@@ -100,6 +109,18 @@ static const struct {
                    {"if", "a choice is where(condition, yes, no)"},
                    {"sqr", "did you mean 'square'?"},
                    {"norm", "a norm is sqrt(sum(square(x)))"}};
+
+static const char *nearest_function(const char *name) {
+  const OpTable *ops = ops_table();
+  const char **names = calloc(ops->count + N_OWN, sizeof *names), *near;
+  size_t n = 0;
+  for (uint32_t id = 1; names && id < ops->count; id++)
+    if (ops->ops[id]->function) names[n++] = ops->ops[id]->function;
+  for (size_t i = 0; names && i < N_OWN; i++) names[n++] = own_functions[i].name;
+  near = diag_nearest(name, names, n);
+  free(names);
+  return near;
+}
 
 /* What to use instead of a function that there is not; false: nothing comes to mind. */
 static bool function_hint(const char *name, char *hint) {
@@ -122,40 +143,41 @@ static bool function_hint(const char *name, char *hint) {
     if (at < HINT_MAX) snprintf(hint + at, HINT_MAX - at, "/>");
     return true;
   }
-  const char *near =
-      diag_nearest(name, function_names, sizeof function_names / sizeof *function_names);
+  const char *near = nearest_function(name);
   if (near) snprintf(hint, HINT_MAX, "did you mean '%s'?", near);
   return near != NULL;
 }
 
+static NodeId fail_count(Parser *p, const char *name, int n) {
+  return emitter_fail(p->e, NULL, "expression '%s': %s does not take %d arguments", p->text, name,
+                      n);
+}
+
+/* Through the folding front ends, as the op's element is built. */
+static NodeId apply_op(Emitter *e, uint32_t id, const NodeId *args) {
+  const OpDesc *op = op_desc(id);
+  if (op->expand) {
+    CompositeCall call = {.op = op, .inputs = args, .n_inputs = op->n_inputs};
+    e->composite = op->name;
+    Status status = op->expand(e, &call);
+    e->composite = NULL;
+    return status == STATUS_OK ? call.results[0] : NODE_NONE;
+  }
+  if (op->n_inputs == 1) return emit_unary(e, (OpId)id, args[0]);
+  if (op->n_inputs == 2) return emit_binary(e, (OpId)id, args[0], args[1]);
+  return emit_select(e, args[0], args[1], args[2]);
+}
+
 static NodeId apply(Parser *p, const char *name, const NodeId *args, int n) {
-  Emitter *e = p->e;
-  if (n == 1) {
-    for (size_t i = 0; i < sizeof unary_functions / sizeof *unary_functions; i++)
-      if (strcmp(name, unary_functions[i].name) == 0)
-        return emit_unary(e, unary_functions[i].op, args[0]);
-    if (strcmp(name, "sum") == 0) return emit_scalar(e, emit_reduce_sum(e, args[0], AXES_ALL));
-    if (strcmp(name, "mean") == 0) return emit_scalar(e, emit_mean(e, args[0], AXES_ALL));
-    if (strcmp(name, "square") == 0) return emit_mul(e, args[0], args[0]);
-    if (strcmp(name, "stop") == 0) return emit_stop_gradient(e, args[0]);
-    if (strcmp(name, "float") == 0) return emit_cast(e, args[0], e->float_type);
-  }
-  if (n == 2) {
-    for (size_t i = 0; i < sizeof binary_functions / sizeof *binary_functions; i++)
-      if (strcmp(name, binary_functions[i].name) == 0)
-        return emit_binary(e, binary_functions[i].op, args[0], args[1]);
-    if (strcmp(name, "max") == 0)
-      return emit_select(e, emit_less(e, args[0], args[1]), args[1], args[0]);
-    if (strcmp(name, "min") == 0)
-      return emit_select(e, emit_less(e, args[1], args[0]), args[1], args[0]);
-  }
-  if (n == 3 && strcmp(name, "where") == 0) return emit_select(e, args[0], args[1], args[2]);
-  for (size_t i = 0; i < sizeof function_names / sizeof *function_names; i++)
-    if (strcmp(name, function_names[i]) == 0)
-      return emitter_fail(e, NULL, "expression '%s': %s does not take %d arguments", p->text, name,
-                          n);
+  const OpTable *ops = ops_table();
+  for (uint32_t id = 1; id < ops->count; id++)
+    if (ops->ops[id]->function && strcmp(name, ops->ops[id]->function) == 0)
+      return n == ops->ops[id]->n_inputs ? apply_op(p->e, id, args) : fail_count(p, name, n);
+  for (size_t i = 0; i < N_OWN; i++)
+    if (strcmp(name, own_functions[i].name) == 0)
+      return n == 1 ? own_functions[i].call(p->e, args[0]) : fail_count(p, name, n);
   char hint[HINT_MAX];
-  return emitter_fail(e, function_hint(name, hint) ? hint : NULL,
+  return emitter_fail(p->e, function_hint(name, hint) ? hint : NULL,
                       "expression '%s': unknown function '%s'", p->text, name);
 }
 

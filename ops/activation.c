@@ -66,14 +66,16 @@ const OpDesc op_maximum = {.name = "maximum",
                            .inputs = two,
                            .n_inputs = 2,
                            .n_results = 1,
-                           .expand = expand_maximum};
+                           .expand = expand_maximum,
+                           .function = "max"};
 const OpDesc op_minimum = {.name = "minimum",
                            .doc = "The smaller; the first of equals, and where an operand is NaN.",
                            .op_class = OP_CLASS_COMPOSITE,
                            .inputs = two,
                            .n_inputs = 2,
                            .n_results = 1,
-                           .expand = expand_minimum};
+                           .expand = expand_minimum,
+                           .function = "min"};
 
 static const InputDesc clamp_inputs[] = {{"in", false, false, "the operand"},
                                          {"low", false, false, "lower bound"},

@@ -122,7 +122,7 @@ static const InputDesc one[] = {{"in", false, false, "the operand"}};
 static const InputDesc two[] = {{"in", false, false, "first operand"},
                                 {"with", false, false, "second operand"}};
 
-#define UNARY(ID, NAME, DOC, INFER, VJP)                                                           \
+#define UNARY(ID, NAME, DOC, INFER, VJP, ...)                                                      \
   const OpDesc ID = {.name = NAME,                                                                 \
                      .doc = DOC,                                                                   \
                      .op_class = OP_CLASS_ELEMENTWISE,                                             \
@@ -130,8 +130,9 @@ static const InputDesc two[] = {{"in", false, false, "first operand"},
                      .n_inputs = 1,                                                                \
                      .infer = INFER,                                                               \
                      .vjp = VJP,                                                                   \
-                     .in_place = 1}
-#define BINARY(ID, NAME, DOC, INFER, VJP)                                                          \
+                     .in_place = 1,                                                                \
+                     __VA_ARGS__}
+#define BINARY(ID, NAME, DOC, INFER, VJP, ...)                                                     \
   const OpDesc ID = {.name = NAME,                                                                 \
                      .doc = DOC,                                                                   \
                      .op_class = OP_CLASS_ELEMENTWISE,                                             \
@@ -139,31 +140,36 @@ static const InputDesc two[] = {{"in", false, false, "first operand"},
                      .n_inputs = 2,                                                                \
                      .infer = INFER,                                                               \
                      .vjp = VJP,                                                                   \
-                     .in_place = 3}
+                     .in_place = 3,                                                                \
+                     __VA_ARGS__}
 
-UNARY(op_neg, "neg", "-x", infer_same_float, vjp_neg);
-UNARY(op_exp, "exp", "e^x", infer_same_float, vjp_exp);
-UNARY(op_log, "log", "natural logarithm", infer_same_float, vjp_log);
-UNARY(op_sqrt, "sqrt", "square root", infer_same_float, vjp_sqrt);
-UNARY(op_rsqrt, "rsqrt", "1 / sqrt(x)", infer_same_float, vjp_rsqrt);
-UNARY(op_abs, "abs", "|x|, derivative sign(x)", infer_same_float, vjp_abs);
-UNARY(op_sign, "sign", "-1, 0 or 1; derivative 0", infer_same_float, vjp_none);
-UNARY(op_tanh, "tanh", "hyperbolic tangent", infer_same_float, vjp_tanh);
-UNARY(op_sin, "sin", "sine", infer_same_float, vjp_sin);
-UNARY(op_cos, "cos", "cosine", infer_same_float, vjp_cos);
-UNARY(op_not, "not", "logical not", logic_infer, vjp_none);
+UNARY(op_neg, "neg", "-x", infer_same_float, vjp_neg, .function = "neg");
+UNARY(op_exp, "exp", "e^x", infer_same_float, vjp_exp, .function = "exp", .costly = true);
+UNARY(op_log, "log", "natural logarithm", infer_same_float, vjp_log, .function = "log",
+      .costly = true);
+UNARY(op_sqrt, "sqrt", "square root", infer_same_float, vjp_sqrt, .function = "sqrt",
+      .costly = true);
+UNARY(op_rsqrt, "rsqrt", "1 / sqrt(x)", infer_same_float, vjp_rsqrt, .function = "rsqrt",
+      .costly = true);
+UNARY(op_abs, "abs", "|x|, derivative sign(x)", infer_same_float, vjp_abs, .function = "abs");
+UNARY(op_sign, "sign", "-1, 0 or 1; derivative 0", infer_same_float, vjp_none, .function = "sign");
+UNARY(op_tanh, "tanh", "hyperbolic tangent", infer_same_float, vjp_tanh, .function = "tanh",
+      .costly = true);
+UNARY(op_sin, "sin", "sine", infer_same_float, vjp_sin, .function = "sin", .costly = true);
+UNARY(op_cos, "cos", "cosine", infer_same_float, vjp_cos, .function = "cos", .costly = true);
+UNARY(op_not, "not", "logical not", logic_infer, vjp_none, .function = "not");
 UNARY(op_stop_gradient, "stop-gradient", "x, a constant for every derivative", infer_same_float,
-      vjp_none);
+      vjp_none, .function = "stop");
 
-BINARY(op_add, "add", "x + y", same_number, vjp_add);
+BINARY(op_add, "add", "x + y", same_number, vjp_add, .commutes = true);
 BINARY(op_sub, "sub", "x - y", same_number, vjp_sub);
-BINARY(op_mul, "mul", "x y", same_number, vjp_mul);
-BINARY(op_div, "div", "x / y", infer_same_float, vjp_div);
-BINARY(op_less, "less", "x < y", compare_infer, vjp_none);
+BINARY(op_mul, "mul", "x y", same_number, vjp_mul, .commutes = true);
+BINARY(op_div, "div", "x / y", infer_same_float, vjp_div, .costly = true);
+BINARY(op_less, "less", "x < y", compare_infer, vjp_none, .function = "less");
 BINARY(op_less_equal, "less-equal", "x <= y", compare_infer, vjp_none);
-BINARY(op_equal, "equal", "x = y", compare_infer, vjp_none);
-BINARY(op_and, "and", "both", logic_infer, vjp_none);
-BINARY(op_or, "or", "either", logic_infer, vjp_none);
+BINARY(op_equal, "equal", "x = y", compare_infer, vjp_none, .function = "equal", .commutes = true);
+BINARY(op_and, "and", "both", logic_infer, vjp_none, .function = "and", .commutes = true);
+BINARY(op_or, "or", "either", logic_infer, vjp_none, .function = "or", .commutes = true);
 
 static const AttrDesc power_attrs[] = {
     {"exponent", ATTR_FLOAT, NULL, NULL, 0, 0, "a constant; x > 0 unless it is a whole number"}};
@@ -176,7 +182,8 @@ const OpDesc op_power = {.name = "power",
                          .n_attrs = 1,
                          .infer = infer_same_float,
                          .vjp = vjp_power,
-                         .in_place = 1};
+                         .in_place = 1,
+                         .costly = true};
 
 static const AttrDesc cast_attrs[] = {{"dtype", ATTR_DTYPE, NULL, NULL, 0, 0, "the new type"}};
 static Status cast_infer(InferContext *c) {
@@ -222,4 +229,5 @@ const OpDesc op_select = {.name = "select",
                           .infer = select_infer,
                           .vjp = vjp_select,
                           .in_place = 6,
-                          .no_gradient = 1};
+                          .no_gradient = 1,
+                          .function = "where"};

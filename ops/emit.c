@@ -289,7 +289,7 @@ NodeId emit_binary(Emitter *e, OpId op, NodeId a, NodeId b) {
   b = broadcast_to(e, b, &shape);
   NodeId folded = fold_binary(e, op, a, b);
   if (folded) return folded;
-  bool commutes = op == OP_ADD || op == OP_MUL || op == OP_EQUAL || op == OP_AND || op == OP_OR;
+  bool commutes = op_desc(op)->commutes;
   NodeId inputs[] = {commutes && b < a ? b : a, commutes && b < a ? a : b};
   return emit_node(e, op, inputs, 2, NULL);
 }

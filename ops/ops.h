@@ -1,5 +1,6 @@
-/* The op table.  Primitives come first; they are closed under differentiation (tests/ops checks
- * it). Composites expand to primitives while the graph is built, so no plan contains one. */
+/* The op table, made from ops/list.inc.  Primitives come first; they are closed under
+ * differentiation (tests/ops checks it). Composites expand to primitives while the graph is built,
+ * so no plan contains one. */
 #ifndef OPS_OPS_H
 #define OPS_OPS_H
 
@@ -7,69 +8,9 @@
 
 typedef enum OpId {
   OP_NONE,
-  /* leaves */
-  OP_CONSTANT,
-  OP_IOTA,
-  OP_INPUT,
-  OP_STATE,
-  OP_RANDOM,
-  /* elementwise, one input */
-  OP_NEG,
-  OP_EXP,
-  OP_LOG,
-  OP_SQRT,
-  OP_RSQRT,
-  OP_ABS,
-  OP_SIGN,
-  OP_TANH,
-  OP_SIN,
-  OP_COS,
-  OP_POWER,
-  OP_NOT,
-  OP_CAST,
-  OP_STOP_GRADIENT,
-  /* elementwise, two or three inputs */
-  OP_ADD,
-  OP_SUB,
-  OP_MUL,
-  OP_DIV,
-  OP_LESS,
-  OP_LESS_EQUAL,
-  OP_EQUAL,
-  OP_AND,
-  OP_OR,
-  OP_SELECT,
-  /* reductions */
-  OP_REDUCE_SUM,
-  OP_REDUCE_MAX,
-  OP_ARG_MAX,
-  OP_VARIANCE,
-  /* shape */
-  OP_BROADCAST,
-  OP_RESHAPE,
-  OP_TRANSPOSE,
-  OP_SLICE,
-  OP_PAD,
-  OP_CONCAT,
-  /* indexed */
-  OP_GATHER,
-  OP_SCATTER_ADD,
-  OP_PICK,
-  OP_PLACE,
-  /* products */
-  OP_MATMUL,
-  OP_CONV,
-  OP_CONV_DX,
-  OP_CONV_DW,
-  /* pooling */
-  OP_POOL_INDEX,
-  OP_POOL_GATHER,
-  OP_POOL_SCATTER,
-  OP_POOL_SUM,
-  OP_POOL_SPREAD,
-  /* differentiation */
-  OP_GRADIENT_SCALE,
-  OP_PRIMITIVE_COUNT,
+#define PRIMITIVE(ID, NAME) OP_##ID,
+#include "ops/list.inc"
+  OP_PRIMITIVE_COUNT, /* the first composite */
 } OpId;
 
 /* Attribute indices of the primitives, in descriptor order. */
@@ -103,5 +44,8 @@ static inline const OpDesc *op_desc(uint32_t op) {
 
 /* Total multiply-adds of a node. */
 int64_t node_macs(const Graph *graph, NodeId node);
+/* The number that an elementwise kernel takes beside its operands: the value of the op's first
+ * attribute when that is floating (an exponent), else 0. */
+double node_param(const Graph *graph, NodeId node);
 
 #endif

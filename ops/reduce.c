@@ -71,7 +71,8 @@ const OpDesc op_reduce_sum = {.name = "reduce-sum",
                               .attrs = axes_attrs,
                               .n_attrs = 1,
                               .infer = reduce_infer,
-                              .vjp = vjp_reduce_sum};
+                              .vjp = vjp_reduce_sum,
+                              .costly = true};
 const OpDesc op_reduce_max = {
     .name = "reduce-max",
     .doc = "Largest element along an axis; derivative to the first of equals.",

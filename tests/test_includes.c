@@ -18,7 +18,7 @@ static const Arrows arrows[] = {
     {"ops", "graph/base graph/ir graph/plan"},
     {"compiler", "graph/base graph/ir graph/expression graph/plan graph/language ops"},
     {"kernels", "graph/base graph/ir ops"},
-    {"kernels/reference", "graph/base graph/ir ops"},
+    {"kernels/reference", "graph/base graph/ir ops kernels"},
     {"kernels/cpu", "graph/base graph/ir ops kernels"},
     {"runtime/execute", "graph/base graph/ir graph/plan ops kernels"},
     {"runtime/data", "graph/base graph/ir graph/plan ops runtime/execute"},

@@ -71,6 +71,11 @@ typedef struct OpDesc {
   uint32_t in_place;
   /* Bit i: input i is an index or a condition; no derivative flows through it. */
   uint32_t no_gradient;
+  /* Its name in expressions, which call it with one value for each input; NULL: none.  Of
+   * elementwise primitives and composites without attributes. */
+  const char *function;
+  bool commutes; /* two inputs, whose order means nothing */
+  bool costly;   /* more than a few additions: never computed anew where it is read */
   /* Composites: emits primitives, sets call->results. */
   Status (*expand)(struct Emitter *e, struct CompositeCall *call);
 } OpDesc;

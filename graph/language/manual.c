@@ -37,6 +37,12 @@ static void put_op(FILE *out, const OpDesc *op) {
             op->inputs[i].variadic ? "references" : "reference",
             op->inputs[i].optional ? "left out" : "required", op->inputs[i].doc);
   for (uint32_t i = 0; i < op->n_attrs; i++) put_attr(out, &op->attrs[i]);
+  if (op->function) {
+    fprintf(out, "\nIn expressions: `%s(", op->function);
+    for (uint32_t i = 0; i < op->n_inputs; i++)
+      fprintf(out, "%s%s", i ? ", " : "", op->inputs[i].name);
+    fputs(")`.\n", out);
+  }
   if (op->n_results > 1) {
     fputs("\nResults: `NAME` and ", out);
     for (uint32_t i = 0; i < op->n_results; i++)

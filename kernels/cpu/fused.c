@@ -167,9 +167,8 @@ static Value add_elementwise(Build *b, NodeId id) {
     if (dtype == node->dtype) return v[0];
     fn = b->f->table->cast[dtype][node->dtype];
   }
-  double param = node->op == OP_POWER ? node_attr_float(b->g, id, POWER_EXPONENT) : 0;
   if (!fn) return VALUE_NONE;
-  return add_instr(b, fn, v[0], v[1], v[2], param);
+  return add_instr(b, fn, v[0], v[1], v[2], node_param(b->g, id));
 }
 
 /* The squared deviation that a variance sums up. */

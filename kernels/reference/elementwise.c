@@ -1,34 +1,17 @@
+/* Elementwise ops, by the reference's expressions of kernels/elementwise.inc. */
 #include "kernels/reference/reference.h"
 #include "ops/ops.h"
 
 #include <math.h>
 
-static double unary(const ReferenceCall *c, double x) {
-  switch (c->graph->nodes[c->id].op) {
-  case OP_NEG:
-    return -x;
-  case OP_EXP:
-    return exp(x);
-  case OP_LOG:
-    return log(x);
-  case OP_SQRT:
-    return sqrt(x);
-  case OP_RSQRT:
-    return 1 / sqrt(x);
-  case OP_ABS:
-    return fabs(x);
-  case OP_SIGN:
-    return isnan(x) ? x : (x > 0) - (x < 0);
-  case OP_TANH:
-    return tanh(x);
-  case OP_SIN:
-    return sin(x);
-  case OP_COS:
-    return cos(x);
-  case OP_POWER:
-    return pow(x, node_attr_float(c->graph, c->id, POWER_EXPONENT));
-  case OP_NOT:
-    return x == 0;
+static double unary(OpId op, double x, double param) {
+  switch (op) {
+#define FLOAT_UNARY(ID, NAME, CPU, REFERENCE)                                                      \
+  case OP_##ID:                                                                                    \
+    return REFERENCE;
+#define FLOAT_LOOP(ID, NAME, REFERENCE) FLOAT_UNARY(ID, NAME, , REFERENCE)
+#define BOOL_UNARY(ID, NAME, CPU, REFERENCE) FLOAT_UNARY(ID, NAME, , REFERENCE)
+#include "kernels/elementwise.inc"
   case OP_CAST:
   case OP_STOP_GRADIENT:
     return x;
@@ -39,24 +22,14 @@ static double unary(const ReferenceCall *c, double x) {
 
 static double binary(OpId op, double x, double y) {
   switch (op) {
-  case OP_ADD:
-    return x + y;
-  case OP_SUB:
-    return x - y;
-  case OP_MUL:
-    return x * y;
-  case OP_DIV:
-    return x / y;
-  case OP_LESS:
-    return x < y;
-  case OP_LESS_EQUAL:
-    return x <= y;
-  case OP_EQUAL:
-    return x == y;
-  case OP_AND:
-    return x != 0 && y != 0;
-  case OP_OR:
-    return x != 0 || y != 0;
+#define FLOAT_BINARY(ID, NAME, CPU, REFERENCE)                                                     \
+  case OP_##ID:                                                                                    \
+    return REFERENCE;
+#define NUMBER_BINARY(ID, NAME, CPU, REFERENCE) FLOAT_BINARY(ID, NAME, , REFERENCE)
+#define NUMBER_COMPARE(ID, NAME, CPU, REFERENCE) FLOAT_BINARY(ID, NAME, , REFERENCE)
+#define ANY_COMPARE(ID, NAME, CPU, REFERENCE) FLOAT_BINARY(ID, NAME, , REFERENCE)
+#define BOOL_BINARY(ID, NAME, CPU, REFERENCE) FLOAT_BINARY(ID, NAME, , REFERENCE)
+#include "kernels/elementwise.inc"
   default:
     return NAN;
   }
@@ -65,6 +38,7 @@ static double binary(OpId op, double x, double y) {
 Status reference_elementwise(const ReferenceCall *c) {
   const Node *node = &c->graph->nodes[c->id];
   int64_t n = shape_count(&node->shape);
+  double param = node_param(c->graph, c->id);
   for (int64_t i = 0; i < n; i++) {
     double x = tensor_get(&c->in[0], i);
     if (node->op == OP_SELECT)
@@ -72,7 +46,7 @@ Status reference_elementwise(const ReferenceCall *c) {
     else if (node->n_inputs == 2)
       x = binary((OpId)node->op, x, tensor_get(&c->in[1], i));
     else
-      x = unary(c, x);
+      x = unary((OpId)node->op, x, param);
     tensor_set(&c->out, i, x);
   }
   return STATUS_OK;

@@ -26,6 +26,16 @@ static void test_complete(void) {
   free(rows);
 }
 
+/* Expressions give a function nothing but operands, and find it by its name. */
+static void check_function(const OpTable *table, uint32_t i) {
+  const OpDesc *op = table->ops[i];
+  if (!op->function) return;
+  CU_ASSERT(op->op_class == OP_CLASS_ELEMENTWISE || op->expand);
+  CU_ASSERT(op->n_attrs == 0 && op->n_inputs >= 1 && op->n_inputs <= 3);
+  for (uint32_t k = 1; k < i; k++)
+    CU_ASSERT(!table->ops[k]->function || strcmp(table->ops[k]->function, op->function) != 0);
+}
+
 /* What a descriptor must hold whatever its op is. */
 static void test_descriptors(void) {
   const OpTable *table = ops_table();
@@ -41,6 +51,8 @@ static void test_descriptors(void) {
     CU_ASSERT(op->n_attrs <= 16);
     CU_ASSERT(!(op->in_place >> op->n_inputs) && !(op->no_gradient >> op->n_inputs));
     CU_ASSERT_EQUAL(op_table_find(table, op->name), i);
+    CU_ASSERT(!op->commutes || op->n_inputs == 2);
+    check_function(table, i);
   }
 }
 
