@@ -1,3 +1,5 @@
+/* Opens what a user names for reading, and says why it cannot: folders, pipes and devices are told
+ * from files before anything is read, since a read from a pipe would wait for ever. */
 #include "graph/base/open_file.h"
 
 #include <errno.h>

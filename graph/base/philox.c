@@ -1,3 +1,6 @@
+/* Philox4x32-10 and what is drawn with it.  The logarithm and the cosine of Box-Muller are
+ * polynomials of our own: a normal number is a function of (seed, step, site, index) and of no
+ * libm. */
 #include "graph/base/philox.h"
 
 #include <math.h>

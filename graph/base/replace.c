@@ -1,3 +1,6 @@
+/* Replaces a file as a whole: everything goes to `NAME.PID.tmp` beside it, which is synchronised
+ * and renamed, then the folder is synchronised.  A reader, a crash or a full disk meets the old
+ * file or the new one.  A device or a pipe is written in place: it cannot be replaced. */
 #include "graph/base/replace.h"
 
 #include <dirent.h>

@@ -1,3 +1,4 @@
+/* Escapes text for XML attributes: what is printed reads back as the same bytes. */
 #include "graph/base/xml_text.h"
 
 void xml_put_escaped(FILE *out, const char *text) {

@@ -1,3 +1,5 @@
+/* Reads and writes single elements of any type as a double, and says which doubles a type cannot
+ * hold: no value is cut or wrapped in silence. */
 #include "graph/ir/tensor.h"
 
 #include <math.h>

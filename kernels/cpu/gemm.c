@@ -1,3 +1,4 @@
+/* Panels: how a product's columns are divided among tiles, and how they are packed. */
 #include "kernels/cpu/gemm.h"
 
 #include <string.h>

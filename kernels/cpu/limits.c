@@ -1,3 +1,4 @@
+/* The inner loops that measure what the machine can do at most. */
 #include "kernels/limits.h"
 
 #include "kernels/cpu/gemm.h"

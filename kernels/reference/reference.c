@@ -1,3 +1,4 @@
+/* What the reference shares: indices of any rank, leaves, and the choice of a node's function. */
 #include "kernels/reference/reference.h"
 
 #include "graph/base/philox.h"

@@ -1,3 +1,5 @@
+/* Augmentation of one image, in the order crop, flip, jitter, erase.  Each operation draws from a
+ * site of its own at (seed, step, row), so that turning one off leaves the draws of the others. */
 #include "runtime/data/augment.h"
 
 #include "graph/base/philox.h"

@@ -1,3 +1,5 @@
+/* Prints what a data set holds, then opens every image: bad ones are listed, all of them, not the
+ * first alone. */
 #include "runtime/data/check_data.h"
 
 #include "runtime/data/dataset.h"

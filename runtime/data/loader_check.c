@@ -1,3 +1,5 @@
+/* Compares a data set with the plan that shall train on it: domains, number of identities, batch.
+ * Every refusal names the graphc line that fits the data. */
 #include "runtime/data/loader_check.h"
 
 #include "ops/ops.h"

@@ -1,3 +1,5 @@
+/* A ring of batches: threads decode elements in the order of their numbers, the caller takes
+ * batches in that order.  Who decodes what never shows in what is handed over. */
 #include "runtime/data/reader.h"
 
 #include <pthread.h>

@@ -1,3 +1,6 @@
+/* A domain's sampler: rounds of shuffled decks.  The position (round, batch in round) is all that a
+ * checkpoint needs: draws are counted from the start of a round, so a round is dealt anew and its
+ * first batches passed over. */
 #include "runtime/data/sampler.h"
 
 #include "graph/base/philox.h"

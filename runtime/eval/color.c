@@ -1,3 +1,5 @@
+/* A histogram of hue, saturation and value in horizontal stripes, in whole numbers until the last
+ * step. */
 #include "runtime/eval/color.h"
 
 #include <math.h>

@@ -1,3 +1,5 @@
+/* `graphrun eval`: opens plan, weights and data, evaluates domain after domain, prints the tables.
+ */
 #include "runtime/eval/evaluate.h"
 
 #include "runtime/eval/evaluation.h"

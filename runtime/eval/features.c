@@ -1,3 +1,5 @@
+/* Turns images into rows of features: batches from the reader through the plan's program, the last
+ * one filled up, or through the colour histogram. */
 #include "runtime/eval/features.h"
 
 #include "ops/ops.h"

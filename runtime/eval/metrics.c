@@ -1,3 +1,6 @@
+/* Average precision and cumulative matches without a matrix of all distances: a block of queries
+ * meets the gallery panel by panel, so that memory is the features plus some rows for each thread.
+ */
 #include "runtime/eval/metrics.h"
 
 #include "graph/base/philox.h"

@@ -1,3 +1,5 @@
+/* Draws the queries and the gallery of a protocol.  A split is a function of (seed, trial, domain).
+ */
 #include "runtime/eval/protocol.h"
 
 #include "graph/base/philox.h"

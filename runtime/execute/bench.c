@@ -1,3 +1,4 @@
+/* `graphrun bench`: runs steps of one program, warm, and prints the median and where it went. */
 #include "runtime/execute/bench.h"
 
 #include "graph/base/philox.h"

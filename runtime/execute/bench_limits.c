@@ -1,3 +1,4 @@
+/* Measures what bench compares with: a triad that no cache holds and products that stay in one. */
 #include "kernels/limits.h"
 #include "runtime/execute/bench_parts.h"
 

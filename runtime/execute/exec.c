@@ -1,3 +1,5 @@
+/* `graphrun exec`: states from weights, initialisers and the feed, inputs from the feed, one run,
+ * and the fetched values and states to a file. */
 #include "runtime/execute/exec.h"
 
 #include "ops/ops.h"

@@ -1,3 +1,4 @@
+/* `graphrun info`: what a plan holds, in the order in which a reader asks. */
 #include "runtime/execute/info.h"
 
 #include "ops/ops.h"

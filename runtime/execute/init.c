@@ -1,3 +1,5 @@
+/* Initial values: element i of a state is a function of (seed, site, i), drawn in f64 and then
+ * rounded, so that plans of other precisions start alike. */
 #include "runtime/execute/init.h"
 
 #include "graph/base/philox.h"

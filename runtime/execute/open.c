@@ -1,3 +1,4 @@
+/* Reads and verifies a plan; nobody runs one that was only read. */
 #include "runtime/execute/open.h"
 
 #include "ops/ops.h"

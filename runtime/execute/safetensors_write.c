@@ -1,3 +1,5 @@
+/* Writes a safetensors file: tensors in the order of their names, one after the other without a
+ * gap, so that the same tensors give the same bytes. */
 #include "runtime/execute/safetensors.h"
 
 #include "graph/base/replace.h"

@@ -1,3 +1,5 @@
+/* From epochs or steps, of the plan or of the command line, to one total and one warm-up; then the
+ * plan's schedules at a step. */
 #include "runtime/execute/schedule.h"
 
 #include <math.h>

@@ -1,3 +1,5 @@
+/* Writes the synthetic domains, one after the other in the layout of Market-1501; the list of them
+ * comes last, and makes the data set whole. */
 #include "runtime/synth/synth.h"
 
 #include "runtime/synth/synth_scene.h"

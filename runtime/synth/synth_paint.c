@@ -1,3 +1,4 @@
+/* The painter: each shape is covered by its signed distance, which gives soft edges at any size. */
 #include "runtime/synth/synth_paint.h"
 
 #include <math.h>

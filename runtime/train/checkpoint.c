@@ -1,3 +1,5 @@
+/* What a checkpoint says of its run, as metadata beside the states; and whether a run at hand may
+ * go on from it.  Every difference is named with both values. */
 #include "runtime/train/checkpoint.h"
 
 #include "runtime/execute/safetensors.h"

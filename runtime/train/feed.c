@@ -1,3 +1,5 @@
+/* Sets the inputs of a training step.  What a step may read besides images and labels: seed, step
+ * and the plan's schedules; anything else is refused before the first step. */
 #include "runtime/train/feed.h"
 
 #include "graph/base/philox.h"

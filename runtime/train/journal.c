@@ -1,3 +1,5 @@
+/* The folder of a run: made, locked against a second process, its two logs cut back when a run is
+ * resumed and written with one call a line, so that a crash leaves at most one unfinished line. */
 #include "runtime/train/journal.h"
 
 #include <errno.h>

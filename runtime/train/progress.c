@@ -1,3 +1,5 @@
+/* How a run goes, on stderr: a line in place on a terminal, now and then in a file.  Clocks are
+ * read here and in times.jsonl only. */
 #include "runtime/train/progress.h"
 
 #include <inttypes.h>

@@ -1,3 +1,5 @@
+/* The scalar outputs of each program: what is logged, which one is the loss, and the first that is
+ * not finite. */
 #include "runtime/train/scalars.h"
 
 #include <math.h>
