@@ -183,23 +183,23 @@ static void keep_better(Placer *p, int64_t top, int64_t *best) {
   for (uint32_t i = 0; i < p->n; i++) p->items[i].offset = p->offset[i];
 }
 
-/* The largest sum of bytes alive at one step; -1: out of memory. */
-static int64_t lower_bound(const Placer *p) {
+bool place_bound(const PlaceItem *items, uint32_t n, PlaceBound *out) {
   uint32_t last = 0;
-  for (uint32_t i = 0; i < p->n; i++)
-    if (p->items[i].end > last) last = p->items[i].end;
-  int64_t *change = calloc((size_t)last + 2, sizeof *change), alive = 0, most = 0;
-  if (!change) return -1;
-  for (uint32_t i = 0; i < p->n; i++) {
-    change[p->items[i].start] += p->items[i].bytes;
-    change[p->items[i].end + 1] -= p->items[i].bytes;
+  *out = (PlaceBound){0, 0};
+  for (uint32_t i = 0; i < n; i++)
+    if (items[i].end > last) last = items[i].end;
+  int64_t *change = calloc((size_t)last + 2, sizeof *change), alive = 0;
+  if (!change) return false;
+  for (uint32_t i = 0; i < n; i++) {
+    change[items[i].start] += items[i].bytes;
+    change[items[i].end + 1] -= items[i].bytes;
   }
   for (uint32_t s = 0; s <= last; s++) {
     alive += change[s];
-    if (alive > most) most = alive;
+    if (alive > out->bytes) *out = (PlaceBound){alive, s};
   }
   free(change);
-  return most;
+  return true;
 }
 
 /* Moves the items that end above `bound` to the front of the order, both parts in the order that
@@ -232,12 +232,11 @@ static void improve(Placer *p, Compare compare, int64_t bound, int64_t *best) {
   }
 }
 
-Status place_items(PlaceItem *items, uint32_t n, Diag *diag, int64_t *out_bytes) {
+Status place_items(PlaceItem *items, uint32_t n, int64_t bound, Diag *diag, int64_t *out_bytes) {
   static const Compare orders[] = {by_size, by_area, by_life};
   Placer p = {items, n, calloc(n + 1, sizeof(uint32_t)), calloc(n + 1, sizeof(int64_t))};
   int64_t best = -1;
   if (p.order && p.offset) {
-    int64_t bound = lower_bound(&p);
     keep_better(&p, greedy_by_time(&p), &best);
     for (size_t i = 0; n <= PAIRWISE_MAX && i < sizeof orders / sizeof *orders; i++)
       improve(&p, orders[i], bound, &best);

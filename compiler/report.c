@@ -9,7 +9,7 @@
 #include <string.h>
 
 #define REPORT_DEPTH 2
-#define REPORT_TENSORS 10 /* of the peak */
+#define REPORT_TENSORS 10 /* of the peak, one by one in the text; JSON holds all */
 
 static void put_count(int64_t value, FILE *out) {
   char digits[32];
@@ -71,22 +71,33 @@ static const char *node_label(const Graph *g, NodeId id) {
   return graph_text(g, node->scope);
 }
 
+static void put_tensor(const Graph *g, const ReportTensor *tensor, FILE *out) {
+  const Node *node = &g->nodes[tensor->node];
+  const SourceLoc *loc = &g->symbols->locs[node->loc];
+  char shape[SHAPE_TEXT_MAX];
+  fprintf(out, "  %10.3f MB  %-12s %-24s %-10s %s", (double)tensor->bytes / 1e6,
+          op_desc(node->op)->name,
+          tensor->work ? "work buffer" : shape_text(&node->shape, shape, sizeof shape),
+          role_name((Role)node->role), node_label(g, tensor->node));
+  if (node->loc) fprintf(out, "  %s:%u", graph_text(g, loc->file), loc->line);
+  fputc('\n', out);
+}
+
 static Status put_peak(const Plan *plan, const PlanProgram *p, FILE *out, Diag *diag) {
   ReportTensor *tensors;
   uint32_t n;
-  TRY(report_peak(p, diag, &tensors, &n));
-  fprintf(out, "\npeak of %s: step %u of %u, %.1f MB alive\n", plan_text(plan, p->name),
+  TRY(report_peak(plan, p, diag, &tensors, &n));
+  fprintf(out, "\npeak of %s: step %u of %u, %.3f MB alive\n", plan_text(plan, p->name),
           p->peak_step, p->n_steps, (double)p->lower_bound / 1e6);
-  for (uint32_t i = 0; i < n && i < REPORT_TENSORS; i++) {
-    const Node *node = &p->graph->nodes[tensors[i].node];
-    char shape[SHAPE_TEXT_MAX];
-    const SourceLoc *loc = &p->graph->symbols->locs[node->loc];
-    fprintf(out, "  %10.3f MB  %-12s %-24s %-10s %s", (double)tensors[i].bytes / 1e6,
-            op_desc(node->op)->name, shape_text(&node->shape, shape, sizeof shape),
-            role_name((Role)node->role), node_label(p->graph, tensors[i].node));
-    if (node->loc) fprintf(out, "  %s:%u", graph_text(p->graph, loc->file), loc->line);
-    fputc('\n', out);
+  int64_t rest = 0;
+  for (uint32_t i = 0; i < n; i++) {
+    if (i < REPORT_TENSORS)
+      put_tensor(p->graph, &tensors[i], out);
+    else
+      rest += tensors[i].bytes;
   }
+  if (n > REPORT_TENSORS)
+    fprintf(out, "  %10.3f MB  in %u more\n", (double)rest / 1e6, n - REPORT_TENSORS);
   free(tensors);
   return STATUS_OK;
 }
@@ -136,20 +147,21 @@ static json_t *scopes_json(const ReportScopes *scopes, bool work) {
   return list;
 }
 
-static Status peak_json(const PlanProgram *p, Diag *diag, json_t **out) {
+static Status peak_json(const Plan *plan, const PlanProgram *p, Diag *diag, json_t **out) {
   ReportTensor *tensors;
   uint32_t n;
-  TRY(report_peak(p, diag, &tensors, &n));
+  TRY(report_peak(plan, p, diag, &tensors, &n));
   const Graph *g = p->graph;
   json_t *list = json_array();
-  for (uint32_t i = 0; i < n && i < REPORT_TENSORS; i++) {
+  for (uint32_t i = 0; i < n; i++) {
     const Node *node = &g->nodes[tensors[i].node];
     const SourceLoc *loc = &g->symbols->locs[node->loc];
-    json_array_append_new(
-        list, json_pack("{s:s, s:s, s:I, s:s, s:i}", "value", node_label(g, tensors[i].node), "op",
-                        op_desc(node->op)->name, "bytes", (json_int_t)tensors[i].bytes, "file",
-                        node->loc ? graph_text(g, loc->file) : "", "line",
-                        node->loc ? (int)loc->line : 0));
+    json_array_append_new(list,
+                          json_pack("{s:s, s:s, s:b, s:I, s:s, s:i}", "value",
+                                    node_label(g, tensors[i].node), "op", op_desc(node->op)->name,
+                                    "work", tensors[i].work, "bytes", (json_int_t)tensors[i].bytes,
+                                    "file", node->loc ? graph_text(g, loc->file) : "", "line",
+                                    node->loc ? (int)loc->line : 0));
   }
   free(tensors);
   *out = list;
@@ -160,7 +172,7 @@ static Status program_json(const Plan *plan, const PlanProgram *p, int depth, Di
                            json_t **out) {
   ReportScopes scopes;
   json_t *tensors;
-  TRY(peak_json(p, diag, &tensors));
+  TRY(peak_json(plan, p, diag, &tensors));
   TRY(report_work(p, depth + 1, diag, &scopes));
   double ratio = p->lower_bound ? (double)p->scratch_bytes / (double)p->lower_bound : 1;
   *out = json_pack("{s:s, s:i, s:i, s:i, s:I, s:I, s:I, s:I, s:f, s:i, s:o, s:o}", "name",

@@ -27,12 +27,15 @@ Status report_parameters(const Plan *plan, int depth, Diag *diag, ReportScopes *
 Status report_work(const PlanProgram *program, int depth, Diag *diag, ReportScopes *out);
 void report_scopes_free(ReportScopes *scopes);
 
-/* A value that is alive at the peak. */
+/* A buffer in scratch at the peak. */
 typedef struct ReportTensor {
-  NodeId node;
-  int64_t bytes;
+  NodeId node;   /* the value in it, or the last member of the kernel that works in it */
+  bool work;     /* a kernel's work buffer */
+  int64_t bytes; /* with its alignment */
 } ReportTensor;
-/* The values alive at the program's peak step, largest first; the caller frees *out. */
-Status report_peak(const PlanProgram *program, Diag *diag, ReportTensor **out, uint32_t *n);
+/* The buffers that are alive at the program's peak step, largest first: their sum is the program's
+ * lower_bound.  The caller frees *out. */
+Status report_peak(const Plan *plan, const PlanProgram *program, Diag *diag, ReportTensor **out,
+                   uint32_t *n);
 
 #endif

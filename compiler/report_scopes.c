@@ -1,4 +1,5 @@
 /* Sums by scope, and what is alive at the peak. */
+#include "compiler/liveness.h"
 #include "compiler/report.h"
 
 #include "ops/ops.h"
@@ -78,6 +79,12 @@ static Status scope_of(const Graph *g, NodeId id, int depth, Diag *diag, ReportS
   return diag_no_memory(diag, sizeof **scope);
 }
 
+/* Of a step, counted from 1: the node that its kernel is reported by. */
+static NodeId last_member(const PlanProgram *p, uint32_t step) {
+  const PlanStep *s = &p->steps[step - 1];
+  return p->step_nodes[s->first + s->count - 1];
+}
+
 Status report_work(const PlanProgram *program, int depth, Diag *diag, ReportScopes *out) {
   *out = (ReportScopes){0};
   uint32_t cap = 0;
@@ -91,9 +98,7 @@ Status report_work(const PlanProgram *program, int depth, Diag *diag, ReportScop
     if (g->nodes[id].role == ROLE_FORWARD) scope->forward_macs += macs;
   }
   for (uint32_t i = 0; i < program->n_steps; i++) {
-    const PlanStep *step = &program->steps[i];
-    TRY(scope_of(g, program->step_nodes[step->first + step->count - 1], depth, diag, out, &cap,
-                 &scope));
+    TRY(scope_of(g, last_member(program, i + 1), depth, diag, out, &cap, &scope));
     scope->kernels++;
   }
   return STATUS_OK;
@@ -102,50 +107,31 @@ Status report_work(const PlanProgram *program, int depth, Diag *diag, ReportScop
 static int by_size(const void *a, const void *b) {
   const ReportTensor *x = a, *y = b;
   if (x->bytes != y->bytes) return x->bytes > y->bytes ? -1 : 1;
-  return x->node < y->node ? -1 : x->node > y->node;
+  if (x->node != y->node) return x->node < y->node ? -1 : 1;
+  return x->work - y->work;
 }
 
-/* Lives as the planner defines them: from its step to the last reader, outputs to the end. */
-static void find_lives(const PlanProgram *p, uint32_t *start, uint32_t *end) {
-  const Graph *g = p->graph;
-  for (uint32_t s = 0; s < p->n_steps; s++)
-    for (uint32_t k = 0; k < p->steps[s].count; k++)
-      start[p->step_nodes[p->steps[s].first + k]] = s + 1;
-  for (NodeId id = 1; id < g->n_nodes; id++) end[id] = start[id];
-  for (NodeId id = g->n_nodes - 1; id > 0; id--) {
-    uint32_t used = start[id] ? start[id] : end[id]; /* a view hands its own use on */
-    for (uint32_t i = 0; i < g->nodes[id].n_inputs; i++) {
-      NodeId input = node_input(g, id, i);
-      if (used > end[input]) end[input] = used;
-    }
-  }
-  for (uint32_t i = 0; i < g->n_outputs; i++) end[g->outputs[i].node] = p->n_steps + 1;
-  for (uint32_t i = 0; i < g->n_commits; i++) end[g->commits[i].value] = p->n_steps + 1;
-}
-
-Status report_peak(const PlanProgram *p, Diag *diag, ReportTensor **out, uint32_t *n) {
-  const Graph *g = p->graph;
-  uint32_t *start = calloc(g->n_nodes, sizeof *start), *end = calloc(g->n_nodes, sizeof *end);
-  ReportTensor *list = calloc(g->n_nodes, sizeof *list);
+Status report_peak(const Plan *plan, const PlanProgram *p, Diag *diag, ReportTensor **out,
+                   uint32_t *n) {
   *out = NULL;
   *n = 0;
-  if (!start || !end || !list) {
-    free(start);
-    free(end);
-    free(list);
-    return diag_no_memory(diag, g->n_nodes * sizeof *list);
+  Lives lives;
+  Status status = lives_find(plan, p, diag, &lives);
+  ReportTensor *list = calloc((size_t)lives.n_items + 1, sizeof *list);
+  NodeId *values = calloc((size_t)lives.n_values + 1, sizeof *values);
+  if (status == STATUS_OK && (!list || !values))
+    status = diag_no_memory(diag, lives.n_items * sizeof *list);
+  uint32_t at = lives.bound.step;
+  if (status == STATUS_OK) lives_values(&lives, p->graph->n_nodes, at, values);
+  for (uint32_t i = 0; status == STATUS_OK && i < lives.n_items; i++) {
+    const PlaceItem *item = &lives.items[i];
+    if (item->start > at || item->end < at) continue;
+    bool work = i >= lives.n_values;
+    list[(*n)++] = (ReportTensor){work ? last_member(p, at) : values[i], work, item->bytes};
   }
-  find_lives(p, start, end);
-  uint32_t peak = p->peak_step + 1;
-  for (NodeId id = 1; id < g->n_nodes; id++) {
-    if (p->node_offset[id] == OFFSET_NONE || g->nodes[id].op == OP_STATE) continue;
-    if (!start[id] && g->nodes[id].op != OP_INPUT) continue; /* a view */
-    if (start[id] <= peak && end[id] >= peak)
-      list[(*n)++] = (ReportTensor){id, value_bytes(&g->nodes[id])};
-  }
-  free(start);
-  free(end);
-  qsort(list, *n, sizeof *list, by_size);
+  lives_free(&lives);
+  free(values);
+  if (list) qsort(list, *n, sizeof *list, by_size);
   *out = list;
-  return STATUS_OK;
+  return status;
 }

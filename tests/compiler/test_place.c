@@ -42,9 +42,12 @@ static bool is_valid(const PlaceItem *items, uint32_t n, int64_t bytes) {
 static int64_t place(PlaceItem *items, uint32_t n) {
   int64_t bytes = -1;
   Diag *diag = diag_create();
-  CU_ASSERT_EQUAL(place_items(items, n, diag, &bytes), STATUS_OK);
+  PlaceBound bound;
+  CU_ASSERT_TRUE_FATAL(place_bound(items, n, &bound));
+  CU_ASSERT_EQUAL(bound.bytes, lower_bound(items, n));
+  CU_ASSERT_EQUAL(place_items(items, n, bound.bytes, diag, &bytes), STATUS_OK);
   CU_ASSERT(is_valid(items, n, bytes));
-  CU_ASSERT(bytes >= lower_bound(items, n));
+  CU_ASSERT(bytes >= bound.bytes);
   diag_destroy(diag);
   return bytes;
 }
@@ -94,6 +97,21 @@ static void test_random(void) {
   CU_ASSERT(worst < 1.5);
 }
 
+/* The bound and the first step that reaches it; a life covers its end. */
+static void test_bound(void) {
+  PlaceItem items[] = {{64, 0, 1, 0}, {64, 1, 2, 0}, {128, 3, 3, 0}, {64, 4, 4, 0}};
+  PlaceBound bound;
+  CU_ASSERT_TRUE_FATAL(place_bound(items, 4, &bound));
+  CU_ASSERT_EQUAL(bound.bytes, 128);
+  CU_ASSERT_EQUAL(bound.step, 1);
+  items[3].start = 3;
+  CU_ASSERT_TRUE_FATAL(place_bound(items, 4, &bound));
+  CU_ASSERT_EQUAL(bound.bytes, 192);
+  CU_ASSERT_EQUAL(bound.step, 3);
+  CU_ASSERT_TRUE_FATAL(place_bound(items, 0, &bound));
+  CU_ASSERT_EQUAL(bound.bytes, 0);
+}
+
 static void test_same_again(void) {
   PlaceItem a[200], b[200];
   for (uint32_t i = 0; i < 200; i++)
@@ -111,7 +129,9 @@ static void test_many(void) {
     items[i] = (PlaceItem){.bytes = 64 * (1 + i % 5), .start = i, .end = i + 1 + i % 9};
   Diag *diag = diag_create();
   int64_t bytes;
-  CU_ASSERT_EQUAL(place_items(items, n, diag, &bytes), STATUS_OK);
+  PlaceBound bound;
+  CU_ASSERT_TRUE_FATAL(place_bound(items, n, &bound));
+  CU_ASSERT_EQUAL(place_items(items, n, bound.bytes, diag, &bytes), STATUS_OK);
   for (uint32_t i = 0; i < n; i++)
     for (uint32_t k = i + 1; k < n && items[k].start <= items[i].end; k++)
       if (items[i].offset < items[k].offset + items[k].bytes &&
@@ -124,8 +144,9 @@ static void test_many(void) {
 
 int main(void) {
   static const SupportTest tests[] = {
-      {"none and one", test_none}, {"a chain", test_chain},       {"a stack", test_stack},
-      {"reuse", test_reuse},       {"random lives", test_random}, {"same again", test_same_again},
-      {"many", test_many}};
+      {"none and one", test_none},   {"a chain", test_chain},
+      {"a stack", test_stack},       {"reuse", test_reuse},
+      {"random lives", test_random}, {"same again", test_same_again},
+      {"the bound", test_bound},     {"many", test_many}};
   return support_run("place", tests, sizeof tests / sizeof *tests);
 }

@@ -1,6 +1,8 @@
 /* --report=json: valid, complete, and its sums add up. */
+#include "compiler/report.h"
 #include "tests/shell.h"
 
+#include <glob.h>
 #include <jansson.h>
 
 static json_int_t integer(const json_t *object, const char *key) {
@@ -47,12 +49,14 @@ static void check(const char *model, const char *options) {
     if (scratch > arena) arena = scratch;
     size_t n;
     json_t *tensor;
-    json_int_t before = INT64_MAX;
+    json_int_t before = INT64_MAX, alive = 0;
     json_array_foreach(json_object_get(program, "peak"), n, tensor) {
       CU_ASSERT_TRUE(integer(tensor, "bytes") <= before);
       before = integer(tensor, "bytes");
+      alive += before;
       CU_ASSERT_TRUE(json_is_string(json_object_get(tensor, "file")));
     }
+    CU_ASSERT_EQUAL(alive, integer(program, "lower_bound_bytes"));
   }
   CU_ASSERT_TRUE(i > 0);
   CU_ASSERT_EQUAL(integer(root, "arena_bytes"), state + arena);
@@ -64,6 +68,115 @@ static void test_sums(void) {
   check("models/cdvm_small.xml", "--depth=4");
   check("models/examples/maml.xml", "");
   check("models/examples/cnn.xml", "--depth=1");
+}
+
+/* ---- the peak ---- */
+
+static NodeId value_of(const Graph *g, const bool *executed, NodeId id) {
+  while (!executed[id] && g->nodes[id].op == OP_RESHAPE) id = node_input(g, id, 0);
+  return id;
+}
+
+/* A value's first and last step (from 1; 0 before the first) by looking at every reader. */
+static void life_of(const PlanProgram *p, const bool *executed, NodeId value, uint32_t *first,
+                    uint32_t *last) {
+  const Graph *g = p->graph;
+  *first = *last = 0;
+  for (uint32_t s = 0; s < p->n_steps; s++)
+    for (uint32_t k = 0; k < p->steps[s].count; k++) {
+      NodeId id = p->step_nodes[p->steps[s].first + k];
+      if (id == value) *first = s + 1;
+      bool reads = id == value;
+      for (uint32_t i = 0; i < g->nodes[id].n_inputs; i++)
+        reads |= value_of(g, executed, node_input(g, id, i)) == value;
+      if (reads) *last = s + 1;
+    }
+  for (uint32_t i = 0; i < g->n_outputs; i++)
+    if (value_of(g, executed, g->outputs[i].node) == value) *last = p->n_steps + 1;
+  for (uint32_t i = 0; i < g->n_commits; i++)
+    if (value_of(g, executed, g->commits[i].value) == value) *last = p->n_steps + 1;
+}
+
+typedef struct Range {
+  int64_t from, to;
+} Range;
+
+static int by_from(const void *a, const void *b) {
+  const Range *x = a, *y = b;
+  return x->from < y->from ? -1 : x->from > y->from;
+}
+
+/* Every buffer listed is one of its own in scratch, its value lives at the peak, and their bytes
+ * add up to the bound, which the verifier counts on its own. */
+static void check_peak(const Plan *plan, const PlanProgram *p) {
+  const Graph *g = p->graph;
+  Diag *diag = diag_create();
+  ReportTensor *list;
+  uint32_t n;
+  CU_ASSERT_EQUAL_FATAL(report_peak(plan, p, diag, &list, &n), STATUS_OK);
+  bool *executed = calloc(g->n_nodes, sizeof *executed);
+  Range *ranges = calloc(n + 1, sizeof *ranges);
+  for (uint32_t i = 0; i < p->n_step_nodes; i++) executed[p->step_nodes[i]] = true;
+  int64_t alive = 0;
+  uint32_t peak = p->peak_step + 1, works = 0;
+  for (uint32_t i = 0; i < n; i++) {
+    const ReportTensor *t = &list[i];
+    int64_t offset = p->node_offset[t->node], bytes = value_bytes(&g->nodes[t->node]);
+    if (t->work) {
+      const PlanStep *step = &p->steps[p->peak_step];
+      offset = step->work_offset;
+      bytes = step->work_bytes;
+      CU_ASSERT_EQUAL(t->node, p->step_nodes[step->first + step->count - 1]);
+      works++;
+    } else {
+      uint32_t first, last;
+      life_of(p, executed, t->node, &first, &last);
+      bool before = p->peak_step == 0 && first == 0; /* the peak may be before the first step */
+      CU_ASSERT((first <= peak && peak <= last) || before);
+    }
+    CU_ASSERT_EQUAL(t->bytes, plan_align(bytes));
+    CU_ASSERT(offset >= plan->state_bytes);
+    ranges[i] = (Range){offset, offset + t->bytes};
+    alive += t->bytes;
+  }
+  qsort(ranges, n, sizeof *ranges, by_from);
+  for (uint32_t i = 1; i < n; i++) CU_ASSERT(ranges[i - 1].to <= ranges[i].from);
+  CU_ASSERT(works <= 1);
+  CU_ASSERT_EQUAL(alive, p->lower_bound);
+  if (alive != p->lower_bound)
+    printf("\n%s: the list holds %lld bytes, the peak %lld\n", plan_text(plan, p->name),
+           (long long)alive, (long long)p->lower_bound);
+  free(executed);
+  free(ranges);
+  free(list);
+  diag_destroy(diag);
+}
+
+static uint32_t check_peaks(const char *model) {
+  Compiled c = support_compile(model, NULL, 0, DTYPE_F32);
+  if (c.status != STATUS_OK) diag_print(c.diag, stdout);
+  CU_ASSERT_EQUAL_FATAL(c.status, STATUS_OK);
+  uint32_t n = c.plan->n_programs;
+  for (uint32_t i = 0; i < n; i++) check_peak(c.plan, &c.plan->programs[i]);
+  CU_ASSERT(n > 0);
+  support_release(&c);
+  return n;
+}
+
+static void test_peak(void) {
+  glob_t found;
+  CU_ASSERT_EQUAL_FATAL(glob("models/examples/*.xml", 0, NULL, &found), 0);
+  uint32_t models = 0;
+  for (size_t i = 0; i < found.gl_pathc; i++) {
+    char *text = shell_slurp(found.gl_pathv[i], NULL);
+    bool model = strstr(text, "<model ") != NULL; /* the others are libraries */
+    free(text);
+    if (model) check_peaks(found.gl_pathv[i]);
+    models += model;
+  }
+  globfree(&found);
+  CU_ASSERT(models >= 5);
+  CU_ASSERT(check_peaks("models/cdvm_small.xml") >= 5);
 }
 
 /* The issue's figures, from the report alone. */
@@ -89,10 +202,15 @@ static void test_text(void) {
   CU_ASSERT_PTR_NOT_NULL(strstr(s.out, "peak of step: step"));
   CU_ASSERT_PTR_NULL(strstr(s.out, "mlp.plan.xml"));
   shell_free(&s);
+  s = shell("\"$GRAPHC\" \"$TOP/models/examples/maml.xml\" --report");
+  const char *peak = strstr(s.out, "peak of step: step");
+  CU_ASSERT_PTR_NOT_NULL_FATAL(peak);
+  CU_ASSERT_PTR_NOT_NULL(strstr(peak, " more\n"));
+  shell_free(&s);
 }
 
 int main(void) {
   static const SupportTest tests[] = {
-      {"sums", test_sums}, {"figures", test_figures}, {"text", test_text}};
+      {"sums", test_sums}, {"peak", test_peak}, {"figures", test_figures}, {"text", test_text}};
   return support_run("report", tests, sizeof tests / sizeof *tests);
 }

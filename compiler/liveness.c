@@ -1,0 +1,243 @@
+/* Lives, aliases and results in place.
+ *
+ * A stored value lives from its step to the last step that reads it; inputs from before the first
+ * step, outputs and committed values to the end.  Views share their operand's bytes.  A result may
+ * take the bytes of an operand of its step that dies there and is read element by element.  A
+ * committed value is written straight into its state where no later step reads the old one. */
+#include "compiler/liveness.h"
+
+#include "ops/fuse_rules.h"
+#include "ops/ops.h"
+#include "ops/work.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+typedef struct Life {
+  uint32_t start, end;
+} Life;
+
+typedef struct Finder {
+  const Plan *plan;
+  const PlanProgram *p;
+  const Graph *g;
+  Lives *lives;
+  bool *stored;  /* by base */
+  Life *life;    /* by base */
+  NodeId *owner; /* by base: the value whose bytes it takes over (in place), itself if none */
+} Finder;
+
+static bool fixed(const Finder *f, NodeId base) {
+  return f->lives->state[base] != LIVES_NONE;
+}
+
+static void set_leaves(Finder *f) {
+  const Graph *g = f->g;
+  Lives *l = f->lives;
+  for (uint32_t s = 0; s < f->p->n_steps; s++)
+    for (uint32_t k = 0; k < f->p->steps[s].count; k++)
+      l->step_of[f->p->step_nodes[f->p->steps[s].first + k]] = s + 1;
+  for (NodeId id = 0; id < g->n_nodes; id++) {
+    uint16_t op = id ? g->nodes[id].op : 0;
+    bool view = op == OP_RESHAPE && !l->step_of[id];
+    l->base[id] = view ? l->base[node_input(g, id, 0)] : id;
+    l->buffer[id] = LIVES_NONE;
+    l->state[id] = op == OP_STATE ? (uint32_t)node_attr_int(g, id, STATE_INDEX) : LIVES_NONE;
+    f->owner[id] = id;
+    f->life[id] = (Life){l->step_of[id], l->step_of[id]};
+    f->stored[id] = op == OP_INPUT || op == OP_STATE;
+  }
+}
+
+static void keep_to_end(Finder *f, NodeId value) {
+  NodeId b = f->lives->base[value];
+  f->stored[b] = true;
+  f->life[b].end = f->p->n_steps + 1;
+}
+
+static void find_readers(Finder *f) {
+  const Graph *g = f->g;
+  const Lives *l = f->lives;
+  for (NodeId id = 1; id < g->n_nodes; id++) {
+    if (!l->step_of[id]) continue;
+    for (uint32_t i = 0; i < g->nodes[id].n_inputs; i++) {
+      NodeId b = l->base[node_input(g, id, i)];
+      /* A member that reads a view of another member of its step reads memory too. */
+      if (l->step_of[b] == l->step_of[id] && b == node_input(g, id, i)) continue;
+      f->stored[b] = true;
+      if (l->step_of[id] > f->life[b].end) f->life[b].end = l->step_of[id];
+    }
+  }
+  for (uint32_t i = 0; i < g->n_outputs; i++) keep_to_end(f, g->outputs[i].node);
+  for (uint32_t i = 0; i < g->n_commits; i++) keep_to_end(f, g->commits[i].value);
+}
+
+/* True when every read of value `b` by step `step` goes element by element over the step's index
+ * space, so that a result of the space may overwrite it. */
+static bool read_in_place(const Finder *f, NodeId b, uint32_t step, const Shape *space) {
+  const PlanStep *s = &f->p->steps[step - 1];
+  for (uint32_t k = 0; k < s->count; k++) {
+    NodeId id = f->p->step_nodes[s->first + k];
+    const Node *node = &f->g->nodes[id];
+    if (!fuse_op_allowed(f->g, id)) return false;
+    for (uint32_t i = 0; i < node->n_inputs; i++) {
+      if (f->lives->base[node_input(f->g, id, i)] != b) continue;
+      if (node->op == OP_BROADCAST || !shape_equal(fuse_space(f->g, id), space)) return false;
+    }
+  }
+  return true;
+}
+
+/* ---- committed values written into their states ---- */
+
+static bool commit_in_state(Finder *f) {
+  const Graph *g = f->g;
+  Lives *l = f->lives;
+  NodeId *reader = calloc((size_t)f->plan->n_states + 1, sizeof *reader);
+  if (!reader) return false;
+  for (NodeId id = 1; id < g->n_nodes; id++)
+    if (g->nodes[id].op == OP_STATE) reader[l->state[id]] = id;
+  for (uint32_t i = 0; i < g->n_commits; i++) {
+    NodeId value = g->commits[i].value, b = l->base[value];
+    NodeId state = reader[g->commits[i].state];
+    uint32_t step = l->step_of[b];
+    if (!step || fixed(f, b) || b != value) continue;
+    bool late = state && f->life[state].end > step;
+    bool same = state && f->life[state].end == step;
+    bool space = g->nodes[b].op != OP_REDUCE_SUM;
+    if (late || (same && (!space || !read_in_place(f, state, step, &g->nodes[b].shape)))) continue;
+    l->state[b] = g->commits[i].state;
+  }
+  free(reader);
+  return true;
+}
+
+/* ---- in place ---- */
+
+static NodeId owner(const Finder *f, NodeId b) {
+  while (f->owner[b] != b) b = f->owner[b];
+  return b;
+}
+
+static bool may_take(const Finder *f, NodeId result, NodeId operand, uint32_t step) {
+  const Node *r = &f->g->nodes[result], *o = &f->g->nodes[operand];
+  NodeId root = owner(f, operand);
+  if (fixed(f, operand) || fixed(f, root) || !f->stored[operand]) return false;
+  if (f->life[root].end != step || value_bytes(r) != value_bytes(o)) return false;
+  if (dtype_size((DType)r->dtype) != dtype_size((DType)o->dtype)) return false;
+  return read_in_place(f, operand, step, &r->shape);
+}
+
+/* The first operand of the step whose bytes `result` may take; NODE_NONE: there is none. */
+static NodeId find_operand(const Finder *f, NodeId result, uint32_t step) {
+  const PlanStep *s = &f->p->steps[step - 1];
+  for (uint32_t m = 0; m < s->count; m++) {
+    NodeId member = f->p->step_nodes[s->first + m];
+    for (uint32_t i = 0; i < f->g->nodes[member].n_inputs; i++) {
+      NodeId operand = f->lives->base[node_input(f->g, member, i)];
+      if (f->lives->step_of[operand] != step && may_take(f, result, operand, step)) return operand;
+    }
+  }
+  return NODE_NONE;
+}
+
+static void take_over(Finder *f) {
+  const Graph *g = f->g;
+  for (uint32_t s = 1; s <= f->p->n_steps; s++) {
+    const PlanStep *step = &f->p->steps[s - 1];
+    for (uint32_t k = 0; k < step->count; k++) {
+      NodeId result = f->p->step_nodes[step->first + k];
+      bool space = fuse_op_allowed(g, result) && g->nodes[result].op != OP_REDUCE_SUM;
+      if (!f->stored[result] || fixed(f, result) || !space) continue;
+      NodeId operand = find_operand(f, result, s);
+      if (!operand) continue;
+      NodeId root = owner(f, operand);
+      f->owner[result] = root;
+      f->life[root].end = f->life[result].end; /* one buffer with both lives */
+    }
+  }
+}
+
+/* ---- buffers ---- */
+
+/* Bytes of the work buffer of a step's kernel; -1: out of memory. */
+static int64_t step_work(const Finder *f, uint32_t s) {
+  const PlanStep *step = &f->p->steps[s];
+  NodeId *outputs = calloc((size_t)step->count + 1, sizeof *outputs);
+  if (!outputs) return -1;
+  uint32_t n = 0;
+  for (uint32_t k = 0; k < step->count; k++) {
+    NodeId id = f->p->step_nodes[step->first + k];
+    if (f->stored[id]) outputs[n++] = id;
+  }
+  int64_t bytes = kernel_work_bytes(f->g, &f->p->step_nodes[step->first], step->count, outputs, n,
+                                    f->plan->shards);
+  free(outputs);
+  return bytes;
+}
+
+static bool list_buffers(Finder *f) {
+  const Graph *g = f->g;
+  Lives *l = f->lives;
+  for (NodeId id = 1; id < g->n_nodes; id++) {
+    if (!f->stored[id] || fixed(f, id) || f->owner[id] != id || l->base[id] != id) continue;
+    l->buffer[id] = l->n_items;
+    l->items[l->n_items++] =
+        (PlaceItem){plan_align(value_bytes(&g->nodes[id])), f->life[id].start, f->life[id].end, 0};
+  }
+  l->n_values = l->n_items;
+  for (NodeId id = 1; id < g->n_nodes; id++)
+    if (f->stored[id] && !fixed(f, id)) l->buffer[id] = l->buffer[owner(f, id)];
+  for (uint32_t s = 0; s < f->p->n_steps; s++) {
+    l->work[s] = step_work(f, s);
+    if (l->work[s] < 0) return false;
+    if (l->work[s] > 0)
+      l->items[l->n_items++] = (PlaceItem){plan_align(l->work[s]), s + 1, s + 1, 0};
+  }
+  return place_bound(l->items, l->n_items, &l->bound);
+}
+
+Status lives_find(const Plan *plan, const PlanProgram *program, Diag *diag, Lives *out) {
+  uint32_t n = program->graph->n_nodes;
+  *out = (Lives){0};
+  Finder f = {.plan = plan, .p = program, .g = program->graph, .lives = out};
+  out->items = calloc((size_t)n + program->n_steps + 1, sizeof *out->items);
+  out->base = calloc(n, sizeof *out->base);
+  out->buffer = calloc(n, sizeof *out->buffer);
+  out->state = calloc(n, sizeof *out->state);
+  out->step_of = calloc(n, sizeof *out->step_of);
+  out->work = calloc((size_t)program->n_steps + 1, sizeof *out->work);
+  f.stored = calloc(n, sizeof *f.stored);
+  f.life = calloc(n, sizeof *f.life);
+  f.owner = calloc(n, sizeof *f.owner);
+  bool ok = out->items && out->base && out->buffer && out->state && out->step_of && out->work &&
+            f.stored && f.life && f.owner;
+  if (ok) {
+    set_leaves(&f);
+    find_readers(&f);
+    ok = commit_in_state(&f);
+  }
+  if (ok) {
+    take_over(&f);
+    ok = list_buffers(&f);
+  }
+  free(f.stored);
+  free(f.life);
+  free(f.owner);
+  return ok ? STATUS_OK : diag_no_memory(diag, n * sizeof *out->items);
+}
+
+void lives_free(Lives *l) {
+  void *const all[] = {l->items, l->base, l->buffer, l->state, l->step_of, l->work};
+  for (size_t i = 0; i < sizeof all / sizeof *all; i++) free(all[i]);
+  *l = (Lives){0};
+}
+
+void lives_values(const Lives *l, uint32_t n_nodes, uint32_t step, NodeId *nodes) {
+  memset(nodes, 0, l->n_values * sizeof *nodes);
+  for (NodeId id = 1; id < n_nodes; id++) {
+    if (l->base[id] != id || l->buffer[id] == LIVES_NONE || l->step_of[id] > step) continue;
+    NodeId *now = &nodes[l->buffer[id]];
+    if (!*now || l->step_of[id] >= l->step_of[*now]) *now = id;
+  }
+}
