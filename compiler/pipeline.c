@@ -86,16 +86,20 @@ static Status compile_program(const Pipeline *p, PlanProgram *program) {
   return after(p, "offsets", program);
 }
 
+Status pipeline_finish(Plan *plan, const PipelineOptions *options, const Sources *sources,
+                       Diag *diag) {
+  Pipeline p = {options, plan, sources, diag};
+  TRY(layout_states(plan, diag));
+  for (uint32_t i = 0; i < plan->n_programs; i++) TRY(compile_program(&p, &plan->programs[i]));
+  return options->verify ? verify_plan(plan, "plan", diag) : STATUS_OK;
+}
+
 Status pipeline_run(const Model *model, const PipelineOptions *options, Diag *diag,
                     Plan **out_plan) {
   *out_plan = NULL;
   Plan *plan;
   TRY(build_plan(model, &options->build, diag, &plan));
-  Pipeline p = {options, plan, model->sources, diag};
-  Status status = layout_states(plan, diag);
-  for (uint32_t i = 0; status == STATUS_OK && i < plan->n_programs; i++)
-    status = compile_program(&p, &plan->programs[i]);
-  if (status == STATUS_OK && options->verify) status = verify_plan(plan, "plan", diag);
+  Status status = pipeline_finish(plan, options, model->sources, diag);
   if (status != STATUS_OK) {
     pipeline_release(plan);
     return status;

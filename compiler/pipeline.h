@@ -23,6 +23,11 @@ extern const char *const pipeline_passes[];
 Status pipeline_run(const Model *model, const PipelineOptions *options, Diag *diag,
                     Plan **out_plan);
 
+/* All passes after the build pass, on a plan that has its states and each program's graph.
+ * `sources` may be NULL. */
+Status pipeline_finish(Plan *plan, const PipelineOptions *options, const Sources *sources,
+                       Diag *diag);
+
 /* Destroys a plan that shares the model's symbols. */
 void pipeline_release(Plan *plan);
 

@@ -2,9 +2,7 @@
 #ifndef TESTS_COMPILER_PROGRAM_LAB_H
 #define TESTS_COMPILER_PROGRAM_LAB_H
 
-#include "compiler/layout.h"
-#include "compiler/simplify.h"
-#include "ops/verify.h"
+#include "compiler/pipeline.h"
 #include "runtime/execute/execute.h"
 #include "tests/kernels/kernel_test.h"
 
@@ -37,41 +35,22 @@ static inline Plan *program_compile(Lab *lab, const State *states, uint32_t n_st
   plan->shards = lab->shards;
   plan->n_states = n_states;
   plan->states = calloc(n_states + 1, sizeof *plan->states);
-  plan->state_offset = calloc(n_states + 1, sizeof *plan->state_offset);
-  for (uint32_t i = 0; i < n_states; i++) {
-    plan->states[i] = states[i];
-    plan->state_offset[i] = plan->state_bytes;
-    plan->state_bytes +=
-        plan_align(shape_count(&states[i].shape) * (int64_t)dtype_size((DType)states[i].dtype));
-  }
+  if (n_states) memcpy(plan->states, states, n_states * sizeof *states);
   plan->n_programs = 1;
   plan->programs = calloc(1, sizeof *plan->programs);
   PlanProgram *p = &plan->programs[0];
   p->name = strings_intern(lab->symbols->strings, "test");
   p->kind = PROGRAM_OTHER;
   p->graph = graph_copy(lab->graph);
-  Units *units = NULL;
-  Status status = verify_graph(p->graph, plan->states, n_states, "built", lab->diag);
-  if (status == STATUS_OK) status = simplify(&p->graph, lab->diag);
-  if (status == STATUS_OK)
-    status = verify_graph(p->graph, plan->states, n_states, "simplified", lab->diag);
-  if (status == STATUS_OK) status = units_fuse(p->graph, lab->diag, &units);
-  if (status == STATUS_OK) status = units_schedule(units, lab->diag);
-  if (status == STATUS_OK) status = layout_steps(p, units, lab->diag);
-  units_destroy(units);
-  if (status == STATUS_OK) status = layout_offsets(plan, p, lab->diag);
-  if (status == STATUS_OK) status = verify_plan(plan, "plan", lab->diag);
-  if (status == STATUS_OK) return plan;
+  PipelineOptions options = {.verify = true};
+  if (pipeline_finish(plan, &options, NULL, lab->diag) == STATUS_OK) return plan;
   diag_print(lab->diag, stdout);
-  plan->symbols = NULL;
-  plan_destroy(plan);
+  pipeline_release(plan);
   return NULL;
 }
 
 static inline void program_release(Plan *plan) {
-  if (!plan) return;
-  plan->symbols = NULL; /* the lab's */
-  plan_destroy(plan);
+  pipeline_release(plan); /* the symbols are the lab's */
 }
 
 /* Copies the lab's values of all inputs that the program still has. */

@@ -1,5 +1,6 @@
 /* The verifier: a valid plan passes; the same plan with one invariant broken does not, and the
  * message says which. */
+#include "ops/verify.h"
 #include "tests/compiler/program_lab.h"
 
 #define N_STATES 2
