@@ -2,6 +2,7 @@
 #include "compiler/builder.h"
 
 #include "compiler/tensor_expr.h"
+#include "graph/base/text.h"
 #include "graph/expression/value.h"
 #include "ops/composite.h"
 
@@ -301,7 +302,7 @@ static Status unknown_state(ProgramBuilder *p, const Element *el, const char *st
   }
   const char *near = names ? diag_nearest(last, names, plan->n_states) : NULL;
   char hint[200];
-  if (near) snprintf(hint, sizeof hint, "did you mean '%s'?", near);
+  if (near) text_format(hint, sizeof hint, "did you mean '%s'?", near);
   free(names);
   return element_error(p->b, el, "state", near ? hint : "states are made by state and parameter",
                        "there is no state '%s'", state);

@@ -7,6 +7,7 @@
 #include "compiler/builder.h"
 #include "compiler/differentiate.h"
 #include "compiler/tensor_expr.h"
+#include "graph/base/text.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -60,11 +61,11 @@ Field *fields_require(ProgramBuilder *p, const Element *element, const char *att
   for (uint32_t i = 0; names && i < p->n_fields; i++) names[i] = p->fields[i].name;
   const char *near = names ? diag_nearest(name, names, p->n_fields) : NULL;
   char hint[200];
-  snprintf(hint, sizeof hint,
-           near ? "did you mean '%s'?"
-                : "fields are made by gradient, pullback, "
-                  "field and state-field above",
-           near);
+  text_format(hint, sizeof hint,
+              near ? "did you mean '%s'?"
+                   : "fields are made by gradient, pullback, "
+                     "field and state-field above",
+              near);
   p->e.status = element_error(p->b, element, attr, hint, "there is no field '%s'", name);
   free(names);
   return NULL;

@@ -1,6 +1,7 @@
 /* Recursive descent with a bounded depth over the grammar in the header. */
 #include "compiler/tensor_expr.h"
 
+#include "graph/base/text.h"
 #include "graph/expression/value.h"
 #include "graph/ir/tensor.h"
 #include "ops/composite.h"
@@ -13,6 +14,7 @@
 #define DEPTH_MAX 64
 #define NAME_TEXT_MAX 512
 #define HINT_MAX 400
+#define SHOWN_MAX 300
 
 typedef struct Parser {
   Emitter *e;
@@ -20,6 +22,7 @@ typedef struct Parser {
   TensorResolve resolve;
   void *context;
   int depth;
+  char shown[SHOWN_MAX]; /* the text as messages show it: a long one would hide what they say */
 } Parser;
 
 static NodeId parse_sum(Parser *p);
@@ -66,17 +69,17 @@ static const char *sign_hint(const Parser *p) {
 static NodeId fail_at(Parser *p, const char *expected) {
   const char *hint = sign_hint(p);
   if (*p->at)
-    return emitter_fail(p->e, hint, "expression '%s': %s expected at '%.20s'", p->text, expected,
-                        p->at);
-  return emitter_fail(p->e, NULL, "expression '%s': %s expected at its end", p->text, expected);
+    return emitter_fail(p->e, hint, "expression '%s': %s expected at '%.*s'", p->shown, expected,
+                        text_cut(p->at, 20), p->at);
+  return emitter_fail(p->e, NULL, "expression '%s': %s expected at its end", p->shown, expected);
 }
 
 /* `open` stands behind the parenthesis that is not closed. */
 static NodeId fail_close(Parser *p, const char *open) {
   char hint[80];
   if (*p->at) return fail_at(p, "')'");
-  snprintf(hint, sizeof hint, "it closes the '(' in front of '%.20s'", open);
-  return emitter_fail(p->e, hint, "expression '%s': ')' expected at its end", p->text);
+  text_format(hint, sizeof hint, "it closes the '(' in front of '%.*s'", text_cut(open, 20), open);
+  return emitter_fail(p->e, hint, "expression '%s': ')' expected at its end", p->shown);
 }
 
 /* Functions that are no op's own (OpDesc.function). */
@@ -149,7 +152,7 @@ static bool function_hint(const char *name, char *hint) {
 }
 
 static NodeId fail_count(Parser *p, const char *name, int n) {
-  return emitter_fail(p->e, NULL, "expression '%s': %s does not take %d arguments", p->text, name,
+  return emitter_fail(p->e, NULL, "expression '%s': %s does not take %d arguments", p->shown, name,
                       n);
 }
 
@@ -178,7 +181,7 @@ static NodeId apply(Parser *p, const char *name, const NodeId *args, int n) {
       return n == 1 ? own_functions[i].call(p->e, args[0]) : fail_count(p, name, n);
   char hint[HINT_MAX];
   return emitter_fail(p->e, function_hint(name, hint) ? hint : NULL,
-                      "expression '%s': unknown function '%s'", p->text, name);
+                      "expression '%s': unknown function '%s'", p->shown, name);
 }
 
 static NodeId parse_call(Parser *p, const char *name) {
@@ -187,7 +190,7 @@ static NodeId parse_call(Parser *p, const char *name) {
   int n = 0;
   do {
     if (n == 3)
-      return emitter_fail(p->e, NULL, "expression '%s': %s has too many arguments", p->text, name);
+      return emitter_fail(p->e, NULL, "expression '%s': %s has too many arguments", p->shown, name);
     args[n] = parse_sum(p);
     if (args[n++] == NODE_NONE) return NODE_NONE;
   } while (take(p, ','));
@@ -205,7 +208,7 @@ static bool take_number(Parser *p, const char *what, double *out) {
     return true;
   }
   if (end)
-    emitter_fail(p->e, NULL, "expression '%s': the number %.*s %s", p->text, (int)(end - start),
+    emitter_fail(p->e, NULL, "expression '%s': the number %.*s %s", p->shown, (int)(end - start),
                  start, isfinite(*out) ? why : "is too large");
   else
     fail_at(p, what);
@@ -255,7 +258,7 @@ static NodeId parse_atom(Parser *p) {
 
 static NodeId parse_factor(Parser *p) {
   if (++p->depth > DEPTH_MAX)
-    return emitter_fail(p->e, NULL, "expression '%.60s...' is nested too deeply", p->text);
+    return emitter_fail(p->e, NULL, "expression '%s' is nested too deeply", p->shown);
   NodeId value;
   if (take(p, '-')) {
     value = emit_neg(p->e, parse_factor(p));
@@ -300,6 +303,7 @@ static NodeId parse_sum(Parser *p) {
 NodeId tensor_expr(Emitter *e, const char *text, TensorResolve resolve, void *context) {
   Parser p = {.e = e, .text = text, .at = text, .resolve = resolve, .context = context};
   if (e->status != STATUS_OK) return NODE_NONE;
+  text_format(p.shown, sizeof p.shown, "%s", text);
   NodeId value = parse_sum(&p);
   skip_blanks(&p);
   if (value && *p.at) return fail_at(&p, "an operator");

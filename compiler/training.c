@@ -2,6 +2,8 @@
  */
 #include "compiler/builder.h"
 
+#include "graph/base/text.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -176,7 +178,7 @@ static Status check_schedule(const Builder *b, const Element *el) {
       return STATUS_OK;
   const char *near = diag_nearest(own, names, n);
   char hint[200];
-  if (near) snprintf(hint, sizeof hint, "did you mean '%s'?", near);
+  if (near) text_format(hint, sizeof hint, "did you mean '%s'?", near);
   return element_error(b, el, "name", near ? hint : "a schedule has the name of a scalar <input>",
                        "no program has an input '%s'", own);
 }

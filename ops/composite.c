@@ -3,6 +3,7 @@
 
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 int64_t composite_int(const CompositeCall *call, uint32_t attr) {
@@ -21,11 +22,14 @@ const int64_t *composite_ints(const CompositeCall *call, uint32_t attr, uint32_t
 }
 
 NodeId composite_name(Emitter *e, const CompositeCall *call, NodeId node, const char *suffix) {
-  char name[512];
-  if (call->name && *call->name && node != NODE_NONE) {
-    snprintf(name, sizeof name, "%s/%s", call->name, suffix);
-    emitter_name(e, node, name);
+  char *name = NULL; /* never cut: two values would share it */
+  if (!call->name || !*call->name || node == NODE_NONE) return node;
+  if (asprintf(&name, "%s/%s", call->name, suffix) < 0) {
+    e->status = diag_no_memory(e->diag, strlen(call->name));
+    return NODE_NONE;
   }
+  emitter_name(e, node, name);
+  free(name);
   return node;
 }
 

@@ -1,6 +1,7 @@
 /* The emitter's core: append, infer, hash-cons; and its simplest front ends. */
 #include "ops/emit.h"
 
+#include "graph/base/text.h"
 #include "ops/fold.h"
 #include "ops/infer.h"
 
@@ -43,10 +44,11 @@ NodeId emitter_fail(Emitter *e, const char *hint, const char *format, ...) {
   const char *scope = graph_text(e->graph, e->scope);
   va_list args;
   va_start(args, format);
-  vsnprintf(text, sizeof text, format, args);
+  text_vformat(text, sizeof text, format, args);
   va_end(args);
   if (e->composite)
-    snprintf(place, sizeof place, "%s '%.*s': ", e->composite, infer_display_length(scope), scope);
+    text_format(place, sizeof place, "%s '%.*s': ", e->composite, infer_display_length(scope),
+                scope);
   Status status = source_error(e->sources, e->graph->symbols, e->diag, e->loc, STATUS_INVALID, hint,
                                "%s%s", place, text);
   if (e->status == STATUS_OK) e->status = status;

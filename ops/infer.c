@@ -1,14 +1,16 @@
 /* Shape inference: runs an op's rule on a node of the graph. */
 #include "ops/infer.h"
 
+#include "graph/base/text.h"
+
 #include <string.h>
 
 Status infer_fail(InferContext *c, const char *hint, const char *format, ...) {
   va_list args;
   va_start(args, format);
-  vsnprintf(c->text, sizeof c->text, format, args);
+  text_vformat(c->text, sizeof c->text, format, args);
   va_end(args);
-  snprintf(c->hint, sizeof c->hint, "%s", hint ? hint : "");
+  text_format(c->hint, sizeof c->hint, "%s", hint ? hint : "");
   return STATUS_INVALID;
 }
 
@@ -42,11 +44,13 @@ const char *infer_node_label(const Graph *g, NodeId id, char *text) {
   uint32_t line = node->loc ? g->symbols->locs[node->loc].line : 0;
   const char *name = graph_text(g, node->name ? node->name : node->scope);
   if (!*name) name = op_desc(node->op)->name;
-  int length = infer_display_length(name);
+  int length = infer_display_length(name), most = INFER_LABEL_MAX - 40;
+  const char *dots = length > most ? "..." : ""; /* the end tells more than the beginning */
+  if (*dots) name += length - most, length = most;
   if (line)
-    snprintf(text, INFER_LABEL_MAX, "'%.*s' (line %u)", length, name, line);
+    snprintf(text, INFER_LABEL_MAX, "'%s%.*s' (line %u)", dots, length, name, line);
   else
-    snprintf(text, INFER_LABEL_MAX, "'%.*s'", length, name);
+    snprintf(text, INFER_LABEL_MAX, "'%s%.*s'", dots, length, name);
   return text;
 }
 

@@ -2,6 +2,7 @@
 #include "compiler/pipeline.h"
 #include "compiler/report.h"
 #include "graph/base/replace.h"
+#include "graph/base/text.h"
 #include "graph/draw/draw.h"
 #include "graph/plan/dump.h"
 #include "ops/ops.h"
@@ -103,7 +104,7 @@ static Status unknown_option(const char *given) {
   size_t n = 0, length = strcspn(given, "=");
   char word[64];
   for (; long_options[n].name; n++) names[n] = long_options[n].name;
-  snprintf(word, sizeof word, "%.*s", (int)length, given);
+  text_format(word, sizeof word, "%.*s", (int)length, given);
   const char *near = strncmp(word, "--", 2) == 0 ? diag_nearest(word + 2, names, n) : NULL;
   fprintf(stderr, "graphc: error: unknown option '%s'\nhint: ", given);
   if (near)

@@ -1,5 +1,6 @@
 /* graphrun: executes plans.  Arguments only; the work is in runtime/. */
 #include "graph/base/replace.h"
+#include "graph/base/text.h"
 #include "runtime/data/check_data.h"
 #include "runtime/eval/evaluate.h"
 #include "runtime/execute/bench.h"
@@ -290,7 +291,7 @@ static Status unknown_option(const char *text) {
   const char *names[N_OPTIONS];
   for (size_t i = 0; i < N_OPTIONS; i++) names[i] = options[i].name;
   char name[64], hint[80];
-  snprintf(name, sizeof name, "%.*s", (int)strcspn(text, "="), text);
+  text_format(name, sizeof name, "%.*s", (int)strcspn(text, "="), text);
   const char *near = strncmp(name, "--", 2) == 0 ? diag_nearest(name + 2, names, N_OPTIONS) : NULL;
   if (near) snprintf(hint, sizeof hint, "did you mean '--%s'?", near);
   return usage_error(near ? hint : NULL, "unknown option '%s'", name);

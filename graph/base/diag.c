@@ -2,6 +2,7 @@
 #include "graph/base/diag.h"
 
 #include "graph/base/arena.h"
+#include "graph/base/text.h"
 
 #include <ctype.h>
 #include <stdlib.h>
@@ -172,12 +173,19 @@ Status diag_status(const Diag *diag) {
   return diag->errors ? STATUS_SYSTEM : STATUS_OK;
 }
 
-/* Names and lines of a stranger's file must not reach the terminal as commands. */
+/* Names and lines of a stranger's file must not reach the terminal as commands, and what is no
+ * character of UTF-8 would spoil the text for whoever reads it. */
 static void put_clean(const char *text, FILE *out) {
-  for (; *text; text++) {
-    unsigned char c = (unsigned char)*text;
-    bool control = (c < 0x20 && c != '\n' && c != '\t') || c == 0x7f;
-    fputc(control ? '?' : c, out);
+  for (size_t left = strlen(text), n; left; text += n, left -= n) {
+    const unsigned char *c = (const unsigned char *)text;
+    n = text_char_length(text, left);
+    bool control = (n == 1 && c[0] < 0x20 && c[0] != '\n' && c[0] != '\t') || c[0] == 0x7f ||
+                   (n == 2 && c[0] == 0xc2 && c[1] < 0xa0);
+    if (control || n == 0)
+      fputc('?', out);
+    else
+      fwrite(text, 1, n, out);
+    if (n == 0) n = 1;
   }
 }
 

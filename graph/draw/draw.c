@@ -1,9 +1,12 @@
 /* Pictures through libcgraph objects: names are never pasted into Graphviz text by hand. */
 #include "graph/draw/draw.h"
 
+#include "graph/base/text.h"
+
 #include <errno.h>
 #include <graphviz/gvc.h>
 #include <inttypes.h>
+#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -170,11 +173,23 @@ static void set(void *object, const char *name, const char *value) {
   agsafeset(object, (char *)(uintptr_t)name, (char *)(uintptr_t)value, (char *)(uintptr_t) "");
 }
 
+/* The name is its identity: it is never cut. */
+static Agraph_t *subgraph(Agraph_t *parent, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+static Agraph_t *subgraph(Agraph_t *parent, const char *format, ...) {
+  char *name = NULL;
+  va_list args;
+  va_start(args, format);
+  int length = vasprintf(&name, format, args);
+  va_end(args);
+  Agraph_t *made = length < 0 ? NULL : agsubg(parent, name, 1);
+  if (length >= 0) free(name);
+  return made;
+}
+
 /* The cluster of a role, then of each part of the scope's path. */
 static Agraph_t *cluster(Agraph_t *root, const char *path, Role role, size_t length) {
-  char name[512];
-  snprintf(name, sizeof name, "cluster %s", role_name(role));
-  Agraph_t *at = agsubg(root, name, 1);
+  Agraph_t *at = subgraph(root, "cluster %s", role_name(role));
   if (!at) return NULL;
   set(at, "label", role_name(role));
   set(at, "style", "rounded,filled");
@@ -184,11 +199,11 @@ static Agraph_t *cluster(Agraph_t *root, const char *path, Role role, size_t len
     const char *slash = memchr(path + end + (end > 0), '/', length - end - (end > 0));
     size_t from = end + (end > 0);
     end = slash ? (size_t)(slash - path) : length;
-    snprintf(name, sizeof name, "cluster %s %.*s", role_name(role), (int)end, path);
-    at = agsubg(at, name, 1);
+    at = subgraph(at, "cluster %s %.*s", role_name(role), (int)end, path);
     if (!at) return NULL;
-    snprintf(name, sizeof name, "%.*s", (int)(end - from), path + from);
-    set(at, "label", name);
+    char label[128];
+    text_format(label, sizeof label, "%.*s", (int)(end - from), path + from);
+    set(at, "label", label);
     set(at, "fillcolor", "#ffffff80");
   }
   return at;
@@ -201,16 +216,15 @@ static void box_label(const Draw *d, const Box *b, char *label, size_t size) {
   const Node *node = &g->nodes[b->first];
   if (b->count == 1) {
     const char *name = graph_text(g, node->name), *own = strrchr(name, '/');
-    snprintf(label, size, "%s%s%s\n%s %s", own ? own + 1 : name, *name ? ": " : "",
-             d->ops->ops[node->op]->name, dtype_name((DType)node->dtype),
-             shape_text(&node->shape, shape, sizeof shape));
+    text_format(label, size, "%s%s%s\n%s %s", own ? own + 1 : name, *name ? ": " : "",
+                d->ops->ops[node->op]->name, dtype_name((DType)node->dtype),
+                shape_text(&node->shape, shape, sizeof shape));
     return;
   }
-  int n = snprintf(label, size,
-                   "%s\n%u nodes:", *path ? (last ? last + 1 : path) : role_name((Role)b->role),
-                   b->count);
-  for (uint32_t i = 0; i < b->n_ops && n > 0 && (size_t)n < size; i++)
-    n += snprintf(label + n, size - (size_t)n, " %s", d->ops->ops[b->ops[i]]->name);
+  size_t n = text_format(label, size, "%s\n%u nodes:",
+                         *path ? (last ? last + 1 : path) : role_name((Role)b->role), b->count);
+  for (uint32_t i = 0; i < b->n_ops; i++)
+    n = text_append(label, size, n, " %s", d->ops->ops[b->ops[i]]->name);
 }
 
 static Status draw_boxes(Draw *d, Agraph_t *root) {
@@ -294,8 +308,7 @@ static Status draw_link(Draw *d, Agraph_t *root, const Link *link) {
 static char said[256]; /* what Graphviz had to say, which would go to standard error */
 
 static int note_said(char *text) {
-  size_t n = strlen(said);
-  snprintf(said + n, sizeof said - n, "%s", text);
+  text_append(said, sizeof said, strlen(said), "%s", text);
   return 0;
 }
 
@@ -409,7 +422,7 @@ static Status draw_all(Draw *d, const char *path) {
                       "a smaller --depth=N, --scope=SCOPE, or --emit=dot",
                       "%u boxes and %zu arrows make no readable picture", d->n_boxes, d->n_links);
   char name[256];
-  snprintf(name, sizeof name, "%s", graph_text(d->g, d->p->name));
+  text_format(name, sizeof name, "%s", graph_text(d->g, d->p->name));
   Agdisc_t disc = {&AgMemDisc, &ids_disc, &AgIoDisc};
   Agraph_t *root = agopen(name, Agdirected, &disc);
   if (!root) return diag_no_memory(d->diag, sizeof *root);

@@ -1,6 +1,7 @@
 /* The expression evaluator: recursive descent that computes as it parses. Both branches of a
  * condition are evaluated for syntax, errors of the branch not taken are dropped. */
 #include "graph/base/diag.h"
+#include "graph/base/text.h"
 #include "graph/expression/expr_functions.h"
 #include "graph/expression/value.h"
 
@@ -33,15 +34,15 @@ static Value fail(Expr *x, const char *hint, const char *format, ...) {
   x->failed = true;
   va_list args;
   va_start(args, format);
-  vsnprintf(x->error->text, EXPR_ERROR_MAX, format, args);
+  text_vformat(x->error->text, EXPR_ERROR_MAX, format, args);
   va_end(args);
-  snprintf(x->error->hint, EXPR_ERROR_MAX, "%s", hint ? hint : "");
+  text_format(x->error->hint, EXPR_ERROR_MAX, "%s", hint ? hint : "");
   x->error->at = (uint32_t)(x->at - x->text);
   return integer(0);
 }
 
 static Value expected(Expr *x, const char *token) {
-  if (*x->at) return fail(x, NULL, "'%s' is expected at '%.20s'", token, x->at);
+  if (*x->at) return fail(x, NULL, "'%s' is expected at '%.*s'", token, text_cut(x->at, 20), x->at);
   return fail(x, NULL, "'%s' is expected at the end", token);
 }
 
@@ -273,7 +274,7 @@ static Value unknown_name(Expr *x, const char *name) {
   for (const Binding *b = x->env; b && n < 512; b = b->next) candidates[n++] = b->name;
   const char *near = diag_nearest(name, candidates, n);
   char hint[200];
-  if (near) snprintf(hint, sizeof hint, "did you mean '%s'?", near);
+  if (near) text_format(hint, sizeof hint, "did you mean '%s'?", near);
   return fail(x, near ? hint : "names are those of param, let, for and arg above",
               "unknown name '%s'", name);
 }
@@ -313,7 +314,7 @@ static Value parse_atom(Expr *x) {
   if (isdigit((unsigned char)*x->at) || *x->at == '.') return parse_number(x);
   if (isalpha((unsigned char)*x->at) || *x->at == '_') return parse_name(x);
   if (!*x->at) return fail(x, NULL, "the expression ends where a value is expected");
-  return fail(x, NULL, "a value is expected at '%.10s'", x->at);
+  return fail(x, NULL, "a value is expected at '%.*s'", text_cut(x->at, 10), x->at);
 }
 
 static Value parse_postfix(Expr *x) {
@@ -454,6 +455,7 @@ bool expr_evaluate(Arena *arena, const Binding *env, const char *text, size_t le
   *out = parse_condition(&x);
   blanks(&x);
   if (!x.failed && *x.at)
-    fail(&x, *x.at == '=' ? "equality is ==" : NULL, "an operator is expected at '%.20s'", x.at);
+    fail(&x, *x.at == '=' ? "equality is ==" : NULL, "an operator is expected at '%.*s'",
+         text_cut(x.at, 20), x.at);
   return !x.failed;
 }

@@ -2,6 +2,7 @@
 #include "graph/expression/expr_functions.h"
 
 #include "graph/base/diag.h"
+#include "graph/base/text.h"
 
 #include <errno.h>
 #include <math.h>
@@ -22,8 +23,8 @@ static bool fail(Call *c, const char *format, ...) __attribute__((format(printf,
 static bool fail(Call *c, const char *format, ...) {
   va_list args;
   va_start(args, format);
-  int n = snprintf(c->text, EXPR_ERROR_MAX, "%s: ", c->name);
-  vsnprintf(c->text + n, EXPR_ERROR_MAX - (size_t)n, format, args);
+  size_t n = text_format(c->text, EXPR_ERROR_MAX, "%s: ", c->name);
+  text_vformat(c->text + n, EXPR_ERROR_MAX - n, format, args);
   va_end(args);
   return false;
 }
@@ -316,8 +317,8 @@ bool expr_call(Arena *arena, const char *name, const Value *args, uint32_t n, Va
       return fail(&c, "does not take %u argument%s: %s", n, n == 1 ? "" : "s", functions[i].usage);
     return functions[i].call(&c);
   }
-  snprintf(text, EXPR_ERROR_MAX, "unknown function '%s'", name);
+  text_format(text, EXPR_ERROR_MAX, "unknown function '%s'", name);
   const char *near = diag_nearest(name, names, N_FUNCTIONS);
-  if (near) snprintf(hint, EXPR_ERROR_MAX, "did you mean '%s'?", near);
+  if (near) text_format(hint, EXPR_ERROR_MAX, "did you mean '%s'?", near);
   return false;
 }

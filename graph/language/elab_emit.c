@@ -1,6 +1,8 @@
 /* Elements of the closed model: attributes interpolated and checked against their descriptors. */
 #include "graph/language/elab.h"
 
+#include "graph/base/text.h"
+
 #include <ctype.h>
 #include <errno.h>
 #include <stdlib.h>
@@ -125,6 +127,12 @@ static Status check_word(Elab *e, const Frame *f, const RawElement *raw, const A
                     "%s '%s' is none of: %s", desc->name, text, words);
 }
 
+/* Bytes of the character at `text`; 1 when it is none. */
+static size_t first_char(const char *text) {
+  size_t n = text_char_length(text, strlen(text));
+  return n ? n : 1;
+}
+
 static Status check_name(Elab *e, const Frame *f, const RawElement *raw, const char *attr,
                          const char *text, const char *more) {
   if (!*text) return attr_error(e, f, raw, attr, NULL, "%s is empty", attr);
@@ -134,7 +142,7 @@ static Status check_name(Elab *e, const Frame *f, const RawElement *raw, const c
       if (!meant && *more) meant = elab_meant_blanks(e, text);
       return attr_error(e, f, raw, attr,
                         meant ? meant : "letters, digits and _ . : / - make a name",
-                        "'%s' is no name: it holds '%c'", text, *at);
+                        "'%s' is no name: it holds '%.*s'", text, (int)first_char(at), at);
     }
   if (text[strlen(text) - 1] == '/' || strstr(text, "//"))
     return attr_error(e, f, raw, attr, NULL, "'%s' has an empty part between its '/'", text);

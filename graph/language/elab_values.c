@@ -1,6 +1,8 @@
 /* Typed attributes: expressions, interpolation, conversion to a declared type, ranges. */
 #include "graph/language/elab.h"
 
+#include "graph/base/text.h"
+
 #include <errno.h>
 #include <math.h>
 #include <stdlib.h>
@@ -62,9 +64,9 @@ static bool fail(ExprError *why, const char *hint, const char *format, ...)
 static bool fail(ExprError *why, const char *hint, const char *format, ...) {
   va_list args;
   va_start(args, format);
-  vsnprintf(why->text, sizeof why->text, format, args);
+  text_vformat(why->text, sizeof why->text, format, args);
   va_end(args);
-  snprintf(why->hint, sizeof why->hint, "%s", hint ? hint : "");
+  text_format(why->hint, sizeof why->hint, "%s", hint ? hint : "");
   return false;
 }
 
@@ -121,7 +123,7 @@ static bool to_enum(Elab *e, const TypeDecl *decl, Value *value, ExprError *why)
     }
   const char *near = n ? diag_nearest(text, words, n) : NULL;
   char hint[EXPR_ERROR_MAX] = "";
-  if (near) snprintf(hint, sizeof hint, "did you mean '%s'?", near);
+  if (near) text_format(hint, sizeof hint, "did you mean '%s'?", near);
   return fail(why, hint, "'%s' is none of: %s", text, decl->values ? decl->values : "");
 }
 

@@ -4,6 +4,7 @@
 #include "graph/language/raw.h"
 
 #include "graph/base/open_file.h"
+#include "graph/base/text.h"
 
 #include <ctype.h>
 #include <errno.h>
@@ -61,10 +62,15 @@ static void locate(Reader *r, size_t at, uint32_t *line, uint32_t *column) {
   *column = (uint32_t)(at - r->line_at) + 1;
 }
 
-static size_t tag_start(const Reader *r) {
+/* The byte where the parser stands; its own columns count characters. */
+static size_t parser_at(const Reader *r) {
   const xmlParserInput *in = r->ctxt->input;
   size_t at = (size_t)in->consumed + (size_t)(in->cur - in->base);
-  if (at > r->length) at = r->length;
+  return at < r->length ? at : r->length;
+}
+
+static size_t tag_start(const Reader *r) {
+  size_t at = parser_at(r);
   while (at > 0 && r->text[at] != '<') at--;
   return at;
 }
@@ -156,14 +162,13 @@ static void on_text(void *context, const xmlChar *text, int length) {
   int i = 0;
   while (i < length && isspace(text[i])) i++;
   if (i == length) return;
-  const xmlParserInput *in = r->ctxt->input;
-  size_t at = (size_t)in->consumed + (size_t)(in->cur - in->base), rest = (size_t)(length - i);
+  size_t at = parser_at(r), rest = (size_t)(length - i);
   uint32_t line, column;
-  locate(r, at > rest && at <= r->length ? at - rest : 0, &line, &column);
-  int shown = 0;
-  while (shown < length - i && shown < 20 && text[i + shown] != '\n') shown++;
+  locate(r, at > rest ? at - rest : 0, &line, &column);
+  const char *found = (const char *)text + i, *end = memchr(found, '\n', rest);
   fail(r, line, column, "put values into attributes; comments look like <!-- ... -->",
-       "text between elements: '%.*s'", shown, (const char *)text + i);
+       "text between elements: '%.*s'",
+       (int)text_cut_n(found, end ? (size_t)(end - found) : rest, 20), found);
 }
 
 static void on_doctype(void *context, const xmlChar *name, const xmlChar *id, const xmlChar *uri) {
@@ -195,12 +200,11 @@ static void on_error(void *context, xmlErrorPtr error) {
     if (r->status == STATUS_OK) no_memory(r);
     return;
   }
-  char text[256];
-  snprintf(text, sizeof text, "%s", error->message ? error->message : "malformed XML");
-  size_t n = strcspn(text, "\n");
-  text[n] = 0;
-  fail(r, (uint32_t)error->line, error->int2 > 0 ? (uint32_t)error->int2 : 1, xml_hint(error),
-       "malformed XML: %s", text);
+  const char *text = error->message ? error->message : "malformed XML";
+  uint32_t line, column;
+  locate(r, parser_at(r), &line, &column);
+  fail(r, line, column, xml_hint(error), "malformed XML: %.*s",
+       (int)text_cut_n(text, strcspn(text, "\n"), 300), text);
 }
 
 static void parse(Reader *r) {

@@ -1,6 +1,8 @@
 /* The plan's data structure: its life and its look-ups. */
 #include "graph/plan/plan.h"
 
+#include "graph/base/text.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -52,11 +54,8 @@ Status plan_program_require(const Plan *plan, const char *place, const char *nam
   if (*out_program != UINT32_MAX) return STATUS_OK;
   char hint[1024] = "its programs:";
   size_t used = strlen(hint);
-  for (uint32_t i = 0; i < plan->n_programs && used < sizeof hint; i++) {
-    int n =
-        snprintf(hint + used, sizeof hint - used, " %s", plan_text(plan, plan->programs[i].name));
-    used += n > 0 ? (size_t)n : 0;
-  }
+  for (uint32_t i = 0; i < plan->n_programs; i++)
+    used = text_append(hint, sizeof hint, used, " %s", plan_text(plan, plan->programs[i].name));
   return diag_error(diag, STATUS_INVALID, place, hint, "has no program '%s'", name);
 }
 

@@ -1,6 +1,8 @@
 /* Tags, integers and escaped lines. */
 #include "graph/plan/plan_scan.h"
 
+#include "graph/base/text.h"
+
 #include <inttypes.h>
 #include <math.h>
 #include <stdarg.h>
@@ -13,7 +15,7 @@ void plan_scan_fail(PlanScan *s, const char *format, ...) {
   s->bad_at = s->at;
   va_list args;
   va_start(args, format);
-  vsnprintf(s->expected, sizeof s->expected, format, args);
+  text_vformat(s->expected, sizeof s->expected, format, args);
   va_end(args);
 }
 

@@ -1,4 +1,5 @@
 /* Schedules: scalar inputs as expressions over the step, in f64. */
+#include "graph/base/text.h"
 #include "graph/expression/value.h"
 #include "graph/plan/plan.h"
 
@@ -21,8 +22,8 @@ static bool evaluate(Arena *arena, const Binding **env, const char *name, const 
     snprintf(why.text, sizeof why.text, "the value is no finite number");
   }
   error->at = why.at;
-  snprintf(error->text, sizeof error->text, "%s", why.text);
-  snprintf(error->hint, sizeof error->hint, "%s", why.hint);
+  text_format(error->text, sizeof error->text, "%s", why.text);
+  text_format(error->hint, sizeof error->hint, "%s", why.hint);
   if (!ok) return false;
   *out = value.f;
   return bind(arena, env, name, value.f);

@@ -2,6 +2,7 @@
 #include "graph/plan/plan_text.h"
 
 #include "graph/base/replace.h"
+#include "graph/base/text.h"
 #include "graph/plan/plan_format.h"
 
 #include <stdlib.h>
@@ -71,16 +72,10 @@ void plan_text_row(PlanText *b) {
 
 size_t plan_char_length(const char *text, size_t left) {
   const unsigned char *c = (const unsigned char *)text;
-  if (left == 0) return 0;
-  if (c[0] < 0x80) return (c[0] >= 0x20 && c[0] != 0x7f && c[0] != '\\') || c[0] == '\t';
-  size_t n = c[0] >= 0xf0 ? 4 : c[0] >= 0xe0 ? 3 : 2;
-  if (c[0] < 0xc2 || c[0] > 0xf4 || left < n) return 0;
-  for (size_t i = 1; i < n; i++)
-    if ((c[i] & 0xc0) != 0x80) return 0;
-  bool overlong = (c[0] == 0xe0 && c[1] < 0xa0) || (c[0] == 0xf0 && c[1] < 0x90);
-  bool surrogate = c[0] == 0xed && c[1] >= 0xa0, beyond = c[0] == 0xf4 && c[1] >= 0x90;
-  bool no_character = c[0] == 0xef && c[1] == 0xbf && c[2] >= 0xbe;
-  return overlong || surrogate || beyond || no_character ? 0 : n;
+  size_t n = text_char_length(text, left);
+  if (n == 1) return (c[0] >= 0x20 && c[0] != 0x7f && c[0] != '\\') || c[0] == '\t';
+  bool no_character = n == 3 && c[0] == 0xef && c[1] == 0xbf && c[2] >= 0xbe;
+  return no_character ? 0 : n;
 }
 
 void plan_text_string(PlanText *b, const char *text) {

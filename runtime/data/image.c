@@ -3,6 +3,7 @@
 #include "runtime/data/image.h"
 
 #include "graph/base/open_file.h"
+#include "graph/base/text.h"
 
 #include <errno.h>
 #include <gdk-pixbuf/gdk-pixbuf.h>
@@ -21,7 +22,7 @@ static bool fits(int64_t width, int64_t height) {
 }
 
 static Status fail(char *error, const char *text) {
-  snprintf(error, IMAGE_ERROR_MAX, "%s", text);
+  text_format(error, IMAGE_ERROR_MAX, "%s", text);
   return STATUS_INVALID;
 }
 

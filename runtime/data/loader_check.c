@@ -2,6 +2,7 @@
  * Every refusal names the graphc line that fits the data. */
 #include "runtime/data/loader_check.h"
 
+#include "graph/base/text.h"
 #include "ops/ops.h"
 
 #include <stdio.h>
@@ -12,7 +13,7 @@
 
 static Status plan_error(const Plan *plan, const char *hint, const char *text, Diag *diag) {
   char place[200];
-  snprintf(place, sizeof place, "model '%s'", plan_text(plan, plan->model_name));
+  text_format(place, sizeof place, "model '%s'", plan_text(plan, plan->model_name));
   return diag_error(diag, STATUS_INVALID, place, hint, "%s", text);
 }
 
@@ -50,9 +51,10 @@ static Status check_input(const Plan *plan, const PlanProgram *p, const Node *no
   if (typed && shape_equal(&node->shape, expected)) return STATUS_OK;
   const SourceLoc *loc = &plan->symbols->locs[node->loc < plan->symbols->n_locs ? node->loc : 0];
   if (loc->line)
-    snprintf(place, sizeof place, "%s:%u:%u", plan_text(plan, loc->file), loc->line, loc->column);
+    text_format(place, sizeof place, "%s:%u:%u", plan_text(plan, loc->file), loc->line,
+                loc->column);
   else
-    snprintf(place, sizeof place, "program '%s'", plan_text(plan, p->name));
+    text_format(place, sizeof place, "program '%s'", plan_text(plan, p->name));
   return diag_error(
       diag, STATUS_INVALID, place,
       images ? "images are (domains, batch-ids * batch-images, height, width, 3), floating"

@@ -4,6 +4,7 @@
 #include "runtime/data/sampler.h"
 
 #include "graph/base/philox.h"
+#include "graph/base/text.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -139,7 +140,7 @@ static void warn_short_lists(const Sampler *s, bool one_group, Diag *diag) {
   if (!n) return;
   size_t images = s->list_start[first + 1] - s->list_start[first];
   char place[160];
-  snprintf(place, sizeof place, "domain '%s'", s->domain->name);
+  text_format(place, sizeof place, "domain '%s'", s->domain->name);
   if (one_group)
     diag_warning(diag, place, NULL,
                  "a batch takes %u images, there are %zu: some are in it more than once",
@@ -179,10 +180,11 @@ Status sampler_create(const PlanSampler *plan, const DataDomain *domain, uint64_
   s->n_groups = groups;
   s->per_batch = one_group ? 1 : (uint32_t)plan->batch_ids;
   s->per_group = (uint32_t)per_group;
-  char site[300];
-  snprintf(site, sizeof site, "sampler/%s", domain->name);
-  s->site = philox_site(site);
-  if (!allocate(s, deck)) {
+  char *site = NULL; /* never cut: two domains would draw alike */
+  bool named = asprintf(&site, "sampler/%s", domain->name) >= 0;
+  if (named) s->site = philox_site(site);
+  if (named) free(site);
+  if (!named || !allocate(s, deck)) {
     sampler_destroy(s);
     return diag_no_memory(diag, (size_t)deck * sizeof *s->deck);
   }

@@ -2,6 +2,7 @@
  */
 #include "runtime/eval/evaluate.h"
 
+#include "graph/base/text.h"
 #include "runtime/eval/evaluation.h"
 #include "runtime/execute/open.h"
 #include "runtime/execute/weights.h"
@@ -61,7 +62,8 @@ static Status find_domain(Eval *e) {
   uint32_t n = 0;
   for (; n < data->n_domains && n < 256; n++) names[n] = data->domains[n].name;
   const char *near = diag_nearest(e->o.domain, names, n);
-  snprintf(hint, sizeof hint, near ? "did you mean '%s'?" : "graphrun check-data lists them", near);
+  text_format(hint, sizeof hint, near ? "did you mean '%s'?" : "graphrun check-data lists them",
+              near);
   return diag_error(e->diag, STATUS_INVALID, e->o.data, hint, "has no domain '%s'", e->o.domain);
 }
 
@@ -97,7 +99,7 @@ static Status open_network(Eval *e) {
   SafeFile *file;
   TRY(safe_read(e->o.weights, e->diag, &file));
   const char *step = safe_metadata(file, "step");
-  if (step) snprintf(e->step, sizeof e->step, ", step %s", step);
+  if (step) text_format(e->step, sizeof e->step, ", step %s", step);
   Status status =
       weights_load(e->executor, file, e->o.weights, WEIGHTS_PROGRAM, e->program, e->diag);
   safe_close(file);

@@ -1,6 +1,8 @@
 /* One domain: trials, features of the images that they need, retrieval. */
 #include "runtime/eval/evaluation.h"
 
+#include "graph/base/text.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -167,7 +169,7 @@ Status evaluation_domain(const EvalOptions *options, const Protocol *protocol,
                          EvaluationDomain *out, Diag *diag) {
   *out = (EvaluationDomain){.domain = domain};
   Work w = {.options = options, .out = out, .diag = diag};
-  snprintf(w.place, sizeof w.place, "%s: domain %s", options->data, domain->name);
+  text_format(w.place, sizeof w.place, "%s: domain %s", options->data, domain->name);
   w.row = calloc(domain->n_images + 1u, sizeof *w.row);
   w.paths = calloc(domain->n_images + 1u, sizeof *w.paths);
   out->trials = calloc(protocol->trials, sizeof *out->trials);

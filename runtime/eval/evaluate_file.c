@@ -1,6 +1,7 @@
 /* Result files of evaluations, and comparing two of them query by query. */
 #include "graph/base/open_file.h"
 #include "graph/base/replace.h"
+#include "graph/base/text.h"
 #include "runtime/eval/evaluation.h"
 
 #include <errno.h>
@@ -169,7 +170,7 @@ Status evaluation_read(const char *path, const EvaluationHead *head, Diag *diag,
   fclose(file);
   if (!root) {
     bool parsed = where.line > 0;
-    snprintf(place, sizeof place, parsed ? "%s:%d:%d" : "%s", path, where.line, where.column);
+    text_format(place, sizeof place, parsed ? "%s:%d:%d" : "%s", path, where.line, where.column);
     return diag_error(diag, STATUS_INVALID, place, "a file that `graphrun eval --out=F` wrote",
                       "cannot be read: %s", where.text);
   }
