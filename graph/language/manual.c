@@ -29,6 +29,26 @@ static void put_header(FILE *out, const char *name, const char *doc) {
           name, doc);
 }
 
+/* As expressions call it. */
+static void put_call(FILE *out, const OpDesc *op) {
+  fprintf(out, "`%s(", op->function);
+  for (uint32_t i = 0; i < op->n_inputs; i++)
+    fprintf(out, "%s%s", i ? ", " : "", op->inputs[i].name);
+  fputs(")`", out);
+}
+
+static void put_functions(FILE *out, const OpTable *ops) {
+  bool first = true;
+  fputs("\n## Functions of expressions\n\n", out);
+  for (uint32_t i = 1; i < ops->count; i++) {
+    if (!ops->ops[i]->function) continue;
+    fputs(first ? "" : ", ", out);
+    put_call(out, ops->ops[i]);
+    first = false;
+  }
+  fputs("; and `sum(x)`, `mean(x)` to a scalar, `square(x)`, `float(x)`.\n", out);
+}
+
 static void put_op(FILE *out, const OpDesc *op) {
   put_header(out, op->name, op->doc);
   fputs("| `name` | name | required | name of the result |\n", out);
@@ -38,10 +58,9 @@ static void put_op(FILE *out, const OpDesc *op) {
             op->inputs[i].optional ? "left out" : "required", op->inputs[i].doc);
   for (uint32_t i = 0; i < op->n_attrs; i++) put_attr(out, &op->attrs[i]);
   if (op->function) {
-    fprintf(out, "\nIn expressions: `%s(", op->function);
-    for (uint32_t i = 0; i < op->n_inputs; i++)
-      fprintf(out, "%s%s", i ? ", " : "", op->inputs[i].name);
-    fputs(")`.\n", out);
+    fputs("\nIn expressions: ", out);
+    put_call(out, op);
+    fputs(".\n", out);
   }
   if (op->n_results > 1) {
     fputs("\nResults: `NAME` and ", out);
@@ -73,6 +92,7 @@ char *model_manual(const OpTable *ops, size_t *out_length) {
     fprintf(out, "\nStands in: %s.\n",
             strcmp(e->parents, "*") == 0 ? "program, pass, scope" : e->parents);
   }
+  put_functions(out, ops);
   put_class(out, ops, "Primitives", false);
   put_class(out, ops, "Composites", true);
   bool bad = ferror(out);
