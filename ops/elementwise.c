@@ -78,6 +78,12 @@ static NodeId vjp_tanh(Emitter *e, NodeId n, NodeId dy, uint32_t i) {
   (void)i;
   return emit_mul(e, dy, emit_sub(e, emit_constant_like(e, 1, n), emit_mul(e, n, n)));
 }
+/* d erf(x) = 2 / sqrt(pi) e^(-x^2) */
+static NodeId vjp_erf(Emitter *e, NodeId n, NodeId dy, uint32_t i) {
+  (void)i;
+  NodeId x = IN0(e, n), bell = emit_unary(e, OP_EXP, emit_neg(e, emit_mul(e, x, x)));
+  return emit_mul(e, dy, emit_scale(e, bell, 1.1283791670955126)); /* 2 / sqrt(pi) */
+}
 static NodeId vjp_sin(Emitter *e, NodeId n, NodeId dy, uint32_t i) {
   (void)i;
   return emit_mul(e, dy, emit_unary(e, OP_COS, IN0(e, n)));
@@ -155,6 +161,8 @@ UNARY(op_abs, "abs", "|x|, derivative sign(x)", infer_same_float, vjp_abs, .func
 UNARY(op_sign, "sign", "-1, 0 or 1; derivative 0", infer_same_float, vjp_none, .function = "sign");
 UNARY(op_tanh, "tanh", "hyperbolic tangent", infer_same_float, vjp_tanh, .function = "tanh",
       .costly = true);
+UNARY(op_erf, "erf", "error function: 2 / sqrt(pi) times the integral of e^(-t^2) from 0 to x",
+      infer_same_float, vjp_erf, .function = "erf", .costly = true);
 UNARY(op_sin, "sin", "sine", infer_same_float, vjp_sin, .function = "sin", .costly = true);
 UNARY(op_cos, "cos", "cosine", infer_same_float, vjp_cos, .function = "cos", .costly = true);
 UNARY(op_not, "not", "logical not", logic_infer, vjp_none, .function = "not");

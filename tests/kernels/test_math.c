@@ -21,6 +21,8 @@ static const Function functions[] = {
     {"log of subnormals", OP_LOG, 0, 5e-324, 1e-308, true, 1},
     {"tanh", OP_TANH, 0, -25, 25, false, 3},
     {"tanh near 0", OP_TANH, 0, 1e-300, 1e-2, true, 3},
+    {"erf", OP_ERF, 0, -7, 7, false, 1.5},
+    {"erf near 0", OP_ERF, 0, 1e-300, 1e-2, true, 1},
     {"sin", OP_SIN, 0, -10, 10, false, 1},
     {"sin near 0", OP_SIN, 0, 1e-300, 1e-2, true, 1},
     {"sin of large angles", OP_SIN, 0, -1e6, 1e6, false, 2},
@@ -41,6 +43,8 @@ static long double exact(const Function *f, long double x) {
     return logl(x);
   case OP_TANH:
     return tanhl(x);
+  case OP_ERF:
+    return erfl(x);
   case OP_SIN:
     return sinl(x);
   case OP_COS:
@@ -138,6 +142,11 @@ static const struct {
     {OP_TANH, 0, INFINITY, 1},
     {OP_TANH, 0, -INFINITY, -1},
     {OP_TANH, 0, NAN, NAN},
+    {OP_ERF, 0, 0, 0},
+    {OP_ERF, 0, 1000, 1},
+    {OP_ERF, 0, INFINITY, 1},
+    {OP_ERF, 0, -INFINITY, -1},
+    {OP_ERF, 0, NAN, NAN},
     {OP_SIN, 0, 0, 0},
     {OP_SIN, 0, INFINITY, NAN},
     {OP_SIN, 0, NAN, NAN},
