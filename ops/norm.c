@@ -40,12 +40,19 @@ static bool has_rank(Emitter *e, NodeId x, int low) {
 
 /* y = (x - mean) (rsqrt(var + eps) weight) + bias.  The factor is formed on the small tensors, so
  * that derivatives share the sums over x. */
+static NodeId scale_shift(Emitter *e, NodeId x, NodeId mean, NodeId var, double eps, NodeId weight,
+                          NodeId bias) {
+  NodeId rstd = emit_unary(e, OP_RSQRT, emit_shift(e, var, eps));
+  NodeId scale = emit_mul(e, rstd, weight);
+  NodeId centred = emit_sub(e, x, mean);
+  return emit_add(e, emit_mul(e, centred, scale), bias);
+}
+
+/* With a weight and a bias for each channel of x. */
 static NodeId normalise(Emitter *e, const CompositeCall *c, NodeId x, NodeId mean, NodeId var,
                         double eps) {
-  NodeId rstd = emit_unary(e, OP_RSQRT, emit_shift(e, var, eps));
-  NodeId scale = emit_mul(e, rstd, channel_row(e, c->inputs[1], x));
-  NodeId centred = emit_sub(e, x, mean);
-  return emit_add(e, emit_mul(e, centred, scale), channel_row(e, c->inputs[2], x));
+  NodeId weight = channel_row(e, c->inputs[1], x), bias = channel_row(e, c->inputs[2], x);
+  return scale_shift(e, x, mean, var, eps, weight, bias);
 }
 
 static Status expand_batch_norm(Emitter *e, CompositeCall *c) {
@@ -88,6 +95,44 @@ const OpDesc op_instance_norm = {.name = "instance-norm",
                                  .n_attrs = 1,
                                  .n_results = 1,
                                  .expand = expand_instance_norm};
+
+static const AttrDesc group_attrs[] = {
+    {"groups", ATTR_INT, NULL, NULL, 1, 1e9, "groups of consecutive channels"},
+    {"eps", ATTR_FLOAT, "1e-5", NULL, 0, 1, "added to the variance"}};
+/* Channels are split: (N, pixels, groups, channels of a group), reduced over pixels and the last.
+ */
+static Status expand_group_norm(Emitter *e, CompositeCall *c) {
+  NodeId x = c->inputs[0];
+  if (!has_rank(e, x, 2)) return e->status;
+  Shape from = *emit_shape(e, x);
+  int64_t groups = composite_int(c, 0), channels = from.dim[from.rank - 1];
+  if (channels % groups != 0) {
+    emitter_fail(e, "groups is a divisor of the channels, which are the last axis",
+                 "%lld channels cannot be split into %lld groups", (long long)channels,
+                 (long long)groups);
+    return e->status;
+  }
+  int64_t pixels = shape_count(&from) / from.dim[0] / channels, width = channels / groups;
+  int64_t dims[] = {from.dim[0], pixels, groups, width}, row[] = {1, 1, groups, width};
+  NodeId weight = emit_reshape_dims(e, channel_row(e, c->inputs[1], x), 4, row);
+  NodeId bias = emit_reshape_dims(e, channel_row(e, c->inputs[2], x), 4, row);
+  NodeId split = emit_reshape_dims(e, x, 4, dims);
+  NodeId mean = emit_mean(e, split, 1u << 1 | 1u << 3);
+  NodeId var = emit_variance(e, split, mean, 1u << 1 | 1u << 3);
+  NodeId y = scale_shift(e, split, mean, var, composite_float(c, 1), weight, bias);
+  c->results[0] = emit_reshape(e, y, &from);
+  return e->status;
+}
+const OpDesc op_group_norm = {
+    .name = "group-norm",
+    .doc = "Normalises each group of channels of each image, over its pixels and channels.",
+    .op_class = OP_CLASS_COMPOSITE,
+    .inputs = affine_inputs,
+    .n_inputs = 3,
+    .attrs = group_attrs,
+    .n_attrs = 2,
+    .n_results = 1,
+    .expand = expand_group_norm};
 
 static const InputDesc fixed_inputs[] = {{"in", false, false, "the operand, channels last"},
                                          {"weight", false, false, "scale of each channel"},

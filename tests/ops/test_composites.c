@@ -210,6 +210,23 @@ static void instance_norm(Call *c) {
   normalise(c, c->in->s.dim[0]);
 }
 
+static void group_norm(Call *c) {
+  int64_t groups = (int64_t)number(c, "groups", 0), channels = last_dim(c->in);
+  int64_t image = c->in->n / c->in->s.dim[0], width = channels / groups;
+  for (int64_t i = 0; i < c->out->n; i++) {
+    double mean = 0, square = 0;
+    int64_t first = i / image * image, group = i % channels / width;
+    for (int64_t k = 0; k < image; k++)
+      if (k % channels / width == group) mean += c->in->v[first + k];
+    mean /= (double)(image / groups);
+    for (int64_t k = 0; k < image; k++)
+      if (k % channels / width == group) square += pow(c->in->v[first + k] - mean, 2);
+    double deviation = sqrt(square / (double)(image / groups) + number(c, "eps", 0));
+    c->out->v[i] =
+        (c->in->v[i] - mean) / deviation * c->in[1].v[i % channels] + c->in[2].v[i % channels];
+  }
+}
+
 static void fixed_norm(Call *c) {
   int64_t channels = last_dim(c->in);
   for (int64_t i = 0; i < c->out->n; i++) {
@@ -335,6 +352,7 @@ static const struct {
                 {"linear", linear},
                 {"batch-norm", batch_norm},
                 {"instance-norm", instance_norm},
+                {"group-norm", group_norm},
                 {"fixed-norm", fixed_norm},
                 {"moments", moments},
                 {"normalize", normalize},
