@@ -118,7 +118,8 @@ NodeId emit_slice_axis(Emitter *e, NodeId a, int64_t axis, int64_t start, int64_
 NodeId emit_pad(Emitter *e, NodeId a, const int64_t *before, const int64_t *after); /* with zeros */
 NodeId emit_concat(Emitter *e, const NodeId *parts, uint32_t n, int64_t axis);
 
-/* Indexed: rows of axis 0 by an i32 vector; pick: one element along `axis` per line. */
+/* Indexed: rows of axis 0 by an i32 vector; pick: elements of each line along
+ * `axis`, the index shaped like the result; place: its adjoint, which adds up. */
 NodeId emit_gather(Emitter *e, NodeId a, NodeId index);
 NodeId emit_scatter_add(Emitter *e, NodeId a, NodeId index, int64_t rows);
 NodeId emit_pick(Emitter *e, NodeId a, NodeId index, int64_t axis);

@@ -64,17 +64,23 @@ const OpDesc op_scatter_add = {.name = "scatter-add",
                                .infer = scatter_infer,
                                .vjp = vjp_scatter};
 
-/* One index for each line: the shape in c->shape, whose axis has length 1. */
-static Status line_index(InferContext *c) {
+/* Indices for the lines along `axis`: the shape in c->shape, any number of them on the axis. */
+static Status line_index(InferContext *c, int64_t axis) {
   char a[INFER_LABEL_MAX], have[SHAPE_TEXT_MAX], want[SHAPE_TEXT_MAX];
-  if (infer_dtype(c, 1) == DTYPE_I32 && shape_equal(infer_shape(c, 1), &c->shape)) return STATUS_OK;
-  bool reshapes =
-      infer_dtype(c, 1) == DTYPE_I32 && shape_count(infer_shape(c, 1)) == shape_count(&c->shape);
-  return infer_fail(c, reshapes ? "reshape it: the axis stays with length 1" : NULL,
-                    "the index must be i32 %s, one for each line; %s is %s %s",
-                    shape_text(&c->shape, want, sizeof want), infer_label(c, 1, a),
-                    dtype_name(infer_dtype(c, 1)),
-                    shape_text(infer_shape(c, 1), have, sizeof have));
+  Shape index = *infer_shape(c, 1);
+  bool aligned = infer_dtype(c, 1) == DTYPE_I32 && index.rank == c->shape.rank;
+  if (aligned) {
+    c->shape.dim[axis] = index.dim[axis];
+    if (shape_equal(&index, &c->shape)) return STATUS_OK;
+  }
+  c->shape.dim[axis] = 1;
+  bool reshapes = infer_dtype(c, 1) == DTYPE_I32 && shape_count(&index) == shape_count(&c->shape);
+  return infer_fail(c,
+                    reshapes ? "reshape it: one index for each line leaves the axis with length 1"
+                             : "the index has the operand's other axes, and any length on this one",
+                    "the index must be i32 %s, or longer on axis %lld; %s is %s %s",
+                    shape_text(&c->shape, want, sizeof want), (long long)axis, infer_label(c, 1, a),
+                    dtype_name(infer_dtype(c, 1)), shape_text(&index, have, sizeof have));
 }
 
 static Status pick_infer(InferContext *c) {
@@ -84,19 +90,23 @@ static Status pick_infer(InferContext *c) {
   if (axis < 0 || axis >= c->shape.rank)
     return infer_fail(c, "axes count from 0", "axis %lld of %u dimensions", (long long)axis,
                       c->shape.rank);
-  c->shape.dim[axis] = 1;
-  return line_index(c);
+  return line_index(c, axis);
 }
 
 static Status place_infer(InferContext *c) {
-  int64_t axis = infer_int(c, PLACE_AXIS), length = infer_int(c, PLACE_LENGTH);
+  char a[INFER_LABEL_MAX], b[INFER_LABEL_MAX];
+  int64_t axis = infer_int(c, PLACE_AXIS);
   TRY(infer_require_float(c, 0, -1));
   c->dtype = infer_dtype(c, 0);
   c->shape = *infer_shape(c, 0);
-  if (axis < 0 || axis >= c->shape.rank || c->shape.dim[axis] != 1 || length < 1)
-    return infer_fail(c, NULL, "axis %lld must have length 1", (long long)axis);
-  TRY(line_index(c));
-  c->shape.dim[axis] = length;
+  if (axis < 0 || axis >= c->shape.rank)
+    return infer_fail(c, "axes count from 0", "axis %lld of %u dimensions", (long long)axis,
+                      c->shape.rank);
+  if (infer_dtype(c, 1) != DTYPE_I32 || !shape_equal(infer_shape(c, 1), &c->shape))
+    return infer_fail(c, NULL, "%s needs one i32 index for each element of %s",
+                      infer_label(c, 1, a), infer_label(c, 0, b));
+  c->shape.dim[axis] = infer_int(c, PLACE_LENGTH);
+  if (c->shape.dim[axis] < 1) return infer_fail(c, NULL, "length must be positive");
   return STATUS_OK;
 }
 
@@ -112,13 +122,16 @@ static NodeId vjp_place(Emitter *e, NodeId n, NodeId dy, uint32_t i) {
 
 static const InputDesc line[] = {
     {"in", false, false, "the operand"},
-    {"index", false, false, "i32, shaped like `in` with length 1 on the axis"}};
+    {"index", false, false, "i32, shaped like `in` except on the axis, where it has any length"}};
+static const InputDesc placed[] = {
+    {"in", false, false, "the elements"},
+    {"index", false, false, "i32, shaped like `in`: where on the axis each goes"}};
 static const AttrDesc pick_attrs[] = {{"axis", ATTR_INT, NULL, NULL, 0, RANK_MAX - 1, "the axis"}};
 static const AttrDesc place_attrs[] = {
     {"axis", ATTR_INT, NULL, NULL, 0, RANK_MAX - 1, "the axis"},
     {"length", ATTR_INT, NULL, NULL, 1, 0, "its length in the result"}};
 const OpDesc op_pick = {.name = "pick",
-                        .doc = "One element of each line along an axis.",
+                        .doc = "Elements of each line along an axis, by index.",
                         .op_class = OP_CLASS_INDEXED,
                         .inputs = line,
                         .n_inputs = 2,
@@ -128,9 +141,9 @@ const OpDesc op_pick = {.name = "pick",
                         .infer = pick_infer,
                         .vjp = vjp_pick};
 const OpDesc op_place = {.name = "place",
-                         .doc = "Puts one element into each line of zeros.",
+                         .doc = "Adds elements into lines of zeros along an axis, by index.",
                          .op_class = OP_CLASS_INDEXED,
-                         .inputs = line,
+                         .inputs = placed,
                          .n_inputs = 2,
                          .attrs = place_attrs,
                          .n_attrs = 2,

@@ -1,8 +1,8 @@
 /* gather, scatter-add, pick, place.
  *
  * Every task checks all the indices it reads before it writes anything; an index out of range fails
- * the run.  scatter-add is cut over the columns of its rows, so that each element adds its
- * contributions in the order of the index vector. */
+ * the run.  scatter-add is cut over the columns of its rows and place over its lines, so that each
+ * element adds its contributions in the order of the index. */
 #include "kernels/cpu/internal.h"
 
 #include <stdio.h>
@@ -14,8 +14,8 @@ typedef struct Indexed {
   OpId op;
   DType dtype;
   /* rows of `row` elements: `n_from` of them in the source, `n_to` in the result; pick and place:
-   * `outer` x `length` x `row` */
-  int64_t n_from, n_to, row, outer, length;
+   * `outer` x `length` x `row` with `count` indices for each of the outer x row lines */
+  int64_t n_from, n_to, row, outer, length, count;
 } Indexed;
 
 static Status bad_index(const Indexed *k, int64_t at, int32_t index, int64_t limit) {
@@ -64,22 +64,68 @@ static Status run_scatter(const Indexed *k, uint32_t task, const char *from, con
   return STATUS_OK;
 }
 
+/* Columns [c0, c1) of the lines of one outer index. */
+#define PICK(TYPE)                                                                                 \
+  static void pick_##TYPE(const Indexed *k, const TYPE *full, const int32_t *index, TYPE *some,    \
+                          int64_t c0, int64_t c1) {                                                \
+    for (int64_t j = 0; j < k->count * k->row; j += k->row)                                        \
+      for (int64_t c = c0; c < c1; c++) some[j + c] = full[index[j + c] * k->row + c];             \
+  }
+/* A lone element keeps the sign of its zero. */
+#define PLACE(TYPE)                                                                                \
+  static void place_##TYPE(const Indexed *k, const TYPE *some, const int32_t *index, TYPE *full,   \
+                           int64_t c0, int64_t c1) {                                               \
+    for (int64_t l = 0; l < k->length * k->row; l += k->row)                                       \
+      memset(full + l + c0, 0, (size_t)(c1 - c0) * sizeof *full);                                  \
+    for (int64_t j = 0; j < k->count * k->row; j += k->row)                                        \
+      for (int64_t c = c0; c < c1; c++) {                                                          \
+        TYPE *d = &full[index[j + c] * k->row + c];                                                \
+        *d = k->count == 1 ? some[j + c] : *d + some[j + c];                                       \
+      }                                                                                            \
+  }
+PICK(uint8_t)
+PICK(uint32_t)
+PICK(uint64_t)
+PLACE(float)
+PLACE(double)
+
+static void run_columns(const Indexed *k, const char *from, const int32_t *index, char *to,
+                        int64_t c0, int64_t c1) {
+  size_t size = dtype_size(k->dtype);
+  const void *in = from;
+  void *out = to;
+  if (k->op == OP_PLACE && size == 8)
+    place_double(k, in, index, out, c0, c1);
+  else if (k->op == OP_PLACE)
+    place_float(k, in, index, out, c0, c1);
+  else if (size == 8)
+    pick_uint64_t(k, in, index, out, c0, c1);
+  else if (size == 4)
+    pick_uint32_t(k, in, index, out, c0, c1);
+  else
+    pick_uint8_t(k, in, index, out, c0, c1);
+}
+
 static Status run_line(const Indexed *k, uint32_t task, const char *from, const int32_t *index,
                        char *to) {
-  int64_t first, last;
+  int64_t first, last, some = k->count * k->row, full = k->length * k->row;
   size_t size = dtype_size(k->dtype);
-  task_range(k->outer, 1, task, k->n_tasks, &first, &last);
-  TRY(check(k, index, first * k->row, last * k->row, k->length));
-  size_t line = (size_t)(k->length * k->row) * size;
-  if (k->op == OP_PLACE) memset(to + (size_t)first * line, 0, (size_t)(last - first) * line);
-  for (int64_t o = first; o < last; o++)
-    for (int64_t c = 0; c < k->row; c++) {
-      int64_t at = o * k->row + c;
-      size_t line_at = (size_t)o * line + (size_t)(index[at] * k->row + c) * size;
-      if (k->op == OP_PLACE)
-        memcpy(to + line_at, from + (size_t)at * size, size);
-      else
-        memcpy(to + (size_t)at * size, from + line_at, size);
+  task_range(k->outer * k->row, k->row < 16 ? k->row : 16, task, k->n_tasks, &first, &last);
+  for (int pass = 0; pass < 2; pass++)
+    for (int64_t at = first, next; at < last; at = next) {
+      int64_t o = at / k->row, c0 = at % k->row;
+      next = (o + 1) * k->row < last ? (o + 1) * k->row : last;
+      int64_t c1 = c0 + next - at;
+      if (pass == 0 && next - at == k->row) {
+        TRY(check(k, index, o * some, (o + 1) * some, k->length));
+      } else if (pass == 0) {
+        for (int64_t j = 0; j < some; j += k->row)
+          TRY(check(k, index, o * some + j + c0, o * some + j + c1, k->length));
+      } else {
+        size_t in = (size_t)o * size * (size_t)(k->op == OP_PLACE ? some : full);
+        size_t out = (size_t)o * size * (size_t)(k->op == OP_PLACE ? full : some);
+        run_columns(k, from + in, index + o * some, to + out, c0, c1);
+      }
     }
   return STATUS_OK;
 }
@@ -118,7 +164,8 @@ Status indexed_build(const KernelSpec *spec, Diag *diag, Kernel *kernel) {
     for (int i = 1; i < in->rank; i++) k->row *= in->dim[i];
   } else {
     int64_t axis = node_attr_int(g, id, k->op == OP_PICK ? ARG_MAX_AXIS : PLACE_AXIS);
-    k->length = k->op == OP_PICK ? in->dim[axis] : node_attr_int(g, id, PLACE_LENGTH);
+    k->length = k->op == OP_PICK ? in->dim[axis] : node->shape.dim[axis];
+    k->count = k->op == OP_PICK ? node->shape.dim[axis] : in->dim[axis];
     for (int i = 0; i < in->rank; i++)
       *(i < axis ? &k->outer : &k->row) *= i == axis ? 1 : in->dim[i];
   }

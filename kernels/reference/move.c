@@ -124,21 +124,33 @@ static Status rows(const ReferenceCall *c, bool scatter) {
   return STATUS_OK;
 }
 
-/* One element of each line, both ways. */
-static Status lines(const ReferenceCall *c, bool place) {
+/* Elements of lines, both ways. */
+static Status lines(const ReferenceCall *c, bool place, double *sums) {
   int64_t axis = node_attr_int(c->graph, c->id, place ? PLACE_AXIS : ARG_MAX_AXIS);
   const Shape *full = place ? &c->out.shape : &c->in[0].shape, *line = &c->in[1].shape;
   int64_t index[RANK_MAX] = {0};
-  for (int64_t i = 0; place && i < shape_count(full); i++) tensor_set(&c->out, i, 0);
   for (int64_t i = 0; i < shape_count(line); i++, reference_next(line, index)) {
     int64_t at[RANK_MAX];
     memcpy(at, index, sizeof at);
     at[axis] = (int64_t)tensor_get(&c->in[1], i);
     if (at[axis] < 0 || at[axis] >= full->dim[axis]) return reference_bad_index(c, at[axis]);
     int64_t there = reference_at(full, at);
-    tensor_set(&c->out, place ? there : i, tensor_get(&c->in[0], place ? i : there));
+    if (place)
+      sums[there] += tensor_get(&c->in[0], i);
+    else
+      tensor_set(&c->out, i, tensor_get(&c->in[0], there));
   }
+  for (int64_t i = 0; place && i < shape_count(full); i++) tensor_set(&c->out, i, sums[i]);
   return STATUS_OK;
+}
+
+static Status place(const ReferenceCall *c) {
+  size_t n = (size_t)shape_count(&c->out.shape);
+  double *sums = calloc(n, sizeof *sums);
+  if (!sums) return diag_no_memory(c->diag, n * sizeof *sums);
+  Status status = lines(c, true, sums);
+  free(sums);
+  return status;
 }
 
 Status reference_indexed(const ReferenceCall *c) {
@@ -148,8 +160,8 @@ Status reference_indexed(const ReferenceCall *c) {
   case OP_SCATTER_ADD:
     return rows(c, true);
   case OP_PICK:
-    return lines(c, false);
+    return lines(c, false, NULL);
   default:
-    return lines(c, true);
+    return place(c);
   }
 }
