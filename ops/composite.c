@@ -21,6 +21,16 @@ const int64_t *composite_ints(const CompositeCall *call, uint32_t attr, uint32_t
   return &call->ints[call->attrs[attr].offset];
 }
 
+bool composite_axis(Emitter *e, const CompositeCall *call, uint32_t attr, int64_t *axis) {
+  if (call->inputs[0] == NODE_NONE) return false;
+  int64_t rank = emit_shape(e, call->inputs[0])->rank, given = composite_int(call, attr);
+  *axis = given < 0 ? given + rank : given;
+  if (*axis >= 0 && *axis < rank) return true;
+  emitter_fail(e, "axes count from 0; -1 is the last", "axis %lld of %lld dimensions",
+               (long long)given, (long long)rank);
+  return false;
+}
+
 NodeId composite_name(Emitter *e, const CompositeCall *call, NodeId node, const char *suffix) {
   char *name = NULL; /* never cut: two values would share it */
   if (!call->name || !*call->name || node == NODE_NONE) return node;

@@ -19,6 +19,9 @@ typedef struct CompositeCall {
 int64_t composite_int(const CompositeCall *call, uint32_t attr);
 double composite_float(const CompositeCall *call, uint32_t attr);
 const int64_t *composite_ints(const CompositeCall *call, uint32_t attr, uint32_t *count);
+/* An axis attribute that counts from the end where it is negative, for input 0; false after an
+ * error, or when input 0 is absent. */
+bool composite_axis(Emitter *e, const CompositeCall *call, uint32_t attr, int64_t *axis);
 /* Names an inner value `NAME/SUFFIX`: selections (masks, indices) are values with names. */
 NodeId composite_name(Emitter *e, const CompositeCall *call, NodeId node, const char *suffix);
 

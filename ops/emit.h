@@ -125,6 +125,9 @@ NodeId emit_scatter_add(Emitter *e, NodeId a, NodeId index, int64_t rows);
 NodeId emit_pick(Emitter *e, NodeId a, NodeId index, int64_t axis);
 NodeId emit_place(Emitter *e, NodeId a, NodeId index, int64_t axis, int64_t length);
 
+/* i32 indices of the first `count` (0: all) elements of each line in order; ops/sort.c. */
+NodeId emit_arg_sort(Emitter *e, NodeId a, int64_t axis, bool descending, int64_t count);
+
 /* Products. */
 NodeId emit_matmul(Emitter *e, NodeId a, NodeId b, bool transpose_a, bool transpose_b);
 /* Window of convolutions and pooling: (height, width) pairs. */

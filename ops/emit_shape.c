@@ -230,6 +230,14 @@ NodeId emit_place(Emitter *e, NodeId a, NodeId index, int64_t axis, int64_t leng
   return emit_node(e, OP_PLACE, inputs, 2, attrs);
 }
 
+NodeId emit_arg_sort(Emitter *e, NodeId a, int64_t axis, bool descending, int64_t count) {
+  if (e->status != STATUS_OK || a == NODE_NONE) return NODE_NONE;
+  int64_t down = descending;
+  if (count == emit_shape(e, a)->dim[axis]) count = 0; /* one form for one value */
+  EmitAttr attrs[] = {{&axis, 1}, {&down, 1}, {&count, 1}};
+  return emit_node(e, OP_ARG_SORT, &a, 1, attrs);
+}
+
 /* ---- products ---- */
 
 NodeId emit_matmul(Emitter *e, NodeId a, NodeId b, bool transpose_a, bool transpose_b) {

@@ -64,47 +64,51 @@ const OpDesc op_scatter_add = {.name = "scatter-add",
                                .infer = scatter_infer,
                                .vjp = vjp_scatter};
 
+static Status index_type(InferContext *c) {
+  char a[INFER_LABEL_MAX];
+  if (infer_dtype(c, 1) == DTYPE_I32) return STATUS_OK;
+  return infer_fail(c, "cast it", "%s holds %s, indices are i32", infer_label(c, 1, a),
+                    dtype_name(infer_dtype(c, 1)));
+}
+
 /* Indices for the lines along `axis`: the shape in c->shape, any number of them on the axis. */
 static Status line_index(InferContext *c, int64_t axis) {
   char a[INFER_LABEL_MAX], have[SHAPE_TEXT_MAX], want[SHAPE_TEXT_MAX];
-  Shape index = *infer_shape(c, 1);
-  bool aligned = infer_dtype(c, 1) == DTYPE_I32 && index.rank == c->shape.rank;
-  if (aligned) {
-    c->shape.dim[axis] = index.dim[axis];
-    if (shape_equal(&index, &c->shape)) return STATUS_OK;
-  }
+  const Shape *index = infer_shape(c, 1);
+  c->shape.dim[axis] = index->rank == c->shape.rank ? index->dim[axis] : 1;
+  if (shape_equal(index, &c->shape)) return STATUS_OK;
   c->shape.dim[axis] = 1;
-  bool reshapes = infer_dtype(c, 1) == DTYPE_I32 && shape_count(&index) == shape_count(&c->shape);
   return infer_fail(c,
-                    reshapes ? "reshape it: one index for each line leaves the axis with length 1"
-                             : "the index has the operand's other axes, and any length on this one",
-                    "the index must be i32 %s, or longer on axis %lld; %s is %s %s",
+                    shape_count(index) == shape_count(&c->shape)
+                        ? "reshape it: one index for each line leaves the axis with length 1"
+                        : "the index has the operand's other axes, and any length on this one",
+                    "the index must be %s, or longer on axis %lld; %s is %s",
                     shape_text(&c->shape, want, sizeof want), (long long)axis, infer_label(c, 1, a),
-                    dtype_name(infer_dtype(c, 1)), shape_text(&index, have, sizeof have));
+                    shape_text(index, have, sizeof have));
 }
 
 static Status pick_infer(InferContext *c) {
   int64_t axis = infer_int(c, ARG_MAX_AXIS);
   c->dtype = infer_dtype(c, 0);
   c->shape = *infer_shape(c, 0);
-  if (axis < 0 || axis >= c->shape.rank)
-    return infer_fail(c, "axes count from 0", "axis %lld of %u dimensions", (long long)axis,
-                      c->shape.rank);
+  TRY(infer_axis(c, axis));
+  TRY(index_type(c));
   return line_index(c, axis);
 }
 
 static Status place_infer(InferContext *c) {
-  char a[INFER_LABEL_MAX], b[INFER_LABEL_MAX];
+  char a[INFER_LABEL_MAX], b[INFER_LABEL_MAX], have[SHAPE_TEXT_MAX], want[SHAPE_TEXT_MAX];
   int64_t axis = infer_int(c, PLACE_AXIS);
   TRY(infer_require_float(c, 0, -1));
   c->dtype = infer_dtype(c, 0);
   c->shape = *infer_shape(c, 0);
-  if (axis < 0 || axis >= c->shape.rank)
-    return infer_fail(c, "axes count from 0", "axis %lld of %u dimensions", (long long)axis,
-                      c->shape.rank);
-  if (infer_dtype(c, 1) != DTYPE_I32 || !shape_equal(infer_shape(c, 1), &c->shape))
-    return infer_fail(c, NULL, "%s needs one i32 index for each element of %s",
-                      infer_label(c, 1, a), infer_label(c, 0, b));
+  TRY(infer_axis(c, axis));
+  TRY(index_type(c));
+  if (!shape_equal(infer_shape(c, 1), &c->shape))
+    return infer_fail(c, "each element has an index: both have one shape",
+                      "%s has shape %s, the index %s has %s", infer_label(c, 0, a),
+                      shape_text(&c->shape, want, sizeof want), infer_label(c, 1, b),
+                      shape_text(infer_shape(c, 1), have, sizeof have));
   c->shape.dim[axis] = infer_int(c, PLACE_LENGTH);
   if (c->shape.dim[axis] < 1) return infer_fail(c, NULL, "length must be positive");
   return STATUS_OK;

@@ -70,6 +70,19 @@ Status infer_require_float(InferContext *c, uint32_t input, int rank) {
   return STATUS_OK;
 }
 
+Status infer_axis(InferContext *c, int64_t axis) {
+  if (axis >= 0 && axis < c->shape.rank) return STATUS_OK;
+  return infer_fail(c, "axes count from 0", "axis %lld of %u dimensions", (long long)axis,
+                    c->shape.rank);
+}
+
+Status infer_index_axis(InferContext *c, int64_t axis) {
+  TRY(infer_axis(c, axis));
+  if (c->shape.dim[axis] <= INT32_MAX) return STATUS_OK;
+  return infer_fail(c, "an index is an i32", "axis %lld has %lld elements, more than 2^31 - 1",
+                    (long long)axis, (long long)c->shape.dim[axis]);
+}
+
 Status infer_set_shape(InferContext *c, uint32_t attr) {
   uint32_t n;
   const int64_t *dims = infer_ints(c, attr, &n);

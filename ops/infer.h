@@ -35,6 +35,10 @@ const char *infer_node_label(const Graph *graph, NodeId node, char *text);
 int infer_display_length(const char *name);
 /* Requires a floating input of the given rank (-1: any). */
 Status infer_require_float(InferContext *c, uint32_t input, int rank);
+/* Requires `axis` to be one of the result's axes so far (c->shape). */
+Status infer_axis(InferContext *c, int64_t axis);
+/* The same, and that its indices are numbers of i32. */
+Status infer_index_axis(InferContext *c, int64_t axis);
 /* Sets the result's shape from a list attribute. */
 Status infer_set_shape(InferContext *c, uint32_t attr);
 

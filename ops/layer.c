@@ -51,16 +51,9 @@ static const AttrDesc part_attrs[] = {
     {"start", ATTR_INT, "0", NULL, 0, 0, "first index"},
     {"size", ATTR_INT, NULL, NULL, 0, 0, "how many"}};
 static Status expand_part(Emitter *e, CompositeCall *c) {
-  NodeId x = c->inputs[0];
-  if (!x) return e->status;
-  int64_t rank = emit_shape(e, x)->rank, axis = composite_int(c, 0);
-  if (axis < 0) axis += rank;
-  if (axis < 0 || axis >= rank) {
-    emitter_fail(e, "axes count from 0; -1 is the last", "axis %lld of %lld dimensions",
-                 (long long)composite_int(c, 0), (long long)rank);
-    return e->status;
-  }
-  c->results[0] = emit_slice_axis(e, x, axis, composite_int(c, 1), composite_int(c, 2));
+  int64_t axis;
+  if (!composite_axis(e, c, 0, &axis)) return e->status;
+  c->results[0] = emit_slice_axis(e, c->inputs[0], axis, composite_int(c, 1), composite_int(c, 2));
   return e->status;
 }
 const OpDesc op_part = {.name = "part",

@@ -55,10 +55,8 @@ static const AttrDesc iota_attrs[] = {
 
 static Status iota_infer(InferContext *c) {
   TRY(leaf_type(c, IOTA_SHAPE, IOTA_DTYPE));
-  if (infer_int(c, IOTA_AXIS) < 0 || infer_int(c, IOTA_AXIS) >= c->shape.rank)
-    return infer_fail(c, NULL, "axis %lld of %u dimensions", (long long)infer_int(c, IOTA_AXIS),
-                      c->shape.rank);
-  return STATUS_OK;
+  if (c->dtype == DTYPE_I32) return infer_index_axis(c, infer_int(c, IOTA_AXIS));
+  return infer_axis(c, infer_int(c, IOTA_AXIS));
 }
 
 const OpDesc op_iota = {.name = "iota",

@@ -26,9 +26,7 @@ static Status axis_infer(InferContext *c) {
   c->dtype = infer_dtype(c, 0);
   c->shape = *infer_shape(c, 0);
   int64_t axis = infer_int(c, ARG_MAX_AXIS);
-  if (axis < 0 || axis >= c->shape.rank)
-    return infer_fail(c, "axes count from 0", "axis %lld of %u dimensions", (long long)axis,
-                      c->shape.rank);
+  TRY(infer_index_axis(c, axis)); /* the derivative is an index */
   c->shape.dim[axis] = 1;
   return STATUS_OK;
 }
@@ -75,7 +73,7 @@ const OpDesc op_reduce_sum = {.name = "reduce-sum",
                               .costly = true};
 const OpDesc op_reduce_max = {
     .name = "reduce-max",
-    .doc = "Largest element along an axis; derivative to the first of equals.",
+    .doc = "Largest element along an axis, NaN above all; derivative to the first of equals.",
     .op_class = OP_CLASS_REDUCE,
     .inputs = one,
     .n_inputs = 1,
@@ -83,17 +81,17 @@ const OpDesc op_reduce_max = {
     .n_attrs = 1,
     .infer = axis_infer,
     .vjp = vjp_reduce_max};
-const OpDesc op_arg_max = {.name = "arg-max",
-                           .doc =
-                               "Index of the largest element along an axis, the first of equals.",
-                           .op_class = OP_CLASS_REDUCE,
-                           .inputs = one,
-                           .n_inputs = 1,
-                           .attrs = axis_attrs,
-                           .n_attrs = 1,
-                           .no_gradient = 1,
-                           .infer = arg_max_infer,
-                           .vjp = vjp_none};
+const OpDesc op_arg_max = {
+    .name = "arg-max",
+    .doc = "Index (i32) of the largest element along an axis: the first of equals, NaN above all.",
+    .op_class = OP_CLASS_REDUCE,
+    .inputs = one,
+    .n_inputs = 1,
+    .attrs = axis_attrs,
+    .n_attrs = 1,
+    .no_gradient = 1,
+    .infer = arg_max_infer,
+    .vjp = vjp_none};
 
 static const InputDesc variance_inputs[] = {{"in", false, false, "the operand"},
                                             {"mean", false, false, "its mean over the axes"}};

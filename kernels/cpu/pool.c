@@ -1,5 +1,5 @@
-/* Pooling.  An index is h W + w of the window's first maximum; pads never win.  A comparison with
- * NaN is false, so a NaN wins only where it stands first in its window.  Tasks are ranges of images
+/* Pooling.  An index is h W + w of the window's first maximum; pads never win, the first NaN wins
+ * over all numbers.  Tasks are ranges of images
  * (for pool-scatter, where windows overlap, this keeps every sum in window order) and, where images
  * are few, of channels. */
 #include "kernels/cpu/internal.h"
@@ -47,8 +47,9 @@ static void window(const Pool *k, int64_t p, int64_t q, int64_t *h0, int64_t *h1
               const TYPE *v = x + (h * k->wx + w) * k->c + b;                                      \
               int32_t place = (int32_t)(h * k->wx + w);                                            \
               for (int64_t i = 0; i < e; i++) {                                                    \
-                at[i] = v[i] > best[i] ? place : at[i];                                            \
-                best[i] = v[i] > best[i] ? v[i] : best[i];                                         \
+                bool more = !(v[i] <= best[i]) & (best[i] == best[i]);                             \
+                at[i] = more ? place : at[i];                                                      \
+                best[i] = more ? v[i] : best[i];                                                   \
               }                                                                                    \
             }                                                                                      \
           memcpy(y + (p * k->wy + q) * k->c + b, at, (size_t)e * sizeof *at);                      \

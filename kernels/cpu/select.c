@@ -1,5 +1,5 @@
-/* reduce-max and arg-max along one axis.  The first of equals wins; a comparison with NaN is false,
- * so a NaN wins only where it stands first. */
+/* reduce-max and arg-max along one axis.  The first of equals wins, and the first NaN over all
+ * numbers: a value that is no number must not vanish. */
 #include "kernels/cpu/internal.h"
 
 #include <stdio.h>
@@ -25,8 +25,9 @@ typedef struct Select {
       for (int64_t l = 1; l < k->length; l++) {                                                    \
         const TYPE *v = x + l * k->row + b;                                                        \
         for (int64_t i = 0; i < e; i++) {                                                          \
-          at[i] = v[i] > best[i] ? (int32_t)l : at[i];                                             \
-          best[i] = v[i] > best[i] ? v[i] : best[i];                                               \
+          bool more = !(v[i] <= best[i]) & (best[i] == best[i]);                                   \
+          at[i] = more ? (int32_t)l : at[i];                                                       \
+          best[i] = more ? v[i] : best[i];                                                         \
         }                                                                                          \
       }                                                                                            \
       for (int64_t i = 0; i < e; i++) {                                                            \

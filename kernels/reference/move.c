@@ -1,9 +1,8 @@
-/* Moves and reductions: each walks an index space and maps indices. */
+/* Moves and sums: each walks an index space and maps indices. */
 #include "kernels/reference/reference.h"
 
 #include "ops/ops.h"
 
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -75,30 +74,7 @@ static Status reduce_sum(const ReferenceCall *c, double *sums) {
   return STATUS_OK;
 }
 
-/* Largest element along one axis, the first on ties. */
-static Status reduce_max(const ReferenceCall *c) {
-  const Node *node = &c->graph->nodes[c->id];
-  int64_t axis = node_attr_int(c->graph, c->id, ARG_MAX_AXIS), index[RANK_MAX] = {0};
-  const Shape *in = &c->in[0].shape;
-  for (int64_t i = 0; i < shape_count(&node->shape); i++, reference_next(&node->shape, index)) {
-    int64_t from[RANK_MAX], best = 0;
-    double most = -INFINITY;
-    memcpy(from, index, sizeof from);
-    for (from[axis] = 0; from[axis] < in->dim[axis]; from[axis]++) {
-      double x = tensor_get(&c->in[0], reference_at(in, from));
-      if (x > most) {
-        most = x;
-        best = from[axis];
-      }
-    }
-    tensor_set(&c->out, i, node->op == OP_ARG_MAX ? (double)best : most);
-  }
-  return STATUS_OK;
-}
-
 Status reference_reduce(const ReferenceCall *c) {
-  uint16_t op = c->graph->nodes[c->id].op;
-  if (op == OP_REDUCE_MAX || op == OP_ARG_MAX) return reduce_max(c);
   double *sums = calloc((size_t)shape_count(&c->out.shape) + 1, sizeof *sums);
   if (!sums) return diag_no_memory(c->diag, (size_t)shape_count(&c->out.shape) * sizeof *sums);
   Status status = reduce_sum(c, sums);

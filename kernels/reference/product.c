@@ -105,7 +105,7 @@ static Status pool_window(const ReferenceCall *c, const Window *w, int64_t image
     }
     double x = tensor_get(&c->in[0], large);
     sum += x;
-    if (best < 0 || x > most) {
+    if (best < 0 || reference_less(most, x)) {
       most = x;
       best = pixel;
     }

@@ -69,9 +69,12 @@ Status reference_run(const Graph *g, NodeId id, const void *const *inputs, void 
     call.in[i] = (Tensor){(void *)(uintptr_t)inputs[i], (DType)operand->dtype, operand->shape};
   }
   switch (node->op) {
-  case OP_REDUCE_SUM:
   case OP_REDUCE_MAX:
   case OP_ARG_MAX:
+    return reference_max(&call);
+  case OP_ARG_SORT:
+    return reference_arg_sort(&call);
+  case OP_REDUCE_SUM:
   case OP_VARIANCE:
     return reference_reduce(&call);
   case OP_BROADCAST:

@@ -25,9 +25,14 @@ int64_t reference_at(const Shape *shape, const int64_t *index);
 bool reference_next(const Shape *shape, int64_t *index);
 Status reference_bad_index(const ReferenceCall *call, int64_t index);
 
+/* a before b in the order of numbers: NaN above all. */
+bool reference_less(double a, double b);
+
 Status reference_leaf(const ReferenceCall *call);
 Status reference_elementwise(const ReferenceCall *call);
-Status reference_reduce(const ReferenceCall *call);
+Status reference_reduce(const ReferenceCall *call); /* sums */
+Status reference_max(const ReferenceCall *call);
+Status reference_arg_sort(const ReferenceCall *call);
 Status reference_move(const ReferenceCall *call);
 Status reference_indexed(const ReferenceCall *call);
 Status reference_product(const ReferenceCall *call);

@@ -151,6 +151,31 @@ static void part(Call *c) {
     c->out->v[i] = c->in->v[(i / row / size * length + start + i / row % size) * row + i % row];
 }
 
+/* The first elements of each line, by selection: equals by their index. */
+static void sorted(Call *c) {
+  bool top = strcmp(c->row->op, "top-k") == 0;
+  bool down = strcmp(text_of(c, top ? "largest" : "descending"), "true") == 0;
+  int axis = (int)number(c, "axis", 0);
+  if (axis < 0) axis += c->in->s.rank;
+  int64_t row = 1, length = c->in->s.dim[axis], size = c->out->s.dim[axis];
+  for (int k = axis + 1; k < c->in->s.rank; k++) row *= c->in->s.dim[k];
+  for (int64_t line = 0; line < c->in->n / length; line++) {
+    const double *x = c->in->v + line / row * length * row + line % row;
+    bool taken[64] = {false};
+    for (int64_t i = 0; i < size; i++) {
+      int64_t best = -1;
+      for (int64_t l = 0; l < length; l++)
+        if (!taken[l] &&
+            (best < 0 || (down ? x[l * row] > x[best * row] : x[l * row] < x[best * row])))
+          best = l;
+      taken[best] = true;
+      int64_t to = (line / row * size + i) * row + line % row;
+      c->out[0].v[to] = x[best * row];
+      c->out[1].v[to] = (double)best;
+    }
+  }
+}
+
 static void gem(Call *c) {
   double p = number(c, "p", 0), eps = number(c, "eps", 0);
   int64_t channels = last_dim(c->in), pixels = c->in->s.dim[1] * c->in->s.dim[2];
@@ -348,6 +373,8 @@ static const struct {
                 {"avg-pool", pool},
                 {"flatten", same},
                 {"part", part},
+                {"sort", sorted},
+                {"top-k", sorted},
                 {"gem", gem},
                 {"linear", linear},
                 {"batch-norm", batch_norm},

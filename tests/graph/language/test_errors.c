@@ -81,8 +81,24 @@ static const Case cases[] = {
     {.what = "pick",
      PROGRAM("<input name=\"x\" shape=\"6 4\"/>\n<input name=\"y\" shape=\"6\" dtype=\"i32\"/>\n"
              "<pick name=\"a\" in=\"x\" index=\"y\" axis=\"1\"/>\n<output value=\"a\"/>\n"),
-     {".xml:5:", "the index must be i32 (6, 1), one for each line; 'y' (line 4) is i32 (6)",
+     {".xml:5:", "the index must be (6, 1), or longer on axis 1; 'y' (line 4) is (6)",
       "reshape it"}},
+    {.what = "pick by floats",
+     PROGRAM("<input name=\"x\" shape=\"6 4\"/>\n<pick name=\"a\" in=\"x\" index=\"x\" "
+             "axis=\"1\"/>\n<output value=\"a\"/>\n"),
+     {".xml:4:", "'x' (line 3) holds f32, indices are i32", "cast it"}},
+    {.what = "more than there are",
+     PROGRAM("<input name=\"x\" shape=\"6 4\"/>\n<top-k name=\"a\" in=\"x\" k=\"5\"/>\n"
+             "<output value=\"a\"/>\n"),
+     {".xml:4:", "top-k 'a': ", "5 elements are asked for, axis 1 of 'x' (line 3) has 4"}},
+    {.what = "an axis that there is not",
+     PROGRAM("<input name=\"x\" shape=\"6 4\"/>\n<sort name=\"a\" in=\"x\" axis=\"-3\"/>\n"
+             "<output value=\"a\"/>\n"),
+     {".xml:4:", "sort 'a': axis -3 of 2 dimensions", "-1 is the last"}},
+    {.what = "more elements than an index counts",
+     PROGRAM("<input name=\"x\" shape=\"2147483648\"/>\n<arg-max name=\"a\" in=\"x\" "
+             "axis=\"0\"/>\n<output value=\"a\"/>\n"),
+     {".xml:4:", "axis 0 has 2147483648 elements, more than 2^31 - 1"}},
     {.what = "arguments of a function",
      MODEL "<let name=\"k\" value=\"range(1, 2, 3, 4)\"/>\n</model>\n",
      {"range: does not take 4 arguments: range(end)"}},

@@ -1,0 +1,102 @@
+/* Selections, pools, cumulative sums and resampling at sizes that are cut into tasks, and with
+ * values that have no place among the numbers. */
+#include "tests/kernels/kernel_test.h"
+
+/* Few different values, so that there are ties; now and then one that is special. */
+static void fill_special(Lab *lab, NodeId id) {
+  static const double special[] = {NAN, -NAN, INFINITY, -INFINITY, 0.0, -0.0};
+  const Node *node = &lab->graph->nodes[id];
+  Tensor t = {lab_value(lab, id), (DType)node->dtype, node->shape};
+  bool some = lab_pick(lab, 3) > 0;
+  int64_t values = 1 + lab_pick(lab, 200);
+  for (int64_t i = 0; i < shape_count(&node->shape); i++)
+    tensor_set(&t, i,
+               some && lab_pick(lab, 20) == 0 ? special[lab_pick(lab, 6)]
+                                              : (double)(lab_pick(lab, values) - values / 2));
+}
+
+static Lab start(uint64_t seed, int rank, const int64_t *dims, NodeId *x) {
+  Lab lab;
+  DType dtype = seed % 2 ? DTYPE_F32 : DTYPE_F64;
+  lab_init(&lab, dtype, seed);
+  *x = lab_input(&lab, dtype, rank, dims);
+  fill_special(&lab, *x);
+  return lab;
+}
+
+/* Lines of a random length on a random axis, sometimes many of them. */
+static Lab start_lines(uint64_t seed, int64_t *axis, NodeId *x) {
+  static const int64_t lengths[] = {1, 2, 3, 7, 16, 33, 70, 150};
+  int64_t dims[3], count = 1;
+  for (int i = 0; i < 3; i++) {
+    dims[i] = lengths[(seed * 7919 + (uint64_t)i * 104729) / 13 % 8];
+    if (count * dims[i] > 40000) dims[i] = 3;
+    count *= dims[i];
+  }
+  *axis = (int64_t)(seed / 2 % 3);
+  return start(seed, 3, dims, x);
+}
+
+static void check(Lab *lab, NodeId id, double tolerance, const char *name, uint64_t seed) {
+  char what[160], text[SHAPE_TEXT_MAX];
+  snprintf(what, sizeof what, "%s to %s, seed %llu", name,
+           shape_text(emit_shape(&lab->e, id), text, sizeof text), (unsigned long long)seed);
+  CU_ASSERT(lab_check_node(lab, id, tolerance, what));
+}
+
+static void test_maxima(void) {
+  for (uint64_t seed = 1; seed <= 60; seed++) {
+    int64_t axis;
+    NodeId x;
+    Lab lab = start_lines(seed, &axis, &x);
+    check(&lab, emit_arg_max(&lab.e, x, axis), 0, "arg-max", seed);
+    check(&lab, emit_reduce_max(&lab.e, x, axis), 0, "reduce-max", seed);
+    lab_free(&lab);
+  }
+}
+
+static void test_sort(void) {
+  for (uint64_t seed = 1; seed <= 60; seed++) {
+    int64_t axis;
+    NodeId x;
+    Lab lab = start_lines(seed, &axis, &x);
+    int64_t length = emit_shape(&lab.e, x)->dim[axis], count = lab_pick(&lab, length + 1);
+    NodeId index = emit_arg_sort(&lab.e, x, axis, lab_pick(&lab, 2), count);
+    check(&lab, index, 0, "arg-sort", seed);
+    check(&lab, emit_pick(&lab.e, x, index, axis), 0, "pick", seed);
+    lab_free(&lab);
+  }
+}
+
+/* A line that is sorted already, reversed, or all equal. */
+static void test_sorted_lines(void) {
+  for (int kind = 0; kind < 6; kind++) {
+    Lab lab;
+    NodeId x;
+    lab_init(&lab, DTYPE_F32, 1);
+    x = lab_input(&lab, DTYPE_F32, 1, (int64_t[]){2000});
+    float *v = lab_value(&lab, x);
+    for (int i = 0; i < 2000; i++) v[i] = kind / 2 == 0 ? (float)i : kind / 2 == 1 ? (float)-i : 7;
+    check(&lab, emit_arg_sort(&lab.e, x, 0, kind % 2, 0), 0, "a line in order", (uint64_t)kind);
+    lab_free(&lab);
+  }
+}
+
+static void test_place(void) {
+  for (uint64_t seed = 1; seed <= 40; seed++) {
+    int64_t axis, length = (int64_t)(1 + seed % 9);
+    NodeId x;
+    Lab lab = start_lines(seed, &axis, &x);
+    Shape shape = *emit_shape(&lab.e, x);
+    NodeId index = lab_input(&lab, DTYPE_I32, shape.rank, shape.dim);
+    int32_t *at = lab_value(&lab, index);
+    for (int64_t i = 0; i < shape_count(&shape); i++) at[i] = (int32_t)lab_pick(&lab, length);
+    NodeId small = lab_input(&lab, lab.e.float_type, shape.rank, shape.dim); /* finite */
+    check(&lab, emit_place(&lab.e, small, index, axis, length),
+          lab.e.float_type == DTYPE_F64 ? 1e-14 : 1e-5, "place", seed);
+    lab_free(&lab);
+  }
+}
+
+LAB_MAIN("order", {"maxima", test_maxima}, {"sort", test_sort},
+         {"lines in order", test_sorted_lines}, {"place", test_place})
