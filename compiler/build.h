@@ -12,6 +12,7 @@
 typedef struct BuildOptions {
   DType precision; /* f32 or f64: what `float` means */
   uint32_t shards;
+  const Target *target;    /* what will run the plan; must outlive it */
   const char *const *keep; /* GLOBs: further values that can be fetched */
   uint32_t n_keep;
   const char *const *inputs; /* GLOBs: values that become inputs */

@@ -1,6 +1,7 @@
 /* Pass 8: fuse.
  *
- * Fusable nodes (ops/fuse_rules.h) fall into two kinds.  *Virtual* ones are cheap functions of
+ * What is fusable, and how large a group may be, is the target's to say (graph/plan/target.h).
+ * Fusable nodes fall into two kinds.  *Virtual* ones are cheap functions of
  * about one stored tensor of their own size (x - mean, a masked cotangent): reading their operands
  * costs what reading them would, so every unit that needs one computes it anew and it is never
  * stored. The others are *roots*.  A root joins the unit of an operand, or of another root that
@@ -18,10 +19,6 @@
 #include <string.h>
 
 enum {
-  LEAVES_MAX = 3,   /* stored tensors behind a virtual node */
-  VIRTUAL_OPS = 10, /* ops recomputed for a virtual node */
-  UNIT_MEMBERS = 48,
-  UNIT_READS = 28,
   SEARCH_MAX = 3000, /* nodes visited by one search for a path */
   WINDOW = 20000,    /* distance in ids over which roots are joined */
 };
@@ -29,9 +26,11 @@ enum {
 typedef struct Fuser {
   const Graph *g;
   Units *u;
+  const Target *target;
   Diag *diag;
   uint8_t *ops;                              /* ops behind a virtual node, itself included */
   uint32_t *unit_min, *unit_max, *unit_size; /* by unit: least and largest member, members */
+  uint32_t *unit_nodes;                      /* by unit: what it may grow to with virtual nodes */
   uint32_t *next, *head;                     /* members of a unit as a list, by node and by unit */
   uint32_t *last_reader;                     /* by node: the youngest unit that reads it + 1 */
   uint32_t *stamp;                           /* visited marks of searches, by node */
@@ -39,6 +38,10 @@ typedef struct Fuser {
   uint32_t clock;
   NodeId *stack;
 } Fuser;
+
+static bool fusable(const Fuser *f, NodeId id) {
+  return f->target->fusable(f->g, id);
+}
 
 static bool is_full(const Graph *g, NodeId id, int64_t elements) {
   return shape_count(&g->nodes[id].shape) == elements;
@@ -67,13 +70,13 @@ static bool cheap(const Graph *g, NodeId id) {
 }
 
 /* A user that reads the node element by element in the node's own index space. */
-static bool reads_in_space(const Graph *g, NodeId user) {
-  return fuse_op_allowed(g, user) && g->nodes[user].op != OP_BROADCAST;
+static bool reads_in_space(const Fuser *f, NodeId user) {
+  return fusable(f, user) && f->g->nodes[user].op != OP_BROADCAST;
 }
 
 typedef struct LeafSet {
   const Fuser *f;
-  NodeId leaf[LEAVES_MAX];
+  NodeId leaf[TARGET_LEAVES_MAX];
   uint32_t n;
   int64_t bytes, elements;
 } LeafSet;
@@ -82,34 +85,42 @@ static void add_leaf(void *context, NodeId value) {
   LeafSet *s = context;
   const Node *node = &s->f->g->nodes[value];
   if (!is_full(s->f->g, value, s->elements)) return;
-  for (uint32_t i = 0; i < s->n && i < LEAVES_MAX; i++)
+  for (uint32_t i = 0; i < s->n && i < TARGET_LEAVES_MAX; i++)
     if (s->leaf[i] == value) return;
-  if (s->n < LEAVES_MAX) s->leaf[s->n] = value;
+  if (s->n < TARGET_LEAVES_MAX) s->leaf[s->n] = value;
   s->n++;
   s->bytes += s->elements * (int64_t)dtype_size((DType)node->dtype);
+}
+
+/* The node and the virtual ones behind it: at most so many members come with it into a unit. */
+static uint32_t ops_of(const Fuser *f, NodeId id) {
+  uint32_t ops = 1;
+  for (uint32_t i = 0; i < f->g->nodes[id].n_inputs; i++) {
+    NodeId input = node_input(f->g, id, i);
+    if (f->u->class[input] == CLASS_VIRTUAL) ops += f->ops[input];
+  }
+  return ops;
 }
 
 static bool is_virtual(Fuser *f, NodeId id, const bool *pinned) {
   const Graph *g = f->g;
   const Node *node = &g->nodes[id];
-  if (pinned[id] || !fuse_op_allowed(g, id) || !cheap(g, id)) return false;
+  if (pinned[id] || !fusable(f, id) || !cheap(g, id)) return false;
   for (uint32_t k = f->u->user_first[id]; k < f->u->user_first[id + 1]; k++)
-    if (!reads_in_space(g, f->u->users[k])) return false;
-  uint32_t ops = 1;
-  for (uint32_t i = 0; i < node->n_inputs; i++) {
-    NodeId input = node_input(g, id, i);
-    if (f->u->class[input] == CLASS_VIRTUAL) ops += f->ops[input];
-  }
-  if (ops > VIRTUAL_OPS) return false;
+    if (!reads_in_space(f, f->u->users[k])) return false;
+  const FuseLimits *limits = &f->target->fuse;
+  uint32_t ops = ops_of(f, id);
+  if (ops > limits->again) return false;
   f->ops[id] = (uint8_t)ops;
   LeafSet set = {.f = f, .elements = shape_count(&node->shape)};
   if (node->op != OP_BROADCAST) units_each_read(f->u, id, add_leaf, &set);
   int64_t own = set.elements * (int64_t)dtype_size((DType)node->dtype);
-  return set.n <= LEAVES_MAX && set.bytes <= own + own * 3 / 10;
+  int64_t more = own / 100 * limits->more_bytes + own % 100 * limits->more_bytes / 100;
+  return set.n <= limits->leaves && set.bytes <= own + more;
 }
 
 void units_each_read(const Units *u, NodeId id, UnitsVisit visit, void *context) {
-  /* Depth is bounded: a virtual node has at most VIRTUAL_OPS ops behind it. */
+  /* Depth is bounded: a virtual node has at most 64 ops behind it (FuseLimits.again). */
   const Graph *g = u->graph;
   for (uint32_t i = 0; i < g->nodes[id].n_inputs; i++) {
     NodeId input = node_input(g, id, i);
@@ -205,10 +216,11 @@ static void check_read(void *context, NodeId value) {
 
 /* True when root `id` may join: same space, room, and no path from the unit to it from outside. */
 static bool can_join(Fuser *f, NodeId id, uint32_t unit) {
-  if (f->unit_size[unit] >= UNIT_MEMBERS || id - f->unit_max[unit] > WINDOW) return false;
+  const FuseLimits *limits = &f->target->fuse;
+  if (f->unit_size[unit] >= limits->results || id - f->unit_max[unit] > WINDOW) return false;
+  if (f->unit_nodes[unit] + ops_of(f, id) > limits->nodes) return false;
   const Shape *space = fuse_space(f->g, f->head[unit]);
-  if (!fuse_op_allowed(f->g, f->head[unit]) || !shape_equal(space, fuse_space(f->g, id)))
-    return false;
+  if (!fusable(f, f->head[unit]) || !shape_equal(space, fuse_space(f->g, id))) return false;
   f->clock++;
   Search search = {.f = f, .floor = f->unit_min[unit]};
   Reads reads = {.f = f, .unit = unit, .search = &search};
@@ -241,7 +253,7 @@ static bool reads_fit(Fuser *f, NodeId id, uint32_t unit) {
   f->clock++;
   units_each_read(f->u, id, count_read, &count);
   for (NodeId m = f->head[unit]; m; m = f->next[m]) units_each_read(f->u, m, count_read, &count);
-  return count.n <= UNIT_READS;
+  return count.n <= f->target->fuse.reads;
 }
 
 typedef struct Candidates {
@@ -261,8 +273,7 @@ static void collect_candidate(void *context, NodeId value) {
   Candidates *c = context;
   Fuser *f = c->f;
   if (!is_full(f->g, value, c->elements)) return;
-  if (f->u->class[value] == CLASS_UNIT && fuse_op_allowed(f->g, value))
-    add_candidate(c, f->u->unit_of[value]);
+  if (f->u->class[value] == CLASS_UNIT && fusable(f, value)) add_candidate(c, f->u->unit_of[value]);
   if (f->last_reader[value]) add_candidate(c, f->last_reader[value] - 1);
 }
 
@@ -275,7 +286,7 @@ static void place_root(Fuser *f, NodeId id) {
   Units *u = f->u;
   uint32_t unit = UINT32_MAX;
   Candidates c = {.f = f, .elements = shape_count(fuse_space(f->g, id))};
-  if (fuse_op_allowed(f->g, id)) {
+  if (fusable(f, id)) {
     units_each_read(u, id, collect_candidate, &c);
     for (uint32_t i = 0; i < c.n && unit == UINT32_MAX; i++)
       if (can_join(f, id, c.unit[i]) && reads_fit(f, id, c.unit[i])) unit = c.unit[i];
@@ -287,10 +298,11 @@ static void place_root(Fuser *f, NodeId id) {
   u->unit_of[id] = unit;
   f->unit_max[unit] = id;
   f->unit_size[unit]++;
+  f->unit_nodes[unit] += ops_of(f, id);
   f->next[id] = f->head[unit];
   f->head[unit] = id;
   c.unit[0] = unit;
-  if (fuse_op_allowed(f->g, id)) units_each_read(u, id, note_reader, &c);
+  if (fusable(f, id)) units_each_read(u, id, note_reader, &c);
 }
 
 static void list_members(Fuser *f) {
@@ -307,6 +319,7 @@ static void fuser_free(Fuser *f) {
   free(f->unit_min);
   free(f->unit_max);
   free(f->unit_size);
+  free(f->unit_nodes);
   free(f->next);
   free(f->head);
   free(f->last_reader);
@@ -326,6 +339,7 @@ static bool fuser_alloc(Fuser *f, uint32_t n) {
   f->unit_min = calloc(n, sizeof *f->unit_min);
   f->unit_max = calloc(n, sizeof *f->unit_max);
   f->unit_size = calloc(n, sizeof *f->unit_size);
+  f->unit_nodes = calloc(n, sizeof *f->unit_nodes);
   f->next = calloc(n, sizeof *f->next);
   f->head = calloc(n, sizeof *f->head);
   f->last_reader = calloc(n, sizeof *f->last_reader);
@@ -334,16 +348,17 @@ static bool fuser_alloc(Fuser *f, uint32_t n) {
   f->stack = calloc(n, sizeof *f->stack);
   if (u->unit_of) memset(u->unit_of, 0xff, n * sizeof *u->unit_of);
   return u->class && u->unit_of && u->first && u->members && u->order && f->ops && f->unit_min &&
-         f->unit_max && f->unit_size && f->next && f->head && f->last_reader && f->stamp &&
-         f->unit_stamp && f->stack;
+         f->unit_max && f->unit_size && f->unit_nodes && f->next && f->head && f->last_reader &&
+         f->stamp && f->unit_stamp && f->stack;
 }
 
-Status units_fuse(const Graph *graph, Diag *diag, Units **out_units) {
+Status units_fuse(const Graph *graph, const Target *target, Diag *diag, Units **out_units) {
   *out_units = NULL;
   Units *u = calloc(1, sizeof *u);
   if (!u) return diag_no_memory(diag, sizeof *u);
   u->graph = graph;
-  Fuser f = {.g = graph, .u = u, .diag = diag};
+  u->target = target;
+  Fuser f = {.g = graph, .u = u, .target = target, .diag = diag};
   Status status = fuser_alloc(&f, graph->n_nodes + 1)
                       ? build_users(u, diag)
                       : diag_no_memory(diag, graph->n_nodes * sizeof(NodeId));

@@ -8,7 +8,6 @@
 
 #include "ops/fuse_rules.h"
 #include "ops/ops.h"
-#include "ops/work.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -76,10 +75,11 @@ static void find_readers(Finder *f) {
  * space, so that a result of the space may overwrite it. */
 static bool read_in_place(const Finder *f, NodeId b, uint32_t step, const Shape *space) {
   const PlanStep *s = &f->p->steps[step - 1];
+  if (!f->plan->target->in_place) return false;
   for (uint32_t k = 0; k < s->count; k++) {
     NodeId id = f->p->step_nodes[s->first + k];
     const Node *node = &f->g->nodes[id];
-    if (!fuse_op_allowed(f->g, id)) return false;
+    if (!f->plan->target->fusable(f->g, id)) return false;
     for (uint32_t i = 0; i < node->n_inputs; i++) {
       if (f->lives->base[node_input(f->g, id, i)] != b) continue;
       if (node->op == OP_BROADCAST || !shape_equal(fuse_space(f->g, id), space)) return false;
@@ -147,7 +147,7 @@ static void take_over(Finder *f) {
     const PlanStep *step = &f->p->steps[s - 1];
     for (uint32_t k = 0; k < step->count; k++) {
       NodeId result = f->p->step_nodes[step->first + k];
-      bool space = fuse_op_allowed(g, result) && g->nodes[result].op != OP_REDUCE_SUM;
+      bool space = f->plan->target->fusable(g, result) && g->nodes[result].op != OP_REDUCE_SUM;
       if (!f->stored[result] || fixed(f, result) || !space) continue;
       NodeId operand = find_operand(f, result, s);
       if (!operand) continue;
@@ -170,8 +170,8 @@ static int64_t step_work(const Finder *f, uint32_t s) {
     NodeId id = f->p->step_nodes[step->first + k];
     if (f->stored[id]) outputs[n++] = id;
   }
-  int64_t bytes = kernel_work_bytes(f->g, &f->p->step_nodes[step->first], step->count, outputs, n,
-                                    f->plan->shards);
+  int64_t bytes = f->plan->target->work_bytes(f->g, &f->p->step_nodes[step->first], step->count,
+                                              outputs, n, f->plan->shards);
   free(outputs);
   return bytes;
 }
@@ -182,8 +182,8 @@ static bool list_buffers(Finder *f) {
   for (NodeId id = 1; id < g->n_nodes; id++) {
     if (!f->stored[id] || fixed(f, id) || f->owner[id] != id || l->base[id] != id) continue;
     l->buffer[id] = l->n_items;
-    l->items[l->n_items++] =
-        (PlaceItem){plan_align(value_bytes(&g->nodes[id])), f->life[id].start, f->life[id].end, 0};
+    l->items[l->n_items++] = (PlaceItem){target_align(f->plan->target, value_bytes(&g->nodes[id])),
+                                         f->life[id].start, f->life[id].end, 0};
   }
   l->n_values = l->n_items;
   for (NodeId id = 1; id < g->n_nodes; id++)
@@ -192,7 +192,8 @@ static bool list_buffers(Finder *f) {
     l->work[s] = step_work(f, s);
     if (l->work[s] < 0) return false;
     if (l->work[s] > 0)
-      l->items[l->n_items++] = (PlaceItem){plan_align(l->work[s]), s + 1, s + 1, 0};
+      l->items[l->n_items++] =
+          (PlaceItem){target_align(f->plan->target, l->work[s]), s + 1, s + 1, 0};
   }
   return place_bound(l->items, l->n_items, &l->bound);
 }

@@ -18,7 +18,7 @@ static Status layout_states(Plan *plan, Diag *diag) {
     plan->state_offset[i] = at;
     int64_t bytes =
         shape_count(&plan->states[i].shape) * (int64_t)dtype_size((DType)plan->states[i].dtype);
-    at += plan_align(bytes);
+    at += target_align(plan->target, bytes);
     if (at > PLAN_ARENA_MAX)
       return diag_error(diag, STATUS_NO_FIT, plan_text(plan, plan->model_name),
                         "smaller shapes, or fewer parameters and state-fields",
@@ -50,7 +50,7 @@ static Status check_sizes(const Pipeline *p, const PlanProgram *program) {
   int64_t sum = p->plan->state_bytes;
   NodeId largest = 1;
   for (NodeId id = 1; id < g->n_nodes && sum < most; id++) {
-    sum += plan_align(value_bytes(&g->nodes[id]));
+    sum += target_align(p->plan->target, value_bytes(&g->nodes[id]));
     if (value_bytes(&g->nodes[id]) > value_bytes(&g->nodes[largest])) largest = id;
   }
   if (sum < most) return STATUS_OK;
@@ -75,7 +75,7 @@ static Status compile_program(const Pipeline *p, PlanProgram *program) {
   TRY(after(p, "simplify", program));
   TRY(check_sizes(p, program));
   Units *units;
-  TRY(units_fuse(program->graph, p->diag, &units));
+  TRY(units_fuse(program->graph, p->plan->target, p->diag, &units));
   Status status = units_schedule(units, p->diag);
   if (status == STATUS_OK) status = layout_steps(program, units, p->diag);
   units_destroy(units);

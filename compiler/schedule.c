@@ -146,7 +146,7 @@ static void fill_values(Scheduler *s) {
   for (uint32_t unit = 0; unit < s->u->n_units; unit++)
     for (uint32_t k = s->u->first[unit]; k < s->u->first[unit + 1]; k++) {
       NodeId id = s->u->members[k];
-      if (is_stored(s, id)) s->made[unit] += plan_align(value_bytes(&g->nodes[id]));
+      if (is_stored(s, id)) s->made[unit] += target_align(s->u->target, value_bytes(&g->nodes[id]));
       if (id > s->key[unit]) s->key[unit] = id;
     }
 }
@@ -210,7 +210,8 @@ static int64_t freed(const Scheduler *s, uint32_t unit) {
   for (uint32_t k = s->read_first[unit]; k < s->read_first[unit + 1]; k++) {
     NodeId v = s->reads[k];
     bool scratch = s->g->nodes[v].op != OP_STATE && !s->pinned[v];
-    if (scratch && s->remaining[v] == 1) bytes += plan_align(value_bytes(&s->g->nodes[v]));
+    if (scratch && s->remaining[v] == 1)
+      bytes += target_align(s->u->target, value_bytes(&s->g->nodes[v]));
   }
   return bytes;
 }

@@ -4,7 +4,7 @@
 #define COMPILER_UNITS_H
 
 #include "graph/base/diag.h"
-#include "graph/ir/ir.h"
+#include "graph/plan/target.h"
 
 typedef enum NodeClass {
   CLASS_DEAD,
@@ -16,6 +16,7 @@ typedef enum NodeClass {
 
 typedef struct Units {
   const Graph *graph;
+  const Target *target;
   uint8_t *class;    /* NodeClass by node */
   uint32_t *unit_of; /* by node: unit index of a CLASS_UNIT node */
   uint32_t n_units;
@@ -28,7 +29,7 @@ typedef struct Units {
 } Units;
 
 /* Pass 8: groups the nodes of a simplified graph into units. */
-Status units_fuse(const Graph *graph, Diag *diag, Units **out_units);
+Status units_fuse(const Graph *graph, const Target *target, Diag *diag, Units **out_units);
 void units_destroy(Units *units);
 /* Splits units until none depends on itself through others; units_fuse ends with it. */
 Status units_make_acyclic(Units *units, Diag *diag);

@@ -2,8 +2,8 @@
  *
  * A kernel runs in one or more phases; the tasks of a phase are independent and may run on any
  * thread in any order, phases follow each other.  Tasks are single-threaded and allocate nothing.
- * The cut into tasks is fixed by the graph and `shards` (ops/slices.h), so that the same bits come
- * out for any number of threads. Tensors are dense and row-major. */
+ * The cut into tasks is fixed by the graph and `shards` (kernels/cpu/slices.h), so that the same
+ * bits come out for any number of threads. Tensors are dense and row-major. */
 #ifndef KERNELS_KERNEL_H
 #define KERNELS_KERNEL_H
 

@@ -1,4 +1,5 @@
-/* What a fused group may hold.  Shared by the pass that forms groups and the kernels that run them.
+/* What a fused group is.  Which of these a machine's kernels take, and how many, is its target's to
+ * say (graph/plan/target.h).
  *
  * A group has one index space (a shape).  Members are
  *   - elementwise primitives of the space's shape,

@@ -11,9 +11,10 @@
 Status verify_graph(const Graph *graph, const State *states, uint32_t n_states, const char *place,
                     Diag *diag);
 /* All of it for each program, and: every executed node in one step and after its operands; groups
- * that follow ops/fuse_rules.h; work buffers large enough (ops/work.h); every read inside its
- * value's life; values that share bytes disjoint in time except where an op may work in place;
- * every offset aligned and inside the arena; the byte and multiply-add totals re-added. */
+ * that follow ops/fuse_rules.h and that the plan's target takes; work buffers as large as the
+ * target says; every read inside its value's life; values that share bytes disjoint in time except
+ * where an op may work in place; every offset aligned and inside the arena; the byte and
+ * multiply-add totals re-added. */
 Status verify_plan(const Plan *plan, const char *place, Diag *diag);
 
 #endif

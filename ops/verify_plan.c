@@ -8,7 +8,6 @@
 
 #include "ops/fuse_rules.h"
 #include "ops/infer.h"
-#include "ops/work.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -197,9 +196,14 @@ static Status check_group(const Check *c, const PlanStep *step) {
     if (op == OP_INPUT || op == OP_STATE) return wrong(c, members[0], "is not executed");
     return STATUS_OK;
   }
+  const Target *target = c->plan->target;
+  if (step->count > target->fuse.nodes)
+    return wrong(c, members[0], "is in a group larger than the target's kernels take");
   const Shape *space = fuse_space(c->g, members[step->count - 1]);
   for (uint32_t k = 0; k < step->count; k++) {
     if (!fuse_op_allowed(c->g, members[k])) return wrong(c, members[k], "cannot be in a group");
+    if (!target->fusable(c->g, members[k]))
+      return wrong(c, members[k], "is in a group, which the target's kernels do not take");
     if (!shape_equal(fuse_space(c->g, members[k]), space))
       return wrong(c, members[k], "is of another shape than its group");
   }
@@ -220,7 +224,7 @@ static Status check_offset(const Check *c, NodeId id) {
     if (offset == plan->state_offset[node_attr_int(c->g, id, STATE_INDEX)]) return STATUS_OK;
     return wrong(c, id, "is not where its state lies");
   }
-  if (offset < 0 || offset % PLAN_ALIGN) return wrong(c, id, "is not aligned");
+  if (offset < 0 || offset % c->plan->target->alignment) return wrong(c, id, "is not aligned");
   int64_t end = plan->state_bytes + c->p->scratch_bytes;
   if (offset >= plan->state_bytes && offset <= end && bytes <= end - offset) return STATUS_OK;
   for (uint32_t i = 0; i < c->g->n_commits; i++)
@@ -253,7 +257,9 @@ static bool may_share(const Check *c, NodeId result, NodeId reader, NodeId base)
   if (c->p->node_offset[result] != c->p->node_offset[base] || value_bytes(r) != value_bytes(b))
     return false;
   if (dtype_size((DType)r->dtype) != dtype_size((DType)b->dtype)) return false;
-  if (r->op == OP_REDUCE_SUM || !fuse_op_allowed(c->g, result) || !fuse_op_allowed(c->g, reader))
+  const Target *target = c->plan->target;
+  if (r->op == OP_REDUCE_SUM || !target->in_place || !target->fusable(c->g, result) ||
+      !target->fusable(c->g, reader))
     return false;
   return c->g->nodes[reader].op != OP_BROADCAST && shape_equal(fuse_space(c->g, reader), &r->shape);
 }
@@ -284,8 +290,9 @@ static Status check_sharing(Check *c, const PlanStep *step, NodeId result) {
 static Status check_work_place(const Check *c, const PlanStep *step) {
   int64_t low = c->plan->state_bytes, high = low + c->p->scratch_bytes;
   if (step->work_bytes == 0) return STATUS_OK;
-  if (step->work_bytes < 0 || step->work_offset < low || step->work_offset % PLAN_ALIGN ||
-      step->work_offset > high || step->work_bytes > high - step->work_offset)
+  if (step->work_bytes < 0 || step->work_offset < low ||
+      step->work_offset % c->plan->target->alignment || step->work_offset > high ||
+      step->work_bytes > high - step->work_offset)
     return wrong(c, c->p->step_nodes[step->first], "its work buffer lies outside of the arena");
   return STATUS_OK;
 }
@@ -297,8 +304,10 @@ static Status check_work(const Check *c, const PlanStep *step) {
   uint32_t n = 0;
   for (uint32_t k = 0; k < step->count; k++)
     if (c->p->node_offset[members[k]] != OFFSET_NONE) outputs[n++] = members[k];
-  int64_t needed = kernel_work_bytes(c->g, members, step->count, outputs, n, c->plan->shards);
+  int64_t needed =
+      c->plan->target->work_bytes(c->g, members, step->count, outputs, n, c->plan->shards);
   free(outputs);
+  if (needed < 0) return diag_no_memory(c->diag, step->count * sizeof *outputs);
   if (n == 0) return wrong(c, members[0], "its step stores nothing");
   if (needed > step->work_bytes) return wrong(c, members[0], "its work buffer is too small");
   for (uint32_t k = 0; step->work_bytes && k < step->count; k++)
@@ -374,14 +383,14 @@ static bool bytes_add_up(const Check *c, uint32_t *last, int64_t *change) {
   find_last(c, last);
   for (NodeId id = 1; id < c->g->n_nodes; id++) {
     if (!in_scratch(c, id)) continue;
-    int64_t bytes = plan_align(value_bytes(&c->g->nodes[id]));
+    int64_t bytes = target_align(c->plan->target, value_bytes(&c->g->nodes[id]));
     uint32_t made = c->step_of[id];
     change[made + c->in_place[id]] += bytes; /* over an operand: one buffer in that step */
     change[last[id] + 1] -= bytes;
     if (p->node_offset[id] + bytes > top) top = p->node_offset[id] + bytes;
   }
   for (uint32_t s = 0; s < p->n_steps; s++) {
-    int64_t bytes = plan_align(p->steps[s].work_bytes);
+    int64_t bytes = target_align(c->plan->target, p->steps[s].work_bytes);
     change[s + 1] += bytes;
     change[s + 2] -= bytes;
     if (bytes && p->steps[s].work_offset + bytes > top) top = p->steps[s].work_offset + bytes;
@@ -472,7 +481,7 @@ static Status verify_states(const Plan *plan, const char *place, Diag *diag) {
     const State *s = &plan->states[i];
     int64_t bytes = shape_count(&s->shape) * (int64_t)dtype_size((DType)s->dtype);
     int64_t at = plan->state_offset[i];
-    if (bytes < 0 || at < end || at % PLAN_ALIGN || at > plan->state_bytes ||
+    if (bytes < 0 || at < end || at % plan->target->alignment || at > plan->state_bytes ||
         bytes > plan->state_bytes - at)
       return diag_error(diag, STATUS_INVALID, place, NULL, "state '%s' lies in the wrong place",
                         plan_text(plan, s->name));

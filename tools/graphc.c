@@ -5,6 +5,7 @@
 #include "graph/base/text.h"
 #include "graph/draw/draw.h"
 #include "graph/plan/dump.h"
+#include "kernels/targets.h"
 #include "ops/ops.h"
 #include "ops/verify.h"
 
@@ -31,6 +32,7 @@ static const char usage_text[] =
     "  --manual            elements and ops with their attributes (needs no model)\n"
     "  --report[=json]     parameters, multiply-adds and memory per program and scope\n"
     "  --precision=f32|f64 element type of the plan\n"
+    "  --target=NAME       what will run the plan (%s)\n"
     "  --shards=N          slices of a batch (default 4); results depend on it, not on threads\n"
     "  --keep=GLOB         values that exec may fetch besides the outputs\n"
     "  --input=GLOB        values that become inputs\n"
@@ -49,6 +51,11 @@ typedef struct Args {
   Diag *diag;
 } Args;
 
+static void print_help(void) {
+  char names[256];
+  printf(usage_text, target_names(targets_table(), names, sizeof names));
+}
+
 static Status usage_error(const char *format, const char *what) {
   fputs("graphc: error: ", stderr);
   fprintf(stderr, format, what);
@@ -65,6 +72,7 @@ enum {
   OPT_MANUAL,
   OPT_REPORT,
   OPT_PRECISION,
+  OPT_TARGET,
   OPT_SHARDS,
   OPT_KEEP,
   OPT_INPUT,
@@ -86,6 +94,7 @@ static const struct option long_options[] = {{"root", required_argument, NULL, O
                                              {"report", optional_argument, NULL, OPT_REPORT},
                                              {"manual", no_argument, NULL, OPT_MANUAL},
                                              {"precision", required_argument, NULL, OPT_PRECISION},
+                                             {"target", required_argument, NULL, OPT_TARGET},
                                              {"shards", required_argument, NULL, OPT_SHARDS},
                                              {"keep", required_argument, NULL, OPT_KEEP},
                                              {"input", required_argument, NULL, OPT_INPUT},
@@ -112,6 +121,13 @@ static Status unknown_option(const char *given) {
   else
     fputs("graphc --help lists the options\n", stderr);
   return STATUS_USAGE;
+}
+
+static Status unknown_target(const char *given) {
+  char names[256], text[320];
+  snprintf(text, sizeof text, "--target is one of: %s; not '%%s'",
+           target_names(targets_table(), names, sizeof names));
+  return usage_error(text, given);
 }
 
 static bool is_pass(const char *name) {
@@ -179,6 +195,10 @@ static Status take_option(Args *a, int option, const char *value) {
     else
       return usage_error("--precision is f32 or f64, not '%s'", value);
     break;
+  case OPT_TARGET:
+    a->build.target = target_find(targets_table(), value);
+    if (!a->build.target) return unknown_target(value);
+    break;
   case OPT_SHARDS:
     if (!parse_count(value, 1, 64, &number))
       return usage_error("--shards is 1..64, not '%s'", value);
@@ -222,7 +242,10 @@ static Status parse_args(Args *a, int argc, char **argv) {
   opterr = 0;
   for (int option; (option = getopt_long(argc, argv, ":o:D:I:", long_options, NULL)) != -1;) {
     if (option == OPT_HELP || option == OPT_VERSION) {
-      fputs(option == OPT_HELP ? usage_text : "graphc 1, plan version 1\n", stdout);
+      if (option == OPT_HELP)
+        print_help();
+      else
+        printf("graphc 1, plan version %d\n", PLAN_VERSION);
       a->model.path = NULL;
       return STATUS_OK;
     }
@@ -426,7 +449,8 @@ int main(int argc, char **argv) {
   a.includes = lists + argc;
   a.keep = lists + 2 * argc;
   a.inputs = lists + 3 * argc;
-  a.build = (BuildOptions){.precision = DTYPE_F32, .shards = 4};
+  a.build = (BuildOptions){
+      .precision = DTYPE_F32, .shards = 4, .target = target_find(targets_table(), "cpu")};
   Status status = parse_args(&a, argc, argv);
   a.model.defines = a.defines;
   a.model.include_dirs = a.includes;

@@ -1,6 +1,7 @@
 /* graphrun: executes plans.  Arguments only; the work is in runtime/. */
 #include "graph/base/replace.h"
 #include "graph/base/text.h"
+#include "graph/plan/plan.h"
 #include "runtime/data/check_data.h"
 #include "runtime/eval/evaluate.h"
 #include "runtime/execute/bench.h"
@@ -344,7 +345,10 @@ static bool print_text(int argc, char **argv) {
   for (int i = 1; i < argc; i++) {
     bool help = strcmp(argv[i], "--help") == 0;
     if (!help && strcmp(argv[i], "--version") != 0) continue;
-    fputs(help ? usage_text : "graphrun 1, plan version 1\n", stdout);
+    if (help)
+      fputs(usage_text, stdout);
+    else
+      printf("graphrun 1, plan version %d\n", PLAN_VERSION);
     return true;
   }
   return false;

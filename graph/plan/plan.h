@@ -9,9 +9,9 @@
 
 #include "graph/ir/ir.h"
 #include "graph/ir/op.h"
+#include "graph/plan/target.h"
 
-#define PLAN_VERSION 1
-#define PLAN_ALIGN 64 /* bytes; every stored value and work buffer starts at a multiple */
+#define PLAN_VERSION 2
 #define OFFSET_NONE (-1)
 #define PLAN_ARENA_MAX ((int64_t)1 << 44) /* bytes */
 
@@ -88,7 +88,8 @@ typedef struct Plan {
   const PlanFile *files; /* not owned; what is not listed keeps its name */
   uint32_t n_files;
   uint32_t model_name;
-  uint64_t model_hash; /* xxh3 of the expanded model's text */
+  uint64_t model_hash;  /* xxh3 of the expanded model's text */
+  const Target *target; /* not owned: what it was laid out for */
   DType precision;
   uint32_t shards;
   State *states;
@@ -125,9 +126,6 @@ static inline const char *plan_text(const Plan *plan, uint32_t string) {
 static inline const char *plan_place(const Plan *plan) {
   return plan->path ? plan->path : plan_text(plan, plan->model_name);
 }
-static inline int64_t plan_align(int64_t bytes) {
-  return (bytes + PLAN_ALIGN - 1) / PLAN_ALIGN * PLAN_ALIGN;
-}
 /* Bytes of a value of this type and shape, unaligned. */
 static inline int64_t value_bytes(const Node *node) {
   return shape_count(&node->shape) * (int64_t)dtype_size((DType)node->dtype);
@@ -154,7 +152,9 @@ bool plan_schedule_values(const Plan *plan, const ScheduleStep *at, Arena *scrat
 Status plan_write(const Plan *plan, const OpTable *ops, const char *path, Diag *diag);
 /* Reads a plan; checks the version (says what to run), the hash, and the range of every number, so
  * that no index leads outside of an array.  What the numbers mean is for the verifier
- * (ops/verify.h), which the caller runs next.  On failure *out_plan is NULL. */
-Status plan_read(const char *path, const OpTable *ops, Diag *diag, Plan **out_plan);
+ * (ops/verify.h), which the caller runs next.  A target that is not among `targets` is
+ * STATUS_INVALID.  On failure *out_plan is NULL. */
+Status plan_read(const char *path, const OpTable *ops, const TargetTable *targets, Diag *diag,
+                 Plan **out_plan);
 
 #endif

@@ -1,7 +1,8 @@
 /* clang-format off */
 /* How a plan is written.  XML, UTF-8, data only; elements in this order:
  *
- *     <plan version="1" hash="XXH3_64 of every byte after this line, 16 hex digits" xmlns="...">
+ *     <plan version="2" hash="XXH3_64 of every byte after this line, 16 hex digits" xmlns="...">
+ *     <target>     the name of what it was laid out for
  *     <ops>        names of the ops in use; rows name an op by its place in this list, from 0
  *     <strings>    one a line; ids count from 1, id 0 is the empty string
  *     <places>     file line column chain           ids count from 1; chain: the id of a place before
@@ -29,7 +30,7 @@
  *       <outputs>  name node declared
  *     </plan>
  *
- * A tag has a line of its own.  Everything but ops and strings is decimal integers, each followed by
+ * A tag has a line of its own.  Everything but target, ops and strings is decimal integers, each followed by
  * one blank or, at the end of a row, a line feed.  Names, values and files are string ids; a
  * floating number is its 64 bits as an integer; states and programs count from 0.  training, sampler
  * and augment are left out where the model has none.  Strings and places that nothing refers to are

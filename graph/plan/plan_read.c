@@ -19,11 +19,13 @@
 typedef struct Reader {
   PlanScan s;
   const OpTable *ops;
+  const TargetTable *targets;
   Diag *diag;
   Plan *plan;
   uint16_t *op_of; /* number in the file -> index into the op table */
   uint32_t n_ops, n_strings;
   uint32_t *n_inputs; /* of the nodes of the current program */
+  char unknown[64];   /* target that is not among ours; empty: it is */
 } Reader;
 
 /* STATUS_INVALID when the text was wrong so far; plan_read says where. */
@@ -68,6 +70,16 @@ static bool grow(void **array, uint32_t n, uint32_t *cap, size_t size) {
 }
 
 /* ---- tables ---- */
+
+static Status read_target(Reader *r) {
+  char name[64] = "";
+  plan_scan_open(&r->s, "target");
+  if (plan_scan_line_length(&r->s) < sizeof name) plan_scan_line(&r->s, name);
+  plan_scan_close(&r->s, "target");
+  r->plan->target = target_find(r->targets, name);
+  if (!r->s.bad && !r->plan->target) snprintf(r->unknown, sizeof r->unknown, "%s", name);
+  return checked(r);
+}
 
 static Status read_ops(Reader *r) {
   r->op_of = calloc(r->ops->count, sizeof *r->op_of);
@@ -449,6 +461,8 @@ static Status read_programs(Reader *r) {
 }
 
 static Status read_body(Reader *r) {
+  TRY(read_target(r));
+  if (*r->unknown) return STATUS_INVALID; /* its numbers follow rules that are not known here */
   TRY(read_ops(r));
   TRY(read_strings(r));
   TRY(read_places(r));
@@ -517,7 +531,18 @@ static Status check_line(const char *path, const char *text, size_t length, Diag
                     "the plan is damaged: its contents do not match its hash");
 }
 
+static Status describe_target(const Reader *r, const char *path) {
+  char known[256], hint[320];
+  target_names(r->targets, known, sizeof known);
+  snprintf(hint, sizeof hint, "compile the model again: graphc MODEL.xml --target=%.*s",
+           (int)strcspn(known, " "), known);
+  return diag_error(r->diag, STATUS_INVALID, path, hint,
+                    "the plan is for the target '%s', this program runs those for: %s", r->unknown,
+                    known);
+}
+
 static Status describe(const Reader *r, const char *path) {
+  if (*r->unknown) return describe_target(r, path);
   const PlanScan *s = &r->s;
   size_t line = 2;
   for (const char *at = s->start; at < s->bad_at; at++) line += *at == '\n';
@@ -526,7 +551,8 @@ static Status describe(const Reader *r, const char *path) {
                     s->group ? s->group : "plan", s->expected);
 }
 
-Status plan_read(const char *path, const OpTable *ops, Diag *diag, Plan **out_plan) {
+Status plan_read(const char *path, const OpTable *ops, const TargetTable *targets, Diag *diag,
+                 Plan **out_plan) {
   *out_plan = NULL;
   char *text;
   size_t length = 0, body = 0;
@@ -541,6 +567,7 @@ Status plan_read(const char *path, const OpTable *ops, Diag *diag, Plan **out_pl
   if (status == STATUS_OK) {
     Reader r = {.s = {text + body, text + body, text + length, NULL, false, NULL, ""},
                 .ops = ops,
+                .targets = targets,
                 .diag = diag,
                 .plan = plan};
     status = read_body(&r);

@@ -308,8 +308,12 @@ static void put_places(Writer *w, PlanText *b) {
   plan_text_end(b, "places");
 }
 
-/* Ops and strings; to be called last, `places` use strings as well. */
+/* Target, ops and strings; to be called last, `places` use strings as well. */
 static void put_tables(Writer *w, PlanText *b) {
+  plan_text_start(b, "target");
+  plan_text_put(b, w->plan->target->name);
+  plan_text_put(b, "\n");
+  plan_text_end(b, "target");
   plan_text_start(b, "ops");
   for (uint32_t i = 0; i < w->n_ops; i++) {
     plan_text_put(b, w->ops->ops[w->used_ops[i]]->name);
@@ -345,7 +349,7 @@ static void writer_free(Writer *w) {
 }
 
 static bool laid_out(const Plan *plan) {
-  if (plan->n_states && !plan->state_offset) return false;
+  if (!plan->target || (plan->n_states && !plan->state_offset)) return false;
   for (uint32_t i = 0; i < plan->n_programs; i++)
     if (!plan->programs[i].graph || !plan->programs[i].node_offset) return false;
   return true;

@@ -3,7 +3,7 @@
 #define KERNELS_CPU_CONV_H
 
 #include "kernels/cpu/gemm.h"
-#include "ops/work.h"
+#include "kernels/cpu/work.h"
 
 #define CONV_PIXELS 512                    /* of a strip at most */
 #define CONV_COPY (256 << 10)              /* bytes of a padded copy, on the stack */

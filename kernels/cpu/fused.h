@@ -1,9 +1,10 @@
-/* The interpreter of fused groups: a list of instructions over blocks (see ops/fuse_loops.h). */
+/* The interpreter of fused groups: a list of instructions over blocks (see
+ * kernels/cpu/fuse_loops.h). */
 #ifndef KERNELS_CPU_FUSED_H
 #define KERNELS_CPU_FUSED_H
 
+#include "kernels/cpu/fuse_loops.h"
 #include "kernels/cpu/internal.h"
-#include "ops/fuse_loops.h"
 
 /* One instruction over a block: d[i] = f(a[i], b[i], c[i]), i < n. */
 typedef void (*FusedFn)(void *d, const void *a, const void *b, const void *c, int64_t n,

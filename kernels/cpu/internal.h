@@ -2,9 +2,9 @@
 #ifndef KERNELS_CPU_INTERNAL_H
 #define KERNELS_CPU_INTERNAL_H
 
+#include "kernels/cpu/slices.h"
 #include "kernels/kernel.h"
 #include "ops/ops.h"
-#include "ops/slices.h"
 
 #define KERNEL_PHASES_MAX 4
 

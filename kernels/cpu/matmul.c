@@ -5,7 +5,7 @@
  * of a transposed A are copied likewise, once for the group: where they lie, each step of k is
  * another line. */
 #include "kernels/cpu/gemm.h"
-#include "ops/work.h"
+#include "kernels/cpu/work.h"
 
 #include <stdio.h>
 

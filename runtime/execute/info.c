@@ -2,7 +2,6 @@
 #include "runtime/execute/info.h"
 
 #include "ops/ops.h"
-#include "ops/slices.h"
 #include "runtime/execute/open.h"
 
 #include <inttypes.h>
@@ -38,6 +37,7 @@ static void print_model(const Plan *plan) {
          tensors, trained);
   printf("memory      state %" PRId64 " bytes, arena %" PRId64 " bytes\n", plan->state_bytes,
          plan_arena_bytes(plan));
+  printf("target      %s\n", plan->target->name);
   printf("shards      %u: a batch is cut into at most that many slices\n", plan->shards);
 }
 
@@ -89,7 +89,8 @@ static const char *kind_name(uint8_t kind) {
 static void print_batches(const Plan *plan, const Graph *g) {
   for (uint32_t b = 1; b < g->n_batches; b++) {
     const Batch *batch = &g->batches[b];
-    Slices slices = slices_rows(g, b, batch->groups * batch->units * batch->unit, plan->shards);
+    Slices slices =
+        plan->target->slices(g, b, batch->groups * batch->units * batch->unit, plan->shards);
     printf("  batch of %" PRId64 " x %" PRId64 " x %" PRId64
            " rows (groups, units, rows of a unit): %u slices\n",
            batch->groups, batch->units, batch->unit, slices.n);

@@ -3,6 +3,7 @@
 #define TESTS_COMPILER_PROGRAM_LAB_H
 
 #include "compiler/pipeline.h"
+#include "kernels/cpu/target.h"
 #include "runtime/execute/execute.h"
 #include "tests/kernels/kernel_test.h"
 
@@ -33,6 +34,7 @@ static inline Plan *program_compile(Lab *lab, const State *states, uint32_t n_st
   Plan *plan = plan_create(lab->symbols);
   plan->precision = lab->e.float_type;
   plan->shards = lab->shards;
+  plan->target = &target_cpu;
   plan->n_states = n_states;
   plan->states = calloc(n_states + 1, sizeof *plan->states);
   if (n_states) memcpy(plan->states, states, n_states * sizeof *states);

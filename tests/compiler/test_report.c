@@ -134,7 +134,7 @@ static void check_peak(const Plan *plan, const PlanProgram *p) {
       bool before = p->peak_step == 0 && first == 0; /* the peak may be before the first step */
       CU_ASSERT((first <= peak && peak <= last) || before);
     }
-    CU_ASSERT_EQUAL(t->bytes, plan_align(bytes));
+    CU_ASSERT_EQUAL(t->bytes, target_align(plan->target, bytes));
     CU_ASSERT(offset >= plan->state_bytes);
     ranges[i] = (Range){offset, offset + t->bytes};
     alive += t->bytes;

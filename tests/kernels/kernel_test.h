@@ -4,9 +4,9 @@
 #define TESTS_KERNELS_KERNEL_TEST_H
 
 #include "kernels/cpu/internal.h"
+#include "kernels/cpu/work.h"
 #include "kernels/reference/reference.h"
 #include "ops/emit.h"
-#include "ops/work.h"
 
 #include <CUnit/Basic.h>
 #include <CUnit/CUnit.h>

@@ -20,6 +20,7 @@ static bool oracle_compile(Comparison *c) {
   ModelOptions options = {.path = ORACLE_MODEL, .defines = defines, .n_defines = n};
   PipelineOptions pipeline = {.build = {.precision = DTYPE_F64,
                                         .shards = 4,
+                                        .target = &target_cpu,
                                         .keep = keep,
                                         .n_keep = sizeof keep / sizeof *keep,
                                         .inputs = inputs,

@@ -23,7 +23,8 @@ static bool same_after_reading(const char *written, size_t length) {
   Plan *plan;
   size_t n = 0;
   char *text = NULL;
-  Status status = plan_read(support_path("bytes.plan.xml"), ops_table(), diag, &plan);
+  Status status =
+      plan_read(support_path("bytes.plan.xml"), ops_table(), targets_table(), diag, &plan);
   if (status == STATUS_OK) status = verify_plan(plan, "bytes.plan.xml", diag);
   if (status == STATUS_OK)
     status = plan_write(plan, ops_table(), support_path("again.plan.xml"), diag);

@@ -54,7 +54,7 @@ static size_t body_of(const Bytes *plan) {
 
 /* Reads and verifies; what graphrun does first. */
 static Status load(const char *path, Diag *diag, Plan **out) {
-  Status status = plan_read(path, ops_table(), diag, out);
+  Status status = plan_read(path, ops_table(), targets_table(), diag, out);
   if (status == STATUS_OK) status = verify_plan(*out, path, diag);
   if (status != STATUS_OK) {
     plan_destroy(*out);
@@ -152,9 +152,31 @@ static void test_files(void) {
   CU_ASSERT_TRUE(refused("LICENSE", "is no plan"));
   const char *other =
       "<plan version=\"7\" hash=\"0123456789abcdef\" xmlns=\"urn:graphc:plan:7\">\n";
-  CU_ASSERT_TRUE(refused(spill("other.xml", other, strlen(other)),
-                         "is a plan of version 7, this program reads version 1"));
+  char text[64];
+  snprintf(text, sizeof text, "is a plan of version 7, this program reads version %d",
+           PLAN_VERSION);
+  CU_ASSERT_TRUE(refused(spill("other.xml", other, strlen(other)), text));
   CU_ASSERT_TRUE(refused("/dev/zero", "no regular file"));
+}
+
+/* What a plan was laid out for stands in it, and what is not here is named with what is. */
+static void test_target(void) {
+  Bytes plan = slurp(small_plan());
+  char *body = plan.data + body_of(&plan), *at = strstr(body, "<target>\ncpu\n");
+  CU_ASSERT_PTR_EQUAL_FATAL(at, body);
+  memcpy(at, "<target>\ntpu\n", 13);
+  const char *path = spill_hashed("target.xml", body, plan.n - body_of(&plan));
+  CU_ASSERT_TRUE(
+      refused(path, "the plan is for the target 'tpu', this program runs those for: cpu"));
+  CU_ASSERT_TRUE(refused(path, "hint: compile the model again: graphc MODEL.xml --target=cpu"));
+  free(plan.data);
+  char *longer = malloc(200);
+  if (!longer) exit(1);
+  memset(longer, 'x', 200);
+  memcpy(longer, "<target>\n", 9);
+  memcpy(longer + 180, "\n</target>\n", 12);
+  CU_ASSERT_TRUE(refused(spill_hashed("target.xml", longer, 192), "is no valid plan"));
+  free(longer);
 }
 
 /* Damage: every cut and every flipped bit is seen by the hash. */
@@ -299,11 +321,10 @@ static void test_hostile(void) {
 }
 
 int main(void) {
-  static const SupportTest tests[] = {{"round trip", test_round_trip},
-                                      {"names", test_names},
-                                      {"files", test_files},
-                                      {"damage", test_damage},
-                                      {"cut with hash", test_cut_with_hash},
-                                      {"hostile", test_hostile}};
+  static const SupportTest tests[] = {
+      {"round trip", test_round_trip}, {"names", test_names},
+      {"files", test_files},           {"target", test_target},
+      {"damage", test_damage},         {"cut with hash", test_cut_with_hash},
+      {"hostile", test_hostile}};
   return support_run("plan", tests, sizeof tests / sizeof *tests);
 }

@@ -115,9 +115,12 @@ static Run start(const OtherModel *m, const Case *c) {
   static const char *const keep[] = {"*:*"};
   const char *const defines[] = {m->define, c->define};
   ModelOptions options = {.path = m->path, .defines = defines, .n_defines = 2};
-  PipelineOptions pipeline = {
-      .build = {.precision = DTYPE_F64, .shards = 4, .keep = keep, .n_keep = c->keep},
-      .verify = true};
+  PipelineOptions pipeline = {.build = {.precision = DTYPE_F64,
+                                        .shards = 4,
+                                        .target = &target_cpu,
+                                        .keep = keep,
+                                        .n_keep = c->keep},
+                              .verify = true};
   Status status = model_load(&options, ops_table(), r.diag, &r.model);
   if (status == STATUS_OK) status = pipeline_run(r.model, &pipeline, r.diag, &r.plan);
   if (status == STATUS_OK) status = executor_create(r.plan, 2, r.diag, &r.x);

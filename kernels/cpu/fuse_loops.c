@@ -1,4 +1,4 @@
-#include "ops/fuse_loops.h"
+#include "kernels/cpu/fuse_loops.h"
 
 #include "ops/fuse_rules.h"
 #include "ops/ops.h"

@@ -1,6 +1,6 @@
-#include "ops/work.h"
+#include "kernels/cpu/work.h"
 
-#include "ops/fuse_loops.h"
+#include "kernels/cpu/fuse_loops.h"
 #include "ops/ops.h"
 
 static int64_t parts(int64_t n, int64_t part) {
@@ -36,7 +36,8 @@ int64_t kernel_work_bytes(const Graph *g, const NodeId *nodes, uint32_t n_nodes,
   for (uint32_t i = 0; i < n_nodes; i++)
     sums |= g->nodes[nodes[i]].op == OP_REDUCE_SUM || g->nodes[nodes[i]].op == OP_VARIANCE;
   FuseLoops loops;
-  if (!sums || !fuse_loops(g, nodes, n_nodes, outputs, n_outputs, shards, &loops)) return 0;
+  if (!sums) return 0;
+  if (!fuse_loops(g, nodes, n_nodes, outputs, n_outputs, shards, &loops)) return -1;
   int64_t bytes = loops.cells * 8;
   fuse_loops_free(&loops);
   return bytes;

@@ -1,4 +1,4 @@
-#include "ops/slices.h"
+#include "kernels/cpu/slices.h"
 
 Slices slices_rows(const Graph *graph, uint32_t batch, int64_t rows, uint32_t shards) {
   Slices s = {1, rows, 1, 1};

@@ -1,7 +1,7 @@
 /* Bounds on the work buffers of kernels: what the plan reserves, and what implementations must fit
- * into.  A pure function of the graph and `shards` (the committed generic target). */
-#ifndef OPS_WORK_H
-#define OPS_WORK_H
+ * into, on any processor.  A pure function of the graph and `shards`. */
+#ifndef KERNELS_CPU_WORK_H
+#define KERNELS_CPU_WORK_H
 
 #include "graph/ir/ir.h"
 
@@ -11,7 +11,7 @@
 #define WORK_DW_ROWS 256
 #define WORK_DW_BYTES 1024
 
-/* Bytes for a kernel of the given members; `outputs` are the members that are stored. */
+/* As Target's work_bytes has it. */
 int64_t kernel_work_bytes(const Graph *graph, const NodeId *nodes, uint32_t n_nodes,
                           const NodeId *outputs, uint32_t n_outputs, uint32_t shards);
 

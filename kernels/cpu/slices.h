@@ -5,15 +5,10 @@
  * results do not depend on who runs a slice.  With U units in each group of the batch there are
  * n = min(shards, U) slices; slice j holds units floor(jU/n) .. floor((j+1)U/n) - 1 of every group:
  * `groups` segments of consecutive rows of axis 0. */
-#ifndef OPS_SLICES_H
-#define OPS_SLICES_H
+#ifndef KERNELS_CPU_SLICES_H
+#define KERNELS_CPU_SLICES_H
 
-#include "graph/ir/ir.h"
-
-typedef struct Slices {
-  int64_t groups, units, unit; /* rows = groups * units * unit */
-  uint32_t n;
-} Slices;
+#include "graph/plan/target.h"
 
 /* The slices of `rows` rows of axis 0 that belong to batch declaration `batch` (index into
  * graph->batches).  When no declaration fits the rows: one group, unit 1. */

@@ -10,11 +10,11 @@
  * FUSE_FLUSH elements per lane they are folded into f64 sums.  A sum over axes that are cut into
  * slices leaves one f64 partial per slice; partials join in the binary tree of fuse_join.  All of
  * this is a function of shapes and `shards` alone, so that any implementation has the same bits. */
-#ifndef OPS_FUSE_LOOPS_H
-#define OPS_FUSE_LOOPS_H
+#ifndef KERNELS_CPU_FUSE_LOOPS_H
+#define KERNELS_CPU_FUSE_LOOPS_H
 
 #include "graph/ir/ir.h"
-#include "ops/slices.h"
+#include "kernels/cpu/slices.h"
 
 #define FUSE_BLOCK 1024 /* elements of a block at most */
 #define FUSE_LANES 64
