@@ -38,21 +38,26 @@ static bool has_rank(Emitter *e, NodeId x, int low) {
   return false;
 }
 
-/* y = (x - mean) (rsqrt(var + eps) weight) + bias.  The factor is formed on the small tensors, so
- * that derivatives share the sums over x. */
-static NodeId scale_shift(Emitter *e, NodeId x, NodeId mean, NodeId var, double eps, NodeId weight,
-                          NodeId bias) {
-  NodeId rstd = emit_unary(e, OP_RSQRT, emit_shift(e, var, eps));
-  NodeId scale = emit_mul(e, rstd, weight);
-  NodeId centred = emit_sub(e, x, mean);
-  return emit_add(e, emit_mul(e, centred, scale), bias);
+/* Weight (input 1) or bias (input 2) of each channel of the operand, in the shape `row` when given.
+ */
+static NodeId affine(Emitter *e, const CompositeCall *c, uint32_t input, const Shape *row) {
+  NodeId v = channel_row(e, c->inputs[input], c->inputs[0]);
+  return row && v != NODE_NONE ? emit_reshape(e, v, row) : v;
 }
 
-/* With a weight and a bias for each channel of x. */
+/* y = (x - mean) (rsqrt(var + eps) weight) + bias; x is the operand, or a view of it that weight
+ * and bias meet as `row`.  The factor is formed on the small tensors, so that derivatives share the
+ * sums over x.  One call a statement: the order of nodes, and with it that of a plan's steps, must
+ * not hang on the order in which a compiler evaluates arguments. */
 static NodeId normalise(Emitter *e, const CompositeCall *c, NodeId x, NodeId mean, NodeId var,
-                        double eps) {
-  NodeId weight = channel_row(e, c->inputs[1], x), bias = channel_row(e, c->inputs[2], x);
-  return scale_shift(e, x, mean, var, eps, weight, bias);
+                        double eps, const Shape *row) {
+  NodeId rstd = emit_unary(e, OP_RSQRT, emit_shift(e, var, eps));
+  NodeId weight = affine(e, c, 1, row);
+  NodeId scale = emit_mul(e, rstd, weight);
+  NodeId centred = emit_sub(e, x, mean);
+  NodeId bias = affine(e, c, 2, row);
+  NodeId scaled = emit_mul(e, centred, scale);
+  return emit_add(e, scaled, bias);
 }
 
 static Status expand_batch_norm(Emitter *e, CompositeCall *c) {
@@ -61,7 +66,7 @@ static Status expand_batch_norm(Emitter *e, CompositeCall *c) {
   uint32_t axes = (1u << (emit_shape(e, x)->rank - 1)) - 1;
   NodeId mean = emit_mean(e, x, axes), var = emit_variance(e, x, mean, axes);
   double n = (double)emit_axes_count(e, x, axes);
-  c->results[0] = normalise(e, c, x, mean, var, composite_float(c, 0));
+  c->results[0] = normalise(e, c, x, mean, var, composite_float(c, 0), NULL);
   c->results[1] = channel_vector(e, mean);
   c->results[2] = channel_vector(e, emit_scale(e, var, n / (n > 2 ? n - 1 : 1)));
   return e->status;
@@ -83,7 +88,7 @@ static Status expand_instance_norm(Emitter *e, CompositeCall *c) {
   if (!has_rank(e, x, 3)) return e->status;
   uint32_t axes = ((1u << (emit_shape(e, x)->rank - 1)) - 1) & ~1u;
   NodeId mean = emit_mean(e, x, axes), var = emit_variance(e, x, mean, axes);
-  c->results[0] = normalise(e, c, x, mean, var, composite_float(c, 0));
+  c->results[0] = normalise(e, c, x, mean, var, composite_float(c, 0), NULL);
   return e->status;
 }
 const OpDesc op_instance_norm = {.name = "instance-norm",
@@ -113,13 +118,11 @@ static Status expand_group_norm(Emitter *e, CompositeCall *c) {
     return e->status;
   }
   int64_t pixels = shape_count(&from) / from.dim[0] / channels, width = channels / groups;
-  int64_t dims[] = {from.dim[0], pixels, groups, width}, row[] = {1, 1, groups, width};
-  NodeId weight = emit_reshape_dims(e, channel_row(e, c->inputs[1], x), 4, row);
-  NodeId bias = emit_reshape_dims(e, channel_row(e, c->inputs[2], x), 4, row);
-  NodeId split = emit_reshape_dims(e, x, 4, dims);
+  Shape row = {.rank = 4, .dim = {1, 1, groups, width}};
+  NodeId split = emit_reshape_dims(e, x, 4, (int64_t[]){from.dim[0], pixels, groups, width});
   NodeId mean = emit_mean(e, split, 1u << 1 | 1u << 3);
   NodeId var = emit_variance(e, split, mean, 1u << 1 | 1u << 3);
-  NodeId y = scale_shift(e, split, mean, var, composite_float(c, 1), weight, bias);
+  NodeId y = normalise(e, c, split, mean, var, composite_float(c, 1), &row);
   c->results[0] = emit_reshape(e, y, &from);
   return e->status;
 }
@@ -142,8 +145,8 @@ static const InputDesc fixed_inputs[] = {{"in", false, false, "the operand, chan
 static Status expand_fixed_norm(Emitter *e, CompositeCall *c) {
   NodeId x = c->inputs[0];
   if (!has_rank(e, x, 1)) return e->status;
-  c->results[0] = normalise(e, c, x, channel_row(e, c->inputs[3], x),
-                            channel_row(e, c->inputs[4], x), composite_float(c, 0));
+  NodeId var = channel_row(e, c->inputs[4], x), mean = channel_row(e, c->inputs[3], x);
+  c->results[0] = normalise(e, c, x, mean, var, composite_float(c, 0), NULL);
   return e->status;
 }
 const OpDesc op_fixed_norm = {.name = "fixed-norm",
