@@ -71,19 +71,15 @@ static void find_readers(Finder *f) {
   for (uint32_t i = 0; i < g->n_commits; i++) keep_to_end(f, g->commits[i].value);
 }
 
-/* True when every read of value `b` by step `step` goes element by element over the step's index
- * space, so that a result of the space may overwrite it. */
-static bool read_in_place(const Finder *f, NodeId b, uint32_t step, const Shape *space) {
+/* True when `result` of step `step` may overwrite value `b`, whoever of the step reads it. */
+static bool may_overwrite(const Finder *f, NodeId result, NodeId b, uint32_t step) {
   const PlanStep *s = &f->p->steps[step - 1];
-  if (!f->plan->target->in_place) return false;
   for (uint32_t k = 0; k < s->count; k++) {
     NodeId id = f->p->step_nodes[s->first + k];
-    const Node *node = &f->g->nodes[id];
-    if (!f->plan->target->fusable(f->g, id)) return false;
-    for (uint32_t i = 0; i < node->n_inputs; i++) {
-      if (f->lives->base[node_input(f->g, id, i)] != b) continue;
-      if (node->op == OP_BROADCAST || !shape_equal(fuse_space(f->g, id), space)) return false;
-    }
+    for (uint32_t i = 0; i < f->g->nodes[id].n_inputs; i++)
+      if (f->lives->base[node_input(f->g, id, i)] == b &&
+          !fuse_in_place(f->plan->target, f->g, result, id, b))
+        return false;
   }
   return true;
 }
@@ -104,8 +100,7 @@ static bool commit_in_state(Finder *f) {
     if (!step || fixed(f, b) || b != value) continue;
     bool late = state && f->life[state].end > step;
     bool same = state && f->life[state].end == step;
-    bool space = g->nodes[b].op != OP_REDUCE_SUM;
-    if (late || (same && (!space || !read_in_place(f, state, step, &g->nodes[b].shape)))) continue;
+    if (late || (same && !may_overwrite(f, b, state, step))) continue;
     l->state[b] = g->commits[i].state;
   }
   free(reader);
@@ -120,12 +115,9 @@ static NodeId owner(const Finder *f, NodeId b) {
 }
 
 static bool may_take(const Finder *f, NodeId result, NodeId operand, uint32_t step) {
-  const Node *r = &f->g->nodes[result], *o = &f->g->nodes[operand];
   NodeId root = owner(f, operand);
   if (fixed(f, operand) || fixed(f, root) || !f->stored[operand]) return false;
-  if (f->life[root].end != step || value_bytes(r) != value_bytes(o)) return false;
-  if (dtype_size((DType)r->dtype) != dtype_size((DType)o->dtype)) return false;
-  return read_in_place(f, operand, step, &r->shape);
+  return f->life[root].end == step && may_overwrite(f, result, operand, step);
 }
 
 /* The first operand of the step whose bytes `result` may take; NODE_NONE: there is none. */
@@ -142,13 +134,11 @@ static NodeId find_operand(const Finder *f, NodeId result, uint32_t step) {
 }
 
 static void take_over(Finder *f) {
-  const Graph *g = f->g;
   for (uint32_t s = 1; s <= f->p->n_steps; s++) {
     const PlanStep *step = &f->p->steps[s - 1];
     for (uint32_t k = 0; k < step->count; k++) {
       NodeId result = f->p->step_nodes[step->first + k];
-      bool space = f->plan->target->fusable(g, result) && g->nodes[result].op != OP_REDUCE_SUM;
-      if (!f->stored[result] || fixed(f, result) || !space) continue;
+      if (!f->stored[result] || fixed(f, result)) continue;
       NodeId operand = find_operand(f, result, s);
       if (!operand) continue;
       NodeId root = owner(f, operand);

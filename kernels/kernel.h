@@ -38,9 +38,8 @@ uint32_t kernel_phases(const Kernel *kernel);
 uint32_t kernel_tasks(const Kernel *kernel, uint32_t phase);
 /* Runs one task. STATUS_SYSTEM when an index is out of range or a library call fails; then
  * kernel_error describes it.
- * A result may share its memory with an input of equal shape and element size: for a lone node, one
- * that its op declares in_place; in a fused group, any input of the group's space with any result
- * of that space (sums share with nothing). */
+ * A result may lie exactly where an input lies when every member that reads the input may be
+ * overwritten so (fuse_in_place); otherwise results, inputs and the work buffer lie apart. */
 Status kernel_run(const Kernel *kernel, uint32_t phase, uint32_t task, const KernelArgs *args);
 /* What made the last kernel_run on the calling thread fail. */
 const char *kernel_error(void);

@@ -29,5 +29,4 @@ const OpDesc op_gradient_scale = {.name = "gradient-scale",
                                   .n_inputs = 2,
                                   .no_gradient = 2,
                                   .infer = scale_infer,
-                                  .vjp = scale_vjp,
-                                  .in_place = 1};
+                                  .vjp = scale_vjp};

@@ -136,7 +136,6 @@ static const InputDesc two[] = {{"in", false, false, "first operand"},
                      .n_inputs = 1,                                                                \
                      .infer = INFER,                                                               \
                      .vjp = VJP,                                                                   \
-                     .in_place = 1,                                                                \
                      __VA_ARGS__}
 #define BINARY(ID, NAME, DOC, INFER, VJP, ...)                                                     \
   const OpDesc ID = {.name = NAME,                                                                 \
@@ -146,7 +145,6 @@ static const InputDesc two[] = {{"in", false, false, "first operand"},
                      .n_inputs = 2,                                                                \
                      .infer = INFER,                                                               \
                      .vjp = VJP,                                                                   \
-                     .in_place = 3,                                                                \
                      __VA_ARGS__}
 
 UNARY(op_neg, "neg", "-x", infer_same_float, vjp_neg, .function = "neg");
@@ -190,7 +188,6 @@ const OpDesc op_power = {.name = "power",
                          .n_attrs = 1,
                          .infer = infer_same_float,
                          .vjp = vjp_power,
-                         .in_place = 1,
                          .costly = true};
 
 static const AttrDesc cast_attrs[] = {{"dtype", ATTR_DTYPE, NULL, NULL, 0, 0, "the new type"}};
@@ -236,6 +233,5 @@ const OpDesc op_select = {.name = "select",
                           .n_inputs = 3,
                           .infer = select_infer,
                           .vjp = vjp_select,
-                          .in_place = 6,
                           .no_gradient = 1,
                           .function = "where"};

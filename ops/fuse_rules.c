@@ -22,3 +22,13 @@ const Shape *fuse_space(const Graph *g, NodeId id) {
   if (g->nodes[id].op == OP_REDUCE_SUM) return &g->nodes[node_input(g, id, 0)].shape;
   return &g->nodes[id].shape;
 }
+
+bool fuse_in_place(const Target *target, const Graph *g, NodeId result, NodeId reader,
+                   NodeId operand) {
+  const Node *r = &g->nodes[result], *o = &g->nodes[operand];
+  if (!target->in_place || !target->fusable(g, result) || !target->fusable(g, reader)) return false;
+  if (r->op == OP_REDUCE_SUM || g->nodes[reader].op == OP_BROADCAST) return false;
+  return shape_equal(fuse_space(g, reader), &r->shape) &&
+         shape_count(&o->shape) == shape_count(&r->shape) &&
+         dtype_size((DType)o->dtype) == dtype_size((DType)r->dtype);
+}

@@ -11,11 +11,17 @@
 #ifndef OPS_FUSE_RULES_H
 #define OPS_FUSE_RULES_H
 
-#include "graph/ir/ir.h"
+#include "graph/plan/target.h"
 
 /* True for ops that may be members at all. */
 bool fuse_op_allowed(const Graph *graph, NodeId node);
 /* The index space that a node wants: its own shape, or its input's for reduce-sum. */
 const Shape *fuse_space(const Graph *graph, NodeId node);
+
+/* True when `result` may be written over the bytes of `operand`, which member `reader` of the same
+ * step reads: the target's groups may, and both go element by element over one index space, with
+ * elements of one size. */
+bool fuse_in_place(const Target *target, const Graph *graph, NodeId result, NodeId reader,
+                   NodeId operand);
 
 #endif

@@ -71,8 +71,7 @@ const OpDesc op_reshape = {.name = "reshape",
                            .attrs = reshape_attrs,
                            .n_attrs = 1,
                            .infer = reshape_infer,
-                           .vjp = vjp_reshape,
-                           .in_place = 1};
+                           .vjp = vjp_reshape};
 
 static const AttrDesc transpose_attrs[] = {
     {"axes", ATTR_INTS, NULL, NULL, 0, 0, "axis i of the result is axis axes[i] of the operand"}};

@@ -67,8 +67,6 @@ typedef struct OpDesc {
   NodeId (*vjp)(struct Emitter *e, NodeId node, NodeId cotangent, uint32_t input);
   /* Multiply-adds of one evaluation. NULL: none worth counting. */
   int64_t (*macs)(const Graph *graph, NodeId node);
-  /* Bit i: the kernel may write its result over input i when that is no longer needed. */
-  uint32_t in_place;
   /* Bit i: input i is an index or a condition; no derivative flows through it. */
   uint32_t no_gradient;
   /* Its name in expressions, which call it with one value for each input; NULL: none.  Of
