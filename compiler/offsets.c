@@ -23,15 +23,6 @@ static void set_offsets(const Plan *plan, PlanProgram *p, const Lives *l) {
   }
 }
 
-static Status count_macs(const Plan *plan, PlanProgram *p, Diag *diag) {
-  p->macs = 0;
-  for (NodeId id = 1; id < p->graph->n_nodes; id++)
-    if (__builtin_add_overflow(p->macs, node_macs(p->graph, id), &p->macs))
-      return diag_error(diag, STATUS_NO_FIT, plan_text(plan, p->name), NULL,
-                        "the program needs more than 2^63 multiply-adds");
-  return STATUS_OK;
-}
-
 Status layout_offsets(const Plan *plan, PlanProgram *program, Diag *diag) {
   uint32_t n = program->graph->n_nodes;
   program->node_offset = calloc(n, sizeof *program->node_offset);
@@ -45,7 +36,8 @@ Status layout_offsets(const Plan *plan, PlanProgram *program, Diag *diag) {
     set_offsets(plan, program, &lives);
     program->lower_bound = lives.bound.bytes;
     program->peak_step = lives.bound.step ? lives.bound.step - 1 : 0;
-    status = count_macs(plan, program, diag);
+    program->macs = 0;
+    for (NodeId id = 1; id < n; id++) program->macs += node_macs(program->graph, id);
   }
   lives_free(&lives);
   return status;

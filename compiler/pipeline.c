@@ -3,6 +3,8 @@
 
 #include "compiler/layout.h"
 #include "compiler/simplify.h"
+#include "graph/base/checked.h"
+#include "ops/ops.h"
 #include "ops/verify.h"
 
 #include <stdlib.h>
@@ -43,15 +45,20 @@ static Status after(const Pipeline *p, const char *pass, const PlanProgram *prog
   return p->options->observer(p->options->context, pass, p->plan, program);
 }
 
-/* No sum of sizes below may overflow: that of all values of a program is bounded first. */
+/* No sum of sizes below may overflow: those of all values of a program are bounded first. */
 static Status check_sizes(const Pipeline *p, const PlanProgram *program) {
   const Graph *g = program->graph;
   const int64_t most = (int64_t)1 << 60;
-  int64_t sum = p->plan->state_bytes;
+  int64_t sum = p->plan->state_bytes, macs = 0;
   NodeId largest = 1;
   for (NodeId id = 1; id < g->n_nodes && sum < most; id++) {
     sum += target_align(p->plan->target, value_bytes(&g->nodes[id]));
     if (value_bytes(&g->nodes[id]) > value_bytes(&g->nodes[largest])) largest = id;
+    if (!checked_add(macs, node_macs(g, id), &macs))
+      return source_error(p->sources, g->symbols, p->diag, g->nodes[id].loc, STATUS_NO_FIT,
+                          "smaller batches or shapes",
+                          "program '%s' takes more than 2^63 multiply-adds, with this one",
+                          plan_text(p->plan, program->name));
   }
   if (sum < most) return STATUS_OK;
   return source_error(p->sources, g->symbols, p->diag, g->nodes[largest].loc, STATUS_NO_FIT,

@@ -138,17 +138,21 @@ static NodeId vjp_conv_dw(Emitter *e, NodeId n, NodeId u, uint32_t i) {
 }
 
 /* All three take (elements of y) x (input channels) x (kernel elements) multiply-adds. */
-static int64_t conv_macs(const Graph *g, NodeId n) {
-  const Shape *y = &g->nodes[n].shape, *w = &g->nodes[node_input(g, n, 1)].shape;
-  return shape_count(y) * w->dim[1] * w->dim[2] * w->dim[3];
+static int64_t window_macs(const Shape *y, const Shape *w) {
+  int64_t macs = shape_count(y);
+  for (int i = 1; i < 4; i++)
+    if (!checked_mul(macs, w->dim[i], &macs)) return -1;
+  return macs;
 }
-static int64_t conv_dx_macs(const Graph *g, NodeId n) {
-  const Shape *y = &g->nodes[node_input(g, n, 0)].shape, *w = &g->nodes[node_input(g, n, 1)].shape;
-  return shape_count(y) * w->dim[1] * w->dim[2] * w->dim[3];
+static int64_t conv_macs(const Graph *g, NodeId n, const Shape *result) {
+  return window_macs(result, &g->nodes[node_input(g, n, 1)].shape);
 }
-static int64_t conv_dw_macs(const Graph *g, NodeId n) {
-  const Shape *y = &g->nodes[node_input(g, n, 1)].shape, *w = &g->nodes[n].shape;
-  return shape_count(y) * w->dim[1] * w->dim[2] * w->dim[3];
+static int64_t conv_dx_macs(const Graph *g, NodeId n, const Shape *result) {
+  (void)result;
+  return window_macs(&g->nodes[node_input(g, n, 0)].shape, &g->nodes[node_input(g, n, 1)].shape);
+}
+static int64_t conv_dw_macs(const Graph *g, NodeId n, const Shape *result) {
+  return window_macs(&g->nodes[node_input(g, n, 1)].shape, result);
 }
 
 static const InputDesc conv_inputs[] = {{"in", false, false, "images (N, H, W, I)"},

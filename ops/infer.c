@@ -96,11 +96,15 @@ Status infer_set_shape(InferContext *c, uint32_t attr) {
   return STATUS_OK;
 }
 
-/* The result must be addressable: every size is checked once, here. */
-static Status check_result(InferContext *c) {
+/* The result must be addressable and its work countable: every size is checked once, here. */
+static Status check_result(InferContext *c, const OpDesc *op) {
   char shape[SHAPE_TEXT_MAX];
   if (c->shape.rank > RANK_MAX || shape_count(&c->shape) < 0)
     return infer_fail(c, NULL, "the result %s is too large",
+                      shape_text(&c->shape, shape, sizeof shape));
+  if (op->macs && op->macs(c->graph, c->node, &c->shape) < 0)
+    return infer_fail(c, "smaller batches or shapes",
+                      "the result %s takes more than 2^63 multiply-adds",
                       shape_text(&c->shape, shape, sizeof shape));
   return STATUS_OK;
 }
@@ -120,5 +124,5 @@ Status infer_node(const Graph *graph, NodeId id, InferContext *c) {
       return infer_fail(c, NULL, "input %u is node %u: ids are not topological", i, input);
   }
   TRY(op->infer(c));
-  return check_result(c);
+  return check_result(c, op);
 }

@@ -55,8 +55,14 @@ static const AttrDesc iota_attrs[] = {
 
 static Status iota_infer(InferContext *c) {
   TRY(leaf_type(c, IOTA_SHAPE, IOTA_DTYPE));
-  if (c->dtype == DTYPE_I32) return infer_index_axis(c, infer_int(c, IOTA_AXIS));
-  return infer_axis(c, infer_int(c, IOTA_AXIS));
+  int64_t axis = infer_int(c, IOTA_AXIS);
+  if (c->dtype == DTYPE_I32) return infer_index_axis(c, axis);
+  TRY(infer_axis(c, axis));
+  if (c->dtype == DTYPE_F32 && c->shape.dim[axis] > ((int64_t)1 << 24) + 1)
+    return infer_fail(c, "dtype f64, or i64",
+                      "f32 holds the indices up to 2^24 only, these are %lld",
+                      (long long)c->shape.dim[axis]);
+  return STATUS_OK;
 }
 
 const OpDesc op_iota = {.name = "iota",

@@ -40,11 +40,11 @@ static NodeId vjp_matmul(Emitter *e, NodeId n, NodeId dy, uint32_t i) {
   return tb ? emit_matmul(e, dy, a, true, ta) : emit_matmul(e, a, dy, !ta, false);
 }
 
-static int64_t matmul_macs(const Graph *g, NodeId n) {
+static int64_t matmul_macs(const Graph *g, NodeId n, const Shape *result) {
   const Shape *a = &g->nodes[node_input(g, n, 0)].shape;
-  int64_t rows, k;
+  int64_t rows, k, macs;
   matmul_dims(a, node_attr_int(g, n, MATMUL_TRANSPOSE_A), &rows, &k);
-  return shape_count(&g->nodes[n].shape) * k;
+  return checked_mul(shape_count(result), k, &macs) ? macs : -1;
 }
 
 static const InputDesc inputs[] = {{"in", false, false, "left factor"},

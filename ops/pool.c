@@ -44,7 +44,10 @@ static Status down_infer(InferContext *c) {
 static Status index_infer(InferContext *c) {
   TRY(down_infer(c));
   c->dtype = DTYPE_I32;
-  return STATUS_OK;
+  int64_t pixels = infer_shape(c, 0)->dim[1] * infer_shape(c, 0)->dim[2];
+  if (pixels <= INT32_MAX) return STATUS_OK;
+  return infer_fail(c, "an index is an i32", "an image has %lld elements, more than 2^31 - 1",
+                    (long long)pixels);
 }
 
 static Status check_index(InferContext *c, const Shape *shape) {

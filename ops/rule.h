@@ -2,6 +2,7 @@
 #ifndef OPS_RULE_H
 #define OPS_RULE_H
 
+#include "graph/base/checked.h"
 #include "ops/composite.h"
 #include "ops/emit.h"
 #include "ops/infer.h"

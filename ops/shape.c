@@ -217,7 +217,10 @@ static Status concat_infer(InferContext *c) {
                         "%s has shape %s, the first part has %s", infer_label(c, i, a),
                         shape_text(infer_shape(c, i), s, sizeof s),
                         shape_text(infer_shape(c, 0), t, sizeof t));
-    c->shape.dim[axis] += length;
+    c->shape.dim[axis] += length; /* of at most 2^40 each */
+    if (shape_count(&c->shape) < 0)
+      return infer_fail(c, NULL, "the result is too large: %s with part %u",
+                        shape_text(&c->shape, s, sizeof s), i);
   }
   return STATUS_OK;
 }

@@ -23,7 +23,7 @@ uint32_t op_table_find(const OpTable *t, const char *name) {
 
 int64_t node_macs(const Graph *graph, NodeId node) {
   const OpDesc *op = op_desc(graph->nodes[node].op);
-  return op->macs ? op->macs(graph, node) : 0;
+  return op->macs ? op->macs(graph, node, &graph->nodes[node].shape) : 0;
 }
 
 double node_param(const Graph *graph, NodeId node) {

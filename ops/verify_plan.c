@@ -6,6 +6,7 @@
  * and it also covers commits into states, views and in-place results. */
 #include "ops/verify.h"
 
+#include "graph/base/checked.h"
 #include "ops/fuse_rules.h"
 #include "ops/infer.h"
 
@@ -409,7 +410,7 @@ static Status check_totals(const Check *c) {
   int64_t macs = 0;
   bool counted = true;
   for (NodeId id = 1; id < c->g->n_nodes; id++)
-    counted &= !__builtin_add_overflow(macs, node_macs(c->g, id), &macs);
+    counted &= checked_add(macs, node_macs(c->g, id), &macs);
   uint32_t *last = calloc(c->g->n_nodes, sizeof *last);
   int64_t *change = calloc((size_t)c->p->n_steps + 3, sizeof *change);
   Status status = STATUS_OK;

@@ -1,5 +1,6 @@
 /* The expression evaluator: recursive descent that computes as it parses. Both branches of a
  * condition are evaluated for syntax, errors of the branch not taken are dropped. */
+#include "graph/base/checked.h"
 #include "graph/base/diag.h"
 #include "graph/base/text.h"
 #include "graph/expression/expr_functions.h"
@@ -125,29 +126,28 @@ static Value list_remove(Expr *x, const Value *a, const Value *b) {
 
 static Value integers(Expr *x, char op, int64_t a, int64_t b) {
   int64_t r = 0;
-  bool overflow = false;
+  bool fits = true;
   switch (op) {
   case '+':
-    overflow = __builtin_add_overflow(a, b, &r);
+    fits = checked_add(a, b, &r);
     break;
   case '-':
-    overflow = __builtin_sub_overflow(a, b, &r);
+    fits = checked_sub(a, b, &r);
     break;
   case '*':
-    overflow = __builtin_mul_overflow(a, b, &r);
+    fits = checked_mul(a, b, &r);
     break;
   default: /* '|' is //, '%': rounded towards minus infinity */
     if (b == 0) return fail(x, NULL, "division by zero");
     if (b == -1) {
-      overflow = op == '|' && a == INT64_MIN;
-      r = op == '|' && !overflow ? -a : 0;
+      fits = op == '%' || checked_sub(0, a, &r);
       break;
     }
     r = op == '|' ? a / b : a % b;
     if (op == '|' && a % b != 0 && (a < 0) != (b < 0)) r--;
     if (op == '%' && r != 0 && (r < 0) != (b < 0)) r += b;
   }
-  return overflow ? fail(x, NULL, "the result does not fit into 64 bits") : integer(r);
+  return fits ? integer(r) : fail(x, NULL, "the result does not fit into 64 bits");
 }
 
 static const char *type_name(const Value *v) {

@@ -1,6 +1,7 @@
 /* The functions, one row each: name, number of arguments, what it does, how it is called. */
 #include "graph/expression/expr_functions.h"
 
+#include "graph/base/checked.h"
 #include "graph/base/diag.h"
 #include "graph/base/text.h"
 
@@ -181,8 +182,10 @@ static bool call_range(Call *c) {
       (c->n > 2 && !whole(&c->args[2], &step)))
     return fail(c, "needs whole numbers");
   if (step == 0) return fail(c, "the step is 0");
-  if (from > (1LL << 40) || to > (1LL << 40) || from < -(1LL << 40) || to < -(1LL << 40))
+  const int64_t most = (int64_t)1 << 40;
+  if (from > most || to > most || from < -most || to < -most)
     return fail(c, "the bounds are too large");
+  if (step > most || step < -most) return fail(c, "the step is too large");
   int64_t n = step > 0 ? (to - from + step - 1) / step : (from - to - step - 1) / -step;
   if (n < 0) n = 0;
   if (n > EXPR_LIST_MAX) return fail(c, "%lld elements are too many", (long long)n);
@@ -268,7 +271,7 @@ static bool call_sum(Call *c) {
     if (!number(v, &x)) return fail(c, "needs numbers");
     f += x;
     if (integers && whole(v, &n) && (double)n == x)
-      integers = !__builtin_add_overflow(i, n, &i);
+      integers = checked_add(i, n, &i);
     else
       integers = false;
   }

@@ -1,6 +1,8 @@
 /* Storage of the intermediate representation: flat arrays that grow by doubling. */
 #include "graph/ir/ir.h"
 
+#include "graph/base/checked.h"
+
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -44,9 +46,13 @@ int64_t shape_count(const Shape *shape) {
   int64_t count = 1;
   for (int i = 0; i < shape->rank; i++) {
     int64_t d = shape->dim[i];
-    if (d < 0 || __builtin_mul_overflow(count, d, &count) || count > limit) return -1;
+    if (d < 0 || !checked_mul(count, d, &count) || count > limit) return -1;
   }
   return count;
+}
+
+int64_t batch_rows(const Batch *b) {
+  return shape_count(&(Shape){3, {b->groups, b->units, b->unit}});
 }
 
 const char *shape_text(const Shape *shape, char *text, size_t size) {

@@ -53,6 +53,7 @@ typedef struct SourceLoc {
 typedef struct Batch {
   int64_t groups, units, unit;
 } Batch;
+int64_t batch_rows(const Batch *batch); /* -1 when it exceeds 2^40 */
 
 typedef struct Node {
   uint16_t op;    /* index into the op table */

@@ -65,8 +65,9 @@ typedef struct OpDesc {
   Status (*infer)(struct InferContext *context);
   /* The cotangent of input `input` given that of the node; NODE_NONE when it is zero. */
   NodeId (*vjp)(struct Emitter *e, NodeId node, NodeId cotangent, uint32_t input);
-  /* Multiply-adds of one evaluation. NULL: none worth counting. */
-  int64_t (*macs)(const Graph *graph, NodeId node);
+  /* Multiply-adds of one evaluation to a result of this shape; -1 when they exceed 2^63 - 1, which
+   * infer_node refuses. NULL: none worth counting. */
+  int64_t (*macs)(const Graph *graph, NodeId node, const Shape *result);
   /* Bit i: input i is an index or a condition; no derivative flows through it. */
   uint32_t no_gradient;
   /* Its name in expressions, which call it with one value for each input; NULL: none.  Of

@@ -54,7 +54,7 @@ static uint32_t take_place(Reader *r) {
 
 static void take_shape(Reader *r, Shape *shape) {
   *shape = (Shape){.rank = (uint8_t)take(r, 0, RANK_MAX)};
-  for (int i = 0; i < shape->rank; i++) shape->dim[i] = take(r, 0, DIM_MAX);
+  for (int i = 0; i < shape->rank; i++) shape->dim[i] = take(r, 1, DIM_MAX);
   if (shape_count(shape) < 0) plan_scan_fail(&r->s, "a smaller shape is expected");
 }
 
@@ -280,6 +280,7 @@ static Status read_batches(Reader *r, Graph *g) {
   while (plan_scan_more(&r->s)) {
     Batch batch = {
         .groups = take(r, 1, 1 << 30), .units = take(r, 0, 1 << 30), .unit = take(r, 1, 1 << 30)};
+    if (batch_rows(&batch) < 0) plan_scan_fail(&r->s, "a smaller batch is expected");
     uint32_t want = g->n_batches;
     if (!r->s.bad && (want > UINT8_MAX || graph_add_batch(g, batch) != want))
       plan_scan_fail(&r->s, "at most 255 different batches are expected");

@@ -160,7 +160,7 @@ static bool batch_fits(const Graph *g, uint32_t batch, const Shape *shape) {
   if (!batch || batch >= g->n_batches || shape->rank == 0) return false;
   const Batch *b = &g->batches[batch];
   int64_t rows = b->units * b->unit;
-  return shape->dim[0] == rows || shape->dim[0] == rows * b->groups;
+  return shape->dim[0] == rows || shape->dim[0] == batch_rows(b);
 }
 
 /* Slices of an axis that no batch divides: whole blocks. */

@@ -5,7 +5,7 @@ Slices slices_rows(const Graph *graph, uint32_t batch, int64_t rows, uint32_t sh
   if (batch && batch < graph->n_batches) {
     const Batch *b = &graph->batches[batch];
     /* Rows that are units (one row for each identity) also follow the declaration. */
-    if (b->groups * b->units * b->unit == rows)
+    if (batch_rows(b) == rows)
       s = (Slices){b->groups, b->units, b->unit, 1};
     else if (b->units * b->unit == rows)
       s = (Slices){1, b->units, b->unit, 1}; /* the rows of one group */

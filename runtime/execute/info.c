@@ -89,8 +89,7 @@ static const char *kind_name(uint8_t kind) {
 static void print_batches(const Plan *plan, const Graph *g) {
   for (uint32_t b = 1; b < g->n_batches; b++) {
     const Batch *batch = &g->batches[b];
-    Slices slices =
-        plan->target->slices(g, b, batch->groups * batch->units * batch->unit, plan->shards);
+    Slices slices = plan->target->slices(g, b, batch_rows(batch), plan->shards);
     printf("  batch of %" PRId64 " x %" PRId64 " x %" PRId64
            " rows (groups, units, rows of a unit): %u slices\n",
            batch->groups, batch->units, batch->unit, slices.n);

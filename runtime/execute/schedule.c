@@ -2,20 +2,24 @@
  * plan's schedules at a step. */
 #include "runtime/execute/schedule.h"
 
+#include "graph/base/checked.h"
+
 #include <math.h>
 
 Status schedule_create(const Plan *plan, int64_t steps, int64_t epochs, int64_t steps_per_epoch,
                        Diag *diag, Schedule *out) {
   const PlanTraining *t = &plan->training;
   bool in_steps = steps > 0 || epochs > 0 || t->steps > 0;
-  int64_t length = epochs > 0 ? epochs : t->epochs;
-  int64_t total = steps > 0                     ? steps
-                  : epochs > 0 || t->steps <= 0 ? length * steps_per_epoch
-                                                : t->steps;
+  int64_t length = epochs > 0 ? epochs : t->epochs, from_epochs, warmup_epochs;
+  if (!checked_mul(length, steps_per_epoch, &from_epochs) ||
+      !checked_mul(t->warmup_epochs, steps_per_epoch, &warmup_epochs))
+    return diag_error(diag, STATUS_INVALID, plan_place(plan), "fewer epochs, or --steps=N",
+                      "the epochs take more than 2^63 steps");
+  int64_t total = steps > 0 ? steps : epochs > 0 || t->steps <= 0 ? from_epochs : t->steps;
   int64_t warmup = t->warmup_steps;
   if (warmup < 0) {
     if (!in_steps)
-      warmup = t->warmup_epochs * steps_per_epoch;
+      warmup = warmup_epochs;
     else
       warmup = t->epochs > 0
                    ? (int64_t)floor((double)total * (double)t->warmup_epochs / (double)t->epochs)

@@ -16,17 +16,18 @@ typedef struct TrainOptions {
   int64_t epochs, steps;    /* the schedule's length; 0: the plan's. At most one is given */
   int64_t stop_at;          /* end before this step, the schedule unchanged; 0: at its end */
   uint64_t seed;            /* of initial values, batches, augmentation and random sites */
-  int64_t checkpoint_every; /* steps; 0: a tenth of the run, at most 1000 */
+  int64_t checkpoint_every; /* steps; 0: a tenth of the run, between 1 and 500 */
   bool skip_bad_images;     /* an unreadable image gives way to another of its identity */
   uint32_t workers;         /* decoding threads; 0: as many as `threads` */
-  uint32_t threads;         /* of the step; 0: one for each core */
+  uint32_t threads;         /* of the step; 0: one for each core, up to POOL_THREADS_MAX */
   bool quiet;               /* no progress on stderr, no summary on stdout */
 } TrainOptions;
 
 /* Trains and leaves in OUT: checkpoint.safetensors (and .prev), metrics.jsonl (a line for each
- * step, no clock in it), times.jsonl.  STATUS_SYSTEM: a value that is not finite, or a folder or
- * disk that refused; the last checkpoint is whole in every case. SIGINT and SIGTERM end the run
- * after the step under way, with a checkpoint; the status is then STATUS_OK. */
+ * step, no clock in it), times.jsonl.  SIGINT and SIGTERM end the run after the step under way,
+ * with a checkpoint.  STATUS_SYSTEM: that, a value that is not finite, or a folder or disk that
+ * refused; the last checkpoint is whole in every case.  Warnings are printed to stderr when they
+ * arise. */
 Status train_run(const TrainOptions *options, Diag *diag);
 
 #endif

@@ -146,7 +146,7 @@ static const Case cases[] = {
          "<for each=\"i\" in=\"range(0, 10)\"><matmul name=\"m${i}\" in=\"${i gt 0 ? 'm' + str(i - "
          "1) : 'z'}\" "
          "with=\"z\"/></for><output value=\"m9\"/>\n"),
-     {"the program needs more than 2^63 multiply-adds"},
+     {".xml:3:74: error: program 'p' takes more than 2^63 multiply-adds"},
      .code = 3},
     {.what = "a window beyond every image",
      PROGRAM("<input name=\"z\" shape=\"1 4 4 1\"/>"

@@ -320,11 +320,42 @@ static void test_hostile(void) {
               11);
 }
 
+/* Replaces the first row of the first <tag> and fits the hash. */
+static const char *with_row(const char *path, const char *tag, const char *row) {
+  Bytes plan = slurp(path);
+  size_t body = body_of(&plan), length = plan.n - body;
+  char *text = malloc(length + strlen(row) + 1);
+  if (!text) exit(1);
+  const char *from = plan.data + body, *at = strstr(from, tag);
+  CU_ASSERT_PTR_NOT_NULL_FATAL(at);
+  at += strlen(tag) + 1;
+  CU_ASSERT_NOT_EQUAL_FATAL(*at, '<'); /* there is a row */
+  const char *next = strchr(at, '\n');
+  size_t n = (size_t)(at - from), rest = length - (size_t)(next - from);
+  memcpy(text, from, n);
+  memcpy(text + n, row, strlen(row));
+  memcpy(text + n + strlen(row), next, rest);
+  const char *hostile = spill_hashed("row.xml", text, n + strlen(row) + rest);
+  free(text);
+  free(plan.data);
+  return hostile;
+}
+
+/* Products that no 64 bits hold. */
+static void test_large_products(void) {
+  const char *path = write_plan("models/examples/cnn.xml", NULL, 0, "rows.plan.xml");
+  CU_ASSERT_TRUE(refused(with_row(path, "<batches>", "1073741824 1073741824 1073741824"),
+                         "in <batches>: a smaller batch is expected"));
+}
+
 int main(void) {
-  static const SupportTest tests[] = {
-      {"round trip", test_round_trip}, {"names", test_names},
-      {"files", test_files},           {"target", test_target},
-      {"damage", test_damage},         {"cut with hash", test_cut_with_hash},
-      {"hostile", test_hostile}};
+  static const SupportTest tests[] = {{"round trip", test_round_trip},
+                                      {"names", test_names},
+                                      {"files", test_files},
+                                      {"target", test_target},
+                                      {"damage", test_damage},
+                                      {"cut with hash", test_cut_with_hash},
+                                      {"large products", test_large_products},
+                                      {"hostile", test_hostile}};
   return support_run("plan", tests, sizeof tests / sizeof *tests);
 }
