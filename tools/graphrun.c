@@ -24,6 +24,8 @@ static const char usage_text[] =
     "  train PLAN --out=DIR [--data=DATA]   train; DIR gets checkpoint.safetensors, metrics.jsonl\n"
     "      --resume              go on from DIR's checkpoint, with the same bits\n"
     "      --init=F              start from the weights in F (.safetensors)\n"
+    "      --init-skip=GLOB      but leave out what is named so (may be repeated)\n"
+    "      --init-prefix=P       names that begin with P are known without it\n"
     "      --epochs=N --steps=N  length of the schedule instead of the plan's\n"
     "      --stop-at=STEP        end early; the schedule stays\n"
     "      --checkpoint-every=N  steps between checkpoints\n"
@@ -55,10 +57,17 @@ static const char usage_text[] =
     "  a .domains file with lines NAME csv|market PATH [split=train|all]\n"
     "  --help --version\n";
 
+/* The values of an option that may be repeated. */
+typedef struct TextList {
+  const char **at; /* room for all arguments */
+  uint32_t n;
+} TextList;
+
 typedef struct Args {
   const char *operand;
   const char *data, *out, *init, *weights, *domain, *protocol, *baseline, *compare, *program, *feed,
-      *fetch, *trace, *bad_images;
+      *fetch, *trace, *bad_images, *init_prefix;
+  TextList init_skip;
   int64_t epochs, steps, stop_at, checkpoint_every, warm, threads, workers, seed;
   int64_t domains, ids, test_ids, cameras, images;
   bool resume, quiet, defines;
@@ -72,7 +81,7 @@ typedef struct Command {
   Status (*run)(const Args *args, Diag *diag);
 } Command;
 
-typedef enum Kind { TEXT, NUMBER, FLAG } Kind;
+typedef enum Kind { TEXT, LIST, NUMBER, FLAG } Kind;
 typedef struct Option {
   const char *name;
   Kind kind;
@@ -88,6 +97,8 @@ static const Option options[] = {
     [OUT] = {"out", TEXT, TRAIN | EVAL | EXEC, AT(out), 0, 0},
     {"data", TEXT, TRAIN | EVAL, AT(data), 0, 0},
     {"init", TEXT, TRAIN, AT(init), 0, 0},
+    {"init-skip", LIST, TRAIN, AT(init_skip), 0, 0},
+    {"init-prefix", TEXT, TRAIN, AT(init_prefix), 0, 0},
     {"weights", TEXT, EVAL | EXEC, AT(weights), 0, 0},
     {"domain", TEXT, EVAL, AT(domain), 0, 0},
     {"protocol", TEXT, EVAL, AT(protocol), 0, 0},
@@ -132,17 +143,11 @@ static Status usage_error(const char *hint, const char *format, ...) {
 /* ---- commands ---- */
 
 static uint32_t threads_of(const Args *a) {
-  long cores = sysconf(_SC_NPROCESSORS_ONLN);
-  if (a->threads) return (uint32_t)a->threads;
-  return cores < 1 ? 1 : cores > POOL_THREADS_MAX ? POOL_THREADS_MAX : (uint32_t)cores;
+  return a->threads ? (uint32_t)a->threads : pool_default_threads();
 }
 
 static bool skips(const Args *a) {
   return a->bad_images && strcmp(a->bad_images, "skip") == 0;
-}
-
-static Status require(const char *value, const char *text) {
-  return value ? STATUS_OK : usage_error(NULL, "%s", text);
 }
 
 /* What a command writes must not replace what it reads. */
@@ -155,15 +160,13 @@ static Status keep_inputs(const Args *a, const char *out) {
 }
 
 static Status run_train(const Args *a, Diag *diag) {
-  TRY(require(a->out, "train needs --out=DIR"));
-  if (a->epochs && a->steps)
-    return usage_error("one of them sets the length of the schedule", "--epochs and --steps");
-  if (a->resume && a->init)
-    return usage_error("a resumed run has its weights already", "--resume and --init");
   TrainOptions o = {.plan = a->operand,
                     .data = a->data,
                     .out = a->out,
                     .init = a->init,
+                    .init_skip = a->init_skip.at,
+                    .n_init_skip = a->init_skip.n,
+                    .init_prefix = a->init_prefix,
                     .resume = a->resume,
                     .epochs = a->epochs,
                     .steps = a->steps,
@@ -178,8 +181,6 @@ static Status run_train(const Args *a, Diag *diag) {
 }
 
 static Status run_exec(const Args *a, Diag *diag) {
-  TRY(require(a->program, "exec needs --program=P"));
-  TRY(require(a->out, "exec needs -o F.safetensors"));
   TRY(keep_inputs(a, a->out));
   ExecOptions o = {.plan = a->operand,
                    .program = a->program,
@@ -281,8 +282,11 @@ static Status take_option(Args *a, const Command *command, const Option *o, cons
     return usage_error(NULL, "%s has no option --%s", command->name, o->name);
   char *at = (char *)a + o->at;
   if (o->kind == NUMBER) return take_number(o, value, (int64_t *)(void *)at);
+  TextList *list = (TextList *)(void *)at;
   if (o->kind == FLAG)
     *(bool *)(void *)at = true;
+  else if (o->kind == LIST)
+    list->at[list->n++] = value;
   else
     *(const char **)(void *)at = value;
   return STATUS_OK;
@@ -359,9 +363,13 @@ static Status run(int argc, char **argv, Diag *diag) {
   if (print_text(argc, argv)) return STATUS_OK;
   const Command *command = find_command(argv[1]);
   if (!command) return STATUS_USAGE;
-  Args args = {.warm = 1};
-  TRY(parse(&args, command, argc - 1, argv + 1));
-  return command->run(&args, diag);
+  const char **list = calloc((size_t)argc, sizeof *list);
+  if (!list) return diag_no_memory(diag, (size_t)argc * sizeof *list);
+  Args args = {.warm = 1, .init_skip.at = list};
+  Status status = parse(&args, command, argc - 1, argv + 1);
+  if (status == STATUS_OK) status = command->run(&args, diag);
+  free(list);
+  return status;
 }
 
 int main(int argc, char **argv) {

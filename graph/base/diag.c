@@ -173,39 +173,23 @@ Status diag_status(const Diag *diag) {
   return diag->errors ? STATUS_SYSTEM : STATUS_OK;
 }
 
-/* Names and lines of a stranger's file must not reach the terminal as commands, and what is no
- * character of UTF-8 would spoil the text for whoever reads it. */
-static void put_clean(const char *text, FILE *out) {
-  for (size_t left = strlen(text), n; left; text += n, left -= n) {
-    const unsigned char *c = (const unsigned char *)text;
-    n = text_char_length(text, left);
-    bool control = (n == 1 && c[0] < 0x20 && c[0] != '\n' && c[0] != '\t') || c[0] == 0x7f ||
-                   (n == 2 && c[0] == 0xc2 && c[1] < 0xa0);
-    if (control || n == 0)
-      fputc('?', out);
-    else
-      fwrite(text, 1, n, out);
-    if (n == 0) n = 1;
-  }
-}
-
 void diag_print(Diag *diag, FILE *out) {
   size_t errors = 0;
   const DiagEntry *entry;
   for (size_t i = 0; (entry = diag_entry(diag, i)); i++) {
     bool error = entry->code != STATUS_OK;
     if (error && ++errors > DIAG_MAX_ERRORS) continue;
-    if (entry->place) put_clean(entry->place, out);
+    if (entry->place) text_print(entry->place, out);
     fputs(entry->place ? ": " : "", out);
     fputs(error ? "error: " : "warning: ", out);
-    put_clean(entry->text, out);
+    text_print(entry->text, out);
     fputc('\n', out);
-    if (entry->excerpt) put_clean(entry->excerpt, out);
-    if (entry->notes) put_clean(entry->notes, out);
+    if (entry->excerpt) text_print(entry->excerpt, out);
+    if (entry->notes) text_print(entry->notes, out);
     if (entry->repeats) fprintf(out, "note: %u more like it from this line\n", entry->repeats);
     if (!entry->hint) continue;
     fputs("hint: ", out);
-    put_clean(entry->hint, out);
+    text_print(entry->hint, out);
     fputc('\n', out);
   }
   if (errors > DIAG_MAX_ERRORS)

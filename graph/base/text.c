@@ -1,7 +1,6 @@
 #include "graph/base/text.h"
 
 #include <stdbool.h>
-#include <stdio.h>
 #include <string.h>
 
 #define ELLIPSIS "..."
@@ -21,6 +20,20 @@ size_t text_char_length(const char *text, size_t left) {
   bool overlong = (c[0] == 0xe0 && c[1] < 0xa0) || (c[0] == 0xf0 && c[1] < 0x90);
   bool surrogate = c[0] == 0xed && c[1] >= 0xa0, beyond = c[0] == 0xf4 && c[1] >= 0x90;
   return overlong || surrogate || beyond ? 0 : n;
+}
+
+void text_print(const char *text, FILE *out) {
+  for (size_t left = strlen(text), n; left; text += n, left -= n) {
+    const unsigned char *c = (const unsigned char *)text;
+    n = text_char_length(text, left);
+    bool control = (n == 1 && c[0] < 0x20 && c[0] != '\n' && c[0] != '\t') || c[0] == 0x7f ||
+                   (n == 2 && c[0] == 0xc2 && c[1] < 0xa0);
+    if (control || n == 0)
+      fputc('?', out);
+    else
+      fwrite(text, 1, n, out);
+    if (n == 0) n = 1;
+  }
 }
 
 /* A character has at most three bytes that continue it: what has more is no UTF-8, and is cut

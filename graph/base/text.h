@@ -4,10 +4,14 @@
 
 #include <stdarg.h>
 #include <stddef.h>
+#include <stdio.h>
 
 /* Bytes of the well-formed character at `text`, of which `left` bytes may be read; 0: there is
  * none. */
 size_t text_char_length(const char *text, size_t left);
+
+/* Prints a text of a stranger: what commands a terminal, and what is no character, becomes `?`. */
+void text_print(const char *text, FILE *out);
 
 /* How many of the first `length` bytes may be shown where `most` fit: no part of a character stands
  * at the end.  For `%.*s`. */

@@ -2,6 +2,7 @@
  * and the fetched values and states to a file. */
 #include "runtime/execute/exec.h"
 
+#include "graph/base/text.h"
 #include "ops/ops.h"
 #include "runtime/execute/init.h"
 #include "runtime/execute/open.h"
@@ -14,6 +15,8 @@
 
 typedef struct Exec {
   const ExecOptions *options;
+  const char **fetch; /* the GLOBs of options->fetch */
+  uint32_t n_fetch;
   const Plan *plan;
   uint32_t program;
   Executor *executor;
@@ -32,10 +35,9 @@ static int64_t first_not_finite(const Tensor *t) {
 
 static void warn_fed(const Exec *x, const char *name, const Tensor *t) {
   int64_t i = first_not_finite(t);
-  char place[1024];
-  if (i < 0) return;
-  snprintf(place, sizeof place, "%s: tensor %s", x->options->feed, name);
-  diag_warning(x->diag, place, NULL, "element %lld is %g", (long long)i, tensor_get(t, i));
+  if (i >= 0)
+    file_tensor_warning(x->options->feed, name, x->diag, NULL, "element %lld is %g", (long long)i,
+                        tensor_get(t, i));
 }
 
 /* True when some program has an input of this name, or a schedule makes it: the value may be fed
@@ -64,16 +66,17 @@ static Status unknown_name(const Exec *x, const char *name) {
     if (g->nodes[id].op == OP_INPUT)
       names[n++] = graph_text(g, (uint32_t)node_attr_int(g, id, INPUT_NAME));
   const char *near = names ? diag_nearest(name, names, n) : NULL;
-  char place[1024], hint[256];
-  snprintf(place, sizeof place, "%s: tensor %s", x->options->feed, name);
-  snprintf(hint, sizeof hint, near ? "did you mean '%s'?" : "graphrun info lists inputs and states",
-           near);
+  char hint[256];
+  text_format(hint, sizeof hint,
+              near ? "did you mean '%s'?" : "graphrun info lists inputs and states", near);
   free(names);
-  return diag_error(x->diag, STATUS_INVALID, place, hint,
-                    "the plan has neither an input nor a state of this name");
+  return file_tensor_error(x->options->feed, name, x->diag, hint,
+                           "the plan has neither an input nor a state of this name");
 }
 
 static Status feed(const Exec *x, const SafeFile *file) {
+  static const char other_sizes[] =
+      "is it of a model with other sizes? compile with the -D it was made with";
   for (uint32_t i = 0; i < safe_count(file); i++) {
     const FileTensor *from = safe_tensor(file, i);
     uint32_t state = plan_state_find(x->plan, from->name);
@@ -84,8 +87,8 @@ static Status feed(const Exec *x, const SafeFile *file) {
       if (!is_known_input(x->plan, from->name)) unknown_name(x, from->name);
       continue;
     }
-    if (file_tensor_check(from, x->options->feed, to.dtype, &to.shape, NULL, x->diag) ==
-        STATUS_OK) {
+    if (file_tensor_check(from, x->options->feed, to.dtype, &to.shape, NULL, other_sizes,
+                          x->diag) == STATUS_OK) {
       file_tensor_copy(&to, from);
       warn_fed(x, from->name, &to);
     }
@@ -119,13 +122,8 @@ static void clear_input(const Exec *x, const char *name) {
 /* ---- results ---- */
 
 static bool fetched(const Exec *x, const char *name) {
-  char pattern[1024];
-  for (const char *at = x->options->fetch; at && *at;) {
-    size_t n = strcspn(at, ",");
-    snprintf(pattern, sizeof pattern, "%.*s", (int)n, at);
-    if (fnmatch(pattern, name, 0) == 0) return true;
-    at += n + (at[n] == ',');
-  }
+  for (uint32_t i = 0; i < x->n_fetch; i++)
+    if (fnmatch(x->fetch[i], name, 0) == 0) return true;
   return false;
 }
 
@@ -148,33 +146,45 @@ static void fetch_hint(const Exec *x, const char *pattern, char *hint, size_t si
   }
   const char *near = names ? diag_nearest(pattern, names, n) : NULL;
   if (inside)
-    snprintf(hint, size, "graphc --keep='%s' keeps values that fusion would remove", pattern);
+    text_format(hint, size, "graphc --keep='%s' keeps values that fusion would remove", pattern);
   else if (near)
-    snprintf(hint, size, "did you mean '%s'?", near);
+    text_format(hint, size, "did you mean '%s'?", near);
   else
-    snprintf(hint, size, "graphrun info lists outputs and states; graphc --keep=NAME keeps others");
+    text_format(hint, size,
+                "graphrun info lists outputs and states; graphc --keep=NAME keeps others");
   free(names);
 }
 
-static Status check_fetch(const Exec *x) {
+static bool finds(const Exec *x, const char *pattern) {
   const Graph *g = x->plan->programs[x->program].graph;
-  for (const char *at = x->options->fetch; at && *at;) {
-    size_t n = strcspn(at, ",");
-    char pattern[1024], hint[1100];
-    snprintf(pattern, sizeof pattern, "%.*s", (int)n, at);
-    bool any = false;
-    for (uint32_t i = 0; i < g->n_outputs && !any; i++)
-      any = fnmatch(pattern, graph_text(g, g->outputs[i].name), 0) == 0;
-    for (uint32_t i = 0; i < x->plan->n_states && !any; i++)
-      any = fnmatch(pattern, plan_text(x->plan, x->plan->states[i].name), 0) == 0;
-    if (!any) {
-      fetch_hint(x, pattern, hint, sizeof hint);
-      diag_error(x->diag, STATUS_INVALID, "--fetch", hint,
-                 "the plan keeps no value '%s' in program '%s'", pattern, x->options->program);
-    }
-    at += n + (at[n] == ',');
+  for (uint32_t i = 0; i < g->n_outputs; i++)
+    if (fnmatch(pattern, graph_text(g, g->outputs[i].name), 0) == 0) return true;
+  for (uint32_t i = 0; i < x->plan->n_states; i++)
+    if (fnmatch(pattern, plan_text(x->plan, x->plan->states[i].name), 0) == 0) return true;
+  return false;
+}
+
+static Status check_fetch(const Exec *x) {
+  for (uint32_t i = 0; i < x->n_fetch; i++) {
+    char hint[1100];
+    if (finds(x, x->fetch[i])) continue;
+    fetch_hint(x, x->fetch[i], hint, sizeof hint);
+    diag_error(x->diag, STATUS_INVALID, "--fetch", hint,
+               "the plan keeps no value '%s' in program '%s'", x->fetch[i], x->options->program);
   }
   return diag_status(x->diag);
+}
+
+/* The GLOBs of --fetch; they live in the arena. */
+static Status split_fetch(Exec *x, Arena *arena) {
+  const char *text = x->options->fetch;
+  if (!text) return STATUS_OK;
+  x->fetch = arena_array(arena, strlen(text) + 1, sizeof *x->fetch);
+  char *list = arena_strdup(arena, text), *save = NULL;
+  if (!x->fetch || !list) return diag_no_memory(x->diag, strlen(text));
+  for (char *glob = strtok_r(list, ",", &save); glob; glob = strtok_r(NULL, ",", &save))
+    x->fetch[x->n_fetch++] = glob;
+  return STATUS_OK;
 }
 
 /* Copies what is asked for: an output may be a state's value before the step, which the commits
@@ -282,12 +292,25 @@ static Status run(Exec *x) {
   return status;
 }
 
+static Status check_options(const ExecOptions *o, Diag *diag) {
+  if (!o->program)
+    return diag_error(diag, STATUS_USAGE, "--program", "graphrun info PLAN lists the programs",
+                      "exec needs --program=P");
+  if (!o->out) return diag_error(diag, STATUS_USAGE, "--out", NULL, "exec needs -o F.safetensors");
+  return STATUS_OK;
+}
+
 Status exec_run(const ExecOptions *options, Diag *diag) {
   Plan *plan;
+  TRY(check_options(options, diag));
   TRY(plan_open(options->plan, diag, &plan));
   Exec x = {.options = options, .plan = plan, .diag = diag};
-  Status status = plan_program_require(plan, options->plan, options->program, diag, &x.program);
+  Arena *arena = arena_create();
+  Status status = arena ? split_fetch(&x, arena) : diag_no_memory(diag, sizeof x);
+  if (status == STATUS_OK)
+    status = plan_program_require(plan, options->plan, options->program, diag, &x.program);
   if (status == STATUS_OK) status = run(&x);
+  arena_destroy(arena);
   plan_destroy(plan);
   return status;
 }

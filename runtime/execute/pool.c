@@ -71,6 +71,11 @@ static void publish(Pool *p) {
   if (atomic_load(&p->sleepers)) futex_wake(&p->round, POOL_THREADS_MAX);
 }
 
+uint32_t pool_default_threads(void) {
+  long cores = sysconf(_SC_NPROCESSORS_ONLN);
+  return cores < 1 ? 1 : cores > POOL_THREADS_MAX ? POOL_THREADS_MAX : (uint32_t)cores;
+}
+
 Status pool_create(uint32_t threads, Diag *diag, Pool **out_pool) {
   *out_pool = NULL;
   if (threads < 1 || threads > POOL_THREADS_MAX)

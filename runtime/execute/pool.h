@@ -12,6 +12,8 @@ typedef struct Pool Pool;
 /* One task; any thread may run it. */
 typedef void (*PoolTask)(void *context, uint32_t task);
 
+/* One for each core, at most POOL_THREADS_MAX. */
+uint32_t pool_default_threads(void);
 /* `threads` counts the caller. */
 Status pool_create(uint32_t threads, Diag *diag, Pool **out_pool);
 void pool_destroy(Pool *pool);

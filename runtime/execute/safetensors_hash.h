@@ -9,6 +9,7 @@
 #include <string.h>
 #include <xxhash.h>
 
+#define SAFE_METADATA "__metadata__"
 #define SAFE_HASH_KEY "tensors_hash"
 #define SAFE_HASH_TEXT 17 /* 16 hex digits of xxh3 */
 

@@ -1,10 +1,13 @@
-/* Reading: nothing of the header is trusted. */
+/* Reading: nothing of the header is trusted, and what the reference implementation refuses is
+ * refused. */
 #include "runtime/execute/safetensors.h"
 
 #include "graph/base/open_file.h"
+#include "graph/base/text.h"
 #include "runtime/execute/safetensors_hash.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <jansson.h>
 #include <limits.h>
 #include <stdlib.h>
@@ -12,100 +15,193 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#define HEADER_MAX ((uint64_t)100 << 20)
+#define HEADER_MAX ((uint64_t)100000000) /* bytes, as in the reference implementation */
 
 struct SafeFile {
   char *bytes;
   size_t length;
+  size_t data_at; /* where the tensors begin */
   json_t *header;
   FileTensor *tensors;
   uint32_t n;
 };
 
+/* The types of the format.  Of one that is not listed the size is not known. */
 static const struct {
   const char *name;
-  size_t size;
-} types[] = {[FILE_F32] = {"F32", 4},   [FILE_F64] = {"F64", 8}, [FILE_F16] = {"F16", 2},
-             [FILE_BF16] = {"BF16", 2}, [FILE_I32] = {"I32", 4}, [FILE_I64] = {"I64", 8},
-             [FILE_BOOL] = {"BOOL", 1}, [FILE_U8] = {"U8", 1}};
+  FileType type;
+  int64_t bits;
+} types[] = {{"F64", FILE_F64, 64},          {"F32", FILE_F32, 32},
+             {"F16", FILE_F16, 16},          {"BF16", FILE_BF16, 16},
+             {"I64", FILE_I64, 64},          {"I32", FILE_I32, 32},
+             {"I16", FILE_I16, 16},          {"I8", FILE_I8, 8},
+             {"U64", FILE_U64, 64},          {"U32", FILE_U32, 32},
+             {"U16", FILE_U16, 16},          {"U8", FILE_U8, 8},
+             {"BOOL", FILE_BOOL, 8},         {"F8_E4M3", FILE_OTHER, 8},
+             {"F8_E5M2", FILE_OTHER, 8},     {"F8_E8M0", FILE_OTHER, 8},
+             {"F8_E4M3FNUZ", FILE_OTHER, 8}, {"F8_E5M2FNUZ", FILE_OTHER, 8},
+             {"F6_E2M3", FILE_OTHER, 6},     {"F6_E3M2", FILE_OTHER, 6},
+             {"F4", FILE_OTHER, 4},          {"C64", FILE_OTHER, 64}};
 
-static Status bad_tensor(const char *path, const char *name, const char *text, Diag *diag) {
-  char place[1024];
-  snprintf(place, sizeof place, "%s: tensor %s", path, name);
-  return diag_error(diag, STATUS_INVALID, place, NULL, "%s", text);
-}
+/* ---- one tensor ---- */
 
-static bool read_type(const char *name, FileType *out) {
-  for (size_t i = 0; name && i < sizeof types / sizeof *types; i++)
-    if (strcmp(types[i].name, name) == 0) {
-      *out = (FileType)i;
-      return true;
+/* Bits of an element; 0: not known. */
+static int64_t read_type(const json_t *entry, FileTensor *t) {
+  t->type_name = json_string_value(json_object_get(entry, "dtype"));
+  t->type = FILE_OTHER;
+  for (size_t i = 0; t->type_name && i < sizeof types / sizeof *types; i++)
+    if (strcmp(types[i].name, t->type_name) == 0) {
+      t->type = types[i].type;
+      return types[i].bits;
     }
-  return false;
+  return 0;
 }
 
 static bool read_shape(const json_t *list, FileTensor *t) {
-  if (!json_is_array(list) || json_array_size(list) > 8) return false;
+  if (!json_is_array(list) || json_array_size(list) > INT_MAX) return false;
   t->rank = (int)json_array_size(list);
   t->count = 1;
   for (int i = 0; i < t->rank; i++) {
     const json_t *dim = json_array_get(list, (size_t)i);
-    if (!json_is_integer(dim) || json_integer_value(dim) < 0) return false;
-    t->dim[i] = json_integer_value(dim);
-    if (t->dim[i] && t->count > ((int64_t)1 << 40) / t->dim[i]) return false;
-    t->count *= t->dim[i];
+    int64_t value = json_integer_value(dim);
+    if (!json_is_integer(dim) || value < 0) return false;
+    if (i < FILE_RANK_MAX) t->dim[i] = value;
+    if (__builtin_mul_overflow(t->count, value, &t->count)) return false;
   }
   return true;
 }
 
-static Status read_tensor(const char *path, const SafeFile *f, size_t data_at, const char *name,
+/* The bytes [*from, *to) behind the header. */
+static bool read_range(const json_t *range, int64_t *from, int64_t *to) {
+  const json_t *first = json_array_get(range, 0), *last = json_array_get(range, 1);
+  *from = json_integer_value(first);
+  *to = json_integer_value(last);
+  return json_array_size(range) == 2 && json_is_integer(first) && json_is_integer(last) &&
+         *from >= 0 && *to >= *from;
+}
+
+static Status read_tensor(const char *path, const SafeFile *f, const char *name,
                           const json_t *entry, FileTensor *t, Diag *diag) {
   *t = (FileTensor){.name = name};
-  if (!read_type(json_string_value(json_object_get(entry, "dtype")), &t->type))
-    return bad_tensor(path, name, "its element type is not supported", diag);
+  int64_t from, to, most = (int64_t)(f->length - f->data_at), bits = read_type(entry, t), want;
+  if (!t->type_name)
+    return file_tensor_error(path, name, diag, NULL, "has no element type: \"dtype\"");
   if (!read_shape(json_object_get(entry, "shape"), t))
-    return bad_tensor(path, name, "its shape is not valid", diag);
-  const json_t *range = json_object_get(entry, "data_offsets");
-  json_int_t from = json_integer_value(json_array_get(range, 0));
-  json_int_t to = json_integer_value(json_array_get(range, 1));
-  json_int_t most = (json_int_t)(f->length - data_at);
-  bool ok = json_array_size(range) == 2 && from >= 0 && to >= from && to <= most &&
-            (uint64_t)(to - from) == (uint64_t)t->count * types[t->type].size;
-  if (!ok)
-    return bad_tensor(path, name, "its bytes lie outside of the file, or do not fit its shape",
-                      diag);
-  t->data = f->bytes + data_at + (size_t)from;
+    return file_tensor_error(path, name, diag, NULL,
+                             "its \"shape\" is no list of dimensions that can be");
+  if (!read_range(json_object_get(entry, "data_offsets"), &from, &to))
+    return file_tensor_error(path, name, diag, NULL,
+                             "its \"data_offsets\" are not where it begins and ends");
+  if (to > most)
+    return file_tensor_error(path, name, diag, "was the file copied whole?",
+                             "invalid offset: its bytes %" PRId64 "..%" PRId64
+                             " lie outside of the file, which has %" PRId64 " bytes of tensors",
+                             from, to, most);
+  t->bytes = to - from;
+  char shape[SHAPE_TEXT_MAX];
+  if (bits && (__builtin_mul_overflow(t->count, bits, &want) || want % 8 || want / 8 != t->bytes))
+    return file_tensor_error(path, name, diag, NULL,
+                             "its %" PRId64 " bytes are not those of the shape %s of %s", t->bytes,
+                             file_tensor_shape(t, shape, sizeof shape), t->type_name);
+  t->data = f->bytes + f->data_at + (size_t)from;
   return STATUS_OK;
 }
+
+/* ---- all of them ---- */
 
 static int by_name(const void *a, const void *b) {
   return strcmp(((const FileTensor *)a)->name, ((const FileTensor *)b)->name);
 }
 
-static Status read_header(const char *path, SafeFile *f, Diag *diag) {
+/* By where they begin, then end: an empty tensor stands before what begins where it does. */
+static int by_place(const void *a, const void *b) {
+  const FileTensor *x = a, *y = b;
+  if (x->data != y->data) return (const char *)x->data < (const char *)y->data ? -1 : 1;
+  return x->bytes != y->bytes ? (x->bytes < y->bytes ? -1 : 1) : by_name(a, b);
+}
+
+/* Every byte behind the header belongs to one tensor. */
+static Status check_places(const char *path, const SafeFile *f, Diag *diag) {
+  static const char hint[] = "write it anew with a safetensors library; of tensors that share "
+                             "memory, a copy of each";
+  const char *data = f->bytes + f->data_at, *before = NULL;
+  int64_t end = 0;
+  for (uint32_t i = 0; i < f->n; i++) {
+    const FileTensor *t = &f->tensors[i];
+    int64_t from = (const char *)t->data - data;
+    if (from < end)
+      return file_tensor_error(path, t->name, diag, hint,
+                               "invalid offset: its bytes %" PRId64 "..%" PRId64
+                               " overlap those of '%s', which end at %" PRId64,
+                               from, from + t->bytes, before, end);
+    if (from > end && before)
+      return file_tensor_error(path, t->name, diag, hint,
+                               "invalid offset: its bytes begin at %" PRId64
+                               ", those of '%s' before it end at %" PRId64,
+                               from, before, end);
+    if (from > end)
+      return file_tensor_error(
+          path, t->name, diag, hint,
+          "invalid offset: its bytes begin at %" PRId64 ", and no tensor has those before", from);
+    end = from + t->bytes;
+    before = t->name;
+  }
+  int64_t rest = (int64_t)(f->length - f->data_at) - end;
+  if (!rest) return STATUS_OK;
+  return diag_error(diag, STATUS_INVALID, path, hint,
+                    "invalid offset: %" PRId64 " bytes at the end belong to no tensor", rest);
+}
+
+/* Where the header ends; its JSON is in f->header. */
+static Status parse_header(const char *path, SafeFile *f, Diag *diag) {
   uint64_t length = 0;
   if (f->length >= 8) memcpy(&length, f->bytes, 8);
-  if (f->length < 8 || length > HEADER_MAX || length > f->length - 8)
-    return diag_error(diag, STATUS_INVALID, path, "is it a .safetensors file, copied whole?",
+  bool pickled = f->length >= 4 && (memcmp(f->bytes, "PK\3\4", 4) == 0 || f->bytes[0] == '\x80');
+  if (f->length < 8 || length > HEADER_MAX || length > f->length - 8 || !length ||
+      f->bytes[8] != '{')
+    return diag_error(diag, STATUS_INVALID, path,
+                      pickled ? "it looks like PyTorch's own format: in Python, "
+                                "safetensors.torch.save_file(torch.load(F), G) converts it"
+                              : "is it a .safetensors file, copied whole?",
                       "is no safetensors file");
   json_error_t error;
+  f->data_at = 8 + (size_t)length;
   f->header = json_loadb(f->bytes + 8, (size_t)length, JSON_REJECT_DUPLICATES, &error);
-  if (!json_is_object(f->header)) {
-    char place[1024];
-    snprintf(place, sizeof place, "%s: byte %d", path,
-             8 + (error.position < 0 ? 0 : error.position));
-    return diag_error(diag, STATUS_INVALID, place, NULL, "the header is no JSON object%s%s",
-                      f->header ? "" : ": ", f->header ? "" : error.text);
+  if (json_is_object(f->header)) return STATUS_OK;
+  char place[PATH_MAX + 32];
+  text_format(place, sizeof place, "%s: byte %d", path,
+              8 + (error.position < 0 ? 0 : error.position));
+  return diag_error(diag, STATUS_INVALID, place, NULL, "the header is no JSON object%s%s",
+                    f->header ? "" : ": ", f->header ? "" : error.text);
+}
+
+static Status check_metadata(const char *path, const SafeFile *f, Diag *diag) {
+  json_t *metadata = json_object_get(f->header, SAFE_METADATA), *value;
+  const char *key;
+  if (metadata && !json_is_object(metadata))
+    return diag_error(diag, STATUS_INVALID, path, NULL, "its metadata are no JSON object");
+  json_object_foreach(metadata, key, value) {
+    if (json_is_string(value)) continue;
+    return diag_error(diag, STATUS_INVALID, path, "the format has texts there only",
+                      "'%s' in its metadata is no text", key);
   }
+  return STATUS_OK;
+}
+
+static Status read_header(const char *path, SafeFile *f, Diag *diag) {
+  TRY(parse_header(path, f, diag));
+  TRY(check_metadata(path, f, diag));
   f->tensors = calloc(json_object_size(f->header) + 1, sizeof *f->tensors);
   if (!f->tensors) return diag_no_memory(diag, json_object_size(f->header) * sizeof *f->tensors);
   const char *name;
   json_t *entry;
   json_object_foreach(f->header, name, entry) {
-    if (strcmp(name, "__metadata__") == 0) continue;
-    TRY(read_tensor(path, f, 8 + (size_t)length, name, entry, &f->tensors[f->n], diag));
+    if (strcmp(name, SAFE_METADATA) == 0) continue;
+    TRY(read_tensor(path, f, name, entry, &f->tensors[f->n], diag));
     f->n++;
   }
+  qsort(f->tensors, f->n, sizeof *f->tensors, by_place);
+  TRY(check_places(path, f, diag));
   qsort(f->tensors, f->n, sizeof *f->tensors, by_name);
   return STATUS_OK;
 }
@@ -119,19 +215,18 @@ static Status check_hash(const char *path, const SafeFile *f, Diag *diag) {
   if (!state) return diag_no_memory(diag, 1024);
   XXH3_64bits_reset(state);
   for (uint32_t i = 0; i < f->n; i++)
-    safe_hash_add(state, f->tensors[i].name, f->tensors[i].data,
-                  (size_t)f->tensors[i].count * types[f->tensors[i].type].size);
+    safe_hash_add(state, f->tensors[i].name, f->tensors[i].data, (size_t)f->tensors[i].bytes);
   safe_hash_text(state, hash);
   XXH3_freeState(state);
   if (strcmp(hash, expected) == 0) return STATUS_OK;
   snprintf(previous, sizeof previous, "%s.prev", path);
   char hint[PATH_MAX + 100];
   if (access(previous, R_OK) == 0)
-    snprintf(hint, sizeof hint, "%s is the one before; or copy it again", previous);
+    text_format(hint, sizeof hint, "%s is the one before; or copy it again", previous);
   else
-    snprintf(hint, sizeof hint,
-             "copy it again; a program that changes tensors leaves the metadata '" SAFE_HASH_KEY
-             "' away");
+    text_format(hint, sizeof hint,
+                "copy it again; a program that changes tensors leaves the metadata '" SAFE_HASH_KEY
+                "' away");
   return diag_error(diag, STATUS_INVALID, path, hint,
                     "the file is damaged: its tensors do not match their hash");
 }
@@ -185,56 +280,5 @@ const FileTensor *safe_find(const SafeFile *f, const char *name) {
 }
 
 const char *safe_metadata(const SafeFile *f, const char *key) {
-  return json_string_value(json_object_get(json_object_get(f->header, "__metadata__"), key));
-}
-
-static double half_value(uint16_t bits) {
-  int exponent = bits >> 10 & 31;
-  double mantissa = bits & 1023, value;
-  if (exponent == 31)
-    value = mantissa != 0 ? (double)__builtin_nanf("") : (double)__builtin_inff();
-  else if (exponent == 0)
-    value = mantissa * 0x1p-24;
-  else
-    value = (mantissa + 1024) * (exponent >= 25 ? (double)(1 << (exponent - 25))
-                                                : 1.0 / (double)(1 << (25 - exponent)));
-  return bits >> 15 ? -value : value;
-}
-
-double file_tensor_get(const FileTensor *t, int64_t i) {
-  const char *at = (const char *)t->data + (size_t)i * types[t->type].size;
-  union {
-    float f;
-    double d;
-    int32_t i;
-    int64_t l;
-    uint16_t h;
-    uint32_t u;
-  } v = {0};
-  memcpy(&v, at, types[t->type].size); /* data need not be aligned */
-  switch (t->type) {
-  case FILE_F32:
-    return (double)v.f;
-  case FILE_F64:
-    return v.d;
-  case FILE_F16:
-    return half_value(v.h);
-  case FILE_BF16:
-    v.u = (uint32_t)v.h << 16;
-    return (double)v.f;
-  case FILE_I32:
-    return v.i;
-  case FILE_I64:
-    return (double)v.l;
-  default:
-    return *(const uint8_t *)at;
-  }
-}
-
-const char *file_tensor_shape(const FileTensor *t, char *text, size_t size) {
-  size_t n = (size_t)snprintf(text, size, "(");
-  for (int i = 0; i < t->rank && n < size; i++)
-    n += (size_t)snprintf(text + n, size - n, "%s%lld", i ? ", " : "", (long long)t->dim[i]);
-  if (n < size) snprintf(text + n, size - n, ")");
-  return text;
+  return json_string_value(json_object_get(json_object_get(f->header, SAFE_METADATA), key));
 }

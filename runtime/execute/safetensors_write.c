@@ -32,29 +32,49 @@ static bool hash_tensors(const SaveTensor **sorted, uint32_t n, char text[SAFE_H
   return true;
 }
 
-static char *make_header(const SaveTensor **sorted, uint32_t n, const SaveMeta *metadata,
-                         uint32_t n_metadata) {
-  char hash[SAFE_HASH_TEXT];
-  if (!hash_tensors(sorted, n, hash)) return NULL;
-  json_t *root = json_object(), *data = json_object();
-  for (uint32_t i = 0; i < n_metadata; i++)
-    json_object_set_new(data, metadata[i].key, json_string(metadata[i].value));
+static Status add_metadata(json_t *root, const SaveMeta *metadata, uint32_t n, const char *hash,
+                           const char *path, Diag *diag) {
+  json_t *data = json_object();
+  if (json_object_set_new(root, SAFE_METADATA, data) != 0) return diag_no_memory(diag, 1024);
+  for (uint32_t i = 0; i < n; i++)
+    if (json_object_set_new(data, metadata[i].key, json_string(metadata[i].value)) != 0)
+      return diag_error(diag, STATUS_INVALID, path, "a safetensors file holds texts in UTF-8 only",
+                        "its metadata '%s' would hold bytes that are no text", metadata[i].key);
   json_object_set_new(data, SAFE_HASH_KEY, json_string(hash));
-  json_object_set_new(root, "__metadata__", data);
+  return STATUS_OK;
+}
+
+static json_t *make_entry(const SaveTensor *t, size_t at) {
+  json_t *shape = json_array();
+  for (int k = 0; k < t->shape.rank; k++)
+    json_array_append_new(shape, json_integer(t->shape.dim[k]));
+  return json_pack("{s:s, s:o, s:[I, I]}", "dtype", names[t->dtype], "shape", shape, "data_offsets",
+                   (json_int_t)at, (json_int_t)(at + bytes_of(t)));
+}
+
+static Status add_tensors(json_t *root, const SaveTensor **sorted, uint32_t n, const char *path,
+                          Diag *diag) {
   size_t at = 0;
   for (uint32_t i = 0; i < n; i++) {
-    json_t *shape = json_array();
-    for (int k = 0; k < sorted[i]->shape.rank; k++)
-      json_array_append_new(shape, json_integer(sorted[i]->shape.dim[k]));
-    size_t bytes = bytes_of(sorted[i]);
-    json_object_set_new(root, sorted[i]->name,
-                        json_pack("{s:s, s:o, s:[I, I]}", "dtype", names[sorted[i]->dtype], "shape",
-                                  shape, "data_offsets", (json_int_t)at, (json_int_t)(at + bytes)));
-    at += bytes;
+    if (strcmp(sorted[i]->name, SAFE_METADATA) == 0 ||
+        json_object_set_new(root, sorted[i]->name, make_entry(sorted[i], at)) != 0)
+      return file_tensor_error(path, sorted[i]->name, diag, NULL, "no tensor can have this name");
+    at += bytes_of(sorted[i]);
   }
-  char *text = json_dumps(root, JSON_COMPACT);
+  return STATUS_OK;
+}
+
+static Status make_header(const SaveTensor **sorted, uint32_t n, const SaveMeta *metadata,
+                          uint32_t n_metadata, const char *path, Diag *diag, char **out) {
+  char hash[SAFE_HASH_TEXT];
+  json_t *root = hash_tensors(sorted, n, hash) ? json_object() : NULL;
+  Status status = root ? STATUS_OK : diag_no_memory(diag, 1024);
+  if (status == STATUS_OK) status = add_metadata(root, metadata, n_metadata, hash, path, diag);
+  if (status == STATUS_OK) status = add_tensors(root, sorted, n, path, diag);
+  *out = status == STATUS_OK ? json_dumps(root, JSON_COMPACT) : NULL;
+  if (status == STATUS_OK && !*out) status = diag_no_memory(diag, n * 100u);
   json_decref(root);
-  return text;
+  return status;
 }
 
 static Status write_file(const char *path, const char *header, const SaveTensor **sorted,
@@ -81,8 +101,8 @@ Status safe_write(const char *path, const SaveTensor *tensors, uint32_t n, const
   if (!sorted) return diag_no_memory(diag, n * sizeof *sorted);
   for (uint32_t i = 0; i < n; i++) sorted[i] = &tensors[i];
   qsort(sorted, n, sizeof *sorted, by_name);
-  char *header = make_header(sorted, n, metadata, n_metadata);
-  Status status = header ? STATUS_OK : diag_no_memory(diag, n * 100u);
+  char *header;
+  Status status = make_header(sorted, n, metadata, n_metadata, path, diag, &header);
   if (header) status = write_file(path, header, sorted, n, keep_previous, diag);
   free(header);
   free(sorted);

@@ -16,10 +16,21 @@ typedef enum WeightsNeed {
 
 /* Copies every state that `file` has by the state's own name, converted to its type (integers
  * exactly; no float becomes an integer).  `path` is for messages; `program` matters to
- * WEIGHTS_PROGRAM only.  STATUS_INVALID, each tensor named, when one has another shape or kind or a
- * needed one is missing; no state has changed then. */
+ * WEIGHTS_PROGRAM only: of the states that it does not read, those that do not fit stay as they
+ * are, with one warning.  STATUS_INVALID, the first tensor named and the others counted, when one
+ * has another shape or kind or a needed one is missing; no state has changed then. */
 Status weights_load(const Executor *executor, const SafeFile *file, const char *path,
                     WeightsNeed need, uint32_t program, Diag *diag);
+
+/* How training starts from a file. */
+typedef struct WeightsStart {
+  const char *path;        /* for messages */
+  const char *const *skip; /* GLOBs: tensors and states of these names are left out */
+  uint32_t n_skip;
+  const char *prefix; /* a tensor that begins with it is known without it, too; NULL: none */
+  uint64_t seed;      /* of the noise */
+  FILE *log;          /* NULL: nothing is said */
+} WeightsStart;
 
 /* Starts training from a file: parameters and statistics only, optimiser states stay as they are.
  * A state takes the first that the file has of
@@ -27,10 +38,10 @@ Status weights_load(const Executor *executor, const SafeFile *file, const char *
  *   2. its `external` name, and the own name of a state without `noise` that declares the same
  *      external name (both are that one pretrained tensor): plus N(0, (noise s)^2), s the standard
  *      deviation of the tensor's elements, draws philox(seed, 0, `noise:NAME`, element).
- * All others keep their value.  Both lists, and the names of the file that the model lacks, go to
- * `log` (NULL: nowhere).  Errors as weights_load's. */
-Status weights_start(const Executor *executor, const SafeFile *file, const char *path,
-                     uint64_t seed, FILE *log, Diag *diag);
+ * All others keep their value.  What was taken, what was not and what was left out goes to the log.
+ * Errors as weights_load's; where nothing fits, with a name of each side. */
+Status weights_start(const Executor *executor, const SafeFile *file, const WeightsStart *start,
+                     Diag *diag);
 
 /* All states for safe_write: `out` holds plan->n_states entries, which point into the executor. */
 void weights_tensors(const Executor *executor, SaveTensor *out);

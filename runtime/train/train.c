@@ -225,8 +225,13 @@ static Status start_weights(Train *t) {
   if (!o->init) return STATUS_OK;
   SafeFile *file;
   TRY(safe_read(o->init, t->diag, &file));
-  Status status =
-      weights_start(t->executor, file, o->init, o->seed, o->quiet ? NULL : stdout, t->diag);
+  WeightsStart start = {.path = o->init,
+                        .skip = o->init_skip,
+                        .n_skip = o->n_init_skip,
+                        .prefix = o->init_prefix,
+                        .seed = o->seed,
+                        .log = o->quiet ? NULL : stdout};
+  Status status = weights_start(t->executor, file, &start, t->diag);
   safe_close(file);
   return status;
 }
@@ -276,16 +281,16 @@ static void tear_down(Train *t) {
   plan_destroy(t->plan);
 }
 
-static uint32_t default_threads(void) {
-  long cores = sysconf(_SC_NPROCESSORS_ONLN);
-  return cores < 1 ? 1 : cores > POOL_THREADS_MAX ? POOL_THREADS_MAX : (uint32_t)cores;
-}
-
 static Status check_options(const TrainOptions *o, Diag *diag) {
   if (!o->out) return diag_error(diag, STATUS_USAGE, "--out", NULL, "train needs --out=DIR");
   if (o->steps > 0 && o->epochs > 0)
     return diag_error(diag, STATUS_USAGE, "--steps", NULL,
                       "--steps and --epochs both set the length of the schedule: give one");
+  if ((o->n_init_skip || o->init_prefix) && !o->init)
+    return diag_error(diag, STATUS_USAGE, o->n_init_skip ? "--init-skip" : "--init-prefix",
+                      "--init=F names the file",
+                      "says what is taken from a file, and there is no "
+                      "--init");
   if (o->init && o->resume)
     return diag_error(diag, STATUS_USAGE, "--init", NULL,
                       "--init begins a run, --resume goes on with one: give one");
@@ -295,7 +300,7 @@ static Status check_options(const TrainOptions *o, Diag *diag) {
 Status train_run(const TrainOptions *options, Diag *diag) {
   TRY(check_options(options, diag));
   TrainOptions o = *options;
-  if (!o.threads) o.threads = default_threads();
+  if (!o.threads) o.threads = pool_default_threads();
   Train *t = calloc(1, sizeof *t);
   if (!t) return diag_no_memory(diag, sizeof *t);
   t->options = &o;

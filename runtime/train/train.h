@@ -8,10 +8,13 @@
 
 /* What the command line says. Strings are borrowed. */
 typedef struct TrainOptions {
-  const char *plan;         /* the plan's file */
-  const char *data;         /* DATA; NULL: the model reads no images */
-  const char *out;          /* folder; made when it is not there (its parent must be) */
-  const char *init;         /* weights to start from; NULL: the plan's initialisers */
+  const char *plan;             /* the plan's file */
+  const char *data;             /* DATA; NULL: the model reads no images */
+  const char *out;              /* folder; made when it is not there (its parent must be) */
+  const char *init;             /* weights to start from; NULL: the plan's initialisers */
+  const char *const *init_skip; /* GLOBs of names that are not taken from them */
+  uint32_t n_init_skip;
+  const char *init_prefix;  /* names there are known without it, too; NULL: none */
   bool resume;              /* go on from OUT/checkpoint.safetensors */
   int64_t epochs, steps;    /* the schedule's length; 0: the plan's. At most one is given */
   int64_t stop_at;          /* end before this step, the schedule unchanged; 0: at its end */

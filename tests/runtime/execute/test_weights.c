@@ -50,6 +50,12 @@ static SafeFile *open_file(const char *path) {
   return file;
 }
 
+static Status start(const Loaded *m, const SafeFile *file, const char *path, uint64_t seed,
+                    FILE *log, Diag *diag) {
+  WeightsStart options = {.path = path, .seed = seed, .log = log};
+  return weights_start(m->x, file, &options, diag);
+}
+
 static double state_at(const Loaded *m, const char *name, int64_t i) {
   uint32_t state = plan_state_find(m->c.plan, name);
   CU_ASSERT_NOT_EQUAL_FATAL(state, UINT32_MAX);
@@ -136,7 +142,7 @@ static void test_refused(void) {
   CU_ASSERT_EQUAL(state_at(&m, "a", 0), before);
   expect(&m, "tensor b: error: has the shape (3, 2), the plan wants (64, 64); 1 other tensor does "
              "not fit either\nhint: ");
-  CU_ASSERT_EQUAL(weights_start(m.x, file, path, 1, NULL, m.c.diag), STATUS_INVALID);
+  CU_ASSERT_EQUAL(start(&m, file, path, 1, NULL, m.c.diag), STATUS_INVALID);
   expect(&m, "has the shape (3, 2), the plan wants (64, 64); 3 other tensors do");
   safe_close(file);
   CU_ASSERT_EQUAL(safe_write(path, &tensors[2], 1, NULL, 0, false, m.c.diag), STATUS_OK);
@@ -149,7 +155,7 @@ static void test_refused(void) {
   file = open_file(path);
   CU_ASSERT_EQUAL(weights_load(m.x, file, path, WEIGHTS_ANY, 0, m.c.diag), STATUS_INVALID);
   expect(&m, "has no tensor of a name that the plan knows");
-  CU_ASSERT_EQUAL(weights_start(m.x, file, path, 1, NULL, m.c.diag), STATUS_INVALID);
+  CU_ASSERT_EQUAL(start(&m, file, path, 1, NULL, m.c.diag), STATUS_INVALID);
   expect(&m, "has no parameter of a name that the model knows");
   safe_close(file);
   unload(&m);
@@ -165,7 +171,7 @@ static void test_not_finite(void) {
   double before = state_at(&m, "a", 0);
   CU_ASSERT_EQUAL(weights_load(m.x, file, path, WEIGHTS_ANY, 0, m.c.diag), STATUS_INVALID);
   expect(&m, "nan.safetensors: tensor a: error: element 4 is nan, no finite f32\n");
-  CU_ASSERT_EQUAL(weights_start(m.x, file, path, 1, NULL, m.c.diag), STATUS_INVALID);
+  CU_ASSERT_EQUAL(start(&m, file, path, 1, NULL, m.c.diag), STATUS_INVALID);
   expect(&m, "element 4 is nan");
   CU_ASSERT_EQUAL(state_at(&m, "a", 0), before);
   safe_close(file);
@@ -207,7 +213,7 @@ static void test_start(void) {
     size_t size = 0;
     FILE *out = open_memstream(&log, &size);
     double a = state_at(&m, "a", 3);
-    CU_ASSERT_EQUAL(weights_start(m.x, file, path, 5, out, m.c.diag), STATUS_OK);
+    CU_ASSERT_EQUAL(start(&m, file, path, 5, out, m.c.diag), STATUS_OK);
     fclose(out);
     CU_ASSERT_PTR_NOT_NULL(strstr(log, "  not in the file: a, count\n"));
     CU_ASSERT_PTR_NOT_NULL(strstr(log, "  not in the model: stranger\n"));
@@ -234,7 +240,7 @@ static void test_start_own(void) {
   set_state(&m, "momentum:a", 2, 7);
   save_all(&m, path);
   SafeFile *file = open_file(path);
-  CU_ASSERT_EQUAL(weights_start(other.x, file, path, 5, NULL, m.c.diag), STATUS_OK);
+  CU_ASSERT_EQUAL(start(&other, file, path, 5, NULL, m.c.diag), STATUS_OK);
   CU_ASSERT_EQUAL(state_at(&other, "b1", 77), 77);
   CU_ASSERT_EQUAL(state_at(&other, "a", 1), state_at(&m, "a", 1));
   CU_ASSERT_EQUAL(state_at(&other, "momentum:a", 2), 0);
@@ -257,7 +263,7 @@ static void test_plain_to_cdvm(void) {
   char *log = NULL;
   size_t size = 0;
   FILE *out = open_memstream(&log, &size);
-  CU_ASSERT_EQUAL(weights_start(full.x, file, path, 3, out, full.c.diag), STATUS_OK);
+  CU_ASSERT_EQUAL(start(&full, file, path, 3, out, full.c.diag), STATUS_OK);
   fclose(out);
   CU_ASSERT_PTR_NULL(strstr(log, "not in the model"));
   const char *kept = strstr(log, "  not in the file: ");
