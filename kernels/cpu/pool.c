@@ -1,7 +1,6 @@
 /* Pooling.  An index is h W + w of the window's first maximum; pads never win, the first NaN wins
- * over all numbers.  Tasks are ranges of images
- * (for pool-scatter, where windows overlap, this keeps every sum in window order) and, where images
- * are few, of channels. */
+ * over all numbers.  Tasks are ranges of images (for pool-scatter, where windows overlap, this
+ * keeps every sum in window order) and, where images are few, of channels. */
 #include "kernels/cpu/internal.h"
 
 #include <stdio.h>
