@@ -43,7 +43,11 @@ NodeId composite_name(Emitter *e, const CompositeCall *call, NodeId node, const 
   return node;
 }
 
-/* x > 0, true for NaN too: a value that is no number must not vanish in a select. */
+NodeId build_below(Emitter *e, NodeId x, double floor) {
+  return emit_binary(e, OP_LESS_EQUAL, x, emit_constant_like(e, floor, x));
+}
+
+/* x > 0, and true where x is NaN. */
 static NodeId build_positive(Emitter *e, NodeId x, NodeId zero) {
   return emit_unary(e, OP_NOT, emit_binary(e, OP_LESS_EQUAL, x, zero));
 }
@@ -63,8 +67,8 @@ NodeId build_hinge(Emitter *e, const CompositeCall *call, NodeId x, const char *
 /* The inner select keeps the root's derivative finite where the outer one discards it. */
 NodeId build_safe_sqrt(Emitter *e, const CompositeCall *call, NodeId r, double floor,
                        const char *mask_name) {
-  NodeId above = emit_less(e, emit_constant_like(e, floor, r), r);
-  composite_name(e, call, above, mask_name);
-  NodeId safe = emit_select(e, above, r, emit_constant_like(e, 1, r));
-  return emit_select(e, above, emit_unary(e, OP_SQRT, safe), emit_constant_like(e, 0, r));
+  NodeId below = composite_name(e, call, build_below(e, r, floor), mask_name);
+  NodeId safe = emit_select(e, below, emit_constant_like(e, 1, r), r);
+  NodeId zero = emit_constant_like(e, 0, r);
+  return emit_select(e, below, zero, emit_unary(e, OP_SQRT, safe));
 }

@@ -26,8 +26,11 @@ bool composite_axis(Emitter *e, const CompositeCall *call, uint32_t attr, int64_
 NodeId composite_name(Emitter *e, const CompositeCall *call, NodeId node, const char *suffix);
 
 /* Builders that others use. */
+/* x <= floor, false where x is NaN.  Replace what lies below and keep the rest: a select of x >
+ * floor would lose what is no number. */
+NodeId build_below(Emitter *e, NodeId x, double floor);
 NodeId build_relu(Emitter *e, const CompositeCall *call, NodeId x, double slope);
-/* sqrt(r) where r > floor, else 0 with derivative 0. */
+/* sqrt(r) where r > floor, else 0 with derivative 0; the mask of these is named. */
 NodeId build_safe_sqrt(Emitter *e, const CompositeCall *call, NodeId r, double floor,
                        const char *mask_name);
 /* [x]+ with derivative 0 at 0, the mask named. */

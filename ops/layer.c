@@ -188,9 +188,10 @@ static Status expand_gem(Emitter *e, CompositeCall *c) {
   }
   double p = composite_float(c, 0);
   int64_t rows = s->dim[0], channels = s->dim[3];
-  NodeId eps = emit_constant_like(e, composite_float(c, 1), x);
-  NodeId mask = composite_name(e, c, emit_less(e, eps, x), "select/mask");
-  NodeId mean = emit_mean(e, emit_power(e, emit_select(e, mask, x, eps), p), 6);
+  double eps = composite_float(c, 1);
+  NodeId below = composite_name(e, c, build_below(e, x, eps), "select/below");
+  x = emit_select(e, below, emit_constant_like(e, eps, x), x);
+  NodeId mean = emit_mean(e, emit_power(e, x, p), 6);
   mean = emit_reshape_dims(e, mean, 2, (int64_t[]){rows, channels});
   c->results[0] = emit_power(e, mean, 1 / p);
   return e->status;

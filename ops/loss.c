@@ -144,15 +144,15 @@ static Status expand_batch_hard(Emitter *e, CompositeCall *c) {
   NodeId negative = emit_unary(e, OP_NOT, same);
   if (group && composite_int(c, 1) == 1) negative = emit_binary(e, OP_AND, negative, same_group);
   NodeId r = pair_squares(e, emit_stop_gradient(e, y));
-  NodeId near_zero = emit_less(e, emit_constant_like(e, 1e-6, r), r);
-  r = emit_select(e, near_zero, r, emit_constant_like(e, 0, r));
+  NodeId near = build_below(e, r, 1e-6);
+  r = emit_select(e, near, emit_constant_like(e, 0, r), r);
   NodeId none = emit_constant_like(e, -1e30, r);
   NodeId ip = emit_arg_max(e, emit_select(e, positive, r, none), 1);
   NodeId in = emit_arg_max(e, emit_select(e, negative, emit_neg(e, r), none), 1);
   composite_name(e, c, ip, "select/positive");
   composite_name(e, c, in, "select/negative");
-  NodeId dp = mined_distance(e, c, y, ip, "select/positive-apart");
-  NodeId dn = mined_distance(e, c, y, in, "select/negative-apart");
+  NodeId dp = mined_distance(e, c, y, ip, "select/positive-near");
+  NodeId dn = mined_distance(e, c, y, in, "select/negative-near");
   NodeId hinge =
       build_hinge(e, c, emit_shift(e, emit_sub(e, dp, dn), composite_float(c, 0)), "select/hinge");
   NodeId has_positive = any_in_row(e, positive), has_negative = any_in_row(e, negative);
@@ -188,11 +188,11 @@ static Status expand_pair_hinge(Emitter *e, CompositeCall *c) {
   double m = composite_float(c, 0), pairs = (double)b * (double)(b - 1);
   NodeId r = pair_squares(e, w);
   double floor = fmax(m * m, 1e-8);
-  NodeId apart = emit_less(e, emit_constant_like(e, floor, r), r);
-  composite_name(e, c, apart, "select/apart");
-  NodeId safe = emit_select(e, apart, r, emit_constant_like(e, floor, r));
+  NodeId near = composite_name(e, c, build_below(e, r, floor), "select/near");
+  NodeId safe = emit_select(e, near, emit_constant_like(e, floor, r), r);
   NodeId h = emit_shift(e, emit_unary(e, OP_SQRT, safe), -m);
-  NodeId term = emit_select(e, apart, emit_mul(e, h, h), emit_constant_like(e, 0, r));
+  NodeId zero = emit_constant_like(e, 0, r);
+  NodeId term = emit_select(e, near, zero, emit_mul(e, h, h));
   NodeId sum = emit_reduce_sum(e, term, AXES_ALL);
   c->results[0] = emit_scalar(e, emit_scale(e, sum, 1 / fmax(pairs, 1)));
   return e->status;

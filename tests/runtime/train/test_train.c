@@ -293,6 +293,48 @@ static void test_not_finite(void) {
   CU_ASSERT_EQUAL(train_lines(train_file(o.out, "metrics.jsonl")), steps);
 }
 
+/* Whatever lies between a value that is no number and the loss, and whether or not it may overwrite
+ * its operand: training ends. */
+static void test_no_number(void) {
+  static const char *const between[] = {
+      "<sin name='t' in='n'/><matmul name='y' in='t' with='x'/>",
+      "<cos name='t' in='n'/><matmul name='y' in='t' with='x'/>",
+      "<expr name='y' value='abs(n)'/>",
+      "<expr name='y' value='sign(n)'/>",
+      "<relu name='y' in='n'/>",
+      "<leaky-relu name='y' in='n'/>",
+      "<clamp name='y' in='n' low='zero' high='one'/>",
+      "<expr name='y' value='n ^ 0.5'/>",
+      "<sigmoid name='y' in='n'/>",
+      "<softmax name='y' in='n'/>",
+      "<reshape name='map' in='n' shape='1 4 4 1'/><max-pool name='y' in='map' kernel='2' "
+      "stride='2'/>",
+      "<reshape name='map' in='n' shape='1 4 4 1'/><gem name='y' in='map'/>",
+      "<pair-hinge name='y' in='n'/>",
+      "<reduce-max name='y' in='n' axis='1'/>"};
+  char model[1500], out[32];
+  for (size_t i = 0; i < sizeof between / sizeof *between; i++) {
+    snprintf(model, sizeof model,
+             "<model name='none' xmlns='urn:graphc:model:1'><program name='step' kind='train'>"
+             "<random name='x' shape='4 4'/><parameter name='w' shape='4 4' value='1'/>"
+             "<constant name='zero' values='0'/><constant name='one' values='1'/>"
+             "<matmul name='a' in='x' with='w'/><stop-gradient name='b' in='a'/>"
+             "<expr name='log' value='log(0.3 - abs(x))'/><matmul name='n' in='log' with='x'/>%s"
+             "<expr name='loss' value='mean(square(a)) + 0.001 * mean(y)'/>"
+             "<gradient name='G' of='loss'/><commit field='theta' value='theta - 0.01 * G'/>"
+             "<output value='loss'/></program><training steps='3' warmup-steps='0'/></model>",
+             between[i]);
+    const char *path = support_write("none.xml", model);
+    snprintf(out, sizeof out, "none-%zu", i);
+    TrainOptions o = {.plan = train_plan("none", path, NULL, 0), .out = support_path(out)};
+    char *text = NULL;
+    bool ends = train_with(&o, &text) == STATUS_SYSTEM && strstr(text, "'loss' is not a number");
+    if (!ends) printf("\n  a value that is no number vanished in %s\n", between[i]);
+    CU_ASSERT(ends);
+    free(text);
+  }
+}
+
 /* No output shows it: the checkpoint that would hold it is not written. */
 static void test_not_finite_state(void) {
   const char *model =
@@ -453,6 +495,7 @@ int main(void) {
       {"a damaged checkpoint is refused", test_damaged_checkpoint},
       {"SIGTERM ends after the step", test_signal},
       {"a loss that overflows", test_not_finite},
+      {"a value that is no number", test_no_number},
       {"a state that overflows", test_not_finite_state},
       {"places of messages", test_places},
       {"full disk", test_full_disk},
