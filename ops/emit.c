@@ -262,17 +262,6 @@ static NodeId broadcast_to(Emitter *e, NodeId a, const Shape *shape) {
   return emit_broadcast(e, emit_reshape(e, a, &lifted), shape);
 }
 
-static bool broadcast_shape(const Shape *a, const Shape *b, Shape *out) {
-  *out = (Shape){.rank = a->rank > b->rank ? a->rank : b->rank};
-  for (int i = 0; i < out->rank; i++) {
-    int ia = i - (out->rank - a->rank), ib = i - (out->rank - b->rank);
-    int64_t da = ia < 0 ? 1 : a->dim[ia], db = ib < 0 ? 1 : b->dim[ib];
-    if (da != db && da != 1 && db != 1) return false;
-    out->dim[i] = da == 1 ? db : da;
-  }
-  return true;
-}
-
 static NodeId fail_broadcast(Emitter *e, const char *op, NodeId a, NodeId b) {
   char la[INFER_LABEL_MAX], lb[INFER_LABEL_MAX], sa[SHAPE_TEXT_MAX], sb[SHAPE_TEXT_MAX];
   return emitter_fail(
@@ -285,7 +274,7 @@ static NodeId fail_broadcast(Emitter *e, const char *op, NodeId a, NodeId b) {
 NodeId emit_binary(Emitter *e, OpId op, NodeId a, NodeId b) {
   if (e->status != STATUS_OK || a == NODE_NONE || b == NODE_NONE) return NODE_NONE;
   Shape shape;
-  if (!broadcast_shape(emit_shape(e, a), emit_shape(e, b), &shape))
+  if (!shape_broadcast(emit_shape(e, a), emit_shape(e, b), &shape))
     return fail_broadcast(e, op_desc(op)->name, a, b);
   a = broadcast_to(e, a, &shape);
   b = broadcast_to(e, b, &shape);
@@ -330,9 +319,9 @@ NodeId emit_cast(Emitter *e, NodeId a, DType dtype) {
 NodeId emit_select(Emitter *e, NodeId condition, NodeId a, NodeId b) {
   if (e->status != STATUS_OK || !condition || !a || !b) return NODE_NONE;
   Shape ab, shape;
-  if (!broadcast_shape(emit_shape(e, a), emit_shape(e, b), &ab))
+  if (!shape_broadcast(emit_shape(e, a), emit_shape(e, b), &ab))
     return fail_broadcast(e, "select", a, b);
-  if (!broadcast_shape(emit_shape(e, condition), &ab, &shape))
+  if (!shape_broadcast(emit_shape(e, condition), &ab, &shape))
     return fail_broadcast(e, "select", condition, a);
   condition = broadcast_to(e, condition, &shape);
   a = broadcast_to(e, a, &shape);

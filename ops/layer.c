@@ -3,7 +3,7 @@
 
 static const InputDesc one[] = {{"in", false, false, "the operand"}};
 
-static const InputDesc linear_inputs[] = {{"in", false, false, "rows (N, I)"},
+static const InputDesc linear_inputs[] = {{"in", false, false, "rows (..., I)"},
                                           {"weight", false, false, "(O, I)"},
                                           {"bias", true, false, "(O)"}};
 static Status expand_linear(Emitter *e, CompositeCall *c) {
@@ -11,8 +11,11 @@ static Status expand_linear(Emitter *e, CompositeCall *c) {
   if (!x || !w) return e->status;
   const Shape *xs = emit_shape(e, x), *ws = emit_shape(e, w);
   char a[INFER_LABEL_MAX];
-  if (xs->rank != 2 || ws->rank != 2 || xs->dim[1] != ws->dim[1]) {
-    emitter_fail(e, xs->rank != 2 ? "flatten, or average over the map first" : NULL,
+  if (xs->rank < 2 || ws->rank != 2 || xs->dim[xs->rank - 1] != ws->dim[1]) {
+    emitter_fail(e,
+                 xs->rank == 4  ? "flatten, or average over the map first"
+                 : xs->rank < 2 ? "reshape a vector to one row (1 N)"
+                                : NULL,
                  "weight expects rows of %lld features, %s has %lld in %d dimensions",
                  (long long)(ws->rank == 2 ? ws->dim[1] : 0), infer_node_label(e->graph, x, a),
                  (long long)(xs->rank ? xs->dim[xs->rank - 1] : 1), xs->rank);
@@ -23,7 +26,7 @@ static Status expand_linear(Emitter *e, CompositeCall *c) {
   return e->status;
 }
 const OpDesc op_linear = {.name = "linear",
-                          .doc = "x weight^T + bias.",
+                          .doc = "x weight^T + bias, of each row.",
                           .op_class = OP_CLASS_COMPOSITE,
                           .inputs = linear_inputs,
                           .n_inputs = 3,

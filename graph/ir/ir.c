@@ -55,6 +55,17 @@ int64_t batch_rows(const Batch *b) {
   return shape_count(&(Shape){3, {b->groups, b->units, b->unit}});
 }
 
+bool shape_broadcast(const Shape *a, const Shape *b, Shape *out) {
+  *out = (Shape){.rank = a->rank > b->rank ? a->rank : b->rank};
+  for (int i = 0; i < out->rank; i++) {
+    int ia = i - (out->rank - a->rank), ib = i - (out->rank - b->rank);
+    int64_t da = ia < 0 ? 1 : a->dim[ia], db = ib < 0 ? 1 : b->dim[ib];
+    if (da != db && da != 1 && db != 1) return false;
+    out->dim[i] = da == 1 ? db : da;
+  }
+  return true;
+}
+
 const char *shape_text(const Shape *shape, char *text, size_t size) {
   size_t used = 0;
   text[0] = 0;

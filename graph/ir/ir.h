@@ -33,6 +33,9 @@ typedef struct Shape {
 bool shape_equal(const Shape *a, const Shape *b);
 /* The number of elements; -1 when it exceeds 2^40 or a dim is negative (checked before use). */
 int64_t shape_count(const Shape *shape);
+/* The shape that both become when axes are aligned at the last and those of length 1, or missing
+ * ones, are repeated; false when some differ otherwise. */
+bool shape_broadcast(const Shape *a, const Shape *b, Shape *out);
 /* Writes `(2, 3, 4)`. Returns `text`. */
 const char *shape_text(const Shape *shape, char *text, size_t size);
 #define SHAPE_TEXT_MAX 96

@@ -21,6 +21,10 @@
 #define SPLAT_f64(X) (X)
 #define ZERO_f64 0.0
 #define FMA_f64(A, B, C) fma(A, B, C)
+#define TURN_f32 1
+#define turn_f32(TO, TO_ROW, FROM, FROM_COL) (void)0
+#define TURN_f64 1
+#define turn_f64(TO, TO_ROW, FROM, FROM_COL) (void)0
 #include "kernels/cpu/gemm_tile.inc"
 
 #define TILES(S, T) TILE(S, T, 4, 1) TILE(S, T, 4, 2) TILE(S, T, 4, 3) TILE(S, T, 4, 4)

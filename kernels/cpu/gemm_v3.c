@@ -1,8 +1,10 @@
 /* Tiles for x86-64-v3: 16 registers of 256 bits. */
 #pragma GCC target("arch=x86-64-v3")
 #include <immintrin.h>
+#include <stdint.h>
 
 #define UNROLL _Pragma("GCC unroll 16")
+#include "kernels/cpu/gemm_turn.inc"
 #define VEC_f32 __m256
 #define LANES_f32 8
 #define LOAD_f32(P) _mm256_loadu_ps(P)

@@ -1,8 +1,10 @@
 /* Tiles for x86-64-v4: 32 registers of 512 bits. */
 #pragma GCC target("arch=x86-64-v4,prefer-vector-width=512")
 #include <immintrin.h>
+#include <stdint.h>
 
 #define UNROLL _Pragma("GCC unroll 16")
+#include "kernels/cpu/gemm_turn.inc"
 #define VEC_f32 __m512
 #define LANES_f32 16
 #define LOAD_f32(P) _mm512_loadu_ps(P)

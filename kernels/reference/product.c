@@ -6,19 +6,31 @@
 #include <math.h>
 #include <stdlib.h>
 
+/* The matrix of `t`, counted in elements, that entry `at` of the result's batch reads. */
+static int64_t matrix_at(const Tensor *t, const Shape *result, int64_t at) {
+  const Shape *s = &t->shape;
+  int64_t offset = 0, stride = s->dim[s->rank - 2] * s->dim[s->rank - 1];
+  for (int i = result->rank - 3, k = s->rank - 3; k >= 0; i--, k--) {
+    if (s->dim[k] > 1) offset += at % result->dim[i] * stride;
+    stride *= s->dim[k];
+    at /= result->dim[i];
+  }
+  return offset;
+}
+
 static void matmul(const ReferenceCall *c) {
   const Shape *a = &c->in[0].shape, *b = &c->in[1].shape, *y = &c->out.shape;
   bool ta = node_attr_int(c->graph, c->id, MATMUL_TRANSPOSE_A);
   bool tb = node_attr_int(c->graph, c->id, MATMUL_TRANSPOSE_B);
-  int r = y->rank;
-  int64_t m = y->dim[r - 2], n = y->dim[r - 1], k = a->dim[ta ? r - 2 : r - 1];
-  int64_t batches = r == 3 ? y->dim[0] : 1, lda = a->dim[r - 1], ldb = b->dim[r - 1];
-  for (int64_t at = 0; at < batches * m * n; at++) {
+  int64_t m = y->dim[y->rank - 2], n = y->dim[y->rank - 1];
+  int64_t lda = a->dim[a->rank - 1], ldb = b->dim[b->rank - 1], k = ta ? a->dim[a->rank - 2] : lda;
+  for (int64_t at = 0; at < shape_count(y); at++) {
     int64_t batch = at / (m * n), i = at / n % m, j = at % n;
+    int64_t a0 = matrix_at(&c->in[0], y, batch), b0 = matrix_at(&c->in[1], y, batch);
     double sum = 0;
     for (int64_t p = 0; p < k; p++)
-      sum += tensor_get(&c->in[0], batch * m * k + (ta ? p * lda + i : i * lda + p)) *
-             tensor_get(&c->in[1], batch * k * n + (tb ? j * ldb + p : p * ldb + j));
+      sum += tensor_get(&c->in[0], a0 + (ta ? p * lda + i : i * lda + p)) *
+             tensor_get(&c->in[1], b0 + (tb ? j * ldb + p : p * ldb + j));
     tensor_set(&c->out, at, sum);
   }
 }

@@ -79,22 +79,46 @@ static void test_dw(void) {
   check_convs(OP_CONV_DW, DTYPE_F64, 1e-14);
 }
 
+/* m, n, k; the batches of A and of B, aligned at the last axis and ending with 0. */
+static const struct {
+  int64_t m, n, k, a[4], b[4];
+} products[] = {
+    {1, 1, 1, {0}, {0}},         {3, 5, 7, {0}, {0}},
+    {64, 64, 64, {0}, {0}},      {1, 130, 17, {0}, {0}},
+    {130, 1, 33, {0}, {0}},      {97, 50, 1, {0}, {0}},
+    {6, 64, 300, {0}, {0}},      {12, 10, 2048, {0}, {0}},
+    {200, 190, 180, {0}, {0}},   {5, 6, 7, {3}, {3}},
+    {33, 17, 40, {5}, {5}},      {70, 70, 70, {4}, {4}},
+    {16, 16, 64, {60}, {60}},    {17, 33, 1, {9}, {9}},
+    {7, 65, 31, {30}, {0}},                              /* rows of one product */
+    {9, 70, 40, {5, 6}, {1}},    {31, 33, 20, {0}, {7}}, /* A again for each entry */
+    {8, 48, 16, {6, 5}, {6, 1}}, {8, 48, 16, {6, 1}, {6, 5}},
+    {5, 17, 9, {4, 1}, {1, 6}},  {3, 16, 300, {2, 3, 2}, {2, 1, 2}},
+    {1, 64, 64, {40}, {1}},      {64, 1, 64, {1}, {40}},
+};
+#define N_PRODUCTS (int)(sizeof products / sizeof *products)
+
+static NodeId product_input(Lab *lab, DType dtype, const int64_t *batch, int64_t rows,
+                            int64_t cols) {
+  int64_t dims[RANK_MAX];
+  int rank = 0;
+  while (batch[rank]) dims[rank] = batch[rank], rank++;
+  dims[rank++] = rows;
+  dims[rank++] = cols;
+  return lab_input(lab, dtype, rank, dims);
+}
+
 static void test_matmul(void) {
-  static const int64_t sizes[][4] = {{1, 1, 1, 0},    {3, 5, 7, 0},      {64, 64, 64, 0},
-                                     {1, 130, 17, 0}, {130, 1, 33, 0},   {97, 50, 1, 0},
-                                     {6, 64, 300, 0}, {12, 10, 2048, 0}, {200, 190, 180, 0},
-                                     {5, 6, 7, 3},    {33, 17, 40, 5},   {70, 70, 70, 4}};
-  for (int i = 0; i < 12; i++)
+  for (int i = 0; i < N_PRODUCTS; i++)
     for (int t = 0; t < 8; t++) {
       Lab lab;
       char what[96];
       DType dtype = t & 4 ? DTYPE_F64 : DTYPE_F32;
       bool ta = t & 1, tb = t & 2;
-      int64_t m = sizes[i][0], n = sizes[i][1], k = sizes[i][2], b = sizes[i][3];
+      int64_t m = products[i].m, n = products[i].n, k = products[i].k;
       lab_init(&lab, dtype, (uint64_t)i + 1);
-      int64_t a_dims[] = {b, ta ? k : m, ta ? m : k}, b_dims[] = {b, tb ? n : k, tb ? k : n};
-      NodeId x = lab_input(&lab, dtype, b ? 3 : 2, a_dims + !b);
-      NodeId y = lab_input(&lab, dtype, b ? 3 : 2, b_dims + !b);
+      NodeId x = product_input(&lab, dtype, products[i].a, ta ? k : m, ta ? m : k);
+      NodeId y = product_input(&lab, dtype, products[i].b, tb ? n : k, tb ? k : n);
       NodeId id = emit_matmul(&lab.e, x, y, ta, tb);
       snprintf(what, sizeof what, "matmul %s case %d %d %d", dtype_name(dtype), i, ta, tb);
       CU_ASSERT(lab_check_node(&lab, id, dtype == DTYPE_F32 ? 3e-6 : 1e-14, what));

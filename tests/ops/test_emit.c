@@ -224,6 +224,38 @@ static void test_failure(void) {
   lab_free(&lab);
 }
 
+/* ---- products ---- */
+
+static uint32_t count_op(const Graph *g, NodeId from, OpId op) {
+  uint32_t n = 0;
+  for (NodeId id = from; id < g->n_nodes; id++) n += g->nodes[id].op == op;
+  return n;
+}
+
+/* The gradient of a factor that is repeated is one product over all rows: nothing is moved, nothing
+ * of the batch's size is summed. */
+static void test_repeated_factor(void) {
+  for (int t = 0; t < 4; t++) {
+    Lab lab;
+    bool shared = t & 1, tb = t & 2; /* a factor for all entries, or one for each group */
+    lab_init(&lab, DTYPE_F64, 1);
+    Emitter *e = &lab.e;
+    NodeId x = lab_input(&lab, DTYPE_F64, 4, (int64_t[]){3, 6, 5, 4});
+    NodeId w = shared ? lab_input(&lab, DTYPE_F64, 2, tb ? (int64_t[]){7, 4} : (int64_t[]){4, 7})
+                      : lab_input(&lab, DTYPE_F64, 4,
+                                  tb ? (int64_t[]){3, 1, 7, 4} : (int64_t[]){3, 1, 4, 7});
+    NodeId y = emit_matmul(e, x, w, false, tb),
+           dy = lab_input(&lab, DTYPE_F64, 4, (int64_t[]){3, 6, 5, 7});
+    NodeId from = lab.graph->n_nodes;
+    NodeId dw = op_desc(OP_MATMUL)->vjp(e, y, dy, 1);
+    CU_ASSERT_FATAL(dw != NODE_NONE && shape_equal(emit_shape(e, dw), emit_shape(e, w)));
+    CU_ASSERT_EQUAL(count_op(lab.graph, from, OP_MATMUL), 1);
+    CU_ASSERT_EQUAL(count_op(lab.graph, from, OP_TRANSPOSE), 0);
+    CU_ASSERT_EQUAL(count_op(lab.graph, from, OP_REDUCE_SUM), 0);
+    lab_free(&lab);
+  }
+}
+
 /* ---- chains ---- */
 
 #define CHAIN 100000
@@ -247,4 +279,5 @@ static void test_long_products(void) {
 }
 
 LAB_MAIN("emit", {"folding keeps values", test_folding}, {"equal nodes are one", test_merging},
-         {"failures", test_failure}, {"long products", test_long_products})
+         {"failures", test_failure}, {"repeated factors", test_repeated_factor},
+         {"long products", test_long_products})

@@ -311,6 +311,19 @@ static const Case cases[] = {
      PROGRAM("<input name=\"x\" shape=\"2 5\"/>\n<parameter name=\"w\" shape=\"7 6\"/>\n"
              "<linear name=\"y\" in=\"x\" weight=\"w\"/>\n<output value=\"y\"/>\n"),
      {".xml:5:1: error: linear 'y': weight expects rows of 6 features, 'x' (line 3) has 5"}},
+    {.what = "batches that do not fit",
+     PROGRAM("<input name=\"x\" shape=\"4 2 5\"/>\n<input name=\"w\" shape=\"3 5 7\"/>\n"
+             "<matmul name=\"y\" in=\"x\" with=\"w\"/>\n<output value=\"y\"/>\n"),
+     {".xml:5:1: error: matmul 'y': 'x' (line 3) has shape (4, 2, 5), 'w' (line 4) has (3, 5, 7): "
+      "the "
+      "batches do not fit",
+      "aligned at the last of them"}},
+    {.what = "a product with a vector",
+     PROGRAM("<input name=\"x\" shape=\"2 5\"/>\n<input name=\"v\" shape=\"5\"/>\n"
+             "<matmul name=\"y\" in=\"x\" with=\"v\"/>\n<output value=\"y\"/>\n"),
+     {".xml:5:1: error: matmul 'y': 'v' (line 4) has shape (5), a matrix has two dimensions or "
+      "more",
+      "hint: reshape a vector to one row (1 N) or one column (N 1)"}},
     {.what = "labels",
      PROGRAM("<input name=\"x\" shape=\"2 5\"/>\n<input name=\"l\" shape=\"2\"/>\n"
              "<cross-entropy name=\"y\" in=\"x\" labels=\"l\"/>\n<output value=\"y\"/>\n"),
