@@ -2,6 +2,7 @@
  * go on from it.  Every difference is named with both values. */
 #include "runtime/train/checkpoint.h"
 
+#include "graph/base/text.h"
 #include "runtime/execute/safetensors.h"
 #include "runtime/execute/weights.h"
 
@@ -14,38 +15,58 @@
 
 typedef struct Field {
   const char *key, *what, *hint;
-  char value[64];
+  const char *text; /* what it is */
+  char number[24];
 } Field;
 
-enum { FORMAT, MODEL, HASH, PRECISION, TOTAL, WARMUP, SEED, DATA, N_FIELDS };
+enum { FORMAT, MODEL, HASH, PRECISION, SHARDS, TOTAL, WARMUP, SEED, DATA, N_FIELDS };
+
+static void set_number(Field *f, const char *format, uint64_t value)
+    __attribute__((format(printf, 2, 0)));
+static void set_number(Field *f, const char *format, uint64_t value) {
+  snprintf(f->number, sizeof f->number, format, value);
+  f->text = f->number;
+}
 
 /* The fields that a resumed run must share. */
 static void describe(const Plan *plan, const Run *run, Field f[N_FIELDS]) {
-  f[FORMAT] = (Field){"format", "format",
-                      "the file is of another version of graphrun, or no "
-                      "checkpoint",
-                      CHECKPOINT_FORMAT};
-  f[MODEL] = (Field){"model", "model", "resume with the plan that the run began with", ""};
-  snprintf(f[MODEL].value, sizeof f[MODEL].value, "%s", plan_text(plan, plan->model_name));
-  f[HASH] = (Field){"model_hash", "hash of the expanded model",
-                    "the model or a -D has changed: resume with the plan that the run began with, "
-                    "or begin another run with --init",
-                    ""};
-  snprintf(f[HASH].value, sizeof f[HASH].value, "%016" PRIx64, plan->model_hash);
-  f[PRECISION] = (Field){"precision", "precision", "see graphc --precision", ""};
-  snprintf(f[PRECISION].value, sizeof f[PRECISION].value, "%s", dtype_name(plan->precision));
-  f[TOTAL] = (Field){"total_steps", "length of the schedule",
-                     "give the same --steps or --epochs; --stop-at ends a run early", ""};
-  snprintf(f[TOTAL].value, sizeof f[TOTAL].value, "%" PRId64, run->schedule->total_steps);
-  f[WARMUP] =
-      (Field){"warmup_steps", "length of the warm-up", "give the same --steps or --epochs", ""};
-  snprintf(f[WARMUP].value, sizeof f[WARMUP].value, "%" PRId64, run->schedule->warmup_steps);
-  f[SEED] = (Field){"seed", "seed", "give the --seed that the run began with", ""};
-  snprintf(f[SEED].value, sizeof f[SEED].value, "%" PRIu64, run->seed);
-  f[DATA] = (Field){"data", "fingerprint of the data set",
-                    "files, identities or splits have changed since the run began", ""};
-  if (run->data)
-    snprintf(f[DATA].value, sizeof f[DATA].value, "%016" PRIx64, run->data->fingerprint);
+  f[FORMAT] = (Field){.key = "format",
+                      .what = "format",
+                      .hint = "the file is of another version of graphrun, or no checkpoint",
+                      .text = CHECKPOINT_FORMAT};
+  f[MODEL] = (Field){.key = "model",
+                     .what = "model",
+                     .hint = "resume with the plan that the run began with",
+                     .text = plan_text(plan, plan->model_name)};
+  f[HASH] = (Field){.key = "model_hash",
+                    .what = "hash of the expanded model",
+                    .hint = "the model or a -D has changed: resume with the plan that the run "
+                            "began with, or begin another run with --init"};
+  set_number(&f[HASH], "%016" PRIx64, plan->model_hash);
+  f[PRECISION] = (Field){.key = "precision",
+                         .what = "precision",
+                         .hint = "see graphc --precision",
+                         .text = dtype_name(plan->precision)};
+  f[SHARDS] = (Field){.key = "shards",
+                      .what = "number of shards",
+                      .hint = "the order of sums depends on it: see graphc --shards"};
+  set_number(&f[SHARDS], "%" PRIu64, plan->shards);
+  f[TOTAL] = (Field){.key = "total_steps",
+                     .what = "length of the schedule",
+                     .hint = "give the same --steps or --epochs; --stop-at ends a run early"};
+  set_number(&f[TOTAL], "%" PRId64, (uint64_t)run->schedule->total_steps);
+  f[WARMUP] = (Field){.key = "warmup_steps",
+                      .what = "length of the warm-up",
+                      .hint = "give the same --steps or --epochs"};
+  set_number(&f[WARMUP], "%" PRId64, (uint64_t)run->schedule->warmup_steps);
+  f[SEED] =
+      (Field){.key = "seed", .what = "seed", .hint = "give the --seed that the run began with"};
+  set_number(&f[SEED], "%" PRIu64, run->seed);
+  f[DATA] = (Field){.key = "data",
+                    .what = "fingerprint of the data set",
+                    .hint = "files, identities or splits have changed since the run began",
+                    .text = ""};
+  if (run->data) set_number(&f[DATA], "%016" PRIx64, run->data->fingerprint);
 }
 
 /* ---- writing ---- */
@@ -72,13 +93,39 @@ static const char *domain_name(const Plan *plan, uint32_t domain) {
   return plan_text(plan, plan->training.domains[domain]);
 }
 
+/* JSON holds UTF-8 only: a text that is none is written with its odd bytes as \\HH. */
+static json_t *text_json(const char *text) {
+  json_t *plain = json_string(text);
+  char *escaped = plain ? NULL : malloc(3 * strlen(text) + 1), *to = escaped;
+  if (!escaped) return plain;
+  for (; *text; text++) {
+    bool odd = (unsigned char)*text >= 0x80 || *text == '\\';
+    to += odd ? sprintf(to, "\\%02x", (unsigned char)*text) : sprintf(to, "%c", *text);
+  }
+  *to = 0;
+  plain = json_string(escaped);
+  free(escaped);
+  return plain;
+}
+
+/* {NAME: VALUE} of the model's parameters, so that a resumed run can say which has changed. */
+static char *params_text(const Plan *plan) {
+  json_t *root = json_object();
+  for (uint32_t i = 0; i < plan->n_params; i++)
+    json_object_set_new(root, plan_text(plan, plan->params[i].name),
+                        text_json(plan_text(plan, plan->params[i].value)));
+  char *text = json_dumps(root, JSON_COMPACT);
+  json_decref(root);
+  return text;
+}
+
 static char *classes_text(const Plan *plan, const DataSet *data) {
   json_t *root = json_object();
   for (uint32_t k = 0; k < plan->training.n_domains; k++) {
     const DataDomain *domain = dataset_domain(data, domain_name(plan, k));
     json_t *list = json_array();
     for (uint32_t i = 0; domain && i < domain->n_classes; i++)
-      json_array_append_new(list, json_string(domain->classes[i]));
+      json_array_append_new(list, text_json(domain->classes[i]));
     json_object_set_new(root, domain_name(plan, k), list);
   }
   char *text = json_dumps(root, JSON_COMPACT);
@@ -121,21 +168,27 @@ Status checkpoint_write(const Executor *x, const Run *run, const char *path, Dia
                       "them is then named",
                       "after step %" PRId64 " '%s' is not finite; no checkpoint is written",
                       run->step - 1, name);
-  Field fields[N_FIELDS];
-  describe(plan, run, fields);
-  SaveMeta meta[N_FIELDS + 3];
-  uint32_t n = 0;
-  for (int i = 0; i < N_FIELDS; i++)
-    if (i != DATA || run->data) meta[n++] = (SaveMeta){fields[i].key, fields[i].value};
-  char step[24];
-  snprintf(step, sizeof step, "%" PRId64, run->step);
-  meta[n++] = (SaveMeta){"step", step};
+  char *params = params_text(plan);
   char *classes = run->data ? classes_text(plan, run->data) : NULL;
   char *samplers = run->data ? samplers_text(plan, run->positions) : NULL;
-  if (classes) meta[n++] = (SaveMeta){"classes", classes};
-  if (samplers) meta[n++] = (SaveMeta){"samplers", samplers};
-  Status status = run->data && (!classes || !samplers) ? diag_no_memory(diag, 1) : STATUS_OK;
-  if (status == STATUS_OK) status = write_states(x, path, meta, n, diag);
+  Status status =
+      params && (!run->data || (classes && samplers)) ? STATUS_OK : diag_no_memory(diag, 1);
+  if (status == STATUS_OK) {
+    Field fields[N_FIELDS];
+    SaveMeta meta[N_FIELDS + 4];
+    uint32_t n = 0;
+    char step[24];
+    describe(plan, run, fields);
+    for (int i = 0; i < N_FIELDS; i++)
+      if (i != DATA || run->data) meta[n++] = (SaveMeta){fields[i].key, fields[i].text};
+    snprintf(step, sizeof step, "%" PRId64, run->step);
+    meta[n++] = (SaveMeta){"step", step};
+    meta[n++] = (SaveMeta){"params", params};
+    if (classes) meta[n++] = (SaveMeta){"classes", classes};
+    if (samplers) meta[n++] = (SaveMeta){"samplers", samplers};
+    status = write_states(x, path, meta, n, diag);
+  }
+  free(params);
   free(classes);
   free(samplers);
   return status;
@@ -145,11 +198,73 @@ Status checkpoint_write(const Executor *x, const Run *run, const char *path, Dia
 
 static Status check_field(const Field *field, const SafeFile *file, const char *path, Diag *diag) {
   const char *have = safe_metadata(file, field->key);
-  if (strcmp(have ? have : "", field->value) == 0) return STATUS_OK;
+  if (strcmp(have ? have : "", field->text) == 0) return STATUS_OK;
   return diag_error(diag, STATUS_INVALID, path, field->hint,
                     "another run: its %s is %s, of this run %s", field->what,
-                    have && *have ? have : "not given", *field->value ? field->value : "not given");
+                    have && *have ? have : "not given", *field->text ? field->text : "not given");
 }
+
+/* ---- the model ---- */
+
+/* A parameter that is not the same, or that one of both does not have (NULL). */
+static void report_param(const char *name, const char *before, const char *now, const char *path,
+                         Diag *diag) {
+  char hint[400];
+  if (before && now)
+    text_format(hint, sizeof hint,
+                "compile with -D '%s=%s' to go on, or begin another run with --init", name, before);
+  else
+    text_format(hint, sizeof hint,
+                "the model has changed: resume with the plan that the run began with, or begin "
+                "another run with --init");
+  diag_error(diag, STATUS_INVALID, path, hint,
+             "another run: its parameter '%s' is %s%s%s, of this run %s%s%s", name,
+             before ? "'" : "not there", before ? before : "", before ? "'" : "",
+             now ? "'" : "not there", now ? now : "", now ? "'" : "");
+}
+
+/* Reports each parameter that differs; returns how many do. */
+static uint32_t compare_params(const Plan *plan, const json_t *before, const char *path,
+                               Diag *diag) {
+  char *text = params_text(plan);
+  json_t *now = text ? json_loads(text, 0, NULL) : NULL, *value;
+  const char *name;
+  uint32_t n = 0;
+  free(text);
+  json_object_foreach(now, name, value) {
+    const json_t *old = json_object_get(before, name);
+    if (old && json_equal((json_t *)(uintptr_t)old, value)) continue;
+    report_param(name, json_string_value(old), json_string_value(value), path, diag);
+    n++;
+  }
+  json_object_foreach((json_t *)(uintptr_t)before, name, value) {
+    if (json_object_get(now, name)) continue;
+    report_param(name, json_string_value(value), NULL, path, diag);
+    n++;
+  }
+  json_decref(now);
+  return n;
+}
+
+/* The hash says that something differs; this says what.  Older checkpoints do not carry the
+ * parameters. */
+static Status check_model(const Plan *plan, const Field *hash, const SafeFile *file,
+                          const char *path, Diag *diag) {
+  const char *text = safe_metadata(file, "params"), *have = safe_metadata(file, hash->key);
+  if (!text || !have || strcmp(have, hash->text) == 0) return check_field(hash, file, path, diag);
+  json_t *before = json_loads(text, JSON_REJECT_DUPLICATES, NULL);
+  uint32_t n = json_is_object(before) ? compare_params(plan, before, path, diag) : 0;
+  json_decref(before);
+  if (n) return STATUS_INVALID;
+  return diag_error(diag, STATUS_INVALID, path,
+                    "no parameter differs: resume with the plan that the run began with, or begin "
+                    "another run with --init",
+                    "another run: the model's files have changed since (hash of the expanded model "
+                    "%s, of this run %s)",
+                    have, hash->text);
+}
+
+/* ---- the data ---- */
 
 /* The fingerprint says that something differs; this says who. */
 static Status check_classes(const Plan *plan, const Run *run, const SafeFile *file,
@@ -163,7 +278,10 @@ static Status check_classes(const Plan *plan, const Run *run, const SafeFile *fi
     const json_t *list = json_object_get(root, name);
     for (uint32_t i = 0; domain && i < domain->n_classes; i++) {
       const char *pid = json_string_value(json_array_get(list, i));
-      if (pid && strcmp(pid, domain->classes[i]) == 0) continue;
+      json_t *now = text_json(domain->classes[i]);
+      bool same = pid && now && strcmp(pid, json_string_value(now)) == 0;
+      json_decref(now);
+      if (same) continue;
       status =
           diag_error(diag, STATUS_INVALID, path, "resume with the data that the run began with",
                      "another run: class %u of domain '%s' is %s, in these data %s", i, name,
@@ -191,9 +309,10 @@ static Status check_run(const Plan *plan, const Run *run, const SafeFile *file, 
                       "the format is '%s', this graphrun resumes '%s'", format ? format : "",
                       CHECKPOINT_FORMAT);
   Status status = check_field(&fields[MODEL], file, path, diag);
-  if (status == STATUS_OK) status = check_field(&fields[HASH], file, path, diag);
+  if (status == STATUS_OK) status = check_model(plan, &fields[HASH], file, path, diag);
   for (int i = PRECISION; i <= SEED; i++) {
-    Status s = check_field(&fields[i], file, path, diag);
+    bool older = i == SHARDS && !safe_metadata(file, fields[i].key);
+    Status s = older ? STATUS_OK : check_field(&fields[i], file, path, diag);
     if (status == STATUS_OK) status = s;
   }
   TRY(status);

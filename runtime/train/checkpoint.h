@@ -21,15 +21,15 @@ typedef struct Run {
 } Run;
 
 /* Writes every state (parameters and statistics by name, `FIELD:NAME` of state fields) and, as
- * metadata, `run`: format, model, model_hash (16 hex digits), precision, total_steps, warmup_steps,
- * seed, step; with data also data (fingerprint), classes ({DOMAIN: [pid of class 0, ...]}) and
- * samplers ({DOMAIN: [round, batch]}).  The file before stays as PATH.prev.  A state that is not
- * finite is STATUS_SYSTEM and nothing is written. */
+ * metadata, `run`: format, model, model_hash (16 hex digits), precision, shards, total_steps,
+ * warmup_steps, seed, step, params ({NAME: VALUE}); with data also data (fingerprint), classes
+ * ({DOMAIN: [pid of class 0, ...]}) and samplers ({DOMAIN: [round, batch]}).  The file before stays
+ * as PATH.prev.  A state that is not finite is STATUS_SYSTEM and nothing is written. */
 Status checkpoint_write(const Executor *executor, const Run *run, const char *path, Diag *diag);
 
 /* Loads all states, run->step and run->positions.  STATUS_INVALID, with both values, for each of
- * format, model, precision, schedule, seed, classes and data that is not what `run` has; no state
- * has changed then. */
+ * format, model, its parameters, precision, shards, schedule, seed, classes and data that is not
+ * what `run` has; no state has changed then. */
 Status checkpoint_read(const Executor *executor, const char *path, Run *run, Diag *diag);
 
 #endif

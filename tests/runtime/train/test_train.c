@@ -206,7 +206,7 @@ static void test_refuses_to_resume(void) {
   static const char *const defines[] = {"unused=2"};
   other = o;
   other.plan = train_plan("line2", line_model("line", "0.2"), defines, 1);
-  expect_refused_resume(&other, "its hash of the expanded model is ");
+  expect_refused_resume(&other, "its parameter 'unused' is '1', of this run '2'");
   other = o;
   other.init = train_file(out, "checkpoint.safetensors");
   train_refused(&other, STATUS_USAGE, "--init begins a run, --resume goes on");
