@@ -103,6 +103,8 @@ NodeId emit_reduce_sum(Emitter *e, NodeId a, uint32_t axes);
 NodeId emit_mean(Emitter *e, NodeId a, uint32_t axes); /* reduce_sum times 1/n */
 NodeId emit_reduce_max(Emitter *e, NodeId a, int64_t axis);
 NodeId emit_arg_max(Emitter *e, NodeId a, int64_t axis); /* i32, first index on ties */
+/* ops/scan.c */
+NodeId emit_cumulative_sum(Emitter *e, NodeId a, int64_t axis, bool exclusive, bool reverse);
 /* mean of (a - mean)^2 over axes; its derivative by `mean` is taken as zero, so `mean` must be
  * emit_mean(a, axes) */
 NodeId emit_variance(Emitter *e, NodeId a, NodeId mean, uint32_t axes);

@@ -104,6 +104,12 @@ NodeId emit_arg_max(Emitter *e, NodeId a, int64_t axis) {
   return emit_node(e, OP_ARG_MAX, &a, 1, attrs);
 }
 
+NodeId emit_cumulative_sum(Emitter *e, NodeId a, int64_t axis, bool exclusive, bool reverse) {
+  int64_t without = exclusive, back = reverse;
+  EmitAttr attrs[] = {{&axis, 1}, {&without, 1}, {&back, 1}};
+  return emit_node(e, OP_CUMULATIVE_SUM, &a, 1, attrs);
+}
+
 NodeId emit_variance(Emitter *e, NodeId a, NodeId mean, uint32_t axes) {
   if (e->status != STATUS_OK || a == NODE_NONE || mean == NODE_NONE) return NODE_NONE;
   int64_t list[RANK_MAX];

@@ -26,7 +26,8 @@ enum { REDUCE_AXES };  /* also OP_VARIANCE */
 enum { ARG_MAX_AXIS }; /* also OP_REDUCE_MAX, OP_PICK */
 enum { PLACE_AXIS, PLACE_LENGTH };
 enum { ARG_SORT_AXIS, ARG_SORT_DESCENDING, ARG_SORT_COUNT }; /* count 0: all */
-enum { BROADCAST_SHAPE };                                    /* also OP_RESHAPE */
+enum { SCAN_AXIS, SCAN_EXCLUSIVE, SCAN_REVERSE };
+enum { BROADCAST_SHAPE }; /* also OP_RESHAPE */
 enum { TRANSPOSE_AXES };
 enum { SLICE_START, SLICE_SIZE };
 enum { PAD_BEFORE, PAD_AFTER };

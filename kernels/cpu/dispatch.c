@@ -31,6 +31,8 @@ static Status build_one(const KernelSpec *spec, Diag *diag, Kernel *kernel) {
   case OP_REDUCE_MAX:
   case OP_ARG_MAX:
     return select_build(spec, diag, kernel);
+  case OP_CUMULATIVE_SUM:
+    return scan_build(spec, diag, kernel);
   case OP_ARG_SORT:
     return sort_build(spec, diag, kernel);
   case OP_BROADCAST:

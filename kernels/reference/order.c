@@ -57,3 +57,20 @@ Status reference_arg_sort(const ReferenceCall *c) {
   }
   return STATUS_OK;
 }
+
+/* Each sum by itself, from the first element of its line. */
+Status reference_cumulative_sum(const ReferenceCall *c) {
+  const Graph *g = c->graph;
+  int64_t axis = node_attr_int(g, c->id, SCAN_AXIS), index[RANK_MAX] = {0};
+  bool exclusive = node_attr_int(g, c->id, SCAN_EXCLUSIVE);
+  bool reverse = node_attr_int(g, c->id, SCAN_REVERSE);
+  const Shape *shape = &c->out.shape;
+  for (int64_t i = 0; i < shape_count(shape); i++, reference_next(shape, index)) {
+    int64_t last = shape->dim[axis] - 1, at = index[axis], n = reverse ? last - at : at;
+    double sum = 0;
+    for (int64_t k = 0; k < n + !exclusive; k++)
+      sum += element(c, index, axis, reverse ? last - k : k);
+    tensor_set(&c->out, i, sum);
+  }
+  return STATUS_OK;
+}

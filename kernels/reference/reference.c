@@ -72,6 +72,8 @@ Status reference_run(const Graph *g, NodeId id, const void *const *inputs, void 
   case OP_REDUCE_MAX:
   case OP_ARG_MAX:
     return reference_max(&call);
+  case OP_CUMULATIVE_SUM:
+    return reference_cumulative_sum(&call);
   case OP_ARG_SORT:
     return reference_arg_sort(&call);
   case OP_REDUCE_SUM:

@@ -33,6 +33,7 @@ Status reference_elementwise(const ReferenceCall *call);
 Status reference_reduce(const ReferenceCall *call); /* sums */
 Status reference_max(const ReferenceCall *call);
 Status reference_arg_sort(const ReferenceCall *call);
+Status reference_cumulative_sum(const ReferenceCall *call);
 Status reference_move(const ReferenceCall *call);
 Status reference_indexed(const ReferenceCall *call);
 Status reference_product(const ReferenceCall *call);

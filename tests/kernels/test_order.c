@@ -99,5 +99,21 @@ static void test_place(void) {
   }
 }
 
+/* f32 sums are rounded once: within half a unit in the last place of the f64 sum. */
+static void test_cumulative_sum(void) {
+  for (uint64_t seed = 1; seed <= 60; seed++) {
+    int64_t axis;
+    NodeId x;
+    Lab lab = start_lines(seed, &axis, &x);
+    Shape shape = *emit_shape(&lab.e, x);
+    NodeId small = lab_input(&lab, lab.e.float_type, shape.rank, shape.dim); /* finite */
+    NodeId sum = emit_cumulative_sum(&lab.e, small, axis, lab_pick(&lab, 2), lab_pick(&lab, 2));
+    check(&lab, sum, 0, "cumulative sum", seed);
+    check(&lab, emit_cumulative_sum(&lab.e, x, axis, false, false), 0, "special", seed);
+    lab_free(&lab);
+  }
+}
+
 LAB_MAIN("order", {"maxima", test_maxima}, {"sort", test_sort},
-         {"lines in order", test_sorted_lines}, {"place", test_place})
+         {"lines in order", test_sorted_lines}, {"place", test_place},
+         {"cumulative sum", test_cumulative_sum})

@@ -82,6 +82,12 @@ static const OpRow op_rows[] = {
     {"variance", "f(3,4,5)", "axes=0,1", "(1,1,5)", 0},
     {"variance", "f(2,3,2,3)", "axes=1,2", "(2,1,1,3)", 0},
     {"variance", "f(37)", "axes=0", "(1)", 0},
+    {"cumulative-sum", "f(3,7)", "axis=1", "(3,7)", 0},
+    {"cumulative-sum", "f(2,5,3)", "axis=1 exclusive=true", "(2,5,3)", 0},
+    {"cumulative-sum", "f(33)", "axis=0 reverse=true", "(33)", 0},
+    {"cumulative-sum", "f(4,2,17)", "axis=0 exclusive=true reverse=true", "(4,2,17)", 0},
+    {"cumulative-sum", "f(17,3)", "axis=1 reverse=true", "(17,3)", 0},
+    {"cumulative-sum", "f(5,1)", "axis=1 exclusive=true", "(5,1)", 0},
     /* shape */
     {"broadcast", "m(2,1,5)", "shape=2,3,5", "(2,3,5)", 0},
     {"broadcast", "m(1,1)", "shape=7,9", "(7,9)", 0},
