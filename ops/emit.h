@@ -137,10 +137,13 @@ NodeId emit_arg_sort(Emitter *e, NodeId a, int64_t axis, bool descending, int64_
 
 /* Products. */
 NodeId emit_matmul(Emitter *e, NodeId a, NodeId b, bool transpose_a, bool transpose_b);
-/* Window of convolutions and pooling: (height, width) pairs. */
+/* Window of convolutions and pooling: (height, width) pairs; pads of pools are (top, left, bottom,
+ * right). */
 typedef struct Window {
-  int64_t kernel[2], stride[2], pad[2], dilation[2], size[2];
+  int64_t kernel[2], stride[2], pad[4], dilation[2], size[2];
 } Window;
+/* The window of a pooling node, without `size`. */
+void pool_window(const Graph *graph, NodeId node, Window *out);
 NodeId emit_conv(Emitter *e, NodeId x, NodeId w, const Window *window);
 NodeId emit_conv_dx(Emitter *e, NodeId dy, NodeId w, const Window *window);
 NodeId emit_conv_dw(Emitter *e, NodeId x, NodeId dy, const Window *window);

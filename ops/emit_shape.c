@@ -283,8 +283,13 @@ NodeId emit_conv_dw(Emitter *e, NodeId x, NodeId dy, const Window *window) {
 
 NodeId emit_pool(Emitter *e, OpId op, NodeId a, NodeId index, const Window *window) {
   NodeId inputs[] = {a, index};
-  EmitAttr attrs[] = {
-      {window->kernel, 2}, {window->stride, 2}, {window->pad, 2}, {window->size, 2}};
+  const int64_t *pad = window->pad;
+  bool even = pad[0] == pad[2] && pad[1] == pad[3]; /* one form for one value */
+  EmitAttr attrs[] = {{window->kernel, 2},
+                      {window->stride, 2},
+                      {pad, even ? 2 : 4},
+                      {window->dilation, 2},
+                      {window->size, 2}};
   return emit_node(e, op, inputs, index == NODE_NONE ? 1 : 2, attrs);
 }
 

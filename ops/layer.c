@@ -1,4 +1,4 @@
-/* Composites: layers and pooling. */
+/* Composites: layers, reductions, generalised means. */
 #include "ops/rule.h"
 
 static const InputDesc one[] = {{"in", false, false, "the operand"}};
@@ -121,61 +121,6 @@ const OpDesc op_sum = {.name = "sum",
                        .n_attrs = 2,
                        .n_results = 1,
                        .expand = expand_sum};
-
-static const AttrDesc pool_attrs[] = {
-    {"kernel", ATTR_INTS, NULL, NULL, 0, 0, "height and width"},
-    {"stride", ATTR_INTS, NULL, NULL, 0, 0, "height and width"},
-    {"pad", ATTR_INTS, "0 0", NULL, 0, 0, "on both sides, height and width"}};
-
-static bool get_window(Emitter *e, const CompositeCall *c, Window *w) {
-  int64_t *const fields[] = {w->kernel, w->stride, w->pad};
-  for (uint32_t a = 0; a < 3; a++) {
-    uint32_t n;
-    const int64_t *v = composite_ints(c, a, &n);
-    if (n != 1 && n != 2) {
-      emitter_fail(e, "give height and width", "%s has %u numbers", pool_attrs[a].name, n);
-      return false;
-    }
-    fields[a][0] = v[0];
-    fields[a][1] = v[n - 1];
-  }
-  return true;
-}
-
-static Status expand_max_pool(Emitter *e, CompositeCall *c) {
-  Window w = {0};
-  if (!get_window(e, c, &w)) return e->status;
-  NodeId index = emit_pool(e, OP_POOL_INDEX, c->inputs[0], NODE_NONE, &w);
-  composite_name(e, c, index, "select/index");
-  c->results[0] = emit_pool(e, OP_POOL_GATHER, c->inputs[0], index, &w);
-  return e->status;
-}
-const OpDesc op_max_pool = {.name = "max-pool",
-                            .doc = "Maximum of each window; pads never win.",
-                            .op_class = OP_CLASS_COMPOSITE,
-                            .inputs = one,
-                            .n_inputs = 1,
-                            .attrs = pool_attrs,
-                            .n_attrs = 3,
-                            .n_results = 1,
-                            .expand = expand_max_pool};
-
-static Status expand_avg_pool(Emitter *e, CompositeCall *c) {
-  Window w = {0};
-  if (!get_window(e, c, &w)) return e->status;
-  NodeId sum = emit_pool(e, OP_POOL_SUM, c->inputs[0], NODE_NONE, &w);
-  c->results[0] = emit_scale(e, sum, 1 / ((double)w.kernel[0] * (double)w.kernel[1]));
-  return e->status;
-}
-const OpDesc op_avg_pool = {.name = "avg-pool",
-                            .doc = "Mean of each window; pads count as 0.",
-                            .op_class = OP_CLASS_COMPOSITE,
-                            .inputs = one,
-                            .n_inputs = 1,
-                            .attrs = pool_attrs,
-                            .n_attrs = 3,
-                            .n_results = 1,
-                            .expand = expand_avg_pool};
 
 static const AttrDesc gem_attrs[] = {
     {"p", ATTR_FLOAT, "3", NULL, 0.01, 100, "exponent"},

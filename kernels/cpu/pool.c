@@ -1,7 +1,9 @@
 /* Pooling.  An index is h W + w of the window's first maximum; pads never win, the first NaN wins
- * over all numbers.  Tasks are ranges of images (for pool-scatter, where windows overlap, this
- * keeps every sum in window order) and, where images are few, of channels. */
+ * over all numbers.  Sums are f64, in the order of the window (spread: of the windows), and rounded
+ * once.  Tasks are ranges of images (for pool-scatter, where windows overlap, this keeps every sum
+ * in window order) and, where images are few, of channels. */
 #include "kernels/cpu/internal.h"
+#include "ops/emit.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -12,37 +14,55 @@ typedef struct Pool {
   OpId op;
   DType dtype;
   int64_t n, c, hx, wx, hy, wy; /* x: the large side, y: the small side */
-  int64_t kernel[2], stride[2], pad[2];
+  Window window;
 } Pool;
 
-/* Rows and columns of x under window (p, q). */
-static void window(const Pool *k, int64_t p, int64_t q, int64_t *h0, int64_t *h1, int64_t *w0,
-                   int64_t *w1) {
-  int64_t h = p * k->stride[0] - k->pad[0], w = q * k->stride[1] - k->pad[1];
-  *h0 = h < 0 ? 0 : h;
-  *w0 = w < 0 ? 0 : w;
-  *h1 = h + k->kernel[0] < k->hx ? h + k->kernel[0] : k->hx;
-  *w1 = w + k->kernel[1] < k->wx ? w + k->kernel[1] : k->wx;
+typedef struct Range {
+  int64_t first, last, step; /* first, first + step, .. below last */
+} Range;
+
+/* Pixels along axis d of an x of `size` under window p. */
+static Range pixels(const Pool *k, int d, int64_t p, int64_t size) {
+  const Window *w = &k->window;
+  int64_t step = w->dilation[d], first = p * w->stride[d] - w->pad[d];
+  int64_t last = first + w->kernel[d] * step;
+  if (first < 0) first += (-first + step - 1) / step * step;
+  return (Range){first, last < size ? last : size, step};
 }
 
+/* Windows along axis d of a y of `size` that reach over pixel i. */
+static Range windows(const Pool *k, int d, int64_t i, int64_t size) {
+  const Window *w = &k->window;
+  int64_t at = i + w->pad[d], reach = (w->kernel[d] - 1) * w->dilation[d];
+  int64_t first = at <= reach ? 0 : (at - reach + w->stride[d] - 1) / w->stride[d];
+  int64_t last = at / w->stride[d] + 1;
+  return (Range){first, last < size ? last : size, 1};
+}
+
+/* With a dilation not all windows that reach over a pixel hold it. */
+static bool holds(const Pool *k, int d, int64_t p, int64_t i) {
+  return (i + k->window.pad[d] - p * k->window.stride[d]) % k->window.dilation[d] == 0;
+}
+
+/* add_TYPE: sums over rows and columns of an image `width` wide; with h >= 0 only of the windows
+ * that hold pixel (h, w). */
 #define POOL_CHUNK 64
 #define POOL_TYPED(TYPE)                                                                           \
   static void index_##TYPE(const Pool *k, const TYPE *x, int32_t *y, int64_t c0, int64_t c1) {     \
     for (int64_t p = 0; p < k->hy; p++)                                                            \
       for (int64_t q = 0; q < k->wy; q++) {                                                        \
-        int64_t h0, h1, w0, w1;                                                                    \
-        window(k, p, q, &h0, &h1, &w0, &w1);                                                       \
+        Range rows = pixels(k, 0, p, k->hx), columns = pixels(k, 1, q, k->wx);                     \
         for (int64_t b = c0; b < c1; b += POOL_CHUNK) {                                            \
           int64_t e = b + POOL_CHUNK < c1 ? POOL_CHUNK : c1 - b;                                   \
           TYPE best[POOL_CHUNK];                                                                   \
           int32_t at[POOL_CHUNK];                                                                  \
-          const TYPE *first = x + (h0 * k->wx + w0) * k->c + b;                                    \
+          int64_t corner = rows.first * k->wx + columns.first;                                     \
           for (int64_t i = 0; i < e; i++) {                                                        \
-            best[i] = first[i];                                                                    \
-            at[i] = (int32_t)(h0 * k->wx + w0);                                                    \
+            best[i] = x[corner * k->c + b + i];                                                    \
+            at[i] = (int32_t)corner;                                                               \
           }                                                                                        \
-          for (int64_t h = h0; h < h1; h++)                                                        \
-            for (int64_t w = w0; w < w1; w++) {                                                    \
+          for (int64_t h = rows.first; h < rows.last; h += rows.step)                              \
+            for (int64_t w = columns.first; w < columns.last; w += columns.step) {                 \
               const TYPE *v = x + (h * k->wx + w) * k->c + b;                                      \
               int32_t place = (int32_t)(h * k->wx + w);                                            \
               for (int64_t i = 0; i < e; i++) {                                                    \
@@ -79,34 +99,33 @@ static void window(const Pool *k, int64_t p, int64_t q, int64_t *h0, int64_t *h1
       }                                                                                            \
     return STATUS_OK;                                                                              \
   }                                                                                                \
+  static void add_##TYPE(const Pool *k, const TYPE *from, int64_t width, Range rows,               \
+                         Range columns, int64_t h, int64_t w, TYPE *d, int64_t c0, int64_t c1) {   \
+    for (int64_t b = c0; b < c1; b += POOL_CHUNK) {                                                \
+      int64_t e = b + POOL_CHUNK < c1 ? POOL_CHUNK : c1 - b;                                       \
+      double sum[POOL_CHUNK] = {0};                                                                \
+      for (int64_t p = rows.first; p < rows.last; p += rows.step) {                                \
+        if (h >= 0 && !holds(k, 0, p, h)) continue;                                                \
+        for (int64_t q = columns.first; q < columns.last; q += columns.step) {                     \
+          if (h >= 0 && !holds(k, 1, q, w)) continue;                                              \
+          const TYPE *v = from + (p * width + q) * k->c + b;                                       \
+          for (int64_t i = 0; i < e; i++) sum[i] += (double)v[i];                                  \
+        }                                                                                          \
+      }                                                                                            \
+      for (int64_t i = 0; i < e; i++) d[b + i] = (TYPE)sum[i];                                     \
+    }                                                                                              \
+  }                                                                                                \
   static void sum_##TYPE(const Pool *k, const TYPE *x, TYPE *y, int64_t c0, int64_t c1) {          \
     for (int64_t p = 0; p < k->hy; p++)                                                            \
-      for (int64_t q = 0; q < k->wy; q++) {                                                        \
-        int64_t h0, h1, w0, w1;                                                                    \
-        window(k, p, q, &h0, &h1, &w0, &w1);                                                       \
-        TYPE *d = y + (p * k->wy + q) * k->c;                                                      \
-        memset(d + c0, 0, (size_t)(c1 - c0) * sizeof *d);                                          \
-        for (int64_t h = h0; h < h1; h++)                                                          \
-          for (int64_t w = w0; w < w1; w++) {                                                      \
-            const TYPE *v = x + (h * k->wx + w) * k->c;                                            \
-            for (int64_t i = c0; i < c1; i++) d[i] += v[i];                                        \
-          }                                                                                        \
-      }                                                                                            \
+      for (int64_t q = 0; q < k->wy; q++)                                                          \
+        add_##TYPE(k, x, k->wx, pixels(k, 0, p, k->hx), pixels(k, 1, q, k->wx), -1, -1,            \
+                   y + (p * k->wy + q) * k->c, c0, c1);                                            \
   }                                                                                                \
   static void spread_##TYPE(const Pool *k, const TYPE *y, TYPE *x, int64_t c0, int64_t c1) {       \
-    for (int64_t p = 0; p < k->hx * k->wx; p++)                                                    \
-      memset(x + p * k->c + c0, 0, (size_t)(c1 - c0) * sizeof *x);                                 \
-    for (int64_t p = 0; p < k->hy; p++)                                                            \
-      for (int64_t q = 0; q < k->wy; q++) {                                                        \
-        int64_t h0, h1, w0, w1;                                                                    \
-        window(k, p, q, &h0, &h1, &w0, &w1);                                                       \
-        const TYPE *v = y + (p * k->wy + q) * k->c;                                                \
-        for (int64_t h = h0; h < h1; h++)                                                          \
-          for (int64_t w = w0; w < w1; w++) {                                                      \
-            TYPE *d = x + (h * k->wx + w) * k->c;                                                  \
-            for (int64_t i = c0; i < c1; i++) d[i] += v[i];                                        \
-          }                                                                                        \
-      }                                                                                            \
+    for (int64_t h = 0; h < k->hx; h++)                                                            \
+      for (int64_t w = 0; w < k->wx; w++)                                                          \
+        add_##TYPE(k, y, k->wy, windows(k, 0, h, k->hy), windows(k, 1, w, k->wy), h, w,            \
+                   x + (h * k->wx + w) * k->c, c0, c1);                                            \
   }                                                                                                \
   static Status image_##TYPE(const Pool *k, const KernelArgs *args, int64_t image, int64_t c0,     \
                              int64_t c1) {                                                         \
@@ -176,11 +195,7 @@ Status pool_build(const KernelSpec *spec, Diag *diag, Kernel *kernel) {
               .wx = x->dim[2],
               .hy = y->dim[1],
               .wy = y->dim[2]};
-  for (int i = 0; i < 2; i++) {
-    k->kernel[i] = node_attr(g, id, POOL_KERNEL, NULL)[i];
-    k->stride[i] = node_attr(g, id, POOL_STRIDE, NULL)[i];
-    k->pad[i] = node_attr(g, id, POOL_PAD, NULL)[i];
-  }
+  pool_window(g, id, &k->window);
   k->n_tasks = task_count(shape_count(x) * 4, spec->shards);
   while ((k->cuts ? k->cuts : 1) * k->n < k->n_tasks && (k->cuts + 1) * 16 <= k->c) k->cuts++;
   if (!k->cuts) k->cuts = 1;

@@ -82,19 +82,19 @@ Status reference_reduce(const ReferenceCall *c) {
   return status;
 }
 
-/* Rows by index, both ways. */
-static Status rows(const ReferenceCall *c, bool scatter) {
+/* Rows by index, both ways; what is scattered adds up in `sums`. */
+static Status rows(const ReferenceCall *c, bool scatter, double *sums) {
   const Shape *in = &c->in[0].shape, *out = &c->out.shape;
   int64_t n = shape_count(&c->in[1].shape);
   int64_t width = shape_count(in) / in->dim[0], limit = scatter ? out->dim[0] : in->dim[0];
-  for (int64_t i = 0; scatter && i < shape_count(out); i++) tensor_set(&c->out, i, 0);
   for (int64_t r = 0; r < n; r++) {
     int64_t row = (int64_t)tensor_get(&c->in[1], r);
     if (row < 0 || row >= limit) return reference_bad_index(c, row);
     for (int64_t k = 0; k < width; k++) {
-      int64_t to = scatter ? row * width + k : r * width + k;
-      double x = tensor_get(&c->in[0], scatter ? r * width + k : row * width + k);
-      tensor_set(&c->out, to, scatter ? tensor_get(&c->out, to) + x : x);
+      if (scatter)
+        sums[row * width + k] += tensor_get(&c->in[0], r * width + k);
+      else
+        tensor_set(&c->out, r * width + k, tensor_get(&c->in[0], row * width + k));
     }
   }
   return STATUS_OK;
@@ -116,15 +116,16 @@ static Status lines(const ReferenceCall *c, bool place, double *sums) {
     else
       tensor_set(&c->out, i, tensor_get(&c->in[0], there));
   }
-  for (int64_t i = 0; place && i < shape_count(full); i++) tensor_set(&c->out, i, sums[i]);
   return STATUS_OK;
 }
 
-static Status place(const ReferenceCall *c) {
+static Status add_up(const ReferenceCall *c) {
   size_t n = (size_t)shape_count(&c->out.shape);
   double *sums = calloc(n, sizeof *sums);
   if (!sums) return diag_no_memory(c->diag, n * sizeof *sums);
-  Status status = lines(c, true, sums);
+  Status status =
+      c->graph->nodes[c->id].op == OP_PLACE ? lines(c, true, sums) : rows(c, true, sums);
+  for (int64_t i = 0; i < (int64_t)n; i++) tensor_set(&c->out, i, sums[i]);
   free(sums);
   return status;
 }
@@ -132,12 +133,10 @@ static Status place(const ReferenceCall *c) {
 Status reference_indexed(const ReferenceCall *c) {
   switch (c->graph->nodes[c->id].op) {
   case OP_GATHER:
-    return rows(c, false);
-  case OP_SCATTER_ADD:
-    return rows(c, true);
+    return rows(c, false, NULL);
   case OP_PICK:
     return lines(c, false, NULL);
   default:
-    return place(c);
+    return add_up(c);
   }
 }

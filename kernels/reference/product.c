@@ -91,9 +91,9 @@ Status reference_product(const ReferenceCall *c) {
   return STATUS_OK;
 }
 
-/* Pools: (p, q) of the small side, pixels of the large side. */
-static Status pool_window(const ReferenceCall *c, const Window *w, int64_t image, int64_t p,
-                          int64_t q, int64_t channel, int64_t channels) {
+/* Pools: (p, q) of the small side, pixels of the large side; sums over the large side in `sums`. */
+static Status pool_window_at(const ReferenceCall *c, const Window *w, int64_t image, int64_t p,
+                             int64_t q, int64_t channel, int64_t channels, double *sums) {
   uint16_t op = c->graph->nodes[c->id].op;
   int64_t small = ((image * w->y[0] + p) * w->y[1] + q) * channels + channel;
   int64_t base = image * w->x[0] * w->x[1], pixel, best = -1;
@@ -105,14 +105,14 @@ static Status pool_window(const ReferenceCall *c, const Window *w, int64_t image
     if (op == OP_POOL_GATHER)
       tensor_set(&c->out, small, tensor_get(&c->in[0], large));
     else
-      tensor_set(&c->out, large, tensor_get(&c->out, large) + tensor_get(&c->in[0], small));
+      sums[large] += tensor_get(&c->in[0], small);
     return STATUS_OK;
   }
   for (int64_t tap = 0; tap < w->kernel[0] * w->kernel[1]; tap++) {
     if (!under(w, p, q, tap / w->kernel[1], tap % w->kernel[1], &pixel)) continue;
     int64_t large = (base + pixel) * channels + channel;
     if (op == OP_POOL_SPREAD) {
-      tensor_set(&c->out, large, tensor_get(&c->out, large) + tensor_get(&c->in[0], small));
+      sums[large] += tensor_get(&c->in[0], small);
       continue;
     }
     double x = tensor_get(&c->in[0], large);
@@ -127,23 +127,33 @@ static Status pool_window(const ReferenceCall *c, const Window *w, int64_t image
   return STATUS_OK;
 }
 
-Status reference_pool(const ReferenceCall *c) {
-  uint16_t op = c->graph->nodes[c->id].op;
-  bool up = op == OP_POOL_SCATTER || op == OP_POOL_SPREAD;
-  const Shape *x = up ? &c->out.shape : &c->in[0].shape, *y = up ? &c->in[0].shape : &c->out.shape;
-  Window w = {.dilation = {1, 1}};
+static Status pool(const ReferenceCall *c, const Shape *x, const Shape *y, double *sums) {
+  Window w;
   for (int k = 0; k < 2; k++) {
     w.kernel[k] = node_attr(c->graph, c->id, POOL_KERNEL, NULL)[k];
     w.stride[k] = node_attr(c->graph, c->id, POOL_STRIDE, NULL)[k];
-    w.pad[k] = node_attr(c->graph, c->id, POOL_PAD, NULL)[k];
+    w.pad[k] = node_attr(c->graph, c->id, POOL_PAD, NULL)[k]; /* top, left */
+    w.dilation[k] = node_attr(c->graph, c->id, POOL_DILATION, NULL)[k];
     w.x[k] = x->dim[1 + k];
     w.y[k] = y->dim[1 + k];
   }
-  for (int64_t i = 0; up && i < shape_count(x); i++) tensor_set(&c->out, i, 0);
   for (int64_t at = 0; at < shape_count(y); at++) {
     int64_t channel = at % y->dim[3], q = at / y->dim[3] % w.y[1],
             p = at / y->dim[3] / w.y[1] % w.y[0];
-    TRY(pool_window(c, &w, at / y->dim[3] / w.y[1] / w.y[0], p, q, channel, y->dim[3]));
+    TRY(pool_window_at(c, &w, at / y->dim[3] / w.y[1] / w.y[0], p, q, channel, y->dim[3], sums));
   }
+  for (int64_t i = 0; sums && i < shape_count(x); i++) tensor_set(&c->out, i, sums[i]);
   return STATUS_OK;
+}
+
+Status reference_pool(const ReferenceCall *c) {
+  uint16_t op = c->graph->nodes[c->id].op;
+  if (op != OP_POOL_SCATTER && op != OP_POOL_SPREAD)
+    return pool(c, &c->in[0].shape, &c->out.shape, NULL);
+  size_t n = (size_t)shape_count(&c->out.shape);
+  double *sums = calloc(n, sizeof *sums);
+  if (!sums) return diag_no_memory(c->diag, n * sizeof *sums);
+  Status status = pool(c, &c->out.shape, &c->in[0].shape, sums);
+  free(sums);
+  return status;
 }

@@ -177,7 +177,7 @@ static void check_maximum(OpId op, DType dtype) {
   lab_init(&lab, dtype, 4);
   if (op == OP_POOL_INDEX) {
     x = lab_input(&lab, dtype, 4, (int64_t[]){2, 6, 5, 70});
-    Window window = {.kernel = {3, 2}, .stride = {1, 2}, .pad = {1, 0}};
+    Window window = {.kernel = {3, 2}, .stride = {1, 2}, .pad = {1, 0, 1, 0}, .dilation = {1, 1}};
     y = emit_pool(&lab.e, op, x, NODE_NONE, &window);
   } else {
     x = lab_input(&lab, dtype, 3, (int64_t[]){3, 4, 70});

@@ -114,6 +114,40 @@ static void test_cumulative_sum(void) {
   }
 }
 
+/* Windows of any kind over images that are cut into tasks by image and by channel. */
+static void test_pools(void) {
+  for (uint64_t seed = 1; seed <= 80; seed++) {
+    Lab lab;
+    NodeId x;
+    int64_t dims[4];
+    Window w = {0};
+    lab_init(&lab, seed % 2 ? DTYPE_F32 : DTYPE_F64, seed);
+    dims[0] = 1 + lab_pick(&lab, 5);
+    dims[3] = 1 + lab_pick(&lab, seed % 4 ? 5 : 150);
+    for (int k = 0; k < 2; k++) {
+      w.kernel[k] = 1 + lab_pick(&lab, 5);
+      w.stride[k] = 1 + lab_pick(&lab, 4);
+      w.dilation[k] = 1 + lab_pick(&lab, 3);
+      w.pad[k] = lab_pick(&lab, w.kernel[k]);
+      w.pad[2 + k] = lab_pick(&lab, w.kernel[k]);
+      dims[1 + k] = w.size[k] = (w.kernel[k] - 1) * w.dilation[k] + 1 + lab_pick(&lab, 20);
+    }
+    x = lab_input(&lab, lab.e.float_type, 4, dims);
+    if (seed % 3 == 0) fill_special(&lab, x);
+    NodeId index = emit_pool(&lab.e, OP_POOL_INDEX, x, NODE_NONE, &w);
+    NodeId y = emit_pool(&lab.e, OP_POOL_GATHER, x, index, &w);
+    check(&lab, index, 0, "pool-index", seed);
+    check(&lab, y, 0, "pool-gather", seed);
+    NodeId small = lab_input(&lab, lab.e.float_type, 4, emit_shape(&lab.e, y)->dim); /* finite */
+    double tolerance = lab.e.float_type == DTYPE_F64 ? 1e-14 : 1e-5;
+    check(&lab, emit_pool(&lab.e, OP_POOL_SCATTER, small, index, &w), tolerance, "pool-scatter",
+          seed);
+    check(&lab, emit_pool(&lab.e, OP_POOL_SPREAD, small, NODE_NONE, &w), 0, "pool-spread", seed);
+    check(&lab, emit_pool(&lab.e, OP_POOL_SUM, x, NODE_NONE, &w), 0, "pool-sum", seed);
+    lab_free(&lab);
+  }
+}
+
 LAB_MAIN("order", {"maxima", test_maxima}, {"sort", test_sort},
          {"lines in order", test_sorted_lines}, {"place", test_place},
-         {"cumulative sum", test_cumulative_sum})
+         {"cumulative sum", test_cumulative_sum}, {"pools", test_pools})

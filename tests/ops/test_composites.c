@@ -119,25 +119,32 @@ static void reduce(Call *c) {
 static void pool(Call *c) {
   const Operand *x = c->in, *y = c->out;
   bool largest = strcmp(c->row->op, "max-pool") == 0;
-  int64_t kernel[2], stride[2], pad[2], channels = last_dim(x);
+  bool pads = largest || strcmp(text_of(c, "count-pads"), "true") == 0;
+  int64_t kernel[2], stride[2], step[2], before[2], behind[2], channels = last_dim(x);
   for (int k = 0; k < 2; k++) {
     kernel[k] = (int64_t)number(c, "kernel", k);
     stride[k] = (int64_t)number(c, "stride", k);
-    pad[k] = (int64_t)number(c, "pad", k);
+    step[k] = (int64_t)number(c, "dilation", k);
+    before[k] = (int64_t)number(c, "pad", k);
+    bool four = strchr(text_of(c, "pad"), ',') != strrchr(text_of(c, "pad"), ',');
+    behind[k] = (int64_t)number(c, "pad", four ? 2 + k : k);
   }
   for (int64_t i = 0; i < y->n; i++) {
     int64_t channel = i % channels, q = i / channels % y->s.dim[2];
     int64_t p = i / channels / y->s.dim[2] % y->s.dim[1];
     int64_t image = i / channels / y->s.dim[2] / y->s.dim[1];
-    double most = -INFINITY, sum = 0;
-    for (int64_t h = p * stride[0] - pad[0]; h < p * stride[0] - pad[0] + kernel[0]; h++)
-      for (int64_t w = q * stride[1] - pad[1]; w < q * stride[1] - pad[1] + kernel[1]; w++) {
-        if (h < 0 || w < 0 || h >= x->s.dim[1] || w >= x->s.dim[2]) continue;
-        double v = x->v[((image * x->s.dim[1] + h) * x->s.dim[2] + w) * channels + channel];
-        most = fmax(most, v);
-        sum += v;
-      }
-    y->v[i] = largest ? most : sum / (double)(kernel[0] * kernel[1]);
+    double most = -INFINITY, sum = 0, count = 0;
+    for (int64_t r = 0; r < kernel[0] * kernel[1]; r++) {
+      int64_t h = p * stride[0] - before[0] + r / kernel[1] * step[0];
+      int64_t w = q * stride[1] - before[1] + r % kernel[1] * step[1];
+      bool inside = h >= 0 && w >= 0 && h < x->s.dim[1] && w < x->s.dim[2];
+      count += inside || (pads && h < x->s.dim[1] + behind[0] && w < x->s.dim[2] + behind[1]);
+      if (!inside) continue;
+      double v = x->v[((image * x->s.dim[1] + h) * x->s.dim[2] + w) * channels + channel];
+      most = fmax(most, v);
+      sum += v;
+    }
+    y->v[i] = largest ? most : sum / count;
   }
 }
 

@@ -151,7 +151,22 @@ static const Case cases[] = {
     {.what = "a window beyond every image",
      PROGRAM("<input name=\"z\" shape=\"1 4 4 1\"/>"
              "<avg-pool name=\"a\" in=\"z\" kernel=\"3037000500 3037000500\" stride=\"1 1\"/>\n"),
-     {"avg-pool"}},
+     {"avg-pool 'a': kernel 3037000500 is out of range: 1..1048576"}},
+    {.what = "a window that does not fit",
+     PROGRAM("<input name=\"z\" shape=\"1 4 4 1\"/>\n"
+             "<avg-pool name=\"a\" in=\"z\" kernel=\"2 3\" dilation=\"1 2\" stride=\"1\"/>\n"
+             "<output value=\"a\"/>\n"),
+     {".xml:4:", "does not fit into 'z' (line 3): it covers 5 of the width, which is 4"}},
+    {.what = "a window of pads",
+     PROGRAM("<input name=\"z\" shape=\"1 4 4 1\"/>\n"
+             "<max-pool name=\"a\" in=\"z\" kernel=\"2\" stride=\"1\" dilation=\"5\" "
+             "pad=\"3\"/>\n<output value=\"a\"/>\n"),
+     {".xml:4:", "a window would hold nothing but pads: height 4, pads 3 and 3", "less padding"}},
+    {.what = "three pads",
+     PROGRAM("<input name=\"z\" shape=\"1 4 4 1\"/>\n"
+             "<max-pool name=\"a\" in=\"z\" kernel=\"2\" stride=\"1\" pad=\"1 1 1\"/>\n"
+             "<output value=\"a\"/>\n"),
+     {".xml:4:", "pad has 3 numbers", "top, left, bottom, right"}},
     {.what = "template bomb",
      MODEL "<template name=\"a\"><b name=\"x\"/><b name=\"y\"/></template>\n"
            "<template name=\"b\"><a name=\"x\"/><a name=\"y\"/></template>\n"
