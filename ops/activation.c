@@ -2,8 +2,6 @@
 #include "ops/rule.h"
 
 static const InputDesc one[] = {{"in", false, false, "the operand"}};
-static const InputDesc two[] = {{"in", false, false, "first operand"},
-                                {"with", false, false, "second operand"}};
 
 static Status expand_relu(Emitter *e, CompositeCall *c) {
   c->results[0] = build_relu(e, c, c->inputs[0], 0);
@@ -33,49 +31,42 @@ const OpDesc op_leaky_relu = {.name = "leaky-relu",
                               .n_results = 1,
                               .expand = expand_leaky};
 
-/* 1/(1+e^-x) = (1 + tanh(x/2)) / 2, which overflows nowhere. */
-static Status expand_sigmoid(Emitter *e, CompositeCall *c) {
-  NodeId t = emit_unary(e, OP_TANH, emit_scale(e, c->inputs[0], 0.5));
-  c->results[0] = emit_scale(e, emit_shift(e, t, 1), 0.5);
+/* ln sigmoid(x) = -softplus(-x) */
+static Status expand_log_sigmoid(Emitter *e, CompositeCall *c) {
+  NodeId minus = emit_neg(e, c->inputs[0]);
+  c->results[0] = emit_neg(e, emit_unary(e, OP_SOFTPLUS, minus));
   return e->status;
 }
-const OpDesc op_sigmoid = {.name = "sigmoid",
-                           .doc = "1 / (1 + e^-x)",
-                           .op_class = OP_CLASS_COMPOSITE,
-                           .inputs = one,
-                           .n_inputs = 1,
-                           .n_results = 1,
-                           .expand = expand_sigmoid};
+const OpDesc op_log_sigmoid = {.name = "log-sigmoid",
+                               .doc = "ln(1 / (1 + e^-x)) = -softplus(-x)",
+                               .op_class = OP_CLASS_COMPOSITE,
+                               .inputs = one,
+                               .n_inputs = 1,
+                               .n_results = 1,
+                               .expand = expand_log_sigmoid,
+                               .function = "log_sigmoid"};
 
-static Status expand_extreme(Emitter *e, CompositeCall *c, bool largest) {
-  NodeId a = c->inputs[0], b = c->inputs[1];
-  NodeId second = largest ? emit_less(e, a, b) : emit_less(e, b, a);
-  composite_name(e, c, second, "select/mask");
-  c->results[0] = emit_select(e, second, b, a);
+static const InputDesc bce_inputs[] = {{"in", false, false, "logits"},
+                                       {"targets", false, false, "probabilities, 0 to 1"}};
+/* Two terms of which none is negative: neither cancels the other, and both are smooth. */
+static Status expand_bce(Emitter *e, CompositeCall *c) {
+  NodeId x = c->inputs[0], z = c->inputs[1];
+  NodeId unit = emit_constant_like(e, 1, z);
+  NodeId miss = emit_mul(e, z, emit_unary(e, OP_SOFTPLUS, emit_neg(e, x)));
+  NodeId alarm = emit_mul(e, emit_sub(e, unit, z), emit_unary(e, OP_SOFTPLUS, x));
+  c->results[0] = emit_add(e, miss, alarm);
   return e->status;
 }
-static Status expand_maximum(Emitter *e, CompositeCall *c) {
-  return expand_extreme(e, c, true);
-}
-static Status expand_minimum(Emitter *e, CompositeCall *c) {
-  return expand_extreme(e, c, false);
-}
-const OpDesc op_maximum = {.name = "maximum",
-                           .doc = "The larger; the first of equals, and where an operand is NaN.",
-                           .op_class = OP_CLASS_COMPOSITE,
-                           .inputs = two,
-                           .n_inputs = 2,
-                           .n_results = 1,
-                           .expand = expand_maximum,
-                           .function = "max"};
-const OpDesc op_minimum = {.name = "minimum",
-                           .doc = "The smaller; the first of equals, and where an operand is NaN.",
-                           .op_class = OP_CLASS_COMPOSITE,
-                           .inputs = two,
-                           .n_inputs = 2,
-                           .n_results = 1,
-                           .expand = expand_minimum,
-                           .function = "min"};
+const OpDesc op_binary_cross_entropy = {
+    .name = "binary-cross-entropy",
+    .doc = "Of each logit x and target z: -z ln sigmoid(x) - (1 - z) ln(1 - sigmoid(x)); smooth "
+           "everywhere, accurate in both tails.",
+    .op_class = OP_CLASS_COMPOSITE,
+    .inputs = bce_inputs,
+    .n_inputs = 2,
+    .n_results = 1,
+    .expand = expand_bce,
+    .function = "binary_cross_entropy"};
 
 static const InputDesc clamp_inputs[] = {{"in", false, false, "the operand"},
                                          {"low", false, false, "lower bound"},

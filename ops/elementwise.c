@@ -1,8 +1,6 @@
 /* Elementwise primitives. All inputs have the shape of the result; emit_binary broadcasts. */
 #include "ops/rule.h"
 
-#include <string.h>
-
 Status infer_same_float(InferContext *c) {
   char a[INFER_LABEL_MAX], b[INFER_LABEL_MAX], sa[SHAPE_TEXT_MAX], sb[SHAPE_TEXT_MAX];
   TRY(infer_require_float(c, 0, -1));
@@ -76,9 +74,36 @@ static NodeId vjp_abs(Emitter *e, NodeId n, NodeId dy, uint32_t i) {
   (void)i;
   return emit_mul(e, dy, emit_unary(e, OP_SIGN, IN0(e, n)));
 }
+/* 1 - tanh^2 x would lose what is left of it where tanh x is nearly 1. */
 static NodeId vjp_tanh(Emitter *e, NodeId n, NodeId dy, uint32_t i) {
   (void)i;
-  return emit_mul(e, dy, emit_sub(e, emit_constant_like(e, 1, n), emit_mul(e, n, n)));
+  return emit_mul(e, dy, emit_unary(e, OP_TANH_SLOPE, IN0(e, n)));
+}
+/* d (1 / cosh^2 x) = -2 tanh x / cosh^2 x */
+static NodeId vjp_tanh_slope(Emitter *e, NodeId n, NodeId dy, uint32_t i) {
+  (void)i;
+  NodeId tanh = emit_unary(e, OP_TANH, IN0(e, n));
+  return emit_mul(e, dy, emit_scale(e, emit_mul(e, tanh, n), -2));
+}
+/* e^x anew: n + 1 loses it where x is far below 0. */
+static NodeId vjp_expm1(Emitter *e, NodeId n, NodeId dy, uint32_t i) {
+  (void)i;
+  return emit_mul(e, dy, emit_unary(e, OP_EXP, IN0(e, n)));
+}
+static NodeId vjp_log1p(Emitter *e, NodeId n, NodeId dy, uint32_t i) {
+  (void)i;
+  return emit_div(e, dy, emit_shift(e, IN0(e, n), 1));
+}
+/* d sigmoid(x) = sigmoid(x) sigmoid(-x) = 1 / (4 cosh^2 (x/2)), whose own derivatives keep their
+ * relative accuracy in both tails and at 0. */
+static NodeId vjp_sigmoid(Emitter *e, NodeId n, NodeId dy, uint32_t i) {
+  (void)i;
+  NodeId slope = emit_unary(e, OP_TANH_SLOPE, emit_scale(e, IN0(e, n), 0.5));
+  return emit_mul(e, dy, emit_scale(e, slope, 0.25));
+}
+static NodeId vjp_softplus(Emitter *e, NodeId n, NodeId dy, uint32_t i) {
+  (void)i;
+  return emit_mul(e, dy, emit_unary(e, OP_SIGMOID, IN0(e, n)));
 }
 /* d erf(x) = 2 / sqrt(pi) e^(-x^2) */
 static NodeId vjp_erf(Emitter *e, NodeId n, NodeId dy, uint32_t i) {
@@ -121,6 +146,21 @@ static NodeId vjp_div(Emitter *e, NodeId n, NodeId dy, uint32_t i) {
   NodeId t = emit_div(e, dy, IN1(e, n));
   return i == 0 ? t : emit_neg(e, emit_mul(e, t, n));
 }
+/* To the operand that is chosen; to both, half each, where they are equal. That is the mean of the
+ * derivatives on both sides, as sign(0) = 0 is for |x|: sums of these that are smooth have the
+ * right derivative there. */
+static NodeId vjp_extreme(Emitter *e, NodeId dy, NodeId own, NodeId other, bool largest) {
+  NodeId less = emit_less(e, own, other), more = emit_less(e, other, own);
+  NodeId zero = emit_constant_like(e, 0, dy), half = emit_scale(e, dy, 0.5);
+  NodeId rest = emit_select(e, largest ? more : less, dy, half);
+  return emit_select(e, largest ? less : more, zero, rest);
+}
+static NodeId vjp_maximum(Emitter *e, NodeId n, NodeId dy, uint32_t i) {
+  return vjp_extreme(e, dy, node_input(e->graph, n, i), node_input(e->graph, n, 1 - i), true);
+}
+static NodeId vjp_minimum(Emitter *e, NodeId n, NodeId dy, uint32_t i) {
+  return vjp_extreme(e, dy, node_input(e->graph, n, i), node_input(e->graph, n, 1 - i), false);
+}
 static NodeId vjp_select(Emitter *e, NodeId n, NodeId dy, uint32_t i) {
   NodeId zero = emit_constant_like(e, 0, dy);
   return i == 1 ? emit_select(e, IN0(e, n), dy, zero) : emit_select(e, IN0(e, n), zero, dy);
@@ -161,6 +201,16 @@ UNARY(op_abs, "abs", "|x|, derivative sign(x)", infer_same_float, vjp_abs, .func
 UNARY(op_sign, "sign", "-1, 0 or 1; derivative 0", infer_same_float, vjp_none, .function = "sign");
 UNARY(op_tanh, "tanh", "hyperbolic tangent", infer_same_float, vjp_tanh, .function = "tanh",
       .costly = true);
+UNARY(op_tanh_slope, "tanh-slope", "1 / cosh(x)^2, the derivative of tanh", infer_same_float,
+      vjp_tanh_slope, .hidden = true, .costly = true);
+UNARY(op_expm1, "expm1", "e^x - 1, accurate near 0", infer_same_float, vjp_expm1,
+      .function = "expm1", .costly = true);
+UNARY(op_log1p, "log1p", "ln(1 + x), accurate near 0", infer_same_float, vjp_log1p,
+      .function = "log1p", .costly = true);
+UNARY(op_sigmoid, "sigmoid", "1 / (1 + e^-x), accurate in both tails", infer_same_float,
+      vjp_sigmoid, .function = "sigmoid", .costly = true);
+UNARY(op_softplus, "softplus", "ln(1 + e^x), accurate in both tails", infer_same_float,
+      vjp_softplus, .function = "softplus", .costly = true);
 UNARY(op_erf, "erf", "error function: 2 / sqrt(pi) times the integral of e^(-t^2) from 0 to x",
       infer_same_float, vjp_erf, .function = "erf", .costly = true);
 UNARY(op_sin, "sin", "sine", infer_same_float, vjp_sin, .function = "sin", .costly = true);
@@ -173,6 +223,15 @@ BINARY(op_add, "add", "x + y", same_number, vjp_add, .commutes = true);
 BINARY(op_sub, "sub", "x - y", same_number, vjp_sub);
 BINARY(op_mul, "mul", "x y", same_number, vjp_mul, .commutes = true);
 BINARY(op_div, "div", "x / y", infer_same_float, vjp_div, .costly = true);
+BINARY(op_maximum, "maximum",
+       "The larger, NaN where an operand is NaN. The derivative goes to the larger; half of it to "
+       "each where they are equal.",
+       same_number, vjp_maximum, .function = "max");
+BINARY(
+    op_minimum, "minimum",
+    "The smaller, NaN where an operand is NaN. The derivative goes to the smaller; half of it to "
+    "each where they are equal.",
+    same_number, vjp_minimum, .function = "min");
 BINARY(op_less, "less", "x < y", compare_infer, vjp_none, .function = "less");
 BINARY(op_less_equal, "less-equal", "x <= y", compare_infer, vjp_none);
 BINARY(op_equal, "equal", "x = y", compare_infer, vjp_none, .function = "equal", .commutes = true);
@@ -181,12 +240,6 @@ BINARY(op_or, "or", "either", logic_infer, vjp_none, .function = "or", .commutes
 
 static const AttrDesc power_attrs[] = {
     {"exponent", ATTR_FLOAT, NULL, NULL, 0, 0, "a constant; x > 0 unless it is a whole number"}};
-static NodeId make_power(Emitter *e, const NodeId *in, uint32_t n, const EmitAttr *a) {
-  (void)n;
-  double exponent;
-  memcpy(&exponent, a[POWER_EXPONENT].values, sizeof exponent);
-  return emit_power(e, in[0], exponent);
-}
 const OpDesc op_power = {.name = "power",
                          .doc = "x^exponent",
                          .op_class = OP_CLASS_ELEMENTWISE,
@@ -194,7 +247,6 @@ const OpDesc op_power = {.name = "power",
                          .n_inputs = 1,
                          .attrs = power_attrs,
                          .n_attrs = 1,
-                         .make = make_power,
                          .infer = infer_same_float,
                          .vjp = vjp_power,
                          .costly = true};
@@ -207,10 +259,6 @@ static Status cast_infer(InferContext *c) {
   c->shape = *infer_shape(c, 0);
   return STATUS_OK;
 }
-static NodeId make_cast(Emitter *e, const NodeId *in, uint32_t n, const EmitAttr *a) {
-  (void)n;
-  return emit_cast(e, in[0], (DType)*a[CAST_DTYPE].values);
-}
 const OpDesc op_cast = {.name = "cast",
                         .doc = "x in another element type; to an integer, fractions are cut off "
                                "and what lies outside becomes the nearest end; to bool, 1 unless x "
@@ -220,7 +268,6 @@ const OpDesc op_cast = {.name = "cast",
                         .n_inputs = 1,
                         .attrs = cast_attrs,
                         .n_attrs = 1,
-                        .make = make_cast,
                         .infer = cast_infer,
                         .vjp = vjp_cast};
 

@@ -26,6 +26,7 @@ static double binary(OpId op, double x, double y) {
   case OP_##ID:                                                                                    \
     return REFERENCE;
 #define NUMBER_BINARY(ID, NAME, CPU, REFERENCE) FLOAT_BINARY(ID, NAME, , REFERENCE)
+#define NUMBER_CHOICE(ID, NAME, CPU, REFERENCE) FLOAT_BINARY(ID, NAME, , REFERENCE)
 #define NUMBER_COMPARE(ID, NAME, CPU, REFERENCE) FLOAT_BINARY(ID, NAME, , REFERENCE)
 #define ANY_COMPARE(ID, NAME, CPU, REFERENCE) FLOAT_BINARY(ID, NAME, , REFERENCE)
 #define BOOL_BINARY(ID, NAME, CPU, REFERENCE) FLOAT_BINARY(ID, NAME, , REFERENCE)

@@ -21,6 +21,19 @@ static const Function functions[] = {
     {"log of subnormals", OP_LOG, 0, 5e-324, 1e-308, true, 1},
     {"tanh", OP_TANH, 0, -25, 25, false, 3},
     {"tanh near 0", OP_TANH, 0, 1e-300, 1e-2, true, 3},
+    {"1 / cosh^2", OP_TANH_SLOPE, 0, -370, 370, false, 4},
+    {"1 / cosh^2 near 0", OP_TANH_SLOPE, 0, 1e-300, 2, true, 3.5},
+    {"expm1", OP_EXPM1, 0, -50, 709.7, false, 2.5},
+    {"expm1 near 0", OP_EXPM1, 0, 1e-310, 1, true, 2.5},
+    {"expm1 below 0", OP_EXPM1, 0, -1, 0, false, 2.5},
+    {"log1p", OP_LOG1P, 0, -0.9999999, 4, false, 1},
+    {"log1p near 0", OP_LOG1P, 0, 1e-310, 0.5, true, 1},
+    {"log1p far", OP_LOG1P, 0, 0.3, 1e300, true, 1},
+    {"sigmoid", OP_SIGMOID, 0, -745, 40, false, 2.5},
+    {"sigmoid near 0", OP_SIGMOID, 0, -1, 1, false, 2.5},
+    {"softplus", OP_SOFTPLUS, 0, -745, 40, false, 2},
+    {"softplus near 0", OP_SOFTPLUS, 0, -1, 1, false, 2},
+    {"softplus far", OP_SOFTPLUS, 0, 1, 1e300, true, 1},
     {"erf", OP_ERF, 0, -7, 7, false, 1.5},
     {"erf near 0", OP_ERF, 0, 1e-300, 1e-2, true, 1},
     {"sin", OP_SIN, 0, -10, 10, false, 1},
@@ -43,6 +56,16 @@ static long double exact(const Function *f, long double x) {
     return logl(x);
   case OP_TANH:
     return tanhl(x);
+  case OP_TANH_SLOPE:
+    return 4 * expl(-2 * fabsl(x)) / powl(1 + expl(-2 * fabsl(x)), 2);
+  case OP_EXPM1:
+    return expm1l(x);
+  case OP_LOG1P:
+    return log1pl(x);
+  case OP_SIGMOID:
+    return 1 / (1 + expl(-x));
+  case OP_SOFTPLUS:
+    return fmaxl(x, 0) + log1pl(expl(-fabsl(x)));
   case OP_ERF:
     return erfl(x);
   case OP_SIN:
@@ -142,6 +165,31 @@ static const struct {
     {OP_TANH, 0, INFINITY, 1},
     {OP_TANH, 0, -INFINITY, -1},
     {OP_TANH, 0, NAN, NAN},
+    {OP_TANH_SLOPE, 0, 0, 1},
+    {OP_TANH_SLOPE, 0, INFINITY, 0},
+    {OP_TANH_SLOPE, 0, -INFINITY, 0},
+    {OP_TANH_SLOPE, 0, NAN, NAN},
+    {OP_EXPM1, 0, 0, 0},
+    {OP_EXPM1, 0, INFINITY, INFINITY},
+    {OP_EXPM1, 0, 1000, INFINITY},
+    {OP_EXPM1, 0, -INFINITY, -1},
+    {OP_EXPM1, 0, -1000, -1},
+    {OP_EXPM1, 0, NAN, NAN},
+    {OP_LOG1P, 0, 0, 0},
+    {OP_LOG1P, 0, -1, -INFINITY},
+    {OP_LOG1P, 0, -1.5, NAN},
+    {OP_LOG1P, 0, -INFINITY, NAN},
+    {OP_LOG1P, 0, INFINITY, INFINITY},
+    {OP_LOG1P, 0, NAN, NAN},
+    {OP_SIGMOID, 0, 0, 0.5},
+    {OP_SIGMOID, 0, INFINITY, 1},
+    {OP_SIGMOID, 0, -INFINITY, 0},
+    {OP_SIGMOID, 0, 1000, 1},
+    {OP_SIGMOID, 0, NAN, NAN},
+    {OP_SOFTPLUS, 0, INFINITY, INFINITY},
+    {OP_SOFTPLUS, 0, -INFINITY, 0},
+    {OP_SOFTPLUS, 0, 1000, 1000},
+    {OP_SOFTPLUS, 0, NAN, NAN},
     {OP_ERF, 0, 0, 0},
     {OP_ERF, 0, 1000, 1},
     {OP_ERF, 0, INFINITY, 1},

@@ -79,6 +79,21 @@ static inline void replay_max(const Replay *r, NodeId id) {
   }
 }
 
+/* The larger or smaller of two stays the operand that it was at the base point; the mean of both
+ * where they were equal. */
+static inline void replay_extreme(const Replay *r, NodeId id) {
+  const Graph *g = r->lab->graph;
+  NodeId a = node_input(g, id, 0), b = node_input(g, id, 1);
+  const double *base_a = r->lab->values[a], *base_b = r->lab->values[b];
+  const double *now_a = replay_value(r, a), *now_b = replay_value(r, b);
+  bool largest = g->nodes[id].op == OP_MAXIMUM;
+  for (int64_t i = 0; i < shape_count(&g->nodes[id].shape); i++) {
+    bool first = largest ? base_a[i] > base_b[i] : base_a[i] < base_b[i];
+    double weight = base_a[i] == base_b[i] ? 0.5 : first;
+    ((double *)r->trial[id])[i] = weight * now_a[i] + (1 - weight) * now_b[i];
+  }
+}
+
 /* Moves the moving nodes by `step` times their directions (NULL: it stays) and computes what
  * follows from them. */
 static inline void replay_move(const Replay *r, const double *const *directions, double step) {
@@ -94,8 +109,11 @@ static inline void replay_move(const Replay *r, const double *const *directions,
     if (!r->trial[id] || r->set[id]) continue;
     const void **inputs = calloc(n + 1, sizeof *inputs);
     for (uint32_t i = 0; i < n; i++) inputs[i] = replay_value(r, node_input(g, id, i));
+    bool extreme = g->nodes[id].op == OP_MAXIMUM || g->nodes[id].op == OP_MINIMUM;
     if (g->nodes[id].op == OP_REDUCE_MAX && !r->masks_only)
       replay_max(r, id);
+    else if (extreme && dtype_is_float((DType)g->nodes[id].dtype) && !r->masks_only)
+      replay_extreme(r, id);
     else
       reference_run(g, id, inputs, r->trial[id], r->lab->diag);
     free(inputs);

@@ -67,16 +67,14 @@ static void relu(Call *c) {
   for (int64_t i = 0; i < c->out->n; i++)
     c->out->v[i] = c->in->v[i] > 0 ? c->in->v[i] : slope * c->in->v[i];
 }
-static void sigmoid(Call *c) {
-  for (int64_t i = 0; i < c->out->n; i++) c->out->v[i] = 1 / (1 + exp(-c->in->v[i]));
+static void log_sigmoid(Call *c) {
+  for (int64_t i = 0; i < c->out->n; i++) c->out->v[i] = log(1 / (1 + exp(-c->in->v[i])));
 }
-static void maximum(Call *c) {
-  for (int64_t i = 0; i < c->out->n; i++)
-    c->out->v[i] = fmax(meet(&c->in[0], &c->out->s, i), meet(&c->in[1], &c->out->s, i));
-}
-static void minimum(Call *c) {
-  for (int64_t i = 0; i < c->out->n; i++)
-    c->out->v[i] = fmin(meet(&c->in[0], &c->out->s, i), meet(&c->in[1], &c->out->s, i));
+static void binary_cross_entropy(Call *c) {
+  for (int64_t i = 0; i < c->out->n; i++) {
+    double p = 1 / (1 + exp(-meet(&c->in[0], &c->out->s, i))), z = meet(&c->in[1], &c->out->s, i);
+    c->out->v[i] = -z * log(p) - (1 - z) * log(1 - p);
+  }
 }
 static void clamp(Call *c) {
   for (int64_t i = 0; i < c->out->n; i++) {
@@ -368,9 +366,8 @@ static const struct {
   void (*run)(Call *c);
 } formulas[] = {{"relu", relu},
                 {"leaky-relu", relu},
-                {"sigmoid", sigmoid},
-                {"maximum", maximum},
-                {"minimum", minimum},
+                {"log-sigmoid", log_sigmoid},
+                {"binary-cross-entropy", binary_cross_entropy},
                 {"clamp", clamp},
                 {"reverse", same},
                 {"one-hot", one_hot},
