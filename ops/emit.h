@@ -133,9 +133,10 @@ NodeId emit_arg_sort(Emitter *e, NodeId a, int64_t axis, bool descending, int64_
 /* Products. */
 NodeId emit_matmul(Emitter *e, NodeId a, NodeId b, bool transpose_a, bool transpose_b);
 /* Window of convolutions and pooling: (height, width) pairs; pads of pools are (top, left, bottom,
- * right). */
+ * right); groups are the convolutions'. */
 typedef struct Window {
   int64_t kernel[2], stride[2], pad[4], dilation[2], size[2];
+  int64_t groups; /* of channels; 0: one */
 } Window;
 /* The window of a pooling node, without `size`. */
 void pool_window(const Graph *graph, NodeId node, Window *out);

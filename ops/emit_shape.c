@@ -253,25 +253,27 @@ NodeId emit_matmul(Emitter *e, NodeId a, NodeId b, bool transpose_a, bool transp
   return emit_node(e, OP_MATMUL, inputs, 2, attrs);
 }
 
-NodeId emit_conv(Emitter *e, NodeId x, NodeId w, const Window *window) {
-  NodeId inputs[] = {x, w};
-  EmitAttr attrs[] = {{window->stride, 2}, {window->pad, 2}, {window->dilation, 2}};
-  return emit_node(e, OP_CONV, inputs, 2, attrs);
-}
-
-static NodeId emit_conv_adjoint(Emitter *e, OpId op, NodeId a, NodeId b, const Window *window) {
+static NodeId emit_window(Emitter *e, OpId op, NodeId a, NodeId b, const Window *window) {
   NodeId inputs[] = {a, b};
-  EmitAttr attrs[] = {
-      {window->stride, 2}, {window->pad, 2}, {window->dilation, 2}, {window->size, 2}};
+  int64_t groups = window->groups ? window->groups : 1;
+  EmitAttr attrs[] = {[CONV_STRIDE] = {window->stride, 2},
+                      [CONV_PAD] = {window->pad, 2},
+                      [CONV_DILATION] = {window->dilation, 2},
+                      [CONV_GROUPS] = {&groups, 1},
+                      [CONV_SIZE] = {window->size, 2}};
   return emit_node(e, op, inputs, 2, attrs);
 }
 
+NodeId emit_conv(Emitter *e, NodeId x, NodeId w, const Window *window) {
+  return emit_window(e, OP_CONV, x, w, window);
+}
+
 NodeId emit_conv_dx(Emitter *e, NodeId dy, NodeId w, const Window *window) {
-  return emit_conv_adjoint(e, OP_CONV_DX, dy, w, window);
+  return emit_window(e, OP_CONV_DX, dy, w, window);
 }
 
 NodeId emit_conv_dw(Emitter *e, NodeId x, NodeId dy, const Window *window) {
-  return emit_conv_adjoint(e, OP_CONV_DW, x, dy, window);
+  return emit_window(e, OP_CONV_DW, x, dy, window);
 }
 
 NodeId emit_pool(Emitter *e, OpId op, NodeId a, NodeId index, const Window *window) {

@@ -35,7 +35,7 @@ enum { CONCAT_AXIS };
 enum { SCATTER_ROWS };
 enum { MATMUL_TRANSPOSE_A, MATMUL_TRANSPOSE_B };
 /* Spatial attributes are pairs (height, width). CONV_SIZE: dx: height, width of x; dw: kernel. */
-enum { CONV_STRIDE, CONV_PAD, CONV_DILATION, CONV_SIZE };
+enum { CONV_STRIDE, CONV_PAD, CONV_DILATION, CONV_GROUPS, CONV_SIZE };
 /* POOL_PAD: (height, width), or (top, left, bottom, right). POOL_SIZE of scatter and spread:
  * height, width of x. */
 enum { POOL_KERNEL, POOL_STRIDE, POOL_PAD, POOL_DILATION, POOL_SIZE };

@@ -21,12 +21,15 @@ ConvShape conv_shape(const Graph *g, NodeId id) {
                  .n = x->dim[0],
                  .hx = x->dim[1],
                  .wx = x->dim[2],
-                 .ci = x->dim[3],
                  .hy = y->dim[1],
                  .wy = y->dim[2],
-                 .co = y->dim[3],
                  .kh = w->dim[2],
-                 .kw = w->dim[3]};
+                 .kw = w->dim[3],
+                 .groups = node_attr_int(g, id, CONV_GROUPS),
+                 .cx = x->dim[3],
+                 .cy = y->dim[3]};
+  s.ci = s.cx / s.groups;
+  s.co = s.cy / s.groups;
   for (int i = 0; i < 2; i++) {
     s.stride[i] = node_attr(g, id, CONV_STRIDE, NULL)[i];
     s.pad[i] = node_attr(g, id, CONV_PAD, NULL)[i];
@@ -156,7 +159,9 @@ static bool choose_strip(const Conv *k, ConvGrid *grid, int64_t pixels) {
  * so that chunks do not exceed CONV_CHUNK. */
 static Status make_runs(const Conv *k, ConvGrid *grid, Diag *diag) {
   int64_t channels = k->in[2], cols = grid->taps[1], width = 1;
-  if (grid->in_tap[1] == 1 && cols > 0) width = cols; /* taps of a row joined */
+  int64_t pitch = grid->direct ? k->in_pitch : channels; /* a copy holds one group */
+  if (grid->in_tap[1] == 1 && pitch == channels && cols > 0)
+    width = cols; /* taps of a row joined */
   int64_t len = width * channels, pieces = parts(len, CONV_CHUNK), piece = parts(len, pieces);
   int64_t n = grid->taps[0] * (cols / width) * pieces, at = 0, in_chunk = 0;
   grid->k = grid->taps[0] * cols * channels;
@@ -172,7 +177,7 @@ static Status make_runs(const Conv *k, ConvGrid *grid, Diag *diag) {
           in_chunk = 0;
         }
         grid->runs[at++] = (GemmRun){
-            (r * grid->in_tap[0] * grid->copy[1] + s * grid->in_tap[1]) * channels + from, part};
+            (r * grid->in_tap[0] * grid->copy[1] + s * grid->in_tap[1]) * pitch + from, part};
         in_chunk += part;
       }
   grid->n_runs = at;
@@ -191,7 +196,7 @@ static int64_t choose_pixels(const Conv *k, uint32_t shards, int64_t results) {
 }
 
 static Status plan(Conv *k, const KernelSpec *spec, Diag *diag, bool *fits) {
-  int64_t packed = 0, strips = 0;
+  int64_t strips = 0;
   *fits = true;
   for (int64_t i = 0; i < k->n_grids; i++) {
     ConvGrid *grid = &k->grids[i];
@@ -200,18 +205,20 @@ static Status plan(Conv *k, const KernelSpec *spec, Diag *diag, bool *fits) {
     if (!choose_strip(k, grid, choose_pixels(k, spec->shards, results))) *fits = false;
     if (!*fits) return STATUS_OK;
     TRY(make_runs(k, grid, diag));
-    grid->packed = packed;
-    for (int64_t p = 0; p < k->panels.n; p++) packed += grid->k * gemm_panel_width(&k->panels, p);
+    grid->packed = k->packed;
+    for (int64_t p = 0; p < k->panels.n; p++)
+      k->packed += grid->k * gemm_panel_width(&k->panels, p);
     strips += grid->n_strips[0] * grid->n_strips[1] * grid->n_strips[2];
   }
-  k->in_work = packed * (int64_t)k->shape.size <= spec->work_bytes;
+  k->in_work = k->packed * k->shape.groups * (int64_t)k->shape.size <= spec->work_bytes;
   k->tap_panels = k->n_grids * k->panels.n;
-  k->groups = 1;
-  while (k->groups < k->panels.n && strips * k->groups < 2 * (int64_t)spec->shards) k->groups++;
+  k->parts = 1;
+  while (k->parts < k->panels.n && strips * k->shape.groups * k->parts < 2 * (int64_t)spec->shards)
+    k->parts++;
   for (int64_t i = 0; i < k->n_grids; i++) {
     const int64_t *n = k->grids[i].n_strips;
     k->grids[i].first_item = k->n_items;
-    k->n_items += n[0] * n[1] * n[2] * k->groups;
+    k->n_items += n[0] * n[1] * n[2] * k->shape.groups * k->parts;
   }
   return STATUS_OK;
 }
@@ -227,10 +234,10 @@ static void conv_destroy(void *data) {
 
 static void choose_tasks(const Conv *k, uint32_t shards, Kernel *kernel) {
   const ConvShape *s = &k->shape;
-  int64_t macs = s->n * s->hy * s->wy * s->co * s->ci * s->kh * s->kw;
+  int64_t weights = conv_weights(s) * s->groups, macs = s->n * s->hy * s->wy * weights;
   int64_t tasks = macs < 1 << 19 ? 1 : 4 * (int64_t)shards;
-  int64_t bytes = s->co * s->ci * s->kh * s->kw * (int64_t)s->size;
-  int64_t pack = smaller(task_count(4 * bytes, shards), k->tap_panels);
+  int64_t bytes = weights * (int64_t)s->size;
+  int64_t pack = smaller(task_count(4 * bytes, shards), k->tap_panels * s->groups);
   kernel->n_phases = 0;
   if (k->in_work) kernel->tasks[kernel->n_phases++] = (uint32_t)pack;
   kernel->tasks[kernel->n_phases++] = (uint32_t)smaller(tasks, k->n_items);
@@ -254,6 +261,8 @@ Status conv_build(const KernelSpec *spec, Diag *diag, Kernel *kernel) {
   int64_t x[] = {s->hx, s->wx, s->ci}, y[] = {s->hy, s->wy, s->co}, taps = s->kh * s->kw;
   memcpy(k->in, k->adjoint ? y : x, sizeof k->in);
   memcpy(k->out, k->adjoint ? x : y, sizeof k->out);
+  k->in_pitch = k->adjoint ? s->cy : s->cx;
+  k->out_pitch = k->adjoint ? s->cx : s->cy;
   k->k_stride = k->adjoint ? s->ci * taps : taps;
   k->n_stride = k->adjoint ? taps : s->ci * taps;
   k->panels = gemm_panels(s->f64, k->out[2]);

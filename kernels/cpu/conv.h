@@ -14,10 +14,16 @@
 typedef struct ConvShape {
   bool f64;
   size_t size; /* bytes per element */
-  int64_t n, hx, wx, ci, hy, wy, co, kh, kw;
+  int64_t n, hx, wx, hy, wy, kh, kw;
+  int64_t groups, ci, co; /* channels of one group */
+  int64_t cx, cy;         /* of the images: groups x ci, groups x co */
   int64_t stride[2], pad[2], dilation[2];
 } ConvShape;
 ConvShape conv_shape(const Graph *g, NodeId id);
+/* Elements of a group's weights, which lie together. */
+static inline int64_t conv_weights(const ConvShape *s) {
+  return s->co * s->ci * s->kh * s->kw;
+}
 
 /* A grid of results that read the same taps.  conv is one; the input gradient of a convolution with
  * stride is one for each residue of the result's row and column. Pairs are (height, width). */
@@ -33,21 +39,23 @@ typedef struct ConvGrid {
   GemmRun *runs;
   int64_t *chunks;             /* chunk c: runs chunks[c] .. chunks[c + 1] - 1 */
   int64_t n_runs, n_chunks, k; /* k: taps x channels read */
-  int64_t packed;              /* offset of its panels in the work buffer, in elements */
-  int64_t first_item;          /* items: strips x groups of panels */
+  int64_t packed;              /* offset of its panels in a group's part of the work buffer */
+  int64_t first_item;          /* items: strips x groups x groups of panels */
 } ConvGrid;
 
 typedef struct Conv {
   ConvShape shape;
-  bool adjoint;          /* conv_dx */
-  uint32_t a, w;         /* positions in the spec */
-  int64_t in[3], out[3]; /* height, width, channels */
-  GemmPanels panels;
-  int64_t groups;             /* of panels */
-  bool in_work;               /* weights are packed in a phase of their own */
-  int64_t k_stride, n_stride; /* of the weights: channel read, channel written */
+  bool adjoint;                /* conv_dx */
+  uint32_t a, w;               /* positions in the spec */
+  int64_t in[3], out[3];       /* height, width, channels of a group */
+  int64_t in_pitch, out_pitch; /* elements from pixel to pixel of the images */
+  GemmPanels panels;           /* of one group */
+  int64_t parts;               /* into which its panels are cut */
+  int64_t packed;              /* elements of one group's panels */
+  bool in_work;                /* weights are packed in a phase of their own */
+  int64_t k_stride, n_stride;  /* of the weights: channel read, channel written */
   ConvGrid *grids;
-  int64_t n_grids, n_items, tap_panels; /* tap_panels: (grid, panel) pairs to pack */
+  int64_t n_grids, n_items, tap_panels; /* tap_panels: (grid, panel) pairs of a group to pack */
 } Conv;
 
 Status conv_dw_build(const KernelSpec *spec, Diag *diag, Kernel *kernel);

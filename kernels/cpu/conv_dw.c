@@ -1,23 +1,22 @@
 /* conv_dw: dw[o, i, r, s] = sum over pixels of dy[pixel, o] x[pixel stride - pad + (r, s) dilation,
  * i].
  *
- * A product whose k runs over the pixels of dy in memory order; columns are the triples (r, s, i).
- * A unit of work is a block of o and a group of panels of columns: chunk by chunk of pixels its
- * part of dy is packed once (rows of dy lie whole pages apart: tiles that read them in place miss
- * the caches at every k), then each panel of x, zeros where a tap falls outside of the image.  Each
- * slice of the batch is one chain of additions, slices join in the binary tree.  Where units are
- * few, slices become tasks of their own and meet in the work buffer: the same bits either way. */
+ * A product whose k runs over the pixels of dy in memory order; columns are the triples (r, s, i)
+ * of one group of channels.  A unit of work is, of one group, a block of o and a part of the panels
+ * of columns: chunk by chunk of pixels its part of dy is packed once (rows of dy lie whole pages
+ * apart: tiles that read them in place miss the caches at every k), then each panel of x, zeros
+ * where a tap falls outside of the image.  Each slice of the batch is one chain of additions,
+ * slices join in the binary tree.  Where units are few, slices become tasks of their own and meet
+ * in the work buffer: the same bits either way. */
 #include "kernels/cpu/conv.h"
 
 #include <stdio.h>
 #include <string.h>
 
 #define DW_ROWS WORK_DW_ROWS
-#define DW_GROUP_BYTES                                                                             \
-  WORK_DW_BYTES                 /* of a unit's sums for one o at most: the panels of a group       \
-                                 */
-#define DW_CHUNK 256            /* pixels packed at a time */
-#define DW_TILE 12              /* rows of dy packed side by side: a tile's, or two */
+#define DW_PART_BYTES WORK_DW_BYTES /* of a unit's sums for one o at most */
+#define DW_CHUNK 256                /* pixels packed at a time */
+#define DW_TILE 12                  /* rows of dy packed side by side: a tile's, or two */
 #define DW_PAD 16               /* elements between them: else all begin in one set of the cache */
 #define DW_AHEAD 12             /* pixels fetched ahead: strides of pages defeat the hardware */
 #define DW_NEAR 512             /* bytes from pixel to pixel up to which dy is read in place */
@@ -26,28 +25,29 @@
 #define DW_TURN (64 << 10)      /* bytes of one o at most for the sums to be turned at the end */
 #define DW_TURN_MIN (512 << 10) /* bytes of dw from which that pays */
 #define DW_PACK ((DW_ROWS / DW_TILE + 1) * (DW_TILE * DW_CHUNK + DW_PAD) * sizeof(double))
-#define DW_ACC (DW_ROWS * DW_GROUP_BYTES)
+#define DW_ACC (DW_ROWS * DW_PART_BYTES)
 
 typedef struct ConvDw {
   ConvShape shape;
   uint32_t x, dy;
   GemmPanels panels;
   Slices slices;
-  int64_t group, groups; /* panels of a group; groups */
-  int64_t pitch;         /* elements of a row of sums */
+  int64_t part, parts; /* panels of a part; parts */
+  int64_t pitch;       /* elements of a row of sums */
   int64_t rows, row_blocks, n_units;
   bool split, turn;
 } ConvDw;
 
 typedef struct Unit {
-  int64_t panel, panels, row, rows;
+  int64_t group, panel, panels, row, rows;
 } Unit;
 
 static Unit unit_of(const ConvDw *k, int64_t index) {
   Unit u = {.row = index % k->row_blocks * k->rows};
   u.rows = k->shape.co - u.row < k->rows ? k->shape.co - u.row : k->rows;
-  u.panel = index / k->row_blocks * k->group;
-  u.panels = k->panels.n - u.panel < k->group ? k->panels.n - u.panel : k->group;
+  u.panel = index / k->row_blocks % k->parts * k->part;
+  u.panels = k->panels.n - u.panel < k->part ? k->panels.n - u.panel : k->part;
+  u.group = index / k->row_blocks / k->parts;
   return u;
 }
 
@@ -56,6 +56,7 @@ static Unit unit_of(const ConvDw *k, int64_t index) {
 /* Columns of a panel that lie side by side in the image: of one tap row, tap columns lo .. hi. */
 typedef struct Run {
   int64_t h, lo, hi; /* rows and columns from the pixel's origin */
+  int64_t i;         /* channel of the first */
   int64_t from;      /* elements from the pixel's origin */
   int64_t len;
 } Run;
@@ -66,13 +67,15 @@ static int panel_runs(const ConvDw *k, int64_t panel, Run *runs) {
   int n = 0;
   while (at < end) {
     int64_t i = at % s->ci, tap = at / s->ci, r = tap / s->kw, c = tap % s->kw;
-    int64_t len = (s->dilation[1] == 1 ? (s->kw - c) * s->ci : s->ci) - i;
+    bool joined = s->dilation[1] == 1 && s->groups == 1;
+    int64_t len = (joined ? (s->kw - c) * s->ci : s->ci) - i;
     if (len > end - at) len = end - at;
     Run *run = &runs[n++];
     run->h = r * s->dilation[0];
     run->lo = c * s->dilation[1];
-    run->hi = run->lo + (i + len - 1) / s->ci; /* more than lo only without dilation */
-    run->from = (run->h * s->wx + run->lo) * s->ci + i;
+    run->hi = run->lo + (i + len - 1) / s->ci; /* more than lo only where joined */
+    run->i = i;
+    run->from = (run->h * s->wx + run->lo) * s->cx + i;
     run->len = len;
     at += len;
   }
@@ -82,12 +85,12 @@ static int panel_runs(const ConvDw *k, int64_t panel, Run *runs) {
 /* A run at the edge of the image: `row` is the pixel's row of the run, NULL outside. */
 static void pack_edge(const ConvDw *k, const Run *run, const char *row, int64_t w0, char *to) {
   const ConvShape *s = &k->shape;
-  int64_t i = run->from % s->ci, w = w0 + run->lo;
+  int64_t i = run->i, w = w0 + run->lo;
   for (int64_t done = 0; done < run->len; w++, i = 0) {
     int64_t n = s->ci - i < run->len - done ? s->ci - i : run->len - done;
     char *at = to + (size_t)done * s->size;
     if (row && w >= 0 && w < s->wx)
-      memcpy(at, row + (size_t)(w * s->ci + i) * s->size, (size_t)n * s->size);
+      memcpy(at, row + (size_t)(w * s->cx + i) * s->size, (size_t)n * s->size);
     else
       memset(at, 0, (size_t)n * s->size);
     done += n;
@@ -102,7 +105,7 @@ static inline void copy_run(char *to, const char *from, size_t bytes) {
   for (size_t i = 0; i < bytes; i += 64) memcpy(to + i, from + i, 64);
 }
 
-/* One panel of x over n pixels. */
+/* One panel of x, at the group's first channel, over n pixels. */
 static void pack_panel(const ConvDw *k, int64_t panel, const char *x, int64_t pixel, int64_t n,
                        char *to) {
   const ConvShape *s = &k->shape;
@@ -110,7 +113,7 @@ static void pack_panel(const ConvDw *k, int64_t panel, const char *x, int64_t pi
   int n_runs = panel_runs(k, panel, runs);
   size_t step = (size_t)gemm_panel_width(&k->panels, panel) * s->size;
   size_t used = (size_t)gemm_panel_cols(&k->panels, panel) * s->size;
-  size_t row_bytes = (size_t)(s->wx * s->ci) * s->size, near = (size_t)s->ci * s->size;
+  size_t row_bytes = (size_t)(s->wx * s->cx) * s->size, near = (size_t)s->cx * s->size;
   size_t ahead = near * (size_t)(DW_AHEAD * s->stride[1]);
   if (near < 256) ahead = 0;
   int64_t q = pixel % s->wy, p = pixel / s->wy % s->hy, image = pixel / (s->wy * s->hy);
@@ -124,7 +127,7 @@ static void pack_panel(const ConvDw *k, int64_t panel, const char *x, int64_t pi
       bool inside = h >= 0 && h < s->hx;
       if (inside && w0 + run->lo >= 0 && w0 + run->hi < s->wx) {
         const char *from =
-            x + (((image * s->hx + h0) * s->wx + w0) * s->ci + run->from) * (int64_t)s->size;
+            x + (((image * s->hx + h0) * s->wx + w0) * s->cx + run->from) * (int64_t)s->size;
         for (size_t line = 0; ahead && line < bytes; line += 64)
           __builtin_prefetch(from + ahead + line);
         copy_run(at, from, bytes);
@@ -143,12 +146,13 @@ static void pack_panel(const ConvDw *k, int64_t panel, const char *x, int64_t pi
   }
 }
 
-/* The unit's rows of dy over n pixels: DW_TILE rows side by side, then the next. */
+/* The unit's rows of dy, at the group's first channel, over n pixels: DW_TILE rows side by side,
+ * then the next. */
 static void pack_rows(const ConvDw *k, const Unit *u, const char *dy, int64_t pixel, int64_t n,
                       char *to) {
   const ConvShape *s = &k->shape;
   size_t size = s->size, tile = DW_TILE * size, step = (size_t)n * tile + DW_PAD * size;
-  size_t row = (size_t)u->rows * size, pitch = (size_t)s->co * size;
+  size_t row = (size_t)u->rows * size, pitch = (size_t)s->cy * size;
   const char *from = dy + (size_t)pixel * pitch + (size_t)u->row * size;
   for (int64_t m = 0; m < n; m++, from += pitch) {
     char *at = to + (size_t)m * tile;
@@ -167,10 +171,10 @@ static void pack_rows(const ConvDw *k, const Unit *u, const char *dy, int64_t pi
 /* dy of `n` pixels as rows of a product: packed into `a`, or where it lies. */
 static void take_rows(const ConvDw *k, const Unit *u, const char *dy, int64_t pixel, int64_t n,
                       char *a, GemmCall *call, int64_t *a_at) {
-  int64_t co = k->shape.co;
-  if (co * (int64_t)k->shape.size <= DW_NEAR || u->panels == 1) {
-    call->a = dy + (size_t)(pixel * co + u->row) * k->shape.size;
-    call->a_step = co;
+  int64_t cy = k->shape.cy;
+  if (cy * (int64_t)k->shape.size <= DW_NEAR || u->panels == 1) {
+    call->a = dy + (size_t)(pixel * cy + u->row) * k->shape.size;
+    call->a_step = cy;
     for (int64_t m = 0; m < u->rows; m++) a_at[m] = m;
     return;
   }
@@ -186,6 +190,9 @@ static void unit_slice(const ConvDw *k, const Unit *u, uint32_t slice, const Ker
                        char *acc) {
   _Alignas(64) char a[DW_PACK], b[DW_CHUNK * CONV_VECTOR_BYTES];
   int64_t a_at[DW_ROWS], c_at[DW_ROWS], image = k->shape.hy * k->shape.wy;
+  const ConvShape *s = &k->shape;
+  const char *x = (const char *)args->inputs[k->x] + (size_t)(u->group * s->ci) * s->size;
+  const char *dy = (const char *)args->inputs[k->dy] + (size_t)(u->group * s->co) * s->size;
   GemmRun run = {0, 0};
   GemmCall call = {.runs = &run, .n_runs = 1, .b = b};
   for (int64_t m = 0; m < u->rows; m++) c_at[m] = m * k->pitch;
@@ -194,9 +201,9 @@ static void unit_slice(const ConvDw *k, const Unit *u, uint32_t slice, const Ker
     slices_segment(&k->slices, slice, g, &first, &last);
     for (int64_t at = first * image; at < last * image; at += run.len) {
       run.len = last * image - at < DW_CHUNK ? last * image - at : DW_CHUNK;
-      take_rows(k, u, args->inputs[k->dy], at, run.len, a, &call, a_at);
+      take_rows(k, u, dy, at, run.len, a, &call, a_at);
       for (int64_t p = 0; p < u->panels; p++) {
-        pack_panel(k, u->panel + p, args->inputs[k->x], at, run.len, b);
+        pack_panel(k, u->panel + p, x, at, run.len, b);
         call.c = acc + (size_t)(p * k->panels.width) * k->shape.size;
         gemm_rows(&k->panels, u->panel + p, &call, a_at, c_at, u->rows);
       }
@@ -223,7 +230,7 @@ static void store(const ConvDw *k, const Unit *u, const char *acc, char *dw) {
   int64_t cols = (end < k->panels.cols ? end : k->panels.cols) - first;
   int64_t taps = s->kh * s->kw, len = s->ci * taps;
   for (int64_t m = 0; m < u->rows; m++, acc += (size_t)k->pitch * s->size) {
-    char *row = dw + (size_t)((u->row + m) * len) * s->size;
+    char *row = dw + (size_t)((u->group * s->co + u->row + m) * len) * s->size;
     if (taps == 1 || k->turn) {
       memcpy(row + (size_t)first * s->size, acc, (size_t)cols * s->size);
       continue;
@@ -247,7 +254,7 @@ static void turn(const ConvDw *k, uint32_t task, uint32_t tasks, char *dw) {
   const ConvShape *s = &k->shape;
   int64_t first, last, taps = s->kh * s->kw;
   size_t bytes = (size_t)(taps * s->ci) * s->size;
-  task_range(s->co, 1, task, tasks, &first, &last);
+  task_range(s->cy, 1, task, tasks, &first, &last);
   for (int64_t o = first; o < last; o++) {
     char *row = dw + (size_t)o * bytes;
     memcpy(copy, row, bytes);
@@ -314,22 +321,22 @@ static uint32_t at_most(int64_t n, int64_t most) {
   return (uint32_t)(n < most ? n : most);
 }
 
-/* Groups as wide as leave work for all threads: by units, or by units and slices where the partial
+/* Parts as wide as leave work for all threads: by units, or by units and slices where the partial
  * sums fit into the work buffer. */
-static void choose_groups(ConvDw *k, uint32_t shards, int64_t work_bytes, bool large) {
+static void choose_parts(ConvDw *k, uint32_t shards, int64_t work_bytes, bool large) {
   const ConvShape *s = &k->shape;
-  int64_t most = DW_GROUP_BYTES / (k->panels.width * (int64_t)s->size), want = 4 * (int64_t)shards;
+  int64_t most = DW_PART_BYTES / (k->panels.width * (int64_t)s->size), want = 4 * (int64_t)shards;
   k->rows = s->co < DW_ROWS ? s->co : DW_ROWS;
   k->row_blocks = (s->co + k->rows - 1) / k->rows;
-  for (k->group = most < k->panels.n ? most : k->panels.n;; k->group = (k->group + 1) / 2) {
-    k->groups = (k->panels.n + k->group - 1) / k->group;
-    k->pitch = k->group * k->panels.width;
-    k->n_units = k->groups * k->row_blocks;
+  for (k->part = most < k->panels.n ? most : k->panels.n;; k->part = (k->part + 1) / 2) {
+    k->parts = (k->panels.n + k->part - 1) / k->part;
+    k->pitch = k->part * k->panels.width;
+    k->n_units = s->groups * k->parts * k->row_blocks;
     if (!large || k->n_units >= want) return;
     int64_t items = k->n_units * k->slices.n;
-    k->split = k->slices.n > 1 && (items >= want || k->group == 1) &&
+    k->split = k->slices.n > 1 && (items >= want || k->part == 1) &&
                items * k->rows * k->pitch * (int64_t)s->size <= work_bytes;
-    if (k->split || k->group == 1) return;
+    if (k->split || k->part == 1) return;
   }
 }
 
@@ -344,16 +351,16 @@ Status conv_dw_build(const KernelSpec *spec, Diag *diag, Kernel *kernel) {
   const ConvShape *s = &k->shape;
   k->panels = gemm_panels(s->f64, s->kh * s->kw * s->ci);
   k->slices = slices_rows(g, g->nodes[node_input(g, id, 0)].batch, s->n, spec->shards);
-  int64_t macs = s->n * s->hy * s->wy * s->co * s->ci * s->kh * s->kw;
+  int64_t weights = conv_weights(s) * s->groups, macs = s->n * s->hy * s->wy * weights;
   bool large = macs >= 1 << 19;
-  choose_groups(k, spec->shards, spec->work_bytes, large);
-  int64_t bytes = s->co * s->ci * s->kh * s->kw * (int64_t)s->size;
-  k->turn = s->kh * s->kw > 1 && bytes >= DW_TURN_MIN && bytes / s->co <= DW_TURN;
+  choose_parts(k, spec->shards, spec->work_bytes, large);
+  int64_t bytes = weights * (int64_t)s->size;
+  k->turn = s->kh * s->kw > 1 && bytes >= DW_TURN_MIN && bytes / s->cy <= DW_TURN;
   kernel->run = conv_dw_run;
   kernel->tasks[0] = large ? at_most(k->split ? k->n_units * k->slices.n : k->n_units, 64) : 1;
   kernel->n_phases = 1;
   if (k->split) kernel->tasks[kernel->n_phases++] = at_most(k->n_units, spec->shards);
-  if (k->turn) kernel->tasks[kernel->n_phases++] = at_most(s->co, 2 * (int64_t)spec->shards);
+  if (k->turn) kernel->tasks[kernel->n_phases++] = at_most(s->cy, 2 * (int64_t)spec->shards);
   snprintf(kernel->name, sizeof kernel->name, "conv-dw tiles %s%s", k->panels.isa->name,
            k->split ? " split" : "");
   return STATUS_OK;

@@ -15,7 +15,7 @@ typedef struct Plain {
 static bool inside(const ConvShape *s, int64_t p, int64_t q, int64_t r, int64_t t, int64_t *at) {
   int64_t h = p * s->stride[0] - s->pad[0] + r * s->dilation[0];
   int64_t w = q * s->stride[1] - s->pad[1] + t * s->dilation[1];
-  *at = (h * s->wx + w) * s->ci;
+  *at = (h * s->wx + w) * s->cx;
   return h >= 0 && h < s->hx && w >= 0 && w < s->wx;
 }
 
@@ -33,16 +33,16 @@ static void add(const ConvShape *s, void *v, int64_t i, double a, double b) {
 /* Adds every product of one image into `out`, which is x, w or y. Taps run as the tiles' do. */
 static void image(const Plain *k, int64_t n, const void *a, const void *b, void *out) {
   const ConvShape *s = &k->shape;
-  int64_t x0 = n * s->hx * s->wx * s->ci, y0 = n * s->hy * s->wy * s->co, x, taps = s->kh * s->kw;
+  int64_t x0 = n * s->hx * s->wx * s->cx, y0 = n * s->hy * s->wy * s->cy, x, taps = s->kh * s->kw;
   for (int64_t t = 0; t < taps; t++) {
     int64_t tap = k->op == OP_CONV_DX ? taps - 1 - t : t, r = tap / s->kw, c = tap % s->kw;
     for (int64_t p = 0; p < s->hy; p++)
       for (int64_t q = 0; q < s->wy; q++) {
         if (!inside(s, p, q, r, c, &x)) continue;
-        int64_t y = y0 + (p * s->wy + q) * s->co;
-        for (int64_t o = 0; o < s->co; o++)
+        int64_t y = y0 + (p * s->wy + q) * s->cy;
+        for (int64_t o = 0; o < s->cy; o++)
           for (int64_t i = 0; i < s->ci; i++) {
-            int64_t w = (o * s->ci + i) * taps + tap, xi = x0 + x + i;
+            int64_t w = (o * s->ci + i) * taps + tap, xi = x0 + x + o / s->co * s->ci + i;
             if (k->op == OP_CONV)
               add(s, out, y + o, value(s, a, xi), value(s, b, w));
             else if (k->op == OP_CONV_DX)
@@ -60,9 +60,9 @@ static Status plain_run(const Kernel *kernel, uint32_t phase, uint32_t task,
   const Plain *k = kernel->data;
   const ConvShape *s = &k->shape;
   int64_t first = 0, last = s->n;
-  int64_t count = k->op == OP_CONV      ? s->n * s->hy * s->wy * s->co
-                  : k->op == OP_CONV_DX ? s->n * s->hx * s->wx * s->ci
-                                        : s->co * s->ci * s->kh * s->kw;
+  int64_t count = k->op == OP_CONV      ? s->n * s->hy * s->wy * s->cy
+                  : k->op == OP_CONV_DX ? s->n * s->hx * s->wx * s->cx
+                                        : conv_weights(s) * s->groups;
   if (k->op != OP_CONV_DW) task_range(s->n, 1, task, kernel->tasks[0], &first, &last);
   int64_t each = k->op == OP_CONV_DW ? count : count / s->n;
   int64_t from = k->op == OP_CONV_DW ? 0 : first * each;

@@ -9,10 +9,10 @@ static int64_t parts(int64_t n, int64_t part) {
 
 /* Weight gradients: the sums of each slice, where there are too few units of work to fill threads
  * without a cut into slices (kernels/cpu/conv_dw.c). */
-static int64_t dw_work(const Shape *w, int64_t size, uint32_t shards) {
-  int64_t rows = w->dim[0] < WORK_DW_ROWS ? w->dim[0] : WORK_DW_ROWS;
-  int64_t groups = parts(w->dim[1] * w->dim[2] * w->dim[3] * size, WORK_DW_BYTES);
-  int64_t units = groups * parts(w->dim[0], WORK_DW_ROWS);
+static int64_t dw_work(const Shape *w, int64_t groups, int64_t size, uint32_t shards) {
+  int64_t out = w->dim[0] / groups, rows = out < WORK_DW_ROWS ? out : WORK_DW_ROWS;
+  int64_t panels = parts(w->dim[1] * w->dim[2] * w->dim[3] * size, WORK_DW_BYTES);
+  int64_t units = groups * panels * parts(out, WORK_DW_ROWS);
   if (shards == 1 || units >= 4 * (int64_t)shards) return 0;
   return units * shards * rows * WORK_DW_BYTES;
 }
@@ -21,10 +21,12 @@ static int64_t dw_work(const Shape *w, int64_t size, uint32_t shards) {
 static int64_t conv_work(const Graph *g, NodeId id, uint32_t shards) {
   const Node *node = &g->nodes[id];
   int64_t size = (int64_t)dtype_size((DType)node->dtype);
-  if (node->op == OP_CONV_DW) return dw_work(&node->shape, size, shards);
+  int64_t groups = node_attr_int(g, id, CONV_GROUPS);
+  if (node->op == OP_CONV_DW) return dw_work(&node->shape, groups, size, shards);
   const Shape *w = &g->nodes[node_input(g, id, 1)].shape;
-  int64_t in = w->dim[node->op == OP_CONV ? 1 : 0], out = w->dim[node->op == OP_CONV ? 0 : 1];
-  return w->dim[2] * w->dim[3] * in * parts(out * size, 64) * 64;
+  int64_t x = w->dim[1], y = w->dim[0] / groups; /* channels of a group */
+  int64_t in = node->op == OP_CONV ? x : y, out = node->op == OP_CONV ? y : x;
+  return groups * w->dim[2] * w->dim[3] * in * parts(out * size, 64) * 64;
 }
 
 int64_t kernel_work_bytes(const Graph *g, const NodeId *nodes, uint32_t n_nodes,

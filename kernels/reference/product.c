@@ -60,7 +60,8 @@ static Status conv(const ReferenceCall *c) {
     win.x[k] = x->shape.dim[1 + k];
     win.y[k] = y->shape.dim[1 + k];
   }
-  int64_t images = x->shape.dim[0], ci = x->shape.dim[3], co = y->shape.dim[3];
+  int64_t images = x->shape.dim[0], cx = x->shape.dim[3], co = y->shape.dim[3];
+  int64_t groups = node_attr_int(c->graph, c->id, CONV_GROUPS), ci = cx / groups;
   int64_t taps = win.kernel[0] * win.kernel[1], n = shape_count(&c->out.shape), pixel;
   double *sums = calloc((size_t)n + 1, sizeof *sums);
   if (!sums) return diag_no_memory(c->diag, (size_t)n * sizeof *sums);
@@ -70,7 +71,8 @@ static Status conv(const ReferenceCall *c) {
     if (!under(&win, p, q, tap / win.kernel[1], tap % win.kernel[1], &pixel)) continue;
     for (int64_t o = 0; o < co; o++)
       for (int64_t i = 0; i < ci; i++) {
-        int64_t xi = (image * win.x[0] * win.x[1] + pixel) * ci + i, wi = (o * ci + i) * taps + tap;
+        int64_t channel = o / (co / groups) * ci + i, wi = (o * ci + i) * taps + tap;
+        int64_t xi = (image * win.x[0] * win.x[1] + pixel) * cx + channel;
         int64_t yi = ((image * win.y[0] + p) * win.y[1] + q) * co + o;
         if (op == OP_CONV)
           sums[yi] += tensor_get(x, xi) * tensor_get(w, wi);

@@ -326,6 +326,22 @@ static const Case cases[] = {
      PROGRAM("<input name=\"x\" shape=\"2 5\"/>\n<parameter name=\"w\" shape=\"7 6\"/>\n"
              "<linear name=\"y\" in=\"x\" weight=\"w\"/>\n<output value=\"y\"/>\n"),
      {".xml:5:1: error: linear 'y': weight expects rows of 6 features, 'x' (line 3) has 5"}},
+    {.what = "a depthwise weight without groups",
+     PROGRAM("<input name=\"x\" shape=\"2 4 4 32\"/>\n<input name=\"w\" shape=\"32 1 3 3\"/>\n"
+             "<conv name=\"y\" in=\"x\" weight=\"w\"/>\n<output value=\"y\"/>\n"),
+     {".xml:5:1: error: conv 'y': weight expects 1 input channels, 'x' (line 3) has 32",
+      "the second of a weight; with groups=\"32\" they fit"}},
+    {.what = "too few groups",
+     PROGRAM("<input name=\"x\" shape=\"2 4 4 32\"/>\n<input name=\"w\" shape=\"32 2 3 3\"/>\n"
+             "<conv name=\"y\" in=\"x\" weight=\"w\" groups=\"8\"/>\n<output value=\"y\"/>\n"),
+     {".xml:5:1: error: conv 'y': weight expects 2 input channels in each of 8 groups, 'x' (line "
+      "3) "
+      "has 32 in all",
+      "with groups=\"16\" they fit"}},
+    {.what = "groups that do not divide",
+     PROGRAM("<input name=\"x\" shape=\"2 4 4 32\"/>\n<input name=\"w\" shape=\"32 1 3 3\"/>\n"
+             "<conv name=\"y\" in=\"x\" weight=\"w\" groups=\"5\"/>\n<output value=\"y\"/>\n"),
+     {".xml:5:1: error: conv 'y': groups=\"5\" does not divide the 32 channels of the weight"}},
     {.what = "batches that do not fit",
      PROGRAM("<input name=\"x\" shape=\"4 2 5\"/>\n<input name=\"w\" shape=\"3 5 7\"/>\n"
              "<matmul name=\"y\" in=\"x\" with=\"w\"/>\n<output value=\"y\"/>\n"),
