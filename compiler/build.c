@@ -2,6 +2,7 @@
 #include "compiler/build.h"
 
 #include "compiler/builder.h"
+#include "compiler/inputs.h"
 #include "compiler/rewrite.h"
 
 #include <fnmatch.h>
@@ -62,6 +63,13 @@ static void program_free(ProgramBuilder *p) {
   free(p->committed);
 }
 
+/* --input: what no longer is needed then stays declared. */
+static Status make_inputs(Builder *b, PlanProgram *program) {
+  const BuildOptions *o = b->options;
+  TRY(inputs_declare_named(b->plan, program, o->inputs, o->n_inputs, b->model->sources, b->diag));
+  return rewrite_inputs(&program->graph, o->inputs, o->n_inputs, b->diag);
+}
+
 static Status build_program(Builder *b, const Element *el, PlanProgram *out) {
   Strings *strings = b->model->symbols->strings;
   *out = (PlanProgram){.name = strings_intern(strings, attr_text(el, "name")),
@@ -88,8 +96,8 @@ static Status build_program(Builder *b, const Element *el, PlanProgram *out) {
                    "training program '%s' commits nothing: its parameters stay as they are",
                    attr_text(el, "name"));
   program_free(&p);
-  if (status == STATUS_OK && b->options->n_inputs)
-    status = rewrite_inputs(&out->graph, b->options->inputs, b->options->n_inputs, b->diag);
+  if (status == STATUS_OK) status = inputs_declare(b->plan, out, b->model->sources, b->diag);
+  if (status == STATUS_OK && b->options->n_inputs) status = make_inputs(b, out);
   return status;
 }
 

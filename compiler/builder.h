@@ -112,8 +112,7 @@ Status elements_build(ProgramBuilder *p, const Element *parent, const Place *pla
 /* ---- training.c ---- */
 /* Copies schedules, training, sampler and augment into the plan. */
 Status training_build(Builder *b);
-/* After the programs are built: every schedule feeds an input (or a later schedule), and scalar
- * inputs of training programs that nothing feeds are warned of. */
+/* After the programs are built: every schedule feeds an input (or a later schedule). */
 Status training_check_inputs(Builder *b);
 
 #endif

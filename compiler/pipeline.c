@@ -1,6 +1,7 @@
 /* All passes, in order.  1 read XML and 2 elaborate are model_load (graph/). */
 #include "compiler/pipeline.h"
 
+#include "compiler/inputs.h"
 #include "compiler/layout.h"
 #include "compiler/simplify.h"
 #include "graph/base/checked.h"
@@ -77,6 +78,7 @@ static Status check_arena(const Pipeline *p, const PlanProgram *program) {
 }
 
 static Status compile_program(const Pipeline *p, PlanProgram *program) {
+  TRY(inputs_declare(p->plan, program, p->sources, p->diag));
   TRY(after(p, "build", program));
   TRY(simplify(&program->graph, p->diag));
   TRY(after(p, "simplify", program));
@@ -89,6 +91,7 @@ static Status compile_program(const Pipeline *p, PlanProgram *program) {
   TRY(status);
   TRY(after(p, "order", program));
   TRY(layout_offsets(p->plan, program, p->diag));
+  inputs_link(program);
   TRY(check_arena(p, program));
   return after(p, "offsets", program);
 }
@@ -107,6 +110,7 @@ Status pipeline_run(const Model *model, const PipelineOptions *options, Diag *di
   Plan *plan;
   TRY(build_plan(model, &options->build, diag, &plan));
   Status status = pipeline_finish(plan, options, model->sources, diag);
+  if (status == STATUS_OK) inputs_warn(model, plan, diag);
   if (status != STATUS_OK) {
     pipeline_release(plan);
     return status;

@@ -153,25 +153,15 @@ static bool uses(const char *text, const char *name) {
   return false;
 }
 
-/* The next scalar input of any program after *program, *id; its name, NULL at the end. */
-static const char *next_scalar_input(const Builder *b, uint32_t *program, NodeId *id) {
-  for (; *program < b->plan->n_programs; ++*program, *id = 0) {
-    const Graph *g = b->plan->programs[*program].graph;
-    while (++*id < g->n_nodes)
-      if (g->nodes[*id].op == OP_INPUT && g->nodes[*id].shape.rank == 0)
-        return graph_text(g, (uint32_t)node_attr_int(g, *id, INPUT_NAME));
-  }
-  return NULL;
-}
-
 static Status check_schedule(const Builder *b, const Element *el) {
   const char *own = attr_text(el, "name"), *names[64];
   size_t n = 0;
-  NodeId id = 0;
-  uint32_t program = 0;
-  for (const char *name; (name = next_scalar_input(b, &program, &id));) {
-    if (strcmp(name, own) == 0) return STATUS_OK;
-    if (n < 64) names[n++] = name;
+  for (uint32_t i = 0; i < b->plan->n_programs; i++) {
+    const PlanProgram *p = &b->plan->programs[i];
+    const PlanInput *in = plan_input_find(p, own);
+    if (in && !in->shape.rank) return STATUS_OK;
+    for (uint32_t k = 0; k < p->n_inputs && n < 64; k++)
+      if (!p->inputs[k].shape.rank) names[n++] = plan_text(b->plan, p->inputs[k].name);
   }
   for (const Element *later = el->next; later; later = later->next)
     if (strcmp(later->tag, "schedule") == 0 && uses(attr_text(later, "value"), own))
@@ -183,27 +173,11 @@ static Status check_schedule(const Builder *b, const Element *el) {
                        "no program has an input '%s'", own);
 }
 
-static bool has_schedule(const Plan *plan, const char *name) {
-  for (uint32_t i = 0; i < plan->n_schedules; i++)
-    if (strcmp(plan_text(plan, plan->schedules[i].name), name) == 0) return true;
-  return strcmp(name, "seed") == 0 || strcmp(name, "step") == 0;
-}
-
 Status training_check_inputs(Builder *b) {
   Status status = STATUS_OK;
   for (const Element *el = b->model->root->first_child; el; el = el->next) {
     Status s = strcmp(el->tag, "schedule") == 0 ? check_schedule(b, el) : STATUS_OK;
     if (status == STATUS_OK) status = s;
-  }
-  NodeId id = 0;
-  uint32_t program = 0;
-  for (const char *name; (name = next_scalar_input(b, &program, &id));) {
-    const PlanProgram *p = &b->plan->programs[program];
-    if (p->kind != PROGRAM_TRAIN || has_schedule(b->plan, name)) continue;
-    source_warning(b->model->sources, b->model->symbols, b->diag, p->graph->nodes[id].loc,
-                   arena_printf(b->model->arena,
-                                "add <schedule name=\"%s\" value=\"...\"/> to the model", name),
-                   "training supplies no value for the input '%s': it has no schedule", name);
   }
   return status;
 }

@@ -448,6 +448,50 @@ static Status run_program(Check *c) {
   return check_ends(c);
 }
 
+/* `taken` marks the names of states. */
+static Status verify_inputs(const Plan *plan, const PlanProgram *p, bool *taken, const char *place,
+                            Diag *diag) {
+  const Graph *g = p->graph;
+  Status status = STATUS_OK;
+  uint32_t placed = 0;
+  for (NodeId id = 1; id < g->n_nodes; id++)
+    placed += g->nodes[id].op == OP_INPUT && p->node_offset[id] != OFFSET_NONE;
+  for (uint32_t i = 0; i < p->n_inputs && status == STATUS_OK; i++) {
+    const PlanInput *in = &p->inputs[i];
+    const Node *node = in->node ? &g->nodes[in->node] : NULL;
+    bool same = !node || (node->op == OP_INPUT && p->node_offset[in->node] != OFFSET_NONE &&
+                          node_attr_int(g, in->node, INPUT_NAME) == in->name &&
+                          node->dtype == in->dtype && shape_equal(&node->shape, &in->shape));
+    placed -= node && same;
+    if (taken[in->name] || !same)
+      status = diag_error(diag, STATUS_INVALID, place, NULL, "the input '%s' of program '%s' %s",
+                          plan_text(plan, in->name), plan_text(plan, p->name),
+                          same ? "has the name of another or of a state" : "is another node");
+    taken[in->name] = true;
+  }
+  if (status == STATUS_OK && placed)
+    status = diag_error(diag, STATUS_INVALID, place, NULL, "program '%s' has inputs without a name",
+                        plan_text(plan, p->name));
+  for (uint32_t i = 0; i < p->n_inputs; i++) taken[p->inputs[i].name] = false;
+  return status;
+}
+
+static Status verify_names(const Plan *plan, const char *place, Diag *diag) {
+  bool *taken = calloc(strings_count(plan->symbols->strings) + 1u, sizeof *taken);
+  Status status = taken ? STATUS_OK : diag_no_memory(diag, strings_count(plan->symbols->strings));
+  for (uint32_t i = 0; status == STATUS_OK && i < plan->n_states; i++) {
+    bool *own = &taken[plan->states[i].name];
+    if (*own)
+      status = diag_error(diag, STATUS_INVALID, place, NULL, "two states are named '%s'",
+                          plan_text(plan, plan->states[i].name));
+    *own = true;
+  }
+  for (uint32_t i = 0; status == STATUS_OK && i < plan->n_programs; i++)
+    status = verify_inputs(plan, &plan->programs[i], taken, place, diag);
+  free(taken);
+  return status;
+}
+
 static Status verify_program(const Plan *plan, const PlanProgram *p, const char *place,
                              Diag *diag) {
   const Graph *g = p->graph;
@@ -495,5 +539,5 @@ Status verify_plan(const Plan *plan, const char *place, Diag *diag) {
   TRY(verify_states(plan, place, diag));
   for (uint32_t i = 0; i < plan->n_programs; i++)
     TRY(verify_program(plan, &plan->programs[i], place, diag));
-  return STATUS_OK;
+  return verify_names(plan, place, diag);
 }

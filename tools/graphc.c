@@ -325,10 +325,9 @@ static bool keeps(const Plan *plan, const char *glob) {
 
 static bool reads(const Plan *plan, const char *glob) {
   for (uint32_t k = 0; k < plan->n_programs; k++) {
-    const Graph *g = plan->programs[k].graph;
-    for (NodeId id = 1; id < g->n_nodes; id++)
-      if (g->nodes[id].op == OP_INPUT &&
-          fnmatch(glob, graph_text(g, (uint32_t)node_attr_int(g, id, INPUT_NAME)), 0) == 0)
+    const PlanProgram *p = &plan->programs[k];
+    for (uint32_t i = 0; i < p->n_inputs; i++)
+      if (p->inputs[i].node && fnmatch(glob, plan_text(plan, p->inputs[i].name), 0) == 0)
         return true;
   }
   return false;

@@ -1,6 +1,8 @@
 /* Source texts and messages that show the offending line. */
 #include "graph/ir/source.h"
 
+#include "graph/base/text.h"
+
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
@@ -122,6 +124,12 @@ void source_advance(const Sources *s, uint32_t file, size_t bytes, uint32_t *lin
     bytes = bytes > value ? bytes - value : 0;
   }
   *column = (uint32_t)at + 1;
+}
+
+const char *source_where(const Symbols *symbols, uint32_t loc, char text[SOURCE_WHERE_MAX]) {
+  const SourceLoc *at = &symbols->locs[loc < symbols->n_locs ? loc : 0];
+  text_format(text, SOURCE_WHERE_MAX, "%s:%u", strings_text(symbols->strings, at->file), at->line);
+  return text;
 }
 
 static char *place_text(const Symbols *symbols, const SourceLoc *loc) {

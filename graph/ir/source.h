@@ -16,6 +16,10 @@ Status sources_add(Sources *sources, uint32_t file, const char *text, size_t len
 void source_advance(const Sources *sources, uint32_t file, size_t bytes, uint32_t *line,
                     uint32_t *column);
 
+/* `FILE:LINE` of a location, for messages that name a second place. Returns `text`. */
+#define SOURCE_WHERE_MAX 512
+const char *source_where(const Symbols *symbols, uint32_t loc, char text[SOURCE_WHERE_MAX]);
+
 /* Reports at location `loc` (index into symbols->locs; 0: no place) with the line, a caret and one
  * note for each template or include on the chain of uses. `sources` may be NULL (no excerpt).
  * Returns `code`. */

@@ -15,6 +15,7 @@ Plan *plan_create(Symbols *symbols) {
 
 static void program_free(PlanProgram *program) {
   graph_destroy(program->graph);
+  free(program->inputs);
   free(program->node_offset);
   free(program->steps);
   free(program->step_nodes);
@@ -46,6 +47,21 @@ uint32_t plan_program_find(const Plan *plan, const char *name) {
   for (uint32_t i = 0; i < plan->n_programs; i++)
     if (strcmp(plan_text(plan, plan->programs[i].name), name) == 0) return i;
   return UINT32_MAX;
+}
+
+const PlanInput *plan_input_find(const PlanProgram *program, const char *name) {
+  uint32_t id = strings_find(program->graph->symbols->strings, name);
+  for (uint32_t i = 0; id != UINT32_MAX && i < program->n_inputs; i++)
+    if (program->inputs[i].name == id) return &program->inputs[i];
+  return NULL;
+}
+
+bool plan_input_add(PlanProgram *program, const PlanInput *input) {
+  PlanInput *grown = realloc(program->inputs, (program->n_inputs + 1u) * sizeof *grown);
+  if (!grown) return false;
+  program->inputs = grown;
+  program->inputs[program->n_inputs++] = *input;
+  return true;
 }
 
 Status plan_program_require(const Plan *plan, const char *place, const char *name, Diag *diag,

@@ -11,7 +11,7 @@
 #include "graph/ir/op.h"
 #include "graph/plan/target.h"
 
-#define PLAN_VERSION 2
+#define PLAN_VERSION 3
 #define OFFSET_NONE (-1)
 #define PLAN_ARENA_MAX ((int64_t)1 << 44) /* bytes */
 
@@ -28,10 +28,20 @@ typedef struct PlanStep {
   int64_t work_offset, work_bytes; /* work buffer in the arena; OFFSET_NONE, 0: none */
 } PlanStep;
 
+/* A value that a program is fed, as it was declared. */
+typedef struct PlanInput {
+  uint32_t name, loc;
+  uint8_t dtype;
+  NodeId node; /* NODE_NONE: nothing that the program writes depends on it, it has no place */
+  Shape shape;
+} PlanInput;
+
 typedef struct PlanProgram {
   uint32_t name, held_out; /* string ids; held_out 0: none */
   uint8_t kind;            /* ProgramKind */
   Graph *graph;            /* commits and outputs included */
+  PlanInput *inputs;       /* names are unique, and no state has one of them */
+  uint32_t n_inputs;
   /* Byte offset in the arena of each node's value; OFFSET_NONE when it is not stored (a member of a
    * fused group that only the group reads). State nodes have the state's offset, a view (reshape,
    * gradient-scale, stop-gradient alone) may have its operand's, a committed value may have the
@@ -115,7 +125,12 @@ int64_t plan_arena_bytes(const Plan *plan);
 /* Index of a program or state by name; UINT32_MAX when there is none. */
 uint32_t plan_program_find(const Plan *plan, const char *name);
 uint32_t plan_state_find(const Plan *plan, const char *name);
-/* The same for a program; when there is none the message, at `place`, lists those that there are.
+/* An input of the program by name; NULL when it has none. */
+const PlanInput *plan_input_find(const PlanProgram *program, const char *name);
+/* Appends one; false when out of memory. */
+bool plan_input_add(PlanProgram *program, const PlanInput *input);
+/* The same as plan_program_find; when there is none the message, at `place`, lists those that there
+ * are.
  */
 Status plan_program_require(const Plan *plan, const char *place, const char *name, Diag *diag,
                             uint32_t *out_program);

@@ -1,7 +1,7 @@
 /* clang-format off */
 /* How a plan is written.  XML, UTF-8, data only; elements in this order:
  *
- *     <plan version="2" hash="XXH3_64 of every byte after this line, 16 hex digits" xmlns="...">
+ *     <plan version="3" hash="XXH3_64 of every byte after this line, 16 hex digits" xmlns="...">
  *     <target>     the name of what it was laid out for
  *     <ops>        names of the ops in use; rows name an op by its place in this list, from 0
  *     <strings>    one a line; ids count from 1, id 0 is the empty string
@@ -28,6 +28,7 @@
  *       <members>  node ids, step after step
  *       <commits>  state node
  *       <outputs>  name node declared
+ *       <fed>      name node dtype place rank dim...     inputs as declared; node 0: not needed
  *     </plan>
  *
  * A tag has a line of its own.  Everything but target, ops and strings is decimal integers, each followed by

@@ -434,6 +434,20 @@ static Status read_ends(Reader *r, Graph *g) {
   return checked(r);
 }
 
+static Status read_fed(Reader *r, PlanProgram *p) {
+  plan_scan_open(&r->s, "fed");
+  while (plan_scan_more(&r->s)) {
+    PlanInput in = {.name = take_string(r)};
+    in.node = (NodeId)take(r, 0, (int64_t)p->graph->n_nodes - 1);
+    in.dtype = (uint8_t)take(r, 0, DTYPE_COUNT - 1);
+    in.loc = take_place(r);
+    take_shape(r, &in.shape);
+    if (!r->s.bad && !plan_input_add(p, &in)) return no_memory(r, sizeof in);
+  }
+  plan_scan_close(&r->s, "fed");
+  return checked(r);
+}
+
 static Status read_program(Reader *r, PlanProgram *p) {
   plan_scan_open(&r->s, "program");
   TRY(read_head(r, p));
@@ -444,6 +458,7 @@ static Status read_program(Reader *r, PlanProgram *p) {
   TRY(read_offsets(r, p));
   TRY(read_steps(r, p));
   TRY(read_ends(r, p->graph));
+  TRY(read_fed(r, p));
   plan_scan_close(&r->s, "program");
   return checked(r);
 }

@@ -252,6 +252,21 @@ static void put_steps(Writer *w, const PlanProgram *p) {
   plan_text_end(b, "members");
 }
 
+static void put_fed(Writer *w, const PlanProgram *p) {
+  PlanText *b = &w->body;
+  plan_text_start(b, "fed");
+  for (uint32_t i = 0; i < p->n_inputs; i++) {
+    const PlanInput *in = &p->inputs[i];
+    put_name(w, in->name);
+    plan_text_int(b, in->node);
+    plan_text_int(b, in->dtype);
+    plan_text_int(b, place_of(w, in->loc));
+    put_shape(b, &in->shape);
+    plan_text_row(b);
+  }
+  plan_text_end(b, "fed");
+}
+
 static void put_program(Writer *w, const PlanProgram *p) {
   PlanText *b = &w->body;
   const Graph *g = p->graph;
@@ -289,6 +304,7 @@ static void put_program(Writer *w, const PlanProgram *p) {
     plan_text_row(b);
   }
   plan_text_end(b, "outputs");
+  put_fed(w, p);
   plan_text_end(b, "program");
 }
 

@@ -40,31 +40,29 @@ static void warn_fed(const Exec *x, const char *name, const Tensor *t) {
                         tensor_get(t, i));
 }
 
-/* True when some program has an input of this name, or a schedule makes it: the value may be fed
- * although this program does not read it (an ablation reads less). */
+static const PlanProgram *program_of(const Exec *x) {
+  return &x->plan->programs[x->program];
+}
+
+/* True when some program has an input of this name, or a schedule makes it: one feed may serve
+ * several programs. */
 static bool is_known_input(const Plan *plan, const char *name) {
   for (uint32_t i = 0; i < plan->n_schedules; i++)
     if (strcmp(plan_text(plan, plan->schedules[i].name), name) == 0) return true;
-  for (uint32_t p = 0; p < plan->n_programs; p++) {
-    const Graph *g = plan->programs[p].graph;
-    for (NodeId id = 1; id < g->n_nodes; id++)
-      if (g->nodes[id].op == OP_INPUT &&
-          strcmp(graph_text(g, (uint32_t)node_attr_int(g, id, INPUT_NAME)), name) == 0)
-        return true;
-  }
+  for (uint32_t p = 0; p < plan->n_programs; p++)
+    if (plan_input_find(&plan->programs[p], name)) return true;
   return strcmp(name, "seed") == 0 || strcmp(name, "step") == 0;
 }
 
 static Status unknown_name(const Exec *x, const char *name) {
   const Plan *plan = x->plan;
-  const Graph *g = plan->programs[x->program].graph;
-  const char **names = calloc((size_t)plan->n_states + g->n_nodes, sizeof *names);
+  const PlanProgram *p = program_of(x);
+  const char **names = calloc((size_t)plan->n_states + p->n_inputs + 1, sizeof *names);
   size_t n = 0;
   for (uint32_t i = 0; names && i < plan->n_states; i++)
     names[n++] = plan_text(plan, plan->states[i].name);
-  for (NodeId id = 1; names && id < g->n_nodes; id++)
-    if (g->nodes[id].op == OP_INPUT)
-      names[n++] = graph_text(g, (uint32_t)node_attr_int(g, id, INPUT_NAME));
+  for (uint32_t i = 0; names && i < p->n_inputs; i++)
+    names[n++] = plan_text(plan, p->inputs[i].name);
   const char *near = names ? diag_nearest(name, names, n) : NULL;
   char hint[256];
   text_format(hint, sizeof hint,
@@ -74,21 +72,37 @@ static Status unknown_name(const Exec *x, const char *name) {
                            "the plan has neither an input nor a state of this name");
 }
 
+static Status check_tensor(const Exec *x, const FileTensor *from, DType dtype, const Shape *shape) {
+  return file_tensor_check(
+      from, x->options->feed, dtype, shape, NULL,
+      "is it of a model with other sizes? compile with the -D it was made with", x->diag);
+}
+
+/* The model declares it, and folding found that nothing depends on it: it must fit, no more. */
+static void take_needless(const Exec *x, const FileTensor *from, const PlanInput *in) {
+  if (check_tensor(x, from, (DType)in->dtype, &in->shape) == STATUS_OK)
+    file_tensor_warning(x->options->feed, from->name, x->diag, NULL,
+                        "program '%s' does not need this input: nothing depends on it",
+                        x->options->program);
+}
+
 static Status feed(const Exec *x, const SafeFile *file) {
-  static const char other_sizes[] =
-      "is it of a model with other sizes? compile with the -D it was made with";
   for (uint32_t i = 0; i < safe_count(file); i++) {
     const FileTensor *from = safe_tensor(file, i);
+    const PlanInput *in = plan_input_find(program_of(x), from->name);
     uint32_t state = plan_state_find(x->plan, from->name);
     Tensor to;
+    if (in && !in->node) {
+      take_needless(x, from, in);
+      continue;
+    }
     if (state != UINT32_MAX)
       to = executor_state(x->executor, state);
     else if (!executor_input(x->executor, x->program, from->name, &to)) {
       if (!is_known_input(x->plan, from->name)) unknown_name(x, from->name);
       continue;
     }
-    if (file_tensor_check(from, x->options->feed, to.dtype, &to.shape, NULL, other_sizes,
-                          x->diag) == STATUS_OK) {
+    if (check_tensor(x, from, to.dtype, &to.shape) == STATUS_OK) {
       file_tensor_copy(&to, from);
       warn_fed(x, from->name, &to);
     }
@@ -96,20 +110,19 @@ static Status feed(const Exec *x, const SafeFile *file) {
   return diag_status(x->diag);
 }
 
-/* Every input must be in the feed. */
+/* Every input that the program needs must be in the feed. */
 static Status check_fed(const Exec *x, const SafeFile *file) {
-  const Graph *g = x->plan->programs[x->program].graph;
-  for (NodeId id = 1; id < g->n_nodes; id++) {
-    if (g->nodes[id].op != OP_INPUT) continue;
-    const char *name = graph_text(g, (uint32_t)node_attr_int(g, id, INPUT_NAME));
-    if (strcmp(name, "seed") == 0 || strcmp(name, "step") == 0) continue;
+  const PlanProgram *p = program_of(x);
+  for (uint32_t i = 0; i < p->n_inputs; i++) {
+    const PlanInput *in = &p->inputs[i];
+    const char *name = plan_text(x->plan, in->name);
+    if (!in->node || strcmp(name, "seed") == 0 || strcmp(name, "step") == 0) continue;
     if (file && safe_find(file, name)) continue;
     char shape[SHAPE_TEXT_MAX];
     diag_error(x->diag, STATUS_INVALID, x->options->feed ? x->options->feed : "--feed",
                "--feed=F.safetensors supplies the inputs by name",
                "the program reads input '%s', %s %s, which is not fed", name,
-               dtype_name((DType)g->nodes[id].dtype),
-               shape_text(&g->nodes[id].shape, shape, sizeof shape));
+               dtype_name((DType)in->dtype), shape_text(&in->shape, shape, sizeof shape));
   }
   return diag_status(x->diag);
 }

@@ -96,13 +96,15 @@ static void print_batches(const Plan *plan, const Graph *g) {
   }
 }
 
-/* What the program reads of the step it belongs to; an input that nothing reads has no place. */
-static void print_inputs(const PlanProgram *p) {
+/* As they were declared; what folding removed needs no value. */
+static void print_inputs(const Plan *plan, const PlanProgram *p) {
+  char shape[SHAPE_TEXT_MAX];
   puts("  inputs");
-  for (NodeId id = 1; id < p->graph->n_nodes; id++)
-    if (p->graph->nodes[id].op == OP_INPUT && p->node_offset[id] != OFFSET_NONE)
-      print_value(graph_text(p->graph, (uint32_t)node_attr_int(p->graph, id, INPUT_NAME)),
-                  &p->graph->nodes[id]);
+  for (uint32_t i = 0; i < p->n_inputs; i++) {
+    const PlanInput *in = &p->inputs[i];
+    printf("    %-32s %-4s %s%s\n", text(plan, in->name), dtype_name((DType)in->dtype),
+           shape_text(&in->shape, shape, sizeof shape), in->node ? "" : "  not needed");
+  }
 }
 
 static void print_program(const Plan *plan, const PlanProgram *p) {
@@ -115,7 +117,7 @@ static void print_program(const Plan *plan, const PlanProgram *p) {
   printf("  scratch %" PRId64 " bytes, %.3f of the lower bound; peak at kernel %u\n",
          p->scratch_bytes, bound, p->peak_step);
   print_batches(plan, g);
-  print_inputs(p);
+  print_inputs(plan, p);
   puts("  outputs");
   for (uint32_t i = 0; i < g->n_outputs; i++)
     print_value(graph_text(g, g->outputs[i].name), &g->nodes[g->outputs[i].node]);
