@@ -157,19 +157,13 @@ static void complete_shape(const Emitter *e, NodeId in, int64_t *dims, uint32_t 
 static NodeId build_primitive(ProgramBuilder *p, const Element *el, const OpDesc *op,
                               const NodeId *inputs, uint32_t n, const OpAttrs *a) {
   Emitter *e = &p->e;
-  if (op->op_class == OP_CLASS_ELEMENTWISE && op->n_attrs == 0) {
-    if (el->op == OP_STOP_GRADIENT) return emit_stop_gradient(e, inputs[0]);
-    if (n == 1) return emit_unary(e, (OpId)el->op, inputs[0]);
-    if (n == 2) return emit_binary(e, (OpId)el->op, inputs[0], inputs[1]);
-    return emit_select(e, inputs[0], inputs[1], inputs[2]);
-  }
   if (el->op == OP_RESHAPE)
     complete_shape(e, inputs[0], a->ints + a->refs[BROADCAST_SHAPE].offset,
                    a->refs[BROADCAST_SHAPE].count);
   EmitAttr attrs[16];
   for (uint32_t i = 0; i < op->n_attrs; i++)
     attrs[i] = (EmitAttr){a->ints + a->refs[i].offset, a->refs[i].count};
-  return emit_node(e, (OpId)el->op, inputs, n, attrs);
+  return emit_op(e, (OpId)el->op, inputs, n, attrs);
 }
 
 static Status build_composite(ProgramBuilder *p, const OpDesc *op, const char *path,

@@ -17,14 +17,25 @@ bool *rewrite_live(const Graph *g) {
   return live;
 }
 
-NodeId rewrite_copy(Emitter *e, const Graph *in, NodeId id, const NodeId *inputs) {
+typedef NodeId (*Emit)(Emitter *e, OpId op, const NodeId *inputs, uint32_t n,
+                       const EmitAttr *attrs);
+
+static NodeId emit_again(Emitter *e, const Graph *in, NodeId id, const NodeId *inputs, Emit emit) {
   const Node *node = &in->nodes[id];
   EmitAttr attrs[16];
   for (uint32_t i = 0; i < op_desc(node->op)->n_attrs; i++)
     attrs[i].values = node_attr(in, id, i, &attrs[i].count);
-  NodeId copy = emit_node(e, (OpId)node->op, inputs, node->n_inputs, attrs);
+  NodeId copy = emit(e, (OpId)node->op, inputs, node->n_inputs, attrs);
   if (copy && node->name && !e->graph->nodes[copy].name) e->graph->nodes[copy].name = node->name;
   return copy;
+}
+
+NodeId rewrite_copy(Emitter *e, const Graph *in, NodeId id, const NodeId *inputs) {
+  return emit_again(e, in, id, inputs, emit_node);
+}
+
+NodeId rewrite_fold(Emitter *e, const Graph *in, NodeId id, const NodeId *inputs) {
+  return emit_again(e, in, id, inputs, emit_op);
 }
 
 static void stamp(Emitter *e, const Node *node) {

@@ -10,6 +10,9 @@ bool *rewrite_live(const Graph *graph);
 /* Emits a copy of in's node `id` with the given inputs, with all its stamps and its name. */
 NodeId rewrite_copy(Emitter *e, const Graph *in, NodeId id, const NodeId *inputs);
 
+/* The same by the folding front ends: something simpler where the inputs allow it. */
+NodeId rewrite_fold(Emitter *e, const Graph *in, NodeId id, const NodeId *inputs);
+
 /* What a pass does to one live node: returns the node that replaces it; `inputs` are mapped. */
 typedef NodeId (*RewriteRule)(Emitter *e, const Graph *in, NodeId id, const NodeId *inputs,
                               void *context);

@@ -24,50 +24,30 @@ static NodeId spell_variance(Emitter *e, const Graph *in, NodeId id, const NodeI
   return emit_mean(e, emit_mul(e, d, d), mask);
 }
 
+static NodeId keep_name(Emitter *e, const Node *node, NodeId result) {
+  if (result && node->name && !e->graph->nodes[result].name)
+    e->graph->nodes[result].name = node->name;
+  return result;
+}
+
 static NodeId simplify_rule(Emitter *e, const Graph *in, NodeId id, const NodeId *inputs,
                             void *context) {
   (void)context;
   const Node *node = &in->nodes[id];
-  OpId op = (OpId)node->op;
-  NodeId result;
-  switch (op) {
+  switch (node->op) {
   case OP_STOP_GRADIENT:
   case OP_GRADIENT_SCALE:
     return inputs[0];
   case OP_VARIANCE:
-    result = spell_variance(e, in, id, inputs);
-    break;
-  case OP_NEG:
-  case OP_SQRT:
-  case OP_RSQRT:
-  case OP_ABS:
-  case OP_SIGN:
-    result = emit_unary(e, op, inputs[0]);
-    break;
-  case OP_ADD:
-  case OP_SUB:
-  case OP_MUL:
-  case OP_DIV:
-    result = emit_binary(e, op, inputs[0], inputs[1]);
-    break;
-  case OP_SELECT:
-    result = emit_select(e, inputs[0], inputs[1], inputs[2]);
-    break;
-  case OP_BROADCAST:
-    result = emit_broadcast(e, inputs[0], &node->shape);
-    break;
+    return keep_name(e, node, spell_variance(e, in, id, inputs));
   case OP_RESHAPE:
-    result = emit_reshape(e, inputs[0], &node->shape);
-    break;
-  case OP_CAST:
-    result = emit_cast(e, inputs[0], (DType)node->dtype);
-    break;
+    return keep_name(e, node, emit_reshape(e, inputs[0], &node->shape));
+  case OP_BROADCAST:
+    return rewrite_fold(e, in, id, inputs);
   default:
-    return rewrite_copy(e, in, id, inputs);
+    return op_desc(node->op)->op_class == OP_CLASS_ELEMENTWISE ? rewrite_fold(e, in, id, inputs)
+                                                               : rewrite_copy(e, in, id, inputs);
   }
-  if (result && node->name && !e->graph->nodes[result].name)
-    e->graph->nodes[result].name = node->name;
-  return result;
 }
 
 /* A copy of `*id` where it is the bytes of a state, or of an input if `inputs`. */

@@ -156,7 +156,7 @@ static NodeId fail_count(Parser *p, const char *name, int n) {
                       n);
 }
 
-/* Through the folding front ends, as the op's element is built. */
+/* As the op's element is built. */
 static NodeId apply_op(Emitter *e, uint32_t id, const NodeId *args) {
   const OpDesc *op = op_desc(id);
   if (op->expand) {
@@ -166,9 +166,7 @@ static NodeId apply_op(Emitter *e, uint32_t id, const NodeId *args) {
     e->composite = NULL;
     return status == STATUS_OK ? call.results[0] : NODE_NONE;
   }
-  if (op->n_inputs == 1) return emit_unary(e, (OpId)id, args[0]);
-  if (op->n_inputs == 2) return emit_binary(e, (OpId)id, args[0], args[1]);
-  return emit_select(e, args[0], args[1], args[2]);
+  return emit_op(e, (OpId)id, args, op->n_inputs, NULL);
 }
 
 static NodeId apply(Parser *p, const char *name, const NodeId *args, int n) {

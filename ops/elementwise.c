@@ -1,6 +1,8 @@
 /* Elementwise primitives. All inputs have the shape of the result; emit_binary broadcasts. */
 #include "ops/rule.h"
 
+#include <string.h>
+
 Status infer_same_float(InferContext *c) {
   char a[INFER_LABEL_MAX], b[INFER_LABEL_MAX], sa[SHAPE_TEXT_MAX], sb[SHAPE_TEXT_MAX];
   TRY(infer_require_float(c, 0, -1));
@@ -240,6 +242,12 @@ BINARY(op_or, "or", "either", logic_infer, vjp_none, .function = "or", .commutes
 
 static const AttrDesc power_attrs[] = {
     {"exponent", ATTR_FLOAT, NULL, NULL, 0, 0, "a constant; x > 0 unless it is a whole number"}};
+static NodeId make_power(Emitter *e, const NodeId *in, uint32_t n, const EmitAttr *a) {
+  (void)n;
+  double exponent;
+  memcpy(&exponent, a[POWER_EXPONENT].values, sizeof exponent);
+  return emit_power(e, in[0], exponent);
+}
 const OpDesc op_power = {.name = "power",
                          .doc = "x^exponent",
                          .op_class = OP_CLASS_ELEMENTWISE,
@@ -247,6 +255,7 @@ const OpDesc op_power = {.name = "power",
                          .n_inputs = 1,
                          .attrs = power_attrs,
                          .n_attrs = 1,
+                         .make = make_power,
                          .infer = infer_same_float,
                          .vjp = vjp_power,
                          .costly = true};
@@ -259,6 +268,10 @@ static Status cast_infer(InferContext *c) {
   c->shape = *infer_shape(c, 0);
   return STATUS_OK;
 }
+static NodeId make_cast(Emitter *e, const NodeId *in, uint32_t n, const EmitAttr *a) {
+  (void)n;
+  return emit_cast(e, in[0], (DType)*a[CAST_DTYPE].values);
+}
 const OpDesc op_cast = {.name = "cast",
                         .doc = "x in another element type; to an integer, fractions are cut off "
                                "and what lies outside becomes the nearest end; to bool, 1 unless x "
@@ -268,6 +281,7 @@ const OpDesc op_cast = {.name = "cast",
                         .n_inputs = 1,
                         .attrs = cast_attrs,
                         .n_attrs = 1,
+                        .make = make_cast,
                         .infer = cast_infer,
                         .vjp = vjp_cast};
 

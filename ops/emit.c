@@ -121,11 +121,9 @@ static NodeId report_infer(Emitter *e, NodeId id, const InferContext *c) {
                       c->text);
 }
 
-NodeId emit_node(Emitter *e, OpId op, const NodeId *inputs, uint32_t n_inputs,
-                 const EmitAttr *attrs) {
-  if (e->status != STATUS_OK) return NODE_NONE;
-  for (uint32_t i = 0; i < n_inputs; i++)
-    if (inputs[i] == NODE_NONE) return NODE_NONE;
+/* Appends a node and finds its type and shape.  NODE_NONE after an error, which is reported. */
+static NodeId append_checked(Emitter *e, OpId op, const NodeId *inputs, uint32_t n_inputs,
+                             const EmitAttr *attrs) {
   Graph *g = e->graph;
   uint32_t used_inputs = g->n_inputs, used_attrs = g->n_attrs, used_ints = g->n_ints;
   Node proto = {.op = (uint16_t)op,
@@ -137,10 +135,14 @@ NodeId emit_node(Emitter *e, OpId op, const NodeId *inputs, uint32_t n_inputs,
                 .loc = e->loc};
   /* Attributes are appended one after the other, so that callers need no pool of their own. */
   NodeId id = graph_append(g, &proto, inputs, n_inputs, NULL, 0, NULL);
-  if (id == NODE_NONE) goto no_memory;
+  bool good = id != NODE_NONE;
   uint32_t n_attrs = op_desc(op)->n_attrs;
-  for (uint32_t i = 0; i < n_attrs; i++)
-    if (!graph_append_attr(g, id, attrs[i].values, attrs[i].count)) goto no_memory;
+  for (uint32_t i = 0; good && i < n_attrs; i++)
+    good = graph_append_attr(g, id, attrs[i].values, attrs[i].count);
+  if (!good) {
+    e->status = diag_no_memory(e->diag, sizeof(Node));
+    return NODE_NONE;
+  }
   InferContext context;
   if (infer_node(g, id, &context) != STATUS_OK) {
     NodeId failed = report_infer(e, id, &context);
@@ -149,7 +151,27 @@ NodeId emit_node(Emitter *e, OpId op, const NodeId *inputs, uint32_t n_inputs,
   }
   g->nodes[id].dtype = (uint8_t)context.dtype;
   g->nodes[id].shape = context.shape;
-  if (e->table_used * 2 >= e->table_size && !table_grow(e)) goto no_memory;
+  return id;
+}
+
+static bool can_emit(const Emitter *e, const NodeId *inputs, uint32_t n_inputs) {
+  if (e->status != STATUS_OK) return false;
+  for (uint32_t i = 0; i < n_inputs; i++)
+    if (inputs[i] == NODE_NONE) return false;
+  return true;
+}
+
+NodeId emit_node(Emitter *e, OpId op, const NodeId *inputs, uint32_t n_inputs,
+                 const EmitAttr *attrs) {
+  Graph *g = e->graph;
+  uint32_t used_inputs = g->n_inputs, used_attrs = g->n_attrs, used_ints = g->n_ints;
+  if (!can_emit(e, inputs, n_inputs)) return NODE_NONE;
+  NodeId id = append_checked(e, op, inputs, n_inputs, attrs);
+  if (id == NODE_NONE) return NODE_NONE;
+  if (e->table_used * 2 >= e->table_size && !table_grow(e)) {
+    e->status = diag_no_memory(e->diag, e->table_size * sizeof *e->table);
+    return NODE_NONE;
+  }
   uint32_t slot = (uint32_t)node_hash(g, id) & (e->table_size - 1);
   for (; e->table[slot]; slot = (slot + 1) & (e->table_size - 1))
     if (node_same(g, e->table[slot], id)) {
@@ -159,9 +181,32 @@ NodeId emit_node(Emitter *e, OpId op, const NodeId *inputs, uint32_t n_inputs,
   e->table[slot] = id;
   e->table_used++;
   return id;
-no_memory:
-  e->status = diag_no_memory(e->diag, sizeof(Node));
-  return NODE_NONE;
+}
+
+/* True when the shape rule accepts the node; the graph is as before. */
+static bool check_node(Emitter *e, OpId op, const NodeId *inputs, uint32_t n_inputs,
+                       const EmitAttr *attrs) {
+  Graph *g = e->graph;
+  uint32_t used_inputs = g->n_inputs, used_attrs = g->n_attrs, used_ints = g->n_ints;
+  if (!can_emit(e, inputs, n_inputs) || !append_checked(e, op, inputs, n_inputs, attrs))
+    return false;
+  graph_pop(g, used_inputs, used_attrs, used_ints);
+  return true;
+}
+
+NodeId emit_op(Emitter *e, OpId op, const NodeId *inputs, uint32_t n_inputs,
+               const EmitAttr *attrs) {
+  const OpDesc *desc = op_desc(op);
+  if (desc->op_class == OP_CLASS_ELEMENTWISE) { /* these broadcast before they check */
+    if (desc->make) return desc->make(e, inputs, n_inputs, attrs);
+    if (desc->n_attrs) return emit_node(e, op, inputs, n_inputs, attrs);
+    if (n_inputs == 1) return emit_unary(e, op, inputs[0]);
+    if (n_inputs == 2) return emit_binary(e, op, inputs[0], inputs[1]);
+    return emit_select(e, inputs[0], inputs[1], inputs[2]);
+  }
+  if (!desc->make) return emit_node(e, op, inputs, n_inputs, attrs);
+  if (!check_node(e, op, inputs, n_inputs, attrs)) return NODE_NONE;
+  return desc->make(e, inputs, n_inputs, attrs);
 }
 
 /* ---- leaves ---- */
@@ -175,8 +220,9 @@ static EmitAttr shape_attr(const Shape *shape) {
 NodeId emit_constant_list(Emitter *e, const double *values, DType dtype, const Shape *shape) {
   if (!shape) shape = &scalar_shape;
   int64_t count = shape_count(shape);
-  if (count < 1 || count > 65536)
-    return emitter_fail(e, NULL, "a constant with %lld listed values", (long long)count);
+  bool equal = true;
+  for (int64_t i = 1; i < count; i++) equal &= values[i] == values[0];
+  if (equal) return emit_constant(e, values[0], dtype, shape);
   int64_t *bits = malloc((size_t)count * sizeof *bits);
   if (!bits) {
     e->status = diag_no_memory(e->diag, (size_t)count * sizeof *bits);
@@ -184,6 +230,7 @@ NodeId emit_constant_list(Emitter *e, const double *values, DType dtype, const S
   }
   for (int64_t i = 0; i < count; i++) {
     double value = dtype == DTYPE_F32 ? (double)(float)values[i] : values[i];
+    if (value == 0) value = 0; /* as below */
     memcpy(&bits[i], &value, sizeof value);
   }
   int64_t type = dtype;

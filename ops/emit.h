@@ -48,13 +48,18 @@ typedef struct EmitAttr {
   const int64_t *values;
   uint32_t count;
 } EmitAttr;
-/* General form; `attrs` has one entry for each attribute of the op. */
+/* The node as it is given; `attrs` has one entry for each attribute of the op. */
 NodeId emit_node(Emitter *e, OpId op, const NodeId *inputs, uint32_t n_inputs,
                  const EmitAttr *attrs);
+/* Its value, by the front ends below, which fold: `<power exponent="2">` is x * x, a slice of the
+ * whole is its operand.  What models say comes this way, so that there is one way to make a value:
+ * an element and an expression that mean the same give the same nodes. */
+NodeId emit_op(Emitter *e, OpId op, const NodeId *inputs, uint32_t n_inputs, const EmitAttr *attrs);
 
 /* Leaves. `shape` NULL: a scalar. */
 NodeId emit_constant(Emitter *e, double value, DType dtype, const Shape *shape);
 NodeId emit_constant_like(Emitter *e, double value, NodeId like);
+/* One value for each element; a fill when all are equal. */
 NodeId emit_constant_list(Emitter *e, const double *values, DType dtype, const Shape *shape);
 NodeId emit_iota(Emitter *e, int64_t axis, DType dtype, const Shape *shape);
 NodeId emit_input(Emitter *e, uint32_t name, DType dtype, const Shape *shape);

@@ -87,12 +87,19 @@ NodeId emit_mean(Emitter *e, NodeId a, uint32_t axes) {
   return emit_scale(e, emit_reduce_sum(e, a, axes), 1.0 / (double)emit_axes_count(e, a, axes));
 }
 
+/* False for an axis that there is not, which the shape rule reports. */
+static bool one_long(const Emitter *e, NodeId a, int64_t axis) {
+  return a != NODE_NONE && axis >= 0 && axis < RANK_MAX && emit_shape(e, a)->dim[axis] == 1;
+}
+
 NodeId emit_reduce_max(Emitter *e, NodeId a, int64_t axis) {
+  if (one_long(e, a, axis)) return a;
   EmitAttr attrs[] = {{&axis, 1}};
   return emit_node(e, OP_REDUCE_MAX, &a, 1, attrs);
 }
 
 NodeId emit_arg_max(Emitter *e, NodeId a, int64_t axis) {
+  if (one_long(e, a, axis)) return emit_constant(e, 0, DTYPE_I32, emit_shape(e, a));
   EmitAttr attrs[] = {{&axis, 1}};
   return emit_node(e, OP_ARG_MAX, &a, 1, attrs);
 }

@@ -39,11 +39,21 @@ static Status constant_infer(InferContext *c) {
   return STATUS_OK;
 }
 
+static NodeId make_constant(Emitter *e, const NodeId *in, uint32_t n, const EmitAttr *a) {
+  (void)in, (void)n;
+  Shape shape = {.rank = (uint8_t)a[CONSTANT_SHAPE].count};
+  for (int i = 0; i < shape.rank; i++) shape.dim[i] = a[CONSTANT_SHAPE].values[i];
+  const double *values = (const double *)(const void *)a[CONSTANT_VALUES].values;
+  DType dtype = (DType)*a[CONSTANT_DTYPE].values;
+  if (a[CONSTANT_VALUES].count == 1) return emit_constant(e, values[0], dtype, &shape);
+  return emit_constant_list(e, values, dtype, &shape);
+}
 const OpDesc op_constant = {.name = "constant",
                             .doc = "A constant tensor.",
                             .op_class = OP_CLASS_LEAF,
                             .attrs = constant_attrs,
                             .n_attrs = COUNT_OF(constant_attrs),
+                            .make = make_constant,
                             .infer = constant_infer,
                             .vjp = vjp_none};
 

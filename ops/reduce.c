@@ -61,6 +61,15 @@ static NodeId vjp_variance(Emitter *e, NodeId n, NodeId dy, uint32_t i) {
   return emit_mul(e, emit_sub(e, x, mean), emit_broadcast_like(e, scaled, x));
 }
 
+static uint32_t axes_mask(const EmitAttr *a) {
+  uint32_t mask = 0;
+  for (uint32_t i = 0; i < a->count; i++) mask |= 1u << a->values[i];
+  return mask;
+}
+static NodeId make_sum(Emitter *e, const NodeId *in, uint32_t n, const EmitAttr *a) {
+  (void)n;
+  return emit_reduce_sum(e, in[0], axes_mask(&a[REDUCE_AXES]));
+}
 const OpDesc op_reduce_sum = {.name = "reduce-sum",
                               .doc = "Sum over axes; they stay with length 1.",
                               .op_class = OP_CLASS_REDUCE,
@@ -68,9 +77,14 @@ const OpDesc op_reduce_sum = {.name = "reduce-sum",
                               .n_inputs = 1,
                               .attrs = axes_attrs,
                               .n_attrs = 1,
+                              .make = make_sum,
                               .infer = reduce_infer,
                               .vjp = vjp_reduce_sum,
                               .costly = true};
+static NodeId make_max(Emitter *e, const NodeId *in, uint32_t n, const EmitAttr *a) {
+  (void)n;
+  return emit_reduce_max(e, in[0], *a[ARG_MAX_AXIS].values);
+}
 const OpDesc op_reduce_max = {
     .name = "reduce-max",
     .doc = "Largest element along an axis, NaN above all; derivative to the first of equals.",
@@ -79,8 +93,13 @@ const OpDesc op_reduce_max = {
     .n_inputs = 1,
     .attrs = axis_attrs,
     .n_attrs = 1,
+    .make = make_max,
     .infer = axis_infer,
     .vjp = vjp_reduce_max};
+static NodeId make_arg_max(Emitter *e, const NodeId *in, uint32_t n, const EmitAttr *a) {
+  (void)n;
+  return emit_arg_max(e, in[0], *a[ARG_MAX_AXIS].values);
+}
 const OpDesc op_arg_max = {
     .name = "arg-max",
     .doc = "Index (i32) of the largest element along an axis: the first of equals, NaN above all.",
@@ -90,6 +109,7 @@ const OpDesc op_arg_max = {
     .attrs = axis_attrs,
     .n_attrs = 1,
     .no_gradient = 1,
+    .make = make_arg_max,
     .infer = arg_max_infer,
     .vjp = vjp_none};
 
@@ -102,6 +122,10 @@ static Status variance_infer(InferContext *c) {
     return infer_fail(c, NULL, "%s is not the mean over these axes", infer_label(c, 1, a));
   return STATUS_OK;
 }
+static NodeId make_variance(Emitter *e, const NodeId *in, uint32_t n, const EmitAttr *a) {
+  (void)n;
+  return emit_variance(e, in[0], in[1], axes_mask(&a[REDUCE_AXES]));
+}
 const OpDesc op_variance = {.name = "variance",
                             .doc = "Biased variance over axes, given the mean (two passes).",
                             .op_class = OP_CLASS_REDUCE,
@@ -109,5 +133,6 @@ const OpDesc op_variance = {.name = "variance",
                             .n_inputs = 2,
                             .attrs = axes_attrs,
                             .n_attrs = 1,
+                            .make = make_variance,
                             .infer = variance_infer,
                             .vjp = vjp_variance};

@@ -54,6 +54,26 @@ static NodeId vjp_reshape(Emitter *e, NodeId n, NodeId dy, uint32_t i) {
 
 static const AttrDesc reshape_attrs[] = {
     {"shape", ATTR_INTS, NULL, NULL, 0, 0, "new dimensions; one may be -1: what the others leave"}};
+static Shape shape_of(const EmitAttr *a) {
+  Shape shape = {.rank = (uint8_t)a->count};
+  for (uint32_t i = 0; i < a->count; i++) shape.dim[i] = a->values[i];
+  return shape;
+}
+static NodeId make_broadcast(Emitter *e, const NodeId *in, uint32_t n, const EmitAttr *a) {
+  (void)n;
+  Shape shape = shape_of(&a[BROADCAST_SHAPE]);
+  return emit_broadcast(e, in[0], &shape);
+}
+/* The identity only.  A reshape of a reshape stays until differentiation is over (simplify looks
+ * through it): which value has which users decides in what order derivatives are summed up. */
+static NodeId make_reshape(Emitter *e, const NodeId *in, uint32_t n, const EmitAttr *a) {
+  (void)n;
+  Shape shape = shape_of(&a[BROADCAST_SHAPE]);
+  double value;
+  if (shape_equal(&shape, emit_shape(e, in[0]))) return in[0];
+  if (emit_is_fill(e, in[0], &value)) return emit_reshape(e, in[0], &shape);
+  return emit_node(e, OP_RESHAPE, in, n, a);
+}
 const OpDesc op_broadcast = {.name = "broadcast",
                              .doc = "Repeats along axes of length 1.",
                              .op_class = OP_CLASS_MOVE,
@@ -61,6 +81,7 @@ const OpDesc op_broadcast = {.name = "broadcast",
                              .n_inputs = 1,
                              .attrs = shape_attrs,
                              .n_attrs = 1,
+                             .make = make_broadcast,
                              .infer = broadcast_infer,
                              .vjp = vjp_broadcast};
 const OpDesc op_reshape = {.name = "reshape",
@@ -70,6 +91,7 @@ const OpDesc op_reshape = {.name = "reshape",
                            .n_inputs = 1,
                            .attrs = reshape_attrs,
                            .n_attrs = 1,
+                           .make = make_reshape,
                            .infer = reshape_infer,
                            .vjp = vjp_reshape};
 
@@ -101,6 +123,10 @@ static NodeId vjp_transpose(Emitter *e, NodeId n, NodeId dy, uint32_t input) {
   return emit_transpose(e, dy, inverse);
 }
 
+static NodeId make_transpose(Emitter *e, const NodeId *in, uint32_t n, const EmitAttr *a) {
+  (void)n;
+  return emit_transpose(e, in[0], a[TRANSPOSE_AXES].values);
+}
 const OpDesc op_transpose = {.name = "transpose",
                              .doc = "Permutes axes.",
                              .op_class = OP_CLASS_MOVE,
@@ -108,6 +134,7 @@ const OpDesc op_transpose = {.name = "transpose",
                              .n_inputs = 1,
                              .attrs = transpose_attrs,
                              .n_attrs = 1,
+                             .make = make_transpose,
                              .infer = transpose_infer,
                              .vjp = vjp_transpose};
 
@@ -146,6 +173,10 @@ static NodeId vjp_slice(Emitter *e, NodeId n, NodeId dy, uint32_t input) {
   return emit_pad(e, dy, before, after);
 }
 
+static NodeId make_slice(Emitter *e, const NodeId *in, uint32_t n, const EmitAttr *a) {
+  (void)n;
+  return emit_slice(e, in[0], a[SLICE_START].values, a[SLICE_SIZE].values);
+}
 const OpDesc op_slice = {.name = "slice",
                          .doc = "A box of elements.",
                          .op_class = OP_CLASS_MOVE,
@@ -153,6 +184,7 @@ const OpDesc op_slice = {.name = "slice",
                          .n_inputs = 1,
                          .attrs = slice_attrs,
                          .n_attrs = 2,
+                         .make = make_slice,
                          .infer = slice_infer,
                          .vjp = vjp_slice};
 
@@ -186,6 +218,10 @@ static NodeId vjp_pad(Emitter *e, NodeId n, NodeId dy, uint32_t input) {
   return emit_slice(e, dy, start, from.dim);
 }
 
+static NodeId make_pad(Emitter *e, const NodeId *in, uint32_t n, const EmitAttr *a) {
+  (void)n;
+  return emit_pad(e, in[0], a[PAD_BEFORE].values, a[PAD_AFTER].values);
+}
 const OpDesc op_pad = {.name = "pad",
                        .doc = "Adds zeros around.",
                        .op_class = OP_CLASS_MOVE,
@@ -193,6 +229,7 @@ const OpDesc op_pad = {.name = "pad",
                        .n_inputs = 1,
                        .attrs = pad_attrs,
                        .n_attrs = 2,
+                       .make = make_pad,
                        .infer = pad_infer,
                        .vjp = vjp_pad};
 
@@ -233,6 +270,9 @@ static NodeId vjp_concat(Emitter *e, NodeId n, NodeId dy, uint32_t input) {
   return emit_slice_axis(e, dy, axis, start, size);
 }
 
+static NodeId make_concat(Emitter *e, const NodeId *in, uint32_t n, const EmitAttr *a) {
+  return emit_concat(e, in, n, *a[CONCAT_AXIS].values);
+}
 const OpDesc op_concat = {.name = "concat",
                           .doc = "Joins along an axis.",
                           .op_class = OP_CLASS_MOVE,
@@ -240,5 +280,6 @@ const OpDesc op_concat = {.name = "concat",
                           .n_inputs = 1,
                           .attrs = concat_attrs,
                           .n_attrs = 1,
+                          .make = make_concat,
                           .infer = concat_infer,
                           .vjp = vjp_concat};

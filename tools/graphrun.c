@@ -52,9 +52,11 @@ static const char usage_text[] =
     "  train, eval:               --workers=N --bad-images=fatal|skip\n"
     "  train, eval, synth:        --seed=N\n"
     "  train:                     --quiet (no progress line)\n"
-    "  DATA: a .csv manifest (path,pid,camera,domain,split), a folder in the Market-1501 layout, "
-    "or\n"
-    "  a .domains file with lines NAME csv|market PATH [split=train|all]\n"
+    "  DATA: a .csv manifest (path,pid,camera,domain,split), a folder in a layout that is known, "
+    "or "
+    "a\n"
+    "  .domains file with lines NAME LAYOUT PATH [split=train|all]; check-data --layouts lists "
+    "them\n"
     "  --help --version\n";
 
 /* The values of an option that may be repeated. */
@@ -70,7 +72,7 @@ typedef struct Args {
   TextList init_skip;
   int64_t epochs, steps, stop_at, checkpoint_every, warm, threads, workers, seed;
   int64_t domains, ids, test_ids, cameras, images;
-  bool resume, quiet, defines;
+  bool resume, quiet, defines, layouts;
 } Args;
 
 enum { TRAIN = 1, EVAL = 2, EXEC = 4, BENCH = 8, INFO = 16, CHECK_DATA = 32, SYNTH = 64 };
@@ -125,6 +127,7 @@ static const Option options[] = {
     {"resume", FLAG, TRAIN, AT(resume), 0, 0},
     {"quiet", FLAG, TRAIN, AT(quiet), 0, 0},
     {"defines", FLAG, CHECK_DATA, AT(defines), 0, 0},
+    {"layouts", FLAG, CHECK_DATA, AT(layouts), 0, 0},
 };
 #define N_OPTIONS (sizeof options / sizeof *options)
 
@@ -204,7 +207,8 @@ static Status run_bench(const Args *a, Diag *diag) {
 }
 
 static Status run_check_data(const Args *a, Diag *diag) {
-  CheckDataOptions o = {.data = a->operand, .defines = a->defines, .workers = threads_of(a)};
+  CheckDataOptions o = {
+      .data = a->operand, .defines = a->defines, .layouts = a->layouts, .workers = threads_of(a)};
   return check_data_run(&o, diag);
 }
 
@@ -321,7 +325,7 @@ static Status parse(Args *a, const Command *command, int argc, char **argv) {
   if (optind < argc) a->operand = argv[optind++];
   if (optind < argc)
     return usage_error(NULL, "%s takes one operand: what is '%s'?", command->name, argv[optind]);
-  if (!a->operand && command->operand)
+  if (!a->operand && command->operand && !a->layouts)
     return usage_error(NULL, "nothing named: graphrun %s %s", command->name, command->operand);
   return STATUS_OK;
 }

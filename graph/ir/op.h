@@ -49,6 +49,7 @@ typedef enum OpClass {
 } OpClass;
 
 struct Emitter;       /* ops/emit.h */
+struct EmitAttr;      /* ops/emit.h */
 struct InferContext;  /* ops/infer.h */
 struct CompositeCall; /* ops/composite.h */
 
@@ -75,6 +76,11 @@ typedef struct OpDesc {
   const char *function;
   bool commutes; /* two inputs, whose order means nothing */
   bool costly;   /* more than a few additions: never computed anew where it is read */
+  /* The op's folding front end: what emit_op makes of inputs and attributes that the shape rule
+   * accepts, where that may be something simpler than a node (a slice of all is its operand). NULL:
+   * always a node, but for elementwise ops without attributes, whose front ends are known. */
+  NodeId (*make)(struct Emitter *e, const NodeId *inputs, uint32_t n_inputs,
+                 const struct EmitAttr *attrs);
   /* Composites: emits primitives, sets call->results. */
   Status (*expand)(struct Emitter *e, struct CompositeCall *call);
 } OpDesc;

@@ -4,6 +4,7 @@
 
 #include "runtime/data/dataset.h"
 #include "runtime/data/image.h"
+#include "runtime/data/layout.h"
 #include "runtime/execute/pool.h"
 
 #include <stdio.h>
@@ -41,15 +42,15 @@ static Status print_domains(const DataSet *data, Diag *diag) {
   }
   char *seen = malloc((size_t)most + 1);
   if (!seen) return diag_no_memory(diag, most);
-  printf("%-*s  identities    images  cameras  %16s  %16s  %16s\n", width, "domain", "train (ids)",
-         "query (ids)", "gallery (ids)");
+  printf("%-*s  identities    images  cameras  %16s  %16s  %16s  layout\n", width, "domain",
+         "train (ids)", "query (ids)", "gallery (ids)");
   for (uint32_t k = 0; k < data->n_domains; k++) {
     const DataDomain *d = &data->domains[k];
     printf("%-*s  %10u  %8u  %7u", width, d->name, d->n_pids, d->n_images, d->n_cameras);
     print_split(d, SPLIT_TRAIN, d->n_train, seen);
     print_split(d, SPLIT_QUERY, d->n_query, seen);
     print_split(d, SPLIT_GALLERY, d->n_gallery, seen);
-    putchar('\n');
+    printf("  %s\n", d->layout->word);
   }
   fflush(stdout); /* opening the images takes a while */
   free(seen);
@@ -150,6 +151,10 @@ static Status check_all(const CheckDataOptions *options, const DataSet *data, Di
 
 Status check_data_run(const CheckDataOptions *options, Diag *diag) {
   DataSet *data;
+  if (options->layouts) {
+    data_layouts_print(stdout);
+    return STATUS_OK;
+  }
   Status status = dataset_read(options->data, diag, &data);
   if (status == STATUS_OK && !options->defines) status = check_all(options, data, diag);
   if (status == STATUS_OK && options->defines) status = print_defines(data, diag);

@@ -10,6 +10,7 @@
 typedef struct CheckDataOptions {
   const char *data; /* as dataset_read takes it */
   bool defines;     /* print `domains=...` and `ids=...` only, for graphc -D @FILE */
+  bool layouts;     /* print the table of layouts only; `data` may be NULL */
   uint32_t workers; /* threads that decode; 0: 1 */
 } CheckDataOptions;
 

@@ -1,79 +1,19 @@
 /* Assembles data sets from rows; the readers of layouts are in files of their own. */
 #include "runtime/data/dataset.h"
 
+#include "runtime/data/identity.h"
+#include "runtime/data/layout.h"
+#include "runtime/data/rows.h"
+
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/stat.h>
 #include <xxhash.h>
 
-bool data_rows_add(DataRows *r, DataRow row) {
-  if (r->n == r->capacity) {
-    size_t capacity = r->capacity ? r->capacity * 2 : 1024;
-    DataRow *grown = realloc(r->rows, capacity * sizeof *grown);
-    if (!grown) return false;
-    r->rows = grown;
-    r->capacity = capacity;
-  }
-  r->rows[r->n++] = row;
-  return row.domain && row.path && row.written && row.pid && row.camera;
-}
-
-const char *data_path(Arena *arena, const char *base, const char *path) {
-  const char *slash = strrchr(base, '/');
-  if (*path == '/' || !slash) return arena_strdup(arena, path);
-  return arena_printf(arena, "%.*s/%s", (int)(slash - base), base, path);
-}
-
-size_t data_bom(const char *line) {
-  return strncmp(line, "\xEF\xBB\xBF", 3) == 0 ? 3 : 0;
-}
-
-bool data_is_name(const char *name) {
-  size_t n = strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-");
-  return n > 0 && n <= DATA_NAME_MAX && name[n] == 0;
-}
-
-/* ---- sorting names ---- */
-
-static bool all_digits(const char *text) {
-  return *text && strspn(text, "0123456789") == strlen(text);
-}
-
-static int compare_bytes(const void *a, const void *b) {
-  return strcmp(*(const char *const *)a, *(const char *const *)b);
-}
-
-/* By value, however long; equal values by their text. */
-static int compare_digits(const void *a, const void *b) {
-  const char *x = *(const char *const *)a, *y = *(const char *const *)b;
-  const char *p = x + strspn(x, "0"), *q = y + strspn(y, "0");
-  size_t n = strlen(p), m = strlen(q);
-  if (n != m) return n < m ? -1 : 1;
-  int order = strcmp(p, q);
-  return order ? order : strcmp(x, y);
-}
-
-typedef int (*Compare)(const void *, const void *);
-
-/* Sorts and removes duplicates; returns how they were compared. */
-static Compare sort_names(const char **names, uint32_t *n) {
-  bool digits = true;
-  for (uint32_t i = 0; i < *n && digits; i++) digits = all_digits(names[i]);
-  Compare compare = digits ? compare_digits : compare_bytes;
-  qsort(names, *n, sizeof *names, compare);
-  uint32_t kept = 0;
-  for (uint32_t i = 0; i < *n; i++)
-    if (!kept || strcmp(names[i], names[kept - 1]) != 0) names[kept++] = names[i];
-  *n = kept;
-  return compare;
-}
-
-static uint32_t rank(const char *name, const char **names, uint32_t n, Compare compare) {
-  const char **found = bsearch(&name, names, n, sizeof *names, compare);
-  return found ? (uint32_t)(found - names) : UINT32_MAX;
-}
+#define DOMAINS_MAX 256
 
 /* ---- domains from rows ---- */
 
@@ -81,46 +21,91 @@ typedef struct Gather {
   const DataRows *rows;
   DataSet *data;
   DataDomain *domain;
+  uint32_t *row;      /* (n_images) the domain's rows */
+  const char **texts; /* (n_images) scratch */
 } Gather;
 
-static bool in_domain(const Gather *g, size_t row) {
-  return strcmp(g->rows->rows[row].domain, g->domain->name) == 0;
+static const DataRow *gathered(const Gather *g, uint32_t i) {
+  return &g->rows->rows[g->row[i]];
 }
 
-static Status fill_domain(Gather *g) {
+/* Spellings that are taken as one are worth a warning: two sets may have been put together. */
+static void warn_respelled(const Gather *g, const IdentityRanks *ranks, const char *what,
+                           const char *many) {
+  if (ranks->n_respelled == 0) return;
+  const DataRow *first = gathered(g, ranks->first), *again = gathered(g, ranks->again);
+  char line[2][32] = {"", ""};
+  if (first->line) snprintf(line[0], sizeof line[0], " in line %u", first->line);
+  if (again->line) snprintf(line[1], sizeof line[1], " in line %u", again->line);
+  bool one = ranks->n_respelled == 1;
+  diag_warning(g->rows->diag, again->set, "numbers are compared as numbers: 2, 02 and 2.0 are one",
+               "domain '%s': %u %s %s in more than one way (%s'%s'%s and '%s'%s)", g->domain->name,
+               ranks->n_respelled, one ? what : many, one ? "is written" : "are written",
+               one ? "" : "the first is ", g->texts[ranks->first], line[0], g->texts[ranks->again],
+               line[1]);
+}
+
+/* Numbers the identities that stand in training rows; `pids` are all identities. */
+static bool fill_classes(Gather *g, const IdentityRanks *pids) {
   DataDomain *d = g->domain;
   Arena *arena = g->data->arena;
-  for (size_t i = 0; i < g->rows->n; i++) d->n_images += in_domain(g, i);
-  d->images = arena_array(arena, d->n_images, sizeof *d->images);
-  d->pids = arena_array(arena, d->n_images, sizeof *d->pids);
-  d->classes = arena_array(arena, d->n_images, sizeof *d->classes);
-  const char **cameras = arena_array(arena, d->n_images, sizeof *cameras);
-  if (!d->images || !d->pids || !d->classes || !cameras)
-    return diag_no_memory(g->rows->diag, d->n_images * sizeof *d->images);
-  d->n_pids = d->n_cameras = 0;
-  for (size_t i = 0; i < g->rows->n; i++) {
-    const DataRow *row = &g->rows->rows[i];
-    if (!in_domain(g, i)) continue;
-    d->pids[d->n_pids++] = row->pid;
-    cameras[d->n_cameras++] = row->camera;
-    if (row->split == SPLIT_TRAIN) d->classes[d->n_classes++] = row->pid;
+  IdentityRanks classes;
+  uint32_t *class_of = arena_array(arena, d->n_pids + 1u, sizeof *class_of), n = 0;
+  if (!class_of) return false;
+  memset(class_of, 0xFF, d->n_pids * sizeof *class_of);
+  for (uint32_t i = 0; i < d->n_images; i++) {
+    uint32_t pid = pids->of[i];
+    if (gathered(g, i)->split != SPLIT_TRAIN || class_of[pid] != UINT32_MAX) continue;
+    class_of[pid] = n;
+    g->texts[n++] = pids->names[pid];
+  }
+  if (!identity_rank(arena, g->texts, n, &classes)) return false;
+  d->classes = classes.names;
+  d->n_classes = classes.n;
+  for (uint32_t i = 0; i < d->n_images; i++)
+    if (gathered(g, i)->split == SPLIT_TRAIN)
+      d->images[i].label = (int32_t)classes.of[class_of[pids->of[i]]];
+  return true;
+}
+
+static bool fill_images(Gather *g) {
+  DataDomain *d = g->domain;
+  IdentityRanks pids, cameras;
+  for (uint32_t i = 0; i < d->n_images; i++) g->texts[i] = gathered(g, i)->camera;
+  if (!identity_rank(g->data->arena, g->texts, d->n_images, &cameras)) return false;
+  warn_respelled(g, &cameras, "camera", "cameras");
+  for (uint32_t i = 0; i < d->n_images; i++) g->texts[i] = gathered(g, i)->pid;
+  if (!identity_rank(g->data->arena, g->texts, d->n_images, &pids)) return false;
+  warn_respelled(g, &pids, "identity", "identities");
+  d->pids = pids.names;
+  d->n_pids = pids.n;
+  d->cameras = cameras.names;
+  d->n_cameras = cameras.n;
+  for (uint32_t i = 0; i < d->n_images; i++) {
+    const DataRow *row = gathered(g, i);
+    d->images[i] = (DataImage){row->path, pids.of[i], cameras.of[i], -1, row->split, row->nobody};
     d->n_train += row->split == SPLIT_TRAIN;
     d->n_query += row->split == SPLIT_QUERY;
     d->n_gallery += row->split == SPLIT_GALLERY;
   }
-  Compare pids = sort_names(d->pids, &d->n_pids), classes = sort_names(d->classes, &d->n_classes);
-  Compare by_camera = sort_names(cameras, &d->n_cameras);
-  DataImage *image = d->images;
-  for (size_t i = 0; i < g->rows->n; i++) {
-    const DataRow *row = &g->rows->rows[i];
-    if (!in_domain(g, i)) continue;
-    *image++ = (DataImage){
-        row->path, rank(row->pid, d->pids, d->n_pids, pids),
-        rank(row->camera, cameras, d->n_cameras, by_camera),
-        row->split == SPLIT_TRAIN ? (int32_t)rank(row->pid, d->classes, d->n_classes, classes) : -1,
-        row->split};
-  }
-  return STATUS_OK;
+  return fill_classes(g, &pids);
+}
+
+static Status fill_domain(Gather *g) {
+  DataDomain *d = g->domain;
+  const DataRows *rows = g->rows;
+  uint32_t n = 0;
+  for (size_t i = 0; i < rows->n; i++) d->n_images += strcmp(rows->rows[i].domain, d->name) == 0;
+  d->images = arena_array(g->data->arena, d->n_images, sizeof *d->images);
+  g->row = calloc(d->n_images, sizeof *g->row);
+  g->texts = calloc(d->n_images, sizeof *g->texts);
+  bool ok = d->images && g->row && g->texts;
+  for (size_t i = 0; ok && i < rows->n; i++)
+    if (strcmp(rows->rows[i].domain, d->name) == 0) g->row[n++] = (uint32_t)i;
+  ok = ok && fill_images(g);
+  free(g->row);
+  free(g->texts);
+  return ok ? STATUS_OK : diag_no_memory(rows->diag, d->n_images * sizeof *d->images);
 }
 
 /* Of all rows; with `domain`, of its rows, whatever its name is. */
@@ -141,76 +126,36 @@ static uint64_t fingerprint(const DataRows *rows, const char *domain) {
   return hash;
 }
 
-/* ---- images listed twice ---- */
-
-static int by_path(const void *a, const void *b) {
-  const DataRow *x = *(const DataRow *const *)a, *y = *(const DataRow *const *)b;
-  int order = strcmp(x->domain, y->domain);
-  if (!order) order = strcmp(x->path, y->path);
-  if (!order) order = x->split - y->split;
-  if (order) return order;
-  return x < y ? -1 : x > y; /* both lie in the array of rows: its order */
-}
-
-static Status conflict(const DataRows *rows, const DataRow *first, const DataRow *second) {
-  const char *place =
-      second->line ? arena_printf(rows->arena, "%s:%u", second->file, second->line) : second->path;
-  bool pid = strcmp(first->pid, second->pid) != 0;
-  return diag_error(rows->diag, STATUS_INVALID, place, "list every image once",
-                    "'%s' is %s '%s' here and '%s' in line %u", second->written,
-                    pid ? "identity" : "camera", pid ? second->pid : second->camera,
-                    pid ? first->pid : first->camera, first->line);
-}
-
-/* An image with two identities or cameras is an error; one that a split holds twice is drawn more
- * often than others: worth a warning. */
-static Status check_duplicates(const DataRows *rows, const char *path) {
-  const DataRow **sorted = malloc(rows->n * sizeof *sorted);
-  if (!sorted) return diag_no_memory(rows->diag, rows->n * sizeof *sorted);
-  for (size_t i = 0; i < rows->n; i++) sorted[i] = &rows->rows[i];
-  qsort(sorted, rows->n, sizeof *sorted, by_path);
-  const DataRow *first_twice = NULL;
-  size_t twice = 0;
-  Status status = STATUS_OK;
-  for (size_t i = 1; i < rows->n; i++) {
-    const DataRow *a = sorted[i - 1], *b = sorted[i];
-    if (strcmp(a->domain, b->domain) != 0 || strcmp(a->path, b->path) != 0) continue;
-    if (strcmp(a->pid, b->pid) != 0 || strcmp(a->camera, b->camera) != 0)
-      status = a < b ? conflict(rows, a, b) : conflict(rows, b, a);
-    if (a->split != b->split) continue;
-    twice++;
-    if (!first_twice || b < first_twice) first_twice = b;
-  }
-  free(sorted);
-  if (status == STATUS_OK && twice > 0)
-    diag_warning(rows->diag, path, NULL,
-                 "%zu images are listed more than once in the same split (the first is '%s' in "
-                 "line %u)",
-                 twice, first_twice->written, first_twice->line);
-  return status;
-}
-
 /* ---- the whole ---- */
 
-static Status assemble(const DataRows *rows, DataSet *data, const char *path) {
+static Status add_domain(const DataRows *rows, DataSet *data, const DataRow *row) {
+  const char *name = row->domain;
+  if (data->n_domains == DOMAINS_MAX)
+    return diag_error(rows->diag, STATUS_INVALID, data->path, NULL, "more than %d domains",
+                      DOMAINS_MAX);
+  if (!data_is_name(name))
+    return diag_error(rows->diag, STATUS_INVALID, data->path,
+                      "letters, digits, _ and -; a line `NAME LAYOUT PATH` in a .domains file "
+                      "gives the set a name",
+                      "'%s' is no name for a domain", name);
+  for (uint32_t k = 0; k < data->n_domains; k++)
+    if (strcasecmp(data->domains[k].name, name) == 0 || identity_same(data->domains[k].name, name))
+      diag_warning(rows->diag, data->path, "a domain is known by its name, letter by letter",
+                   "'%s' and '%s' are two domains", data->domains[k].name, name);
+  data->domains[data->n_domains++] = (DataDomain){.name = name, .layout = row->layout};
+  return STATUS_OK;
+}
+
+static Status assemble(const DataRows *rows, DataSet *data) {
   if (rows->n == 0)
-    return diag_error(rows->diag, STATUS_INVALID, path, DATA_DOMAINS_FORM, "names no domain");
-  TRY(check_duplicates(rows, path));
-  data->domains = arena_array(data->arena, 256, sizeof *data->domains);
-  if (!data->domains) return diag_no_memory(rows->diag, 256 * sizeof *data->domains);
-  for (size_t i = 0; i < rows->n; i++) {
-    const char *name = rows->rows[i].domain;
-    if (dataset_domain(data, name)) continue;
-    if (data->n_domains == 256)
-      return diag_error(rows->diag, STATUS_INVALID, path, NULL, "more than 256 domains");
-    if (!data_is_name(name))
-      return diag_error(rows->diag, STATUS_INVALID, path,
-                        "letters, digits, _ and -; a line `NAME LAYOUT PATH` in a .domains file "
-                        "gives the set a name",
-                        "'%s' is no name for a domain", name);
-    data->domains[data->n_domains++] = (DataDomain){.name = name};
-  }
-  Gather g = {rows, data, NULL};
+    return diag_error(rows->diag, STATUS_INVALID, data->path, data_layouts_form(data->arena),
+                      "names no domain");
+  TRY(data_rows_check_files(rows, data->path));
+  data->domains = arena_array(data->arena, DOMAINS_MAX, sizeof *data->domains);
+  if (!data->domains) return diag_no_memory(rows->diag, DOMAINS_MAX * sizeof *data->domains);
+  for (size_t i = 0; i < rows->n; i++)
+    if (!dataset_domain(data, rows->rows[i].domain)) TRY(add_domain(rows, data, &rows->rows[i]));
+  Gather g = {.rows = rows, .data = data};
   for (uint32_t k = 0; k < data->n_domains; k++) {
     g.domain = &data->domains[k];
     TRY(fill_domain(&g));
@@ -235,12 +180,20 @@ static Status read_any(DataRows *rows, const char *path) {
   struct stat info;
   if (stat(path, &info) != 0)
     return diag_error(rows->diag, STATUS_INVALID, path, NULL, "cannot read: %s", strerror(errno));
-  if (S_ISDIR(info.st_mode)) return dataset_read_market(rows, path, NULL);
-  if (ends_with(path, ".domains")) return dataset_read_domains(rows, path);
-  if (ends_with(path, ".csv")) return dataset_read_csv(rows, path, NULL);
-  return diag_error(rows->diag, STATUS_INVALID, path,
-                    "a .csv manifest, a .domains file or a folder in the Market-1501 layout",
-                    "is no data set");
+  if (ends_with(path, ".domains") && !S_ISDIR(info.st_mode))
+    return dataset_read_domains(rows, path);
+  const DataLayout *layout = NULL;
+  if (S_ISDIR(info.st_mode))
+    TRY(data_layout_recognise(path, rows->diag, &layout));
+  else if (ends_with(path, ".csv"))
+    layout = data_layout_find("csv");
+  if (!layout)
+    return diag_error(rows->diag, STATUS_INVALID, path,
+                      "a .csv manifest, a .domains file or a folder in a layout that is known",
+                      "is no data set");
+  TRY(layout->read(layout, rows, path, NULL));
+  TRY(data_rows_number(rows, 0, layout->numbering, false));
+  return data_rows_split(rows, 0, false);
 }
 
 Status dataset_read(const char *path, Diag *diag, DataSet **out) {
@@ -253,8 +206,9 @@ Status dataset_read(const char *path, Diag *diag, DataSet **out) {
   }
   DataRows rows = {.arena = data->arena, .diag = diag};
   data->path = arena_strdup(data->arena, path);
-  Status status = read_any(&rows, path);
-  if (status == STATUS_OK) status = assemble(&rows, data, path);
+  Status status = data->path ? read_any(&rows, path) : diag_no_memory(diag, strlen(path));
+  if (status == STATUS_OK) status = assemble(&rows, data);
+  data_rows_report(&rows);
   free(rows.rows);
   if (status == STATUS_OK)
     *out = data;

@@ -7,25 +7,37 @@
 
 #include <stdbool.h>
 
-typedef enum Split { SPLIT_TRAIN, SPLIT_QUERY, SPLIT_GALLERY, SPLIT_UNUSED } Split;
+typedef enum Split {
+  SPLIT_TRAIN,
+  SPLIT_QUERY,
+  SPLIT_GALLERY,
+  SPLIT_UNUSED,
+  SPLIT_VALIDATION /* between reader and split=all only; a DataImage is never of it */
+} Split;
 
 typedef struct DataImage {
   const char *path; /* to open it */
   uint32_t pid;     /* rank of the identity in DataDomain.pids */
-  uint32_t camera;  /* rank among the domain's cameras */
+  uint32_t camera;  /* rank in DataDomain.cameras */
   int32_t label;    /* training class: rank among the training identities; -1: not for training */
   uint8_t split;    /* Split */
+  bool nobody;      /* its identity marks images of many people: it matches no query */
 } DataImage;
 
 typedef struct DataDomain {
   const char *name;
-  DataImage *images; /* in the manifest's order; of a folder, by name */
+  const struct DataLayout *layout; /* as which it was read (runtime/data/layout.h) */
+  DataImage *images;               /* in the manifest's order; of a folder, by name */
   uint32_t n_images;
-  const char **pids; /* sorted: numerically when all are digits, else bytewise */
+  /* Names in the spelling that stands first, sorted: by value when all are numbers, else bytewise.
+   */
+  const char **pids;
   uint32_t n_pids;
-  const char **classes; /* the training identities, sorted the same way */
+  const char **cameras;
+  uint32_t n_cameras;
+  const char **classes; /* the training identities */
   uint32_t n_classes;
-  uint32_t n_train, n_query, n_gallery, n_cameras;
+  uint32_t n_train, n_query, n_gallery;
   uint64_t fingerprint; /* as the data set's, of this domain alone and without its name */
 } DataDomain;
 
@@ -34,45 +46,17 @@ typedef struct DataSet {
   const char *path; /* DATA as given: the place of messages about the whole */
   DataDomain *domains;
   uint32_t n_domains;
-  uint64_t fingerprint; /* of names, paths as written, identities, cameras and splits */
+  uint64_t fingerprint; /* of names, paths, identities and cameras as written, and splits */
 } DataSet;
 
 /* Reads DATA: a CSV manifest with the columns path,pid,camera and perhaps domain,split; a folder in
- * the Market-1501 layout; or a `.domains` file with lines `NAME LAYOUT PATH [split=train|all]`,
- * whose NAME wins.  Paths are relative to the file that holds them.  With split=all queries and
- * gallery are trained on too, without distractors (pid 0, -1).  Errors name file and line. */
+ * a layout that is known (runtime/data/layout.h); or a `.domains` file with lines
+ * `NAME LAYOUT PATH [split=train|all]`, whose NAME wins.  Paths are relative to the file that holds
+ * them.  With split=all queries and gallery are trained on too, without images of nobody.  Errors
+ * name file and line; what is left out is counted in one warning for each reason. */
 Status dataset_read(const char *path, Diag *diag, DataSet **out);
 void dataset_destroy(DataSet *data);
 /* NULL when there is no domain of that name. */
 const DataDomain *dataset_domain(const DataSet *data, const char *name);
-
-/* ---- between the readers of layouts ---- */
-
-typedef struct DataRow {
-  const char *domain, *path, *written, *pid, *camera; /* written: the path as the set names it */
-  const char *file;                                   /* that lists it */
-  uint32_t line;                                      /* of that file; 0: a folder */
-  uint8_t split;
-} DataRow;
-typedef struct DataRows {
-  Arena *arena;
-  DataRow *rows;
-  size_t n, capacity;
-  Diag *diag;
-} DataRows;
-/* Appends a row; strings must live in the arena.  False when out of memory. */
-bool data_rows_add(DataRows *rows, DataRow row);
-#define DATA_DOMAINS_FORM "a line is NAME LAYOUT PATH [split=train|all], LAYOUT is csv or market"
-Status dataset_read_domains(DataRows *rows, const char *path);
-/* `domain`: NULL takes the manifest's column, else its file name. */
-Status dataset_read_csv(DataRows *rows, const char *path, const char *domain);
-Status dataset_read_market(DataRows *rows, const char *path, const char *domain);
-/* `path` as seen from the folder of `base`. */
-const char *data_path(Arena *arena, const char *base, const char *path);
-/* Length of a byte order mark at the beginning of a file's first line. */
-size_t data_bom(const char *line);
-/* Letters, digits, _ and - only, at most DATA_NAME_MAX of them. */
-#define DATA_NAME_MAX 128
-bool data_is_name(const char *name);
 
 #endif

@@ -1,7 +1,8 @@
-/* CSV manifests (RFC 4180): a header line, then one image per line. */
-#include "runtime/data/dataset.h"
-
+/* CSV manifests (RFC 4180): a header line, then one image per line.  Blanks around a field are no
+ * part of it, unless quotes stand around them. */
 #include "graph/base/open_file.h"
+#include "runtime/data/identity.h"
+#include "runtime/data/layout.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -15,13 +16,14 @@ enum { COLUMN_PATH, COLUMN_PID, COLUMN_CAMERA, COLUMN_DOMAIN, COLUMN_SPLIT, COLU
 static const char *const column_names[] = {"path", "pid", "camera", "domain", "split"};
 
 typedef struct Csv {
+  const DataLayout *layout;
   DataRows *rows;
   const char *path, *domain;
   const char *column_domain; /* what the column says while `domain` wins; NULL: nothing yet */
   uint32_t line;
   int n_fields;             /* of the header; 0: not read yet */
   int column[COLUMN_COUNT]; /* where each is; -1: not there */
-  bool left_out;            /* images of no identity, or unused */
+  bool left_out;            /* rows of identity -1 or split unused */
 } Csv;
 
 static Status csv_error(const Csv *c, const char *hint, const char *text, const char *what) {
@@ -31,11 +33,20 @@ static Status csv_error(const Csv *c, const char *hint, const char *text, const 
 
 enum { CUT_OPEN = -1, CUT_AFTER = -2, CUT_TOO_MANY = -3 };
 
+#define BLANKS " \t"
+
+/* Takes blanks from the end of a field of `n` bytes. */
+static size_t without_blanks(const char *text, size_t n) {
+  while (n && strchr(BLANKS, text[n - 1])) n--;
+  return n;
+}
+
 /* Cuts `line` into fields in place; negative: what is wrong with it. */
 static int cut(char *line, char **fields) {
   int n = 0;
   for (char *from = line;;) {
     if (n == COLUMNS_MAX) return CUT_TOO_MANY;
+    from += strspn(from, BLANKS);
     char *to = fields[n++] = from;
     if (*from == '"') {
       for (from++; *from && (*from != '"' || from[1] == '"'); from++) {
@@ -44,8 +55,11 @@ static int cut(char *line, char **fields) {
       }
       if (*from != '"') return CUT_OPEN;
       from++;
+      from += strspn(from, BLANKS);
     } else {
-      while (*from && *from != ',') *to++ = *from++;
+      size_t length = strcspn(from, ",");
+      to = from + without_blanks(from, length);
+      from += length;
     }
     char end = *from;
     *to = 0;
@@ -113,32 +127,65 @@ static Status row_domain(Csv *c, char **fields, const char **out) {
                    field);
 }
 
-static Status read_row(Csv *c, char **fields, int n) {
-  Arena *arena = c->rows->arena;
+/* What an identity or a camera may not be.  A camera may be below 0. */
+static Status check_identity(const Csv *c, int column, const char *text) {
+  static const char hint[] = "an image of nobody has pid -1; a person has a number or a name";
+  Identity id = identity_read(text);
+  const char *what = column_names[column];
+  bool pid = column == COLUMN_PID;
+  if (id.kind == IDENTITY_NAME || (id.kind == IDENTITY_NUMBER && (!id.negative || !pid)))
+    return STATUS_OK;
+  if (id.kind == IDENTITY_NUMBER && identity_is_junk(text)) return STATUS_OK;
+  return diag_error(c->rows->diag, STATUS_INVALID,
+                    arena_printf(c->rows->arena, "%s:%u", c->path, c->line),
+                    pid ? hint : "a camera has a number or a name; one camera is 1 in every row",
+                    id.kind == IDENTITY_NUMBER     ? "%s '%s' is below 0"
+                    : id.kind == IDENTITY_FRACTION ? "%s '%s' is no whole number"
+                    : *text                        ? "%s '%s' is no value"
+                                                   : "the field '%s' is empty%s",
+                    what, text);
+}
+
+static Status check_row(Csv *c, char **fields, int n, uint8_t *split) {
   if (n != c->n_fields)
     return csv_error(
         c, "every line has as many fields as the first; a field with a comma in it is quoted",
         n < c->n_fields ? "%sfields are missing" : "%sthere are more fields than columns", "");
+  if (c->column[COLUMN_SPLIT] >= 0) TRY(parse_split(c, fields[c->column[COLUMN_SPLIT]], split));
+  if (!*fields[c->column[COLUMN_PATH]])
+    return csv_error(c, NULL, "the field '%s' is empty", column_names[COLUMN_PATH]);
+  for (int k = COLUMN_PID; k <= COLUMN_CAMERA; k++) {
+    char *field = fields[c->column[k]];
+    field += strspn(field, BLANKS); /* inside quotes */
+    field[without_blanks(field, strlen(field))] = 0;
+    fields[c->column[k]] = field;
+    TRY(check_identity(c, k, field));
+  }
+  return STATUS_OK;
+}
+
+static Status read_row(Csv *c, char **fields, int n) {
+  Arena *arena = c->rows->arena;
   uint8_t split = SPLIT_TRAIN;
-  if (c->column[COLUMN_SPLIT] >= 0) TRY(parse_split(c, fields[c->column[COLUMN_SPLIT]], &split));
-  for (int k = 0; k <= COLUMN_CAMERA; k++)
-    if (!*fields[c->column[k]])
-      return csv_error(c, NULL, "the field '%s' is empty", column_names[k]);
+  TRY(check_row(c, fields, n, &split));
   const char *written = fields[c->column[COLUMN_PATH]], *pid = fields[c->column[COLUMN_PID]],
              *domain;
   TRY(row_domain(c, fields, &domain));
-  if (strcmp(pid, "-1") == 0 || split == SPLIT_UNUSED) {
+  bool junk = identity_is_junk(pid);
+  if (junk || split == SPLIT_UNUSED) {
     c->left_out = true;
-    return STATUS_OK;
+    DataLeft left = {junk ? LEFT_JUNK : LEFT_UNUSED, c->path, written, c->line, NULL};
+    return data_rows_leave(c->rows, left) ? STATUS_OK : diag_no_memory(c->rows->diag, sizeof left);
   }
-  DataRow row = {arena_strdup(arena, domain),
-                 data_path(arena, c->path, written),
-                 arena_strdup(arena, written),
-                 arena_strdup(arena, pid),
-                 arena_strdup(arena, fields[c->column[COLUMN_CAMERA]]),
-                 c->path,
-                 c->line,
-                 split};
+  DataRow row = {.domain = arena_strdup(arena, domain),
+                 .path = data_path(arena, c->path, written),
+                 .written = arena_strdup(arena, written),
+                 .pid = arena_strdup(arena, pid),
+                 .camera = arena_strdup(arena, fields[c->column[COLUMN_CAMERA]]),
+                 .set = c->path,
+                 .layout = c->layout,
+                 .line = c->line,
+                 .split = split};
   return data_rows_add(c->rows, row) ? STATUS_OK : diag_no_memory(c->rows->diag, sizeof row);
 }
 
@@ -180,11 +227,43 @@ static Status read_lines(Csv *c, FILE *file) {
   return status;
 }
 
-Status dataset_read_csv(DataRows *rows, const char *path, const char *domain) {
+typedef struct DomainList { /* domains in which 0 is a person */
+  const char *name;
+  struct DomainList *next;
+} DomainList;
+
+static bool is_listed(const DomainList *list, const char *name) {
+  for (; list; list = list->next)
+    if (strcmp(list->name, name) == 0) return true;
+  return false;
+}
+
+/* Identity 0 of a gallery is nobody in a domain that never asks for it. */
+static Status mark_nobody(DataRows *rows, size_t first) {
+  DomainList *asked = NULL;
+  for (size_t i = first; i < rows->n; i++) {
+    const DataRow *row = &rows->rows[i];
+    if (row->split != SPLIT_QUERY || !identity_is_zero(row->pid) || is_listed(asked, row->domain))
+      continue;
+    DomainList *domain = arena_alloc(rows->arena, sizeof *domain);
+    if (!domain) return diag_no_memory(rows->diag, sizeof *domain);
+    *domain = (DomainList){row->domain, asked};
+    asked = domain;
+  }
+  for (size_t i = first; i < rows->n; i++) {
+    DataRow *row = &rows->rows[i];
+    row->nobody =
+        row->split == SPLIT_GALLERY && identity_is_zero(row->pid) && !is_listed(asked, row->domain);
+  }
+  return STATUS_OK;
+}
+
+Status data_read_csv(const DataLayout *layout, DataRows *rows, const char *path,
+                     const char *domain) {
   FILE *file;
   int64_t size = 0;
   TRY(file_require(path, rows->diag, &file, &size));
-  Csv c = {.rows = rows, .path = path, .domain = domain};
+  Csv c = {.layout = layout, .rows = rows, .path = path, .domain = domain};
   size_t before = rows->n;
   Status status = read_lines(&c, file);
   fclose(file);
@@ -192,5 +271,5 @@ Status dataset_read_csv(DataRows *rows, const char *path, const char *domain) {
     status =
         diag_error(rows->diag, STATUS_INVALID, path, c.left_out ? NULL : CSV_HEADER,
                    c.left_out ? "lists only images of pid -1 or split unused" : "lists no images");
-  return status;
+  return status == STATUS_OK ? mark_nobody(rows, before) : status;
 }

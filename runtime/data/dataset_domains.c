@@ -1,7 +1,10 @@
-/* `.domains` files: one domain a line, `NAME LAYOUT PATH [split=train|all]`. */
-#include "runtime/data/dataset.h"
-
+/* `.domains` files: one domain a line, `NAME LAYOUT PATH [split=train|all] [pids=one|anew]`.
+ *
+ * Words stand between blanks.  A word with blanks is quoted, "My Data/Market 1501"; a backslash
+ * takes its meaning from a blank, a quote, a # or a backslash behind it, and is a backslash before
+ * anything else.  A word that begins with # begins a comment. */
 #include "graph/base/open_file.h"
+#include "runtime/data/layout.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -9,58 +12,149 @@
 #include <string.h>
 #include <unistd.h>
 
-/* Rows from `first` on become training data, but for distractors: pid 0 outside of the training
- * split (inside, 0 is a name like others; pid -1 was never read). */
-static void train_on_all(DataRows *rows, size_t first) {
-  size_t kept = first;
-  for (size_t i = first; i < rows->n; i++) {
-    const char *pid = rows->rows[i].pid;
-    bool zero = *pid == '0' && strspn(pid, "0") == strlen(pid);
-    if (zero && rows->rows[i].split != SPLIT_TRAIN) continue;
-    rows->rows[kept] = rows->rows[i];
-    rows->rows[kept++].split = SPLIT_TRAIN;
-  }
-  rows->n = kept;
+#define BLANKS " \t\r\n"
+#define QUOTE_HINT                                                                                 \
+  "a PATH with blanks is written \"a b\"; inside, \\\" is a quote and \\\\ a backslash"
+
+enum { NAME, LAYOUT, PATH, OPTIONS, WORDS_MAX = OPTIONS + 3 };
+
+typedef struct Line {
+  DataRows *rows;
+  const char *file, *place; /* place: FILE:LINE */
+  char *words[WORDS_MAX];
+  int n;
+  bool all;            /* split=all */
+  Numbering numbering; /* pids=... */
+} Line;
+
+static Status form_error(const Line *l, const char *format, const char *word) {
+  const char *form = data_layouts_form(l->rows->arena);
+  return diag_error(l->rows->diag, STATUS_INVALID, l->place, form, format, word);
 }
 
-static Status read_domain_line(DataRows *rows, const char *file, int line, char *text) {
-  char *save, *words[5];
-  int n = 0;
-  for (char *w = strtok_r(text, " \t\r\n", &save); w && *w != '#' && n < 5;
-       w = strtok_r(NULL, " \t\r\n", &save))
-    words[n++] = w;
-  if (n == 0) return STATUS_OK;
-  const char *place = arena_printf(rows->arena, "%s:%d", file, line);
-  if (n < 3 || n > 4)
-    return diag_error(rows->diag, STATUS_INVALID, place, DATA_DOMAINS_FORM,
-                      n < 3 ? "the line ends too early" : "the line has too many words");
-  if (!data_is_name(words[0]))
-    return diag_error(rows->diag, STATUS_INVALID, place, "letters, digits, _ and -",
-                      "'%s' is no name for a domain", words[0]);
-  bool all = n == 4 && strcmp(words[3], "split=all") == 0;
-  if (n == 4 && !all && strcmp(words[3], "split=train") != 0)
-    return diag_error(rows->diag, STATUS_INVALID, place, DATA_DOMAINS_FORM, "unknown option '%s'",
-                      words[3]);
-  for (size_t i = 0; i < rows->n; i++)
-    if (strcmp(rows->rows[i].domain, words[0]) == 0)
-      return diag_error(rows->diag, STATUS_INVALID, place, NULL, "domain '%s' stands here twice",
-                        words[0]);
-  const char *name = arena_strdup(rows->arena, words[0]);
-  const char *path = data_path(rows->arena, file, words[2]);
-  if (!name || !path) return diag_no_memory(rows->diag, strlen(words[2]));
-  bool csv = strcmp(words[1], "csv") == 0;
-  if (!csv && strcmp(words[1], "market") != 0)
-    return diag_error(rows->diag, STATUS_INVALID, place, DATA_DOMAINS_FORM, "unknown layout '%s'",
-                      words[1]);
+/* ---- words ---- */
+
+/* Takes one word from `*at` in place; false: its quote does not end. */
+static bool take_word(char **at, char **out) {
+  char *from = *at, *to = from;
+  bool quoted = false;
+  *out = from;
+  while (*from && (quoted || !strchr(BLANKS, *from))) {
+    if (*from == '"') {
+      quoted = !quoted;
+      from++;
+      continue;
+    }
+    if (*from == '\\' && from[1] && strchr(" \t\"#\\", from[1])) from++;
+    *to++ = *from++;
+  }
+  *at = *from ? from + 1 : from;
+  *to = 0;
+  return !quoted;
+}
+
+static Status take_words(Line *l, char *text) {
+  for (;;) {
+    text += strspn(text, BLANKS);
+    if (*text == 0 || *text == '#') return STATUS_OK;
+    char *word;
+    if (!take_word(&text, &word))
+      return diag_error(l->rows->diag, STATUS_INVALID, l->place, QUOTE_HINT,
+                        "a quote does not end on its line");
+    if (l->n == WORDS_MAX)
+      return diag_error(l->rows->diag, STATUS_INVALID, l->place, QUOTE_HINT,
+                        "the line has too many words");
+    l->words[l->n++] = word;
+  }
+}
+
+/* ---- the line ---- */
+
+static Status take_option(Line *l, const char *word) {
+  static const char *const known[] = {"split=train", "split=all", "pids=one", "pids=anew"};
+  uint32_t i = 0;
+  while (i < 4 && strcmp(word, known[i]) != 0) i++;
+  if (i < 2) l->all = i == 1;
+  if (i == 2) l->numbering = NUMBERS_ONE;
+  if (i == 3) l->numbering = NUMBERS_ANEW;
+  if (i < 4) return STATUS_OK;
+  if (!strchr(word, '=')) /* the rest of a path, most likely */
+    return diag_error(l->rows->diag, STATUS_INVALID, l->place, QUOTE_HINT,
+                      "'%s' is one word too many", word);
+  const char *near = diag_nearest(word, known, 4);
+  if (!near) return form_error(l, "unknown option '%s'", word);
+  return diag_error(l->rows->diag, STATUS_INVALID, l->place,
+                    arena_printf(l->rows->arena, "did you mean '%s'?", near), "unknown option '%s'",
+                    word);
+}
+
+static Status find_layout(const Line *l, const DataLayout **out) {
+  const char *words[64];
+  uint32_t n = 0;
+  *out = data_layout_find(l->words[LAYOUT]);
+  if (*out) return STATUS_OK;
+  if (strcmp(l->words[LAYOUT], "cuhk03mat") == 0)
+    return diag_error(l->rows->diag, STATUS_INVALID, l->place,
+                      "cuhk03np reads the same images as folders (labeled, detected)",
+                      "cuhk-03.mat is not read");
+  for (; n < 64 && data_layout_at(n); n++) words[n] = data_layout_at(n)->word;
+  const char *near = diag_nearest(l->words[LAYOUT], words, n);
+  if (!near) return form_error(l, "unknown layout '%s'", l->words[LAYOUT]);
+  return diag_error(l->rows->diag, STATUS_INVALID, l->place,
+                    arena_printf(l->rows->arena, "did you mean '%s'?", near), "unknown layout '%s'",
+                    l->words[LAYOUT]);
+}
+
+/* What can be said of the line without reading its set. */
+static Status check_line(Line *l, const DataLayout **layout) {
+  Diag *diag = l->rows->diag;
+  if (l->n < OPTIONS) return form_error(l, "the line ends too early%s", "");
+  if (!data_is_name(l->words[NAME]))
+    return diag_error(diag, STATUS_INVALID, l->place, "letters, digits, _ and -",
+                      "'%s' is no name for a domain", l->words[NAME]);
+  TRY(find_layout(l, layout));
+  for (int i = OPTIONS; i < l->n; i++) TRY(take_option(l, l->words[i]));
+  if (l->numbering != NUMBERS_UNSAID && (*layout)->numbering != NUMBERS_UNSAID)
+    return diag_error(diag, STATUS_INVALID, l->place, "leave pids=... away",
+                      "the layout %s says itself who is one person", (*layout)->word);
+  if (l->numbering == NUMBERS_UNSAID) l->numbering = (*layout)->numbering;
+  for (size_t i = 0; i < l->rows->n; i++)
+    if (strcmp(l->rows->rows[i].domain, l->words[NAME]) == 0)
+      return diag_error(diag, STATUS_INVALID, l->place, NULL, "domain '%s' stands here twice",
+                        l->words[NAME]);
+  return STATUS_OK;
+}
+
+static Status read_set(const Line *l, const DataLayout *layout) {
+  DataRows *rows = l->rows;
+  const char *name = arena_strdup(rows->arena, l->words[NAME]);
+  const char *path = data_path(rows->arena, l->file, l->words[PATH]);
+  if (!name || !path) return diag_no_memory(rows->diag, strlen(l->words[PATH]));
   if (access(path, R_OK) != 0)
-    return diag_error(rows->diag, STATUS_INVALID, place, "paths are relative to this file",
+    return diag_error(rows->diag, STATUS_INVALID, l->place, "paths are relative to this file",
                       "cannot read '%s': %s", path, strerror(errno));
   size_t first = rows->n;
-  TRY(csv ? dataset_read_csv(rows, path, name) : dataset_read_market(rows, path, name));
-  if (all) train_on_all(rows, first);
+  TRY(layout->read(layout, rows, path, name));
+  TRY(data_rows_number(rows, first, l->numbering, l->all));
+  TRY(data_rows_split(rows, first, l->all));
   if (rows->n > first) return STATUS_OK;
-  return diag_error(rows->diag, STATUS_INVALID, place, NULL,
-                    "domain '%s' has no images but distractors", name);
+  return diag_error(rows->diag, STATUS_INVALID, l->place, NULL,
+                    "domain '%s' has no images but of nobody", name);
+}
+
+/* `text` is one line of `length` bytes, its end included. */
+static Status read_line(DataRows *rows, const char *file, int number, char *text, size_t length) {
+  const DataLayout *layout = NULL;
+  Line line = {.rows = rows, .file = file};
+  line.place = arena_printf(rows->arena, "%s:%d", file, number);
+  if (!line.place) return diag_no_memory(rows->diag, strlen(file));
+  if (strlen(text) != length)
+    return diag_error(rows->diag, STATUS_INVALID, line.place, NULL,
+                      "a zero byte stands inside the line");
+  TRY(take_words(&line, text));
+  if (line.n == 0) return STATUS_OK;
+  TRY(check_line(&line, &layout));
+  return read_set(&line, layout);
 }
 
 Status dataset_read_domains(DataRows *rows, const char *path) {
@@ -70,8 +164,14 @@ Status dataset_read_domains(DataRows *rows, const char *path) {
   char *line = NULL;
   size_t capacity = 0;
   Status status = STATUS_OK;
-  for (int number = 1; status == STATUS_OK && getline(&line, &capacity, file) >= 0; number++)
-    status = read_domain_line(rows, path, number, line + (number == 1 ? data_bom(line) : 0));
+  int number = 1, bad = 0; /* the first lines that are wrong are reported */
+  for (ssize_t n; bad < DIAG_MAX_ERRORS && (n = getline(&line, &capacity, file)) >= 0; number++) {
+    size_t from = number == 1 ? data_bom(line) : 0;
+    Status now = read_line(rows, path, number, line + from, (size_t)n - from);
+    if (now == STATUS_OK) continue;
+    status = now;
+    bad = now == STATUS_INVALID ? bad + 1 : DIAG_MAX_ERRORS;
+  }
   if (status == STATUS_OK && ferror(file))
     status = diag_error(rows->diag, STATUS_INVALID, path, NULL, "cannot read: %s", strerror(errno));
   free(line);

@@ -7,15 +7,23 @@
 
 #include <errno.h>
 #include <gdk-pixbuf/gdk-pixbuf.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #define FILE_MAX ((int64_t)256 << 20)
 #define PIXELS_MAX ((int64_t)64 << 20)
 #define TOO_LARGE "is larger than 64 megapixels or 65535 pixels a side"
 #define SIDE_MAX 65535
+
+bool image_is_named(const char *name) {
+  static const char *const tails[] = {".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".bmp", ".dib"};
+  const char *dot = strrchr(name, '.');
+  for (size_t i = 0; dot && i < sizeof tails / sizeof *tails; i++)
+    if (strcasecmp(dot, tails[i]) == 0) return true;
+  return false;
+}
 
 static bool fits(int64_t width, int64_t height) {
   return width <= SIDE_MAX && height <= SIDE_MAX && width * height <= PIXELS_MAX;

@@ -4,6 +4,7 @@
 
 #include "graph/base/status.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -14,6 +15,9 @@ typedef struct Image {
   uint8_t *rgb; /* free() */
   int64_t height, width;
 } Image;
+
+/* True when a file is called as JPEG, PNG and BMP files are: in folders only such are images. */
+bool image_is_named(const char *name);
 
 /* Decodes a file; EXIF orientation is ignored, an alpha channel dropped.  A file that is truncated,
  * or larger than 64 megapixels or 65535 pixels a side, is refused.  On failure `error`

@@ -3,6 +3,7 @@
 #include "runtime/eval/evaluate.h"
 
 #include "graph/base/text.h"
+#include "runtime/data/layout.h"
 #include "runtime/eval/evaluation.h"
 #include "runtime/execute/open.h"
 #include "runtime/execute/weights.h"
@@ -76,9 +77,11 @@ static Status choose_domains(Eval *e) {
   for (uint32_t i = 0; i < data->n_domains; i++)
     if (can_test(e, &data->domains[i])) e->domains[e->n_domains++] = &data->domains[i];
   if (e->n_domains > 0) return STATUS_OK;
-  return diag_error(e->diag, STATUS_INVALID, e->o.data,
-                    "--protocol=split:ilids:10:0 draws queries and gallery at random",
-                    "no domain has query images");
+  char hint[96];
+  const char *protocol = data->domains[0].layout->protocol;
+  snprintf(hint, sizeof hint, "--protocol=%s:10:0 draws queries and gallery at random",
+           protocol ? protocol : "split:ilids");
+  return diag_error(e->diag, STATUS_INVALID, e->o.data, hint, "no domain has query images");
 }
 
 /* ---- the network --------------------------------------------------------------------------- */
@@ -149,6 +152,10 @@ static void print_domain(const Eval *e, const EvaluationDomain *d) {
          " distractors); %" PRId64 " skipped, without a match\n",
          first->n_query, first->n_gallery, d->n_trials > 1 ? " of a split" : "", d->distractors,
          d->skipped);
+  if (first->camera) printf("          queries from camera '%s'\n", first->camera);
+  if (first->n_apart > 0)
+    printf("          %" PRId64 " identities can be neither asked for nor searched\n",
+           first->n_apart);
   if (d->unreadable > 0)
     printf("          %" PRId64 " unreadable images left out\n", d->unreadable);
   printf("mAP       %.2f %%   95 %% interval over identities %.2f .. %.2f %%   chance %.2f %%\n",
@@ -168,10 +175,21 @@ static Status print_comparison(const Eval *e, const EvaluationDomain *d) {
 
 /* ---- the command --------------------------------------------------------------------------- */
 
+/* The small sets are published with splits: other figures must not be held against them. */
+static void warn_protocol(const Eval *e, const DataDomain *d) {
+  char hint[80];
+  if (e->protocol.kind != PROTOCOL_MARKET || !d->layout->protocol || d->n_query == 0) return;
+  snprintf(hint, sizeof hint, "--protocol=%s:10:0 draws them", d->layout->protocol);
+  diag_warning(e->diag, d->name, hint,
+               "results of %s are published for random splits; here all of its queries are tested",
+               d->layout->set);
+}
+
 static Status evaluate_all(Eval *e) {
   print_head(e);
   for (uint32_t i = 0; i < e->n_domains; i++) {
     EvaluationDomain *result = &e->results[i];
+    warn_protocol(e, e->domains[i]);
     TRY(evaluation_domain(&e->o, &e->protocol, e->domains[i], e->executor, e->program, result,
                           e->diag));
     e->n_results++;

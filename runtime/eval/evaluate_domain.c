@@ -63,7 +63,7 @@ static bool columns_fill(const Work *w, const int64_t *images, int64_t n, Column
   if (!c->ids || !c->cameras || !c->rows) return false;
   for (int64_t i = 0; i < n; i++) {
     const DataImage *image = &w->out->domain->images[images[i]];
-    c->ids[i] = image->pid;
+    c->ids[i] = image->nobody ? -1 : (int64_t)image->pid;
     c->cameras[i] = image->camera;
     c->rows[i] = w->row[images[i]];
   }
@@ -138,7 +138,7 @@ static Status count_people(const Work *w) {
     for (int64_t i = 0; i < trial->n_gallery; i++) {
       const DataImage *image = &d->images[trial->gallery[i]];
       cameras[image->camera] = USED;
-      distractors[trial->gallery[i]] = pids[image->pid] != QUERIED;
+      distractors[trial->gallery[i]] = image->nobody || pids[image->pid] != QUERIED;
     }
   }
   if (status == STATUS_OK) {

@@ -3,10 +3,13 @@
 #include "runtime/eval/protocol.h"
 
 #include "graph/base/philox.h"
+#include "runtime/data/identity.h"
+#include "runtime/data/layout.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 static const char *const names[] = {"market", "viper", "prid", "grid", "ilids"};
 
@@ -55,11 +58,14 @@ Status protocol_parse(const char *text, Diag *diag, Protocol *out) {
 /* ---- the manifest's own -------------------------------------------------------------------- */
 
 static Status market(const DataDomain *d, Trial *out, Diag *diag) {
-  if (d->n_query == 0 || d->n_gallery == 0)
-    return diag_error(diag, STATUS_INVALID, d->name,
-                      "--protocol=split:ilids:10:0 draws them at random",
+  if (d->n_query == 0 || d->n_gallery == 0) {
+    char hint[80];
+    snprintf(hint, sizeof hint, "--protocol=%s:10:0 draws them at random",
+             d->layout->protocol ? d->layout->protocol : "split:ilids");
+    return diag_error(diag, STATUS_INVALID, d->name, hint,
                       "the domain has %u query and %u gallery images: nothing to test on",
                       d->n_query, d->n_gallery);
+  }
   for (uint32_t i = 0; i < d->n_images; i++) {
     if (d->images[i].split == SPLIT_QUERY) out->query[out->n_query++] = i;
     if (d->images[i].split == SPLIT_GALLERY) out->gallery[out->n_gallery++] = i;
@@ -73,15 +79,45 @@ typedef struct Draw {
   const Protocol *protocol;
   const DataDomain *domain;
   uint32_t trial;
-  int64_t *by_pid; /* images sorted by (pid, index) */
+  uint32_t query_camera, gallery_camera;
+  int64_t *by_pid; /* images of somebody, sorted by (pid, index) */
   int64_t *first;  /* (pids + 1) where a pid begins in by_pid */
   int64_t *chosen; /* pids that can be matched, then shuffled */
   int64_t n_chosen;
 } Draw;
 
-static bool is_nobody(const DataDomain *d, uint32_t pid) {
-  const char *name = d->pids[pid];
-  return *name == '0' && strspn(name, "0") == strlen(name);
+/* Of GRID nobody is called 0, whatever the manifest uses it for. */
+static bool is_nobody(const Draw *s, const DataImage *image) {
+  return image->nobody ||
+         (s->protocol->kind == PROTOCOL_GRID && identity_is_zero(s->domain->pids[image->pid]));
+}
+
+/* A number that in PRID 2011 each camera gave to people of its own. */
+static bool is_own_number(const Draw *s, int64_t pid) {
+  Identity id = identity_read(s->domain->pids[pid]);
+  if (s->protocol->kind != PROTOCOL_PRID || id.kind != IDENTITY_NUMBER) return false;
+  return id.n > 3 || (id.n == 3 && memcmp(id.digits, "200", 3) > 0);
+}
+
+/* The camera of all images of a split; UINT32_MAX when there are none or several. */
+static uint32_t camera_of_split(const DataDomain *d, Split split) {
+  uint32_t camera = UINT32_MAX;
+  for (uint32_t i = 0; i < d->n_images; i++) {
+    if (d->images[i].split != split) continue;
+    if (camera != UINT32_MAX && camera != d->images[i].camera) return UINT32_MAX;
+    camera = d->images[i].camera;
+  }
+  return camera;
+}
+
+/* Which of two cameras the queries are from. */
+static uint32_t query_camera(const DataDomain *d) {
+  uint32_t query = camera_of_split(d, SPLIT_QUERY), gallery = camera_of_split(d, SPLIT_GALLERY);
+  if (query != UINT32_MAX && gallery != UINT32_MAX && query != gallery) return query;
+  for (uint32_t c = 0; c < 2; c++)
+    if (strcasecmp(d->cameras[c], "probe") == 0 || strcasecmp(d->cameras[c], "query") == 0)
+      return c;
+  return strcasecmp(d->cameras[0], "gallery") == 0 ? 1 : 0;
 }
 
 /* A draw below n; `purpose` separates the shuffle from the choices of images. */
@@ -115,19 +151,21 @@ static uint32_t camera_at(const Draw *s, int64_t i) {
 
 static bool can_match(const Draw *s, int64_t pid) {
   int64_t none;
-  if (is_nobody(s->domain, (uint32_t)pid) || s->first[pid] == s->first[pid + 1]) return false;
+  if (s->first[pid] == s->first[pid + 1] || is_own_number(s, pid)) return false;
   if (s->protocol->kind == PROTOCOL_ILIDS)
     return split_images(s, pid, camera_at(s, s->first[pid]), true, -1, &none) > 0;
-  return split_images(s, pid, 0, false, -1, &none) > 0 &&
-         split_images(s, pid, 1, false, -1, &none) > 0;
+  return split_images(s, pid, s->query_camera, false, -1, &none) > 0 &&
+         split_images(s, pid, s->gallery_camera, false, -1, &none) > 0;
 }
 
 /* Groups the images by identity: counts, then places. */
 static void split_index(Draw *s) {
   const DataDomain *d = s->domain;
-  for (uint32_t i = 0; i < d->n_images; i++) s->first[d->images[i].pid + 1]++;
+  for (uint32_t i = 0; i < d->n_images; i++)
+    if (!is_nobody(s, &d->images[i])) s->first[d->images[i].pid + 1]++;
   for (uint32_t p = 0; p < d->n_pids; p++) s->first[p + 1] += s->first[p];
-  for (uint32_t i = 0; i < d->n_images; i++) s->by_pid[s->first[d->images[i].pid]++] = i;
+  for (uint32_t i = 0; i < d->n_images; i++)
+    if (!is_nobody(s, &d->images[i])) s->by_pid[s->first[d->images[i].pid]++] = i;
   for (uint32_t p = d->n_pids; p > 0; p--) s->first[p] = s->first[p - 1];
   s->first[0] = 0;
 }
@@ -155,17 +193,43 @@ static int ascending(const void *a, const void *b) {
   return (x > y) - (x < y);
 }
 
-/* Searched images that match no query: whom the second camera alone saw, or nobody. */
-static void split_others(const Draw *s, uint32_t pid, Trial *out) {
-  ProtocolKind kind = s->protocol->kind;
-  bool nobody = is_nobody(s->domain, pid);
-  int64_t none, image = -1;
-  if (kind == PROTOCOL_GRID && nobody)
-    for (int64_t i = s->first[pid]; i < s->first[pid + 1]; i++)
-      out->gallery[out->n_gallery++] = s->by_pid[i];
-  if (kind != PROTOCOL_PRID || nobody || split_images(s, pid, 0, false, -1, &none) > 0) return;
-  image = split_pick(s, "split/gallery", pid, 1, false);
+/* Of PRID: whom the gallery's camera alone saw is searched and matches no query. */
+static bool add_stranger(const Draw *s, int64_t pid, Trial *out) {
+  int64_t none, image;
+  if (s->protocol->kind != PROTOCOL_PRID) return false;
+  if (!is_own_number(s, pid) && split_images(s, pid, s->query_camera, false, -1, &none) > 0)
+    return false;
+  image = split_pick(s, "split/gallery", pid, s->gallery_camera, false);
   if (image >= 0) out->gallery[out->n_gallery++] = image;
+  return image >= 0;
+}
+
+/* What is searched besides the chosen, and who has no part at all. */
+static void split_others(const Draw *s, Trial *out) {
+  const DataDomain *d = s->domain;
+  for (uint32_t p = 0; p < d->n_pids; p++) {
+    if (s->first[p] == s->first[p + 1] || can_match(s, p)) continue;
+    out->n_apart += !add_stranger(s, p, out);
+  }
+  for (uint32_t i = 0; s->protocol->kind == PROTOCOL_GRID && i < d->n_images; i++)
+    if (is_nobody(s, &d->images[i])) out->gallery[out->n_gallery++] = i;
+}
+
+/* A manifest of PRID, or of a set of which that is not true. */
+static void warn_own_numbers(const Draw *s, Diag *diag) {
+  const DataDomain *d = s->domain;
+  int64_t none, n = 0, first = 0;
+  for (int64_t p = 0; p < d->n_pids; p++) {
+    if (!is_own_number(s, p) || split_images(s, p, s->query_camera, false, -1, &none) == 0 ||
+        split_images(s, p, s->gallery_camera, false, -1, &none) == 0)
+      continue;
+    if (n++ == 0) first = p;
+  }
+  if (n > 0)
+    diag_warning(diag, d->name, "split:viper takes every number for one person",
+                 "%lld identities above 200 stand in both cameras and are taken for two people "
+                 "each, as in PRID 2011 (the first is '%s')",
+                 (long long)n, d->pids[first]);
 }
 
 static void split_fill(const Draw *s, Trial *out) {
@@ -174,12 +238,12 @@ static void split_fill(const Draw *s, Trial *out) {
   for (int64_t i = 0; i < s->n_chosen; i++) {
     int64_t pid = s->chosen[i], images = s->first[pid + 1] - s->first[pid], query;
     query = any_camera ? s->by_pid[s->first[pid] + split_draw(s, "split/query", pid, images)]
-                       : split_pick(s, "split/query", pid, 0, false);
-    uint32_t camera = any_camera ? d->images[query].camera : 1;
+                       : split_pick(s, "split/query", pid, s->query_camera, false);
+    uint32_t camera = any_camera ? d->images[query].camera : s->gallery_camera;
     out->query[out->n_query++] = query;
     out->gallery[out->n_gallery++] = split_pick(s, "split/gallery", pid, camera, any_camera);
   }
-  for (uint32_t p = 0; p < d->n_pids; p++) split_others(s, p, out);
+  split_others(s, out);
   qsort(out->query, (size_t)out->n_query, sizeof *out->query, ascending);
   qsort(out->gallery, (size_t)out->n_gallery, sizeof *out->gallery, ascending);
 }
@@ -191,12 +255,18 @@ static Status split(const Protocol *protocol, const DataDomain *d, uint32_t tria
                       "the protocol split:%s is for two cameras; the domain has %u",
                       names[protocol->kind], d->n_cameras);
   Draw s = {.protocol = protocol, .domain = d, .trial = trial};
+  if (protocol->kind != PROTOCOL_ILIDS) {
+    s.query_camera = query_camera(d);
+    s.gallery_camera = 1 - s.query_camera;
+    out->camera = d->cameras[s.query_camera];
+  }
   s.by_pid = calloc(d->n_images + 1u, sizeof *s.by_pid);
   s.first = calloc(d->n_pids + 2u, sizeof *s.first);
   s.chosen = calloc(d->n_pids + 1u, sizeof *s.chosen);
   Status status = s.by_pid && s.first && s.chosen ? STATUS_OK : diag_no_memory(diag, d->n_images);
   if (status == STATUS_OK) {
     split_index(&s);
+    warn_own_numbers(&s, diag);
     status = split_choose(&s, diag);
   }
   if (status == STATUS_OK) split_fill(&s, out);

@@ -8,10 +8,13 @@
  *
  * The others draw splits of small sets, one image of an identity on a side.  Each takes half of the
  * identities that can be matched, rounded up: 316 of 632, 100 of 200, 125 of 250, 60 of 119.
- *   viper  queries from the first camera (by name), the same identities from the second
- *   prid   the same; everybody whom the second camera alone saw is searched too
- *   grid   the same; every image of nobody (pid 0) is searched too
- *   ilids  any number of cameras: a query and a searched image of two cameras */
+ *   viper  queries from one of two cameras, the same identities from the other
+ *   prid   the same; everybody whom the other camera alone saw is searched too.  As in PRID 2011
+ *          numbers above 200 are a camera's own: in the other the same number is somebody else
+ *   grid   the same; every image of nobody (identity 0) is searched too
+ *   ilids  any number of cameras: a query and a searched image of two cameras
+ * The camera of the queries: that of all query images, when all gallery images are of the other;
+ * else the one called probe or query, or not gallery; else the first by name. */
 typedef enum ProtocolKind {
   PROTOCOL_MARKET,
   PROTOCOL_VIPER,
@@ -36,6 +39,8 @@ const char *protocol_name(ProtocolKind kind);
 typedef struct Trial {
   int64_t *query, *gallery;
   int64_t n_query, n_gallery;
+  const char *camera; /* of the queries; NULL: any */
+  int64_t n_apart;    /* identities of the domain that can neither be asked for nor searched */
 } Trial;
 
 /* Trial `index` of a domain: a pure function of the domain, the protocol and the index.  On success

@@ -1,5 +1,6 @@
 /* The verifier: a valid plan passes; the same plan with one invariant broken does not, and the
  * message says which. */
+#include "ops/fuse_rules.h"
 #include "ops/verify.h"
 #include "tests/compiler/program_lab.h"
 
@@ -195,6 +196,28 @@ static void group_of_products(Plan *p) {
   for (uint32_t k = s + 1; k + 1 < program->n_steps; k++) program->steps[k] = program->steps[k + 1];
   program->n_steps--;
 }
+/* The elementwise steps of two shapes as one, which its last member makes the shape of. */
+static void group_of_shapes(Plan *p) {
+  PlanProgram *program = &p->programs[0];
+  const Graph *g = program->graph;
+  for (uint32_t s = 0; s + 1 < program->n_steps; s++) {
+    NodeId a = program->step_nodes[program->steps[s].first];
+    NodeId b = program->step_nodes[program->steps[s + 1].first];
+    bool fuse = fuse_op_allowed(g, a) && fuse_op_allowed(g, b);
+    if (!fuse || shape_equal(fuse_space(g, a), fuse_space(g, b))) continue;
+    program->steps[s].count += program->steps[s + 1].count;
+    for (uint32_t k = s + 1; k + 1 < program->n_steps; k++)
+      program->steps[k] = program->steps[k + 1];
+    program->n_steps--;
+    return;
+  }
+  printf("\n  no two elementwise steps follow each other\n");
+  exit(1);
+}
+static void no_offsets(Plan *p) {
+  free(p->programs[0].node_offset);
+  p->programs[0].node_offset = NULL;
+}
 static void group_order(Plan *p) {
   PlanProgram *program = &p->programs[0];
   const PlanStep *step = &program->steps[step_of(p, find(p, OP_EXP, 0))];
@@ -232,8 +255,12 @@ static void offset_of_view_huge(Plan *p) {
 static void not_stored(Plan *p) {
   *offset(p, find(p, OP_MATMUL, 0)) = OFFSET_NONE;
 }
-static void nothing_stored(Plan *p) {
+static void not_stored_for_view(Plan *p) {
   *offset(p, find(p, OP_CONV, 0)) = OFFSET_NONE;
+}
+/* Its step stores other values, so that only the reader misses it. */
+static void read_not_stored(Plan *p) {
+  *offset(p, find(p, OP_EXP, 0)) = OFFSET_NONE;
 }
 /* The noise takes the place of the value that the product reads after it. */
 static void overlap_alive(Plan *p) {
@@ -361,6 +388,8 @@ static const struct {
     ROW(member_input, "is never executed"),
     ROW(order_swapped, "before it is computed"),
     ROW(group_of_products, "cannot be in a group"),
+    ROW(group_of_shapes, "is of another shape than its group"),
+    ROW(no_offsets, "has no offsets"),
     ROW(group_order, "reads a member that follows it"),
     ROW(offset_odd, "is not aligned"),
     ROW(offset_negative, "is not aligned"),
@@ -371,7 +400,8 @@ static const struct {
     ROW(offset_of_view, "is not where its operand lies"),
     ROW(offset_of_view_huge, "is not where its operand lies"),
     ROW(not_stored, "stores nothing"),
-    ROW(nothing_stored, ""),
+    ROW(not_stored_for_view, "is not where its operand lies"),
+    ROW(read_not_stored, "is read but not stored"),
     ROW(overlap_alive, "after its bytes were overwritten"),
     ROW(overlap_operand, "overwrites an operand of its step"),
     ROW(overlap_output, "shares bytes with another result of its step"),

@@ -1,6 +1,8 @@
 /* Convolutions and matrix products over a table of shapes. */
 #include "tests/kernels/kernel_test.h"
 
+static int n_split; /* weight gradients whose sums are cut into slices */
+
 typedef struct Case {
   int64_t n, h, w, i, o, kh, kw, stride[2], pad[2], dilation[2];
   int64_t groups;
@@ -31,6 +33,8 @@ static const Case cases[] = {
     {4, 5, 4, 130, 128, 3, 3, {1, 1}, {1, 1}, {1, 1}, 1},  /* dw: sums turned at the end */
     {4, 17, 19, 20, 300, 1, 1, {1, 1}, {0, 0}, {1, 1}, 1}, /* dw: two blocks of rows, chunks */
     {2, 12, 11, 5, 40, 3, 5, {2, 2}, {1, 2}, {1, 2}, 1},   /* dw: taps apart */
+    {8, 14, 13, 8, 12, 3, 3, {1, 1}, {1, 1}, {1, 1}, 1},   /* dw: too few units, so by slices */
+    {7, 14, 13, 8, 12, 3, 3, {1, 1}, {1, 1}, {1, 1}, 1},   /* and an odd number of images */
     /* groups */
     {2, 8, 7, 12, 8, 3, 3, {1, 1}, {1, 1}, {1, 1}, 2},
     {3, 9, 8, 64, 96, 3, 3, {1, 1}, {1, 1}, {1, 1}, 4},
@@ -64,6 +68,16 @@ static NodeId make_conv(Lab *lab, const Case *c, OpId op, DType dtype) {
   return emit_conv_dw(&lab->e, x, y, &win);
 }
 
+static bool is_split(Lab *lab, NodeId id) {
+  LabRun run = {
+      .nodes = &id, .n_nodes = 1, .outputs = &id, .n_outputs = 1, .work_bytes = -1, .share = -1};
+  void *result;
+  char name[48];
+  CU_ASSERT_EQUAL_FATAL(lab_run(lab, &run, &result, name), STATUS_OK);
+  free(result);
+  return strstr(name, " split") != NULL;
+}
+
 static void check_convs(OpId op, DType dtype, double tolerance) {
   for (int i = 0; i < N_CASES; i++) {
     Lab lab;
@@ -77,6 +91,7 @@ static void check_convs(OpId op, DType dtype, double tolerance) {
     NodeId id = make_conv(&lab, &cases[i], op, dtype);
     snprintf(what, sizeof what, "%s %s case %d", op_desc(op)->name, dtype_name(dtype), i);
     CU_ASSERT(lab_check_node(&lab, id, tolerance, what));
+    n_split += is_split(&lab, id);
     lab_free(&lab);
   }
 }
@@ -92,6 +107,8 @@ static void test_dx(void) {
 static void test_dw(void) {
   check_convs(OP_CONV_DW, DTYPE_F32, 3e-6);
   check_convs(OP_CONV_DW, DTYPE_F64, 1e-14);
+  CU_ASSERT(n_split >= 4); /* both ways were taken */
+  CU_ASSERT(n_split < 2 * N_CASES);
 }
 
 /* m, n, k; the batches of A and of B, aligned at the last axis and ending with 0. */

@@ -49,8 +49,9 @@ static void test_maxima(void) {
     int64_t axis;
     NodeId x;
     Lab lab = start_lines(seed, &axis, &x);
-    check(&lab, emit_arg_max(&lab.e, x, axis), 0, "arg-max", seed);
-    check(&lab, emit_reduce_max(&lab.e, x, axis), 0, "reduce-max", seed);
+    EmitAttr attrs[] = {{&axis, 1}};
+    check(&lab, emit_node(&lab.e, OP_ARG_MAX, &x, 1, attrs), 0, "arg-max", seed);
+    check(&lab, emit_node(&lab.e, OP_REDUCE_MAX, &x, 1, attrs), 0, "reduce-max", seed);
     lab_free(&lab);
   }
 }

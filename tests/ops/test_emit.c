@@ -178,6 +178,41 @@ static void test_folding(void) {
   for (uint64_t seed = 1; seed <= 3000; seed++) CU_ASSERT(random_expression(seed));
 }
 
+/* Pads of one tensor that lie apart, overlap or differ across: their sum is no pad. */
+static void test_pads_apart(void) {
+  static const int64_t first[][2] = {{0, 0}, {0, 0}, {0, 0}},
+                       second[][2] = {{3, 0}, {1, 0}, {2, 1}};
+  for (int i = 0; i < 3; i++) {
+    Lab lab;
+    lab_init(&lab, DTYPE_F64, 1);
+    Emitter *e = &lab.e;
+    NodeId a = lab_input(&lab, DTYPE_F64, 2, (int64_t[]){2, 3});
+    NodeId b = lab_input(&lab, DTYPE_F64, 2, (int64_t[]){2, 3});
+    NodeId x = emit_pad(e, a, first[i], (int64_t[]){4 - first[i][0], 1 - first[i][1]});
+    NodeId y = emit_pad(e, b, second[i], (int64_t[]){4 - second[i][0], 1 - second[i][1]});
+    NodeId inputs[] = {x, y}, folded = emit_add(e, x, y);
+    NodeId stated = emit_node(e, OP_ADD, inputs, 2, NULL);
+    CU_ASSERT_EQUAL_FATAL(lab_reference(&lab), STATUS_OK);
+    CU_ASSERT(lab_error(&lab, stated, lab.values[folded], 1) <= 1e-15);
+    lab_free(&lab);
+  }
+}
+
+/* Two factors whose product f32 does not hold stay two: 1e-30 x 1e30 x 1e30 is 1e30. */
+static void test_large_factors(void) {
+  Lab lab;
+  lab_init(&lab, DTYPE_F32, 1);
+  Emitter *e = &lab.e;
+  NodeId x = lab_input(&lab, DTYPE_F32, 1, (int64_t[]){1});
+  NodeId y = emit_scale(e, emit_scale(e, x, 1e30), 1e30);
+  CU_ASSERT_NOT_EQUAL_FATAL(y, NODE_NONE);
+  CU_ASSERT_EQUAL(e->status, STATUS_OK);
+  *(float *)lab_value(&lab, x) = 1e-30f;
+  CU_ASSERT_EQUAL_FATAL(lab_reference(&lab), STATUS_OK);
+  CU_ASSERT_DOUBLE_EQUAL(*(float *)lab_value(&lab, y), 1e30, 1e24);
+  lab_free(&lab);
+}
+
 /* ---- one node for equal values ---- */
 
 static void test_merging(void) {
@@ -278,6 +313,7 @@ static void test_long_products(void) {
   lab_free(&lab);
 }
 
-LAB_MAIN("emit", {"folding keeps values", test_folding}, {"equal nodes are one", test_merging},
+LAB_MAIN("emit", {"folding keeps values", test_folding}, {"pads apart", test_pads_apart},
+         {"large factors", test_large_factors}, {"equal nodes are one", test_merging},
          {"failures", test_failure}, {"repeated factors", test_repeated_factor},
          {"long products", test_long_products})

@@ -29,7 +29,8 @@ typedef struct Comparison {
   Executor *executor;
   uint32_t program; /* the last one that ran */
   uint32_t deviations;
-  double worst; /* largest error over its limit */
+  uint32_t compared, fields; /* tensors and scalars; fields of the file */
+  double worst;              /* largest error over its limit */
 } Comparison;
 
 /* ---- the file ---- */
@@ -152,6 +153,7 @@ static void field_add(const Field *f, size_t i, double factor, double out[FORMUL
 static void deviate(Comparison *c, const char *prefix, const char *name, double error,
                     double limit) {
   double ratio = error / limit;
+  c->compared++;
   if (!(ratio <= c->worst)) c->worst = ratio;
   if (ratio <= 1) return;
   if (c->deviations++ < ORACLE_MAX_PRINTED)
@@ -196,6 +198,7 @@ static void compare_field(Comparison *c, const char *what, const char *prefix, d
                           const Field sum[4]) {
   Field f;
   if (!field_open(c, what, &f)) return;
+  c->fields++;
   const double a =
       json_number_value(json_object_get(json_object_get(c->entry, "inputs"), "inner_lr"));
   const double factor[4] = {json_number_value(json_object_get(c->entry, "train_weight")), 1, -a, 1};

@@ -84,6 +84,10 @@ static void test_below(void) {
   }
   for (int k = 0; k < 7; k++) CU_ASSERT(abs((int)count[k] - 10000) < 500);
   CU_ASSERT_EQUAL(philox_below(5, 1, 2, 3, 1), 0);
+  /* floor(x n / 2^64), x from the first word (high) and the second of the third vector. */
+  uint64_t seed = 0x299f31d0a4093822, index = 0x85a308d3243f6a88, step = 0x0370734413198a2e;
+  CU_ASSERT_EQUAL(philox_below(seed, step, 0, index, UINT64_MAX), 0xd16cfe0994fdccea);
+  CU_ASSERT_EQUAL(philox_below(seed, step, 0, index, 1000), 818);
   CU_ASSERT(philox_below(5, 1, 2, 3, UINT64_MAX) != philox_below(5, 1, 2, 4, UINT64_MAX));
 }
 

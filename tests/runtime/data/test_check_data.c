@@ -44,9 +44,12 @@ static void make_data(void) {
 }
 
 #define TABLE                                                                                      \
-  "domain  identities    images  cameras       train (ids)       query (ids)     gallery (ids)\n"  \
-  "plaza            8        31        2            20 (5)             4 (2)             7 (3)\n"  \
-  "campus           8        31        2            20 (5)             4 (2)             7 (3)\n"
+  "domain  identities    images  cameras       train (ids)       query (ids)     gallery (ids)  "  \
+  "layout\n"                                                                                       \
+  "plaza            8        31        2            20 (5)             4 (2)             7 (3)  "  \
+  "market\n"                                                                                       \
+  "campus           8        31        2            20 (5)             4 (2)             7 (3)  "  \
+  "market\n"
 
 static void test_table(void) {
   make_data();

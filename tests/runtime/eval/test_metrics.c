@@ -252,6 +252,31 @@ static void test_refusals(void) {
   diag_destroy(diag);
 }
 
+/* Identities that are found or not, half and half: the mean of n of them deviates by 1 / (2 sqrt
+ * n), and 95 % lie within 1.96 deviations.  Those of an identity's queries stand or fall together.
+ */
+static void test_interval(void) {
+  enum { IDS = 400 };
+  static double ap[4 * IDS];
+  static int64_t ids[4 * IDS];
+  for (int queries = 1; queries <= 4; queries += 3) {
+    for (int i = 0; i < queries * IDS; i++) {
+      ids[i] = i / queries;
+      ap[i] = (double)(ids[i] % 2);
+    }
+    double low = 0, high = 0;
+    for (uint64_t seed = 1; seed <= 20; seed++) {
+      MetricsInterval x;
+      CU_ASSERT_EQUAL_FATAL(metrics_bootstrap(ap, ids, queries * IDS, seed, &x, NULL), STATUS_OK);
+      CU_ASSERT_DOUBLE_EQUAL(x.mean, 0.5, 1e-12);
+      low += x.low / 20;
+      high += x.high / 20;
+    }
+    CU_ASSERT_DOUBLE_EQUAL(low, 0.5 - 1.96 * 0.025, 2e-3); /* of 90 %: 8e-3 more */
+    CU_ASSERT_DOUBLE_EQUAL(high, 0.5 + 1.96 * 0.025, 2e-3);
+  }
+}
+
 static void test_bootstrap(void) {
   double a[200], b[200];
   int64_t ids[200];
@@ -287,6 +312,7 @@ int main(void) {
   CU_add_test(suite, "chance", test_chance);
   CU_add_test(suite, "refusals", test_refusals);
   CU_add_test(suite, "bootstrap", test_bootstrap);
+  CU_add_test(suite, "interval of known width", test_interval);
   CU_basic_run_tests();
   int failed = (int)CU_get_number_of_failures();
   CU_cleanup_registry();

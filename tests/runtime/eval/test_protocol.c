@@ -1,62 +1,62 @@
 /* Random splits of the small sets: sizes as in the literature, who is drawn, and by what. */
 #include "runtime/eval/protocol.h"
-#include "tests/support.h"
+#include "tests/runtime/data/original_sets.h"
 
-static DataSet *read_data(const char *name, const char *text) {
+static DataSet *read_path(const char *path) {
   DataSet *data = NULL;
   Diag *diag = diag_create();
-  Status status = dataset_read(support_write(name, text), diag, &data);
+  Status status = dataset_read(path, diag, &data);
   if (status != STATUS_OK) diag_print(diag, stdout);
   CU_ASSERT_EQUAL_FATAL(status, STATUS_OK);
   diag_destroy(diag);
   return data;
 }
 
-static char *text;
-static size_t text_size;
-
-static FILE *text_open(void) {
-  FILE *out = open_memstream(&text, &text_size);
-  if (!out) exit(1);
-  fputs("path,pid,camera\n", out);
-  return out;
+static DataSet *read_data(const char *name, const char *text) {
+  return read_path(support_write(name, text));
 }
 
-static DataSet *text_read(FILE *out, const char *name) {
+/* The published sets as folders, made at their first use. */
+static DataSet *read_original(const char *name, void (*make)(const char *)) {
+  struct stat info;
+  if (stat(support_path(name), &info) != 0) make(name);
+  return read_path(support_path(name));
+}
+static DataSet *viper(void) {
+  return read_original("viper", original_viper);
+}
+static DataSet *prid(void) {
+  return read_original("prid", original_prid);
+}
+static DataSet *grid(void) {
+  return read_original("grid", original_grid);
+}
+static DataSet *ilids(void) {
+  return read_original("ilids", original_ilids);
+}
+
+/* A folder's images as a manifest, as somebody writes one who takes the number in a name for the
+ * identity: `cut` is where it begins, `digits` how many it has. */
+static DataSet *as_manifest(DataSet *data, size_t cut, size_t digits, bool with_splits) {
+  static const char *const splits[] = {"train", "query", "gallery"};
+  const DataDomain *d = &data->domains[0];
+  char *text = NULL;
+  size_t size = 0;
+  FILE *out = open_memstream(&text, &size);
+  if (!out) exit(1);
+  fprintf(out, "path,pid,camera%s\n", with_splits ? ",split" : "");
+  for (uint32_t i = 0; i < d->n_images; i++) {
+    const DataImage *image = &d->images[i];
+    const char *name = strrchr(image->path, '/') + 1;
+    fprintf(out, "%s,%.*s,%s%s%s\n", image->path, (int)digits, name + cut,
+            d->cameras[image->camera], with_splits ? "," : "",
+            with_splits ? splits[image->split] : "");
+  }
   fclose(out);
-  DataSet *data = read_data(name, text);
+  dataset_destroy(data);
+  data = read_data("manifest.csv", text);
   free(text);
   return data;
-}
-
-static DataSet *viper(void) {
-  FILE *out = text_open();
-  for (int i = 0; i < 632; i++)
-    for (int c = 0; c < 2; c++) fprintf(out, "%d_%d.bmp,%d,%c\n", i, c, i + 1, "ab"[c]);
-  return text_read(out, "viper.csv");
-}
-
-/* 385 people before camera a, 749 before camera b, the first 200 before both. */
-static DataSet *prid(void) {
-  FILE *out = text_open();
-  for (int i = 1; i <= 385; i++) fprintf(out, "a/%d.png,%d,a\n", i, i);
-  for (int i = 1; i <= 749; i++) fprintf(out, "b/%d.png,%d,b\n", i, i <= 200 ? i : i + 1000);
-  return text_read(out, "prid.csv");
-}
-
-static DataSet *grid(void) {
-  FILE *out = text_open();
-  for (int i = 1; i <= 250; i++)
-    for (int c = 1; c <= 2; c++) fprintf(out, "%d_%d.jpeg,%d,%d\n", i, c, i, c);
-  for (int i = 0; i < 775; i++) fprintf(out, "0_%d.jpeg,0000,2\n", i);
-  return text_read(out, "grid.csv");
-}
-
-/* 119 people with four images, each of a camera of its own. */
-static DataSet *ilids(void) {
-  FILE *out = text_open();
-  for (int i = 0; i < 476; i++) fprintf(out, "%d.jpg,%d,%d\n", i, i % 119 + 1, i / 119);
-  return text_read(out, "ilids.csv");
 }
 
 static Trial draw(const DataSet *data, const char *option, uint32_t index) {
@@ -90,22 +90,130 @@ static void check_pairs(const DataSet *data, const Trial *t) {
   }
 }
 
-static void check_size(DataSet *data, const char *option, int64_t n_query, int64_t n_gallery) {
+/* Sizes over some trials; all queries are of `camera`, and the gallery has none of it but nobody.
+ */
+static void check_size(DataSet *data, const char *option, const char *camera, int64_t n_query,
+                       int64_t n_gallery) {
   for (uint32_t index = 0; index < 3; index++) {
+    const DataDomain *d = &data->domains[0];
     Trial t = draw(data, option, index);
     CU_ASSERT_EQUAL(t.n_query, n_query);
     CU_ASSERT_EQUAL(t.n_gallery, n_gallery);
     check_pairs(data, &t);
+    for (int64_t i = 0; camera && i < t.n_query; i++)
+      CU_ASSERT_STRING_EQUAL(d->cameras[image(data, t.query[i])->camera], camera);
+    for (int64_t i = 0; camera && i < t.n_gallery; i++) {
+      const DataImage *searched = image(data, t.gallery[i]);
+      CU_ASSERT(searched->nobody || strcmp(d->cameras[searched->camera], camera) != 0);
+    }
+    if (camera)
+      CU_ASSERT_STRING_EQUAL(t.camera, camera)
+    else
+      CU_ASSERT_PTR_NULL(t.camera);
     trial_release(&t);
   }
   dataset_destroy(data);
 }
 
+/* The published sizes, from folders with the published names and numbers, and from manifests of
+ * them, with the sides in the column `split` or in the cameras' names alone. */
 static void test_sizes(void) {
-  check_size(viper(), "split:viper:10:1", 316, 316);
-  check_size(prid(), "split:prid:10:1", 100, 649);
-  check_size(grid(), "split:grid:10:1", 125, 900);
-  check_size(ilids(), "split:ilids:10:1", 60, 60);
+  check_size(viper(), "split:viper:10:1", "cam_a", 316, 316);
+  check_size(prid(), "split:prid:10:1", "cam_a", 100, 649);
+  check_size(grid(), "split:grid:10:1", "probe", 125, 900);
+  check_size(ilids(), "split:ilids:10:1", NULL, 60, 60);
+  for (int splits = 0; splits < 2; splits++) {
+    check_size(as_manifest(viper(), 0, 3, splits), "split:viper:10:1", "cam_a", 316, 316);
+    check_size(as_manifest(prid(), 7, 4, splits), "split:prid:10:1", "cam_a", 100, 649);
+    check_size(as_manifest(grid(), 0, 4, splits), "split:grid:10:1", "probe", 125, 900);
+    check_size(as_manifest(ilids(), 0, 4, false), "split:ilids:10:1", NULL, 60, 60);
+  }
+}
+
+/* Over many trials everybody is drawn who can be: VIPeR's person 000, PRID's first 200, GRID's 250,
+ * and nobody else. */
+static void check_drawn(DataSet *data, const char *option, uint32_t expected) {
+  const DataDomain *d = &data->domains[0];
+  char *drawn = calloc(d->n_pids, 1);
+  uint32_t n = 0;
+  for (uint32_t index = 0; index < 40; index++) {
+    Trial t = draw(data, option, index);
+    for (int64_t i = 0; i < t.n_query; i++) {
+      CU_ASSERT(!image(data, t.query[i])->nobody);
+      drawn[image(data, t.query[i])->pid] = 1;
+    }
+    trial_release(&t);
+  }
+  for (uint32_t p = 0; p < d->n_pids; p++) {
+    unsigned long number = strtoul(d->pids[p], NULL, 10);
+    n += drawn[p] != 0;
+    if (strstr(option, "viper") && number == 0) CU_ASSERT(drawn[p]);
+    if (strstr(option, "prid") && (number > 200 || number == 0)) CU_ASSERT(!drawn[p]);
+    if (strstr(option, "grid") && number == 0) CU_ASSERT(!drawn[p]);
+  }
+  CU_ASSERT_EQUAL(n, expected);
+  free(drawn);
+  dataset_destroy(data);
+}
+
+static void test_drawn(void) {
+  check_drawn(viper(), "split:viper:40:3", 632);
+  check_drawn(prid(), "split:prid:40:3", 200);
+  check_drawn(grid(), "split:grid:40:3", 250);
+  check_drawn(ilids(), "split:ilids:40:3", 119);
+  check_drawn(as_manifest(viper(), 0, 3, false), "split:viper:40:3", 632);
+  check_drawn(as_manifest(prid(), 7, 4, false), "split:prid:40:3", 200);
+  check_drawn(as_manifest(grid(), 0, 4, false), "split:grid:40:3", 250);
+}
+
+/* A manifest in which PRID's numbers above 200 are one person each is told what is done with it. */
+static void test_own_numbers(void) {
+  DataSet *data = as_manifest(prid(), 7, 4, false);
+  Protocol protocol;
+  Trial t;
+  Diag *diag = diag_create();
+  CU_ASSERT_EQUAL_FATAL(protocol_parse("split:prid:2:1", diag, &protocol), STATUS_OK);
+  for (uint32_t i = 0; i < 2; i++) {
+    CU_ASSERT_EQUAL(protocol_trial(&protocol, &data->domains[0], i, &t, diag), STATUS_OK);
+    trial_release(&t);
+  }
+  char *text = support_messages(diag);
+  CU_ASSERT_STRING_EQUAL(
+      text, "manifest: warning: 185 identities above 200 stand in both cameras and are "
+            "taken for two people each, as in PRID 2011 (the first is '0201')\n"
+            "hint: split:viper takes every number for one person\n");
+  free(text);
+  diag_destroy(diag);
+  dataset_destroy(data);
+  data = prid();
+  t = draw(data, "split:prid:1:0", 0);
+  CU_ASSERT_EQUAL(t.n_apart, 185); /* whom camera a alone saw */
+  trial_release(&t);
+  dataset_destroy(data);
+}
+
+/* Which of two cameras the queries are from. */
+static void test_sides(void) {
+  static const struct {
+    const char *csv, *camera;
+  } cases[] = {{"path,pid,camera\na,1,x\nb,1,y\n", "x"},
+               {"path,pid,camera\na,1,10\nb,1,9\n", "9"},
+               {"path,pid,camera\na,1,gallery\nb,1,probe\n", "probe"},
+               {"path,pid,camera\na,1,Query\nb,1,gallery\n", "Query"},
+               {"path,pid,camera\na,1,gallery\nb,1,wall\n", "wall"},
+               {"path,pid,camera,split\na,1,x,gallery\nb,1,y,query\n", "y"},
+               {"path,pid,camera,split\na,1,x,gallery\nb,1,y,query\nc,2,y,train\n", "y"},
+               {"path,pid,camera,split\na,1,x,gallery\nb,1,y,query\nc,2,y,gallery\n", "x"},
+               {"path,pid,camera,split\na,1,x,gallery\nb,1,y,query\nc,2,x,query\n", "x"}};
+  for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    DataSet *data = read_data("sides.csv", cases[i].csv);
+    Trial t = draw(data, "split:viper:1:0", 0);
+    CU_ASSERT_STRING_EQUAL(t.camera, cases[i].camera);
+    CU_ASSERT_STRING_EQUAL(data->domains[0].cameras[image(data, t.query[0])->camera],
+                           cases[i].camera);
+    trial_release(&t);
+    dataset_destroy(data);
+  }
 }
 
 static bool same(const Trial *a, const Trial *b) {
@@ -115,7 +223,7 @@ static bool same(const Trial *a, const Trial *b) {
 }
 
 /* Pure in (seed, trial); others differ; over many trials everybody is drawn about half the time and
- * each of the four images about equally often. */
+ * each of the person's images about equally often. */
 static void test_draws(void) {
   DataSet *data = ilids();
   Trial a = draw(data, "split:ilids:10:7", 2), b = draw(data, "split:ilids:5:7", 2);
@@ -135,7 +243,11 @@ static void test_draws(void) {
     trial_release(&t);
   }
   for (int i = 0; i < 119; i++) CU_ASSERT(drawn[i] > 150 && drawn[i] < 255); /* 5 deviations */
-  for (int i = 0; i < 476; i++) CU_ASSERT(images[i] > 15 && images[i] < 90);
+  for (int i = 0; i < 476; i++) { /* half of 400 trials, one of 2 to 6 images */
+    int of = 0;
+    for (int k = 0; k < 476; k++) of += image(data, k)->pid == image(data, i)->pid;
+    CU_ASSERT(images[i] * of > 60 && images[i] * of < 400);
+  }
   dataset_destroy(data);
 }
 
@@ -204,9 +316,9 @@ static void test_refusals(void) {
 }
 
 int main(void) {
-  static const SupportTest tests[] = {{"sizes", test_sizes},
-                                      {"draws", test_draws},
-                                      {"left out", test_left_out},
-                                      {"refusals", test_refusals}};
+  static const SupportTest tests[] = {
+      {"sizes", test_sizes},      {"drawn", test_drawn}, {"own numbers", test_own_numbers},
+      {"sides", test_sides},      {"draws", test_draws}, {"left out", test_left_out},
+      {"refusals", test_refusals}};
   return support_run("protocol", tests, sizeof tests / sizeof *tests);
 }
