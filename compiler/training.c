@@ -57,6 +57,19 @@ static Status read_domains(Builder *b, const Element *el, PlanTraining *t) {
   return STATUS_OK;
 }
 
+/* Keeps the model's own words of an element. */
+static Status keep_written(Builder *b, const Element *el) {
+  Plan *plan = b->plan;
+  PlanWritten *grown = realloc(plan->written, (plan->n_written + el->n_attrs + 1) * sizeof *grown);
+  if (!grown) return diag_no_memory(b->diag, el->n_attrs * sizeof *grown);
+  plan->written = grown;
+  for (uint32_t i = 0; i < el->n_attrs; i++)
+    plan->written[plan->n_written++] =
+        (PlanWritten){intern(b, el->tag), intern(b, el->attrs[i].name),
+                      intern(b, el->attrs[i].written), el->attrs[i].loc};
+  return STATUS_OK;
+}
+
 static Status read_training(Builder *b, const Element *el) {
   PlanTraining *t = &b->plan->training;
   b->plan->has_training = true;
@@ -65,6 +78,7 @@ static Status read_training(Builder *b, const Element *el) {
   t->steps = attr_int(el, "steps");
   t->warmup_steps = attr_int(el, "warmup-steps");
   t->choose = attr_is(el, "choose", "uniform");
+  TRY(keep_written(b, el));
   return read_domains(b, el, t);
 }
 
@@ -72,7 +86,7 @@ static Status read_sampler(Builder *b, const Element *el) {
   b->plan->has_sampler = true;
   b->plan->sampler = (PlanSampler){attr_is(el, "kind", "shuffle"), attr_int(el, "batch-ids"),
                                    attr_int(el, "batch-images")};
-  return STATUS_OK;
+  return keep_written(b, el);
 }
 
 static Status read_augment(Builder *b, const Element *el) {

@@ -248,7 +248,8 @@ static Status fill_attrs(Elab *e, const Frame *f, const RawElement *raw, const A
     bool reference = a->attrs[k].type == ATTR_REF || a->attrs[k].type == ATTR_REFS;
     if (s == STATUS_OK && reference && a->optional[k] && !*text) continue; /* left out */
     if (s == STATUS_OK) s = check_value(e, f, raw, &a->attrs[k], text);
-    attrs[el->n_attrs++] = (Attribute){name, s == STATUS_OK ? text : "", elab_loc(e, f, raw, name)};
+    attrs[el->n_attrs++] = (Attribute){name, s == STATUS_OK ? text : "", elab_loc(e, f, raw, name),
+                                       raw->attrs[i].value};
     if (status == STATUS_OK) status = s;
   }
   Status missing = check_missing(e, f, raw, a);

@@ -14,7 +14,8 @@
 
 typedef struct Attribute {
   const char *name, *value;
-  uint32_t loc; /* of the value */
+  uint32_t loc;        /* of the value */
+  const char *written; /* as it stands in the file: `${batch_ids}` */
 } Attribute;
 
 typedef struct Element {

@@ -31,6 +31,7 @@ void plan_destroy(Plan *plan) {
   free(plan->training.domains);
   free(plan->training.ids);
   free(plan->params);
+  free(plan->written);
   symbols_destroy(plan->symbols);
   free(plan->path);
   free(plan);

@@ -87,6 +87,13 @@ typedef struct PlanParam {
   uint32_t name, value;
 } PlanParam;
 
+/* What an attribute of <training> or <sampler> is in the model's text: for hints that say what to
+ * change (graph/plan/setting.h). */
+typedef struct PlanWritten {
+  uint32_t element, attribute, text; /* string ids; text: `${batch_ids}`, `4 * ${n}`, `8` */
+  uint32_t loc;
+} PlanWritten;
+
 /* How a file of the model is called in the plan: relative to the models' folder. */
 typedef struct PlanFile {
   uint32_t shown, relative; /* string ids: as it was named when it was compiled; in the plan */
@@ -116,6 +123,8 @@ typedef struct Plan {
   PlanAugment augment;
   PlanParam *params;
   uint32_t n_params;
+  PlanWritten *written;
+  uint32_t n_written;
 } Plan;
 
 Plan *plan_create(Symbols *symbols); /* takes ownership of `symbols`; NULL when out of memory */

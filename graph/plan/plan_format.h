@@ -15,6 +15,7 @@
  *     <augment>    height width pad-crop flip jitter brightness contrast saturation hue
  *                  erase erase-min erase-max erase-aspect
  *     <params>     name value
+ *     <written>    element attribute text place     of <training> and <sampler>, as the model has them
  *     <program>    of each program:
  *       <head>     name held-out kind scratch-bytes lower-bound peak-step multiply-adds
  *       <batches>  groups units unit                ids count from 1

@@ -206,6 +206,22 @@ static Status read_pairs(Reader *r, const char *group, PlanParam **out, uint32_t
   return checked(r);
 }
 
+static Status read_written(Reader *r) {
+  uint32_t cap = 0;
+  plan_scan_open(&r->s, "written");
+  while (plan_scan_more(&r->s)) {
+    if (!grow((void **)&r->plan->written, r->plan->n_written, &cap, sizeof(PlanWritten)))
+      return no_memory(r, sizeof(PlanWritten));
+    PlanWritten *written = &r->plan->written[r->plan->n_written++];
+    written->element = take_string(r);
+    written->attribute = take_string(r);
+    written->text = take_string(r);
+    written->loc = take_place(r);
+  }
+  plan_scan_close(&r->s, "written");
+  return checked(r);
+}
+
 static Status read_training(Reader *r) {
   PlanTraining *t = &r->plan->training;
   uint32_t cap = 0, cap_ids = 0;
@@ -490,6 +506,7 @@ static Status read_body(Reader *r) {
   TRY(read_sampler(r));
   TRY(read_augment(r));
   TRY(read_pairs(r, "params", &r->plan->params, &r->plan->n_params));
+  TRY(read_written(r));
   TRY(read_programs(r));
   plan_scan_close(&r->s, "plan");
   if (!r->s.bad && r->s.at != r->s.end) plan_scan_fail(&r->s, "the end of the file is expected");

@@ -168,6 +168,16 @@ static void put_lists(Writer *w) {
     plan_text_row(b);
   }
   plan_text_end(b, "params");
+  plan_text_start(b, "written");
+  for (uint32_t i = 0; i < w->plan->n_written; i++) {
+    const PlanWritten *written = &w->plan->written[i];
+    put_name(w, written->element);
+    put_name(w, written->attribute);
+    put_name(w, written->text);
+    plan_text_int(b, place_of(w, written->loc));
+    plan_text_row(b);
+  }
+  plan_text_end(b, "written");
 }
 
 /* ---- programs ---- */

@@ -1,6 +1,7 @@
 /* CSV manifests (RFC 4180): a header line, then one image per line.  Blanks around a field are no
  * part of it, unless quotes stand around them. */
 #include "graph/base/open_file.h"
+#include "graph/base/text.h"
 #include "runtime/data/identity.h"
 #include "runtime/data/layout.h"
 
@@ -146,6 +147,14 @@ static Status check_identity(const Csv *c, int column, const char *text) {
                     what, text);
 }
 
+/* Identities are written into checkpoints, which are JSON. */
+static Status check_utf8(const Csv *c, const char *pid) {
+  size_t left = strlen(pid);
+  for (size_t n; left && (n = text_char_length(pid, left)) > 0; left -= n) pid += n;
+  return left == 0 ? STATUS_OK
+                   : csv_error(c, "save the manifest as UTF-8", "the pid is no UTF-8 text%s", "");
+}
+
 static Status check_row(Csv *c, char **fields, int n, uint8_t *split) {
   if (n != c->n_fields)
     return csv_error(
@@ -161,7 +170,7 @@ static Status check_row(Csv *c, char **fields, int n, uint8_t *split) {
     fields[c->column[k]] = field;
     TRY(check_identity(c, k, field));
   }
-  return STATUS_OK;
+  return check_utf8(c, fields[c->column[COLUMN_PID]]);
 }
 
 static Status read_row(Csv *c, char **fields, int n) {

@@ -3,6 +3,7 @@
 #include "runtime/data/loader_check.h"
 
 #include "graph/base/text.h"
+#include "graph/plan/setting.h"
 #include "ops/ops.h"
 
 #include <stdio.h>
@@ -85,31 +86,46 @@ static const DataDomain *plan_domain(const Plan *plan, const DataSet *data, uint
   return dataset_domain(data, plan_text(plan, plan->training.domains[k]));
 }
 
-/* `graphc MODEL.xml -D 'domains=a b' -D 'ids=3 4'`, of the plan's domains or of all that have
- * training images; NULL when there are none. The caller frees. */
-static char *fitting_line(const Plan *plan, const DataSet *data, bool by_plan) {
+/* Names, or counts, of the plan's domains or of all that have training images, blanks between; ""
+ * when there are none.  NULL: out of memory; the caller frees. */
+static char *domain_list(const Plan *plan, const DataSet *data, bool by_plan, bool names) {
   char *text = NULL;
   size_t size = 0;
   FILE *out = open_memstream(&text, &size);
   if (!out) return NULL;
   uint32_t n = by_plan ? plan->training.n_domains : data->n_domains, printed = 0;
-  fputs("graphc MODEL.xml -D 'domains=", out);
-  for (int pass = 0; pass < 2; pass++) {
-    printed = 0;
-    for (uint32_t k = 0; k < n; k++) {
-      const DataDomain *d = by_plan ? plan_domain(plan, data, k) : &data->domains[k];
-      if (d->n_classes == 0) continue;
-      fputs(printed++ ? " " : "", out);
-      if (pass == 0)
-        fputs(d->name, out);
-      else
-        fprintf(out, "%u", d->n_classes);
-    }
-    fputs(pass == 0 ? "' -D 'ids=" : "'", out);
+  for (uint32_t k = 0; k < n; k++) {
+    const DataDomain *d = by_plan ? plan_domain(plan, data, k) : &data->domains[k];
+    if (d->n_classes == 0) continue;
+    fputs(printed++ ? " " : "", out);
+    if (names)
+      fputs(d->name, out);
+    else
+      fprintf(out, "%u", d->n_classes);
   }
-  if (fclose(out) == 0 && printed > 0) return text;
+  if (fclose(out) == 0) return text;
   free(text);
   return NULL;
+}
+
+/* `graphc MODEL.xml -D 'domains=a b' -D 'ids=3 4'`, or what else the model has for these; NULL when
+ * there are none. The caller frees. */
+static char *fitting_line(const Plan *plan, const DataSet *data, bool by_plan) {
+  char *names = domain_list(plan, data, by_plan, true);
+  char *counts = domain_list(plan, data, by_plan, false), *text = NULL;
+  size_t size = names && counts ? strlen(names) + strlen(counts) + 2048 : 0, used = 0;
+  if (size && *names) text = malloc(size);
+  if (text) {
+    bool define = plan_setting_is_define(plan, "training", "domains") &&
+                  plan_setting_is_define(plan, "training", "ids");
+    used = text_append(text, size, 0, "%s", define ? "graphc MODEL.xml " : "");
+    used = plan_setting(plan, "training", "domains", names, text, size, used);
+    used = text_append(text, size, used, "%s", define ? " " : ", ");
+    plan_setting(plan, "training", "ids", counts, text, size, used);
+  }
+  free(names);
+  free(counts);
+  return text;
 }
 
 static Status check_names(const Plan *plan, const DataSet *data, Diag *diag) {
@@ -140,8 +156,12 @@ static Status check_batch(const Plan *plan, const DataSet *data, Diag *diag) {
   }
   if (status != STATUS_OK || plan->sampler.kind != 0 || plan->sampler.batch_ids <= fewest)
     return status;
-  char hint[80];
-  snprintf(hint, sizeof hint, "graphc MODEL.xml -D batch_ids=%u, at most", fewest);
+  char hint[700], most[16];
+  bool define = plan_setting_is_define(plan, "sampler", "batch-ids");
+  snprintf(most, sizeof most, "%u", fewest);
+  size_t used = text_append(hint, sizeof hint, 0, "%s", define ? "graphc MODEL.xml " : "");
+  used = plan_setting(plan, "sampler", "batch-ids", most, hint, sizeof hint, used);
+  text_append(hint, sizeof hint, used, ", at most");
   for (uint32_t k = 0; k < plan->training.n_domains; k++) {
     const DataDomain *d = plan_domain(plan, data, k);
     if (d->n_classes < plan->sampler.batch_ids)

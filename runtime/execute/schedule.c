@@ -3,6 +3,8 @@
 #include "runtime/execute/schedule.h"
 
 #include "graph/base/checked.h"
+#include "graph/base/text.h"
+#include "graph/plan/setting.h"
 
 #include <math.h>
 
@@ -29,11 +31,14 @@ Status schedule_create(const Plan *plan, int64_t steps, int64_t epochs, int64_t 
   if (total < 1)
     return diag_error(diag, STATUS_INVALID, plan_place(plan), "--steps=N",
                       "the schedule has no steps");
-  if (warmup >= total)
-    return diag_error(diag, STATUS_INVALID, plan_place(plan),
-                      "train longer, or set -D warmup_steps=N",
+  if (warmup >= total) {
+    char hint[700];
+    size_t used = text_append(hint, sizeof hint, 0, "train longer, or ");
+    plan_setting(plan, "training", "warmup-steps", "N", hint, sizeof hint, used);
+    return diag_error(diag, STATUS_INVALID, plan_place(plan), hint,
                       "the warm-up of %lld steps is not shorter than the whole of %lld",
                       (long long)warmup, (long long)total);
+  }
   return STATUS_OK;
 }
 

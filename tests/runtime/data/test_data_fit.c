@@ -125,6 +125,62 @@ static void test_models(void) {
                "hint: smaller batch-ids, batch-images, height or width\n");
 }
 
+/* A hint names what the plan's own model has: its parameter, else the place in its text.  The plan
+ * is written and read, as train finds it. */
+static void expect_names(const char *params, const char *training, const char *sampler, int ids,
+                         const char *expected) {
+  char text[2048];
+  snprintf(text, sizeof text,
+           "<model name=\"names\" xmlns=\"urn:graphc:model:1\">\n"
+           "  %s\n"
+           "  <program name=\"step\" kind=\"train\">\n"
+           "    <input name=\"images\" shape=\"1 4 8 4 3\"/>\n"
+           "    <mean name=\"m\" in=\"images\" axes=\"0 1 2 3 4\"/>\n"
+           "    <output value=\"m\"/>\n"
+           "  </program>\n"
+           "  %s\n"
+           "  %s\n" AUGMENT "</model>\n",
+           params, training, sampler);
+  Compiled c = support_compile(support_write("names.xml", text), NULL, 0, DTYPE_F32);
+  if (c.status != STATUS_OK) diag_print(c.diag, stdout);
+  CU_ASSERT_EQUAL_FATAL(c.status, STATUS_OK);
+  Plan *plan = NULL;
+  const char *path = support_path("names.plan.xml");
+  CU_ASSERT_EQUAL_FATAL(plan_write(c.plan, ops_table(), path, c.diag), STATUS_OK);
+  CU_ASSERT_EQUAL_FATAL(plan_read(path, ops_table(), targets_table(), c.diag, &plan), STATUS_OK);
+  expect(plan, names, &ids, 1, expected);
+  plan_destroy(plan);
+  support_release(&c);
+}
+
+static void test_names(void) {
+#define FEW "~/fit.csv: error: domain 'a' has 3 training identities, a batch takes 4\n"
+#define OTHER "~/fit.csv: error: domain 'a' has 5 training identities, the plan is made for 4\n"
+#define NONE "~/fit.csv: error: has no domain 'z', which the plan trains on\n"
+#define LISTS                                                                                      \
+  "<param name=\"sets\" type=\"list\" value=\"%s\"/><param name=\"people\" type=\"list\" "         \
+  "items=\"int\" value=\"%d\"/><param name=\"n\" type=\"int\" value=\"4\"/>"
+  char params[400];
+  snprintf(params, sizeof params, LISTS, "a", 3);
+  expect_names(params, "<training domains=\"${sets}\" ids=\"${ people }\"/>",
+               "<sampler batch-ids=\"${n}\"/>", 3, FEW "hint: graphc MODEL.xml -D n=3, at most\n");
+  expect_names(params, "<training domains=\"a\" ids=\"3\"/>", "<sampler batch-ids=\"4\"/>", 3,
+               FEW "hint: batch-ids=\"3\" in <sampler> (names.xml:9), at most\n");
+  expect_names(params, "<training domains=\"a\" ids=\"3\"/>",
+               "<sampler batch-ids=\"${n - 1 + 1}\"/>", 3,
+               FEW "hint: batch-ids=\"3\" in <sampler> (names.xml:9), at most\n");
+  snprintf(params, sizeof params, LISTS, "a", 4);
+  expect_names(params, "<training domains=\"${sets}\" ids=\"${people}\"/>",
+               "<sampler batch-ids=\"4\"/>", 5,
+               OTHER "hint: graphc MODEL.xml -D sets=a -D people=5\n");
+  expect_names(params, "<training domains=\"a\" ids=\"${people}\"/>", "<sampler batch-ids=\"4\"/>",
+               5, OTHER "hint: domains=\"a\" in <training> (names.xml:8), -D people=5\n");
+  snprintf(params, sizeof params, LISTS, "z", 4);
+  expect_names(params, "<training domains=\"${sets}\" ids=\"${people}\"/>",
+               "<sampler batch-ids=\"4\"/>", 5,
+               NONE "hint: graphc MODEL.xml -D sets=a -D people=5\n");
+}
+
 /* kind shuffle needs no number of identities; too few images repeat, with a warning. */
 static void test_shuffle(void) {
   expect_model(IMAGES,
@@ -153,6 +209,7 @@ static void test_epoch(void) {
 int main(void) {
   static const SupportTest tests[] = {{"cdvm", test_cdvm},
                                       {"models", test_models},
+                                      {"names", test_names},
                                       {"shuffle", test_shuffle},
                                       {"epoch", test_epoch}};
   return support_run("data fit", tests, sizeof tests / sizeof *tests);

@@ -108,6 +108,8 @@ static void test_csv_errors(void) {
        "~/bad.csv:3: error: there are more fields than columns\n"
        "hint: every line has as many fields as the first; a field with a comma in it is quoted\n"
        "~/bad.csv:5: error: the field 'pid' is empty\n" PID_HINT},
+      {"path,pid,camera\na.jpg,M\xFCller,1\nb.jpg,M\xC3\xBCller,1\n",
+       "~/bad.csv:2: error: the pid is no UTF-8 text\nhint: save the manifest as UTF-8\n"},
       {"path,pid,camera\na.jpg,-2,1\nb.jpg, -1 ,1\nc.jpg,NaN,1\nd.jpg,2.5,1\ne.jpg,1e+03,1\n"
        "f.jpg,None,1\ng.jpg,1,nan\nh.jpg,1,\n",
        "~/bad.csv: warning: 1 image of identity -1 is left out ('b.jpg' in line 3)\n"

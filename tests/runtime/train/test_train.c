@@ -368,6 +368,21 @@ static void test_places(void) {
   o = (TrainOptions){.plan = train_plan("born", model, NULL, 0), .out = support_path("born")};
   train_refused(&o, STATUS_SYSTEM,
                 "born.plan.xml: error: 'bad' is not finite before the first step");
+  /* a hint names a parameter that this model has, or the place */
+  static const char long_start[] =
+      "<model name='long' xmlns='urn:graphc:model:1'><param name='w' type='int' value='9'/>"
+      "<program name='step' kind='train'><parameter name='a' shape='2'/>"
+      "<commit field='theta' value='0.5 * theta'/></program><training steps='9' ";
+  static const char *const warmups[][2] = {
+      {"warmup-steps='${w}'/></model>", "hint: train longer, or -D w=N\n"},
+      {"warmup-steps='9'/></model>", "hint: train longer, or warmup-steps=\"N\" in <training> ("}};
+  for (int i = 0; i < 2; i++) {
+    char text[600];
+    snprintf(text, sizeof text, "%s%s", long_start, warmups[i][0]);
+    o = (TrainOptions){.plan = train_plan("long", support_write("long.xml", text), NULL, 0),
+                       .out = support_path("long")};
+    train_refused(&o, STATUS_INVALID, warmups[i][1]);
+  }
 }
 
 /* A disk that is full when the checkpoint is written, by a limit on the size of files. */
