@@ -57,10 +57,24 @@ static Status print_domains(const DataSet *data, Diag *diag) {
   return STATUS_OK;
 }
 
+/* Domains that nothing can be trained on have no place in the lines. */
+static void warn_untrained(const DataSet *data, uint32_t n, const char *first, Diag *diag) {
+  if (n == 1)
+    diag_warning(diag, data->path, NULL, "domain '%s' has no training images and is left out",
+                 first);
+  else if (n > 1)
+    diag_warning(diag, data->path, NULL,
+                 "%u domains have no training images and are left out (the first is '%s')", n,
+                 first);
+}
+
 static Status print_defines(const DataSet *data, Diag *diag) {
-  bool any = false;
-  for (uint32_t k = 0; k < data->n_domains; k++) any = any || data->domains[k].n_classes > 0;
-  if (!any)
+  uint32_t n_untrained = 0;
+  const char *untrained = NULL;
+  for (uint32_t k = 0; k < data->n_domains; k++)
+    if (data->domains[k].n_classes == 0 && n_untrained++ == 0) untrained = data->domains[k].name;
+  if (n_untrained < data->n_domains) warn_untrained(data, n_untrained, untrained, diag);
+  if (n_untrained == data->n_domains)
     return diag_error(diag, STATUS_INVALID, data->path,
                       "in a .domains file split=all trains on queries and gallery too",
                       "no domain has training images");

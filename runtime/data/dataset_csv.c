@@ -78,6 +78,30 @@ static const char *stem(Arena *arena, const char *path) {
   return arena_strndup(arena, base, dot ? (size_t)(dot - base) : strlen(base));
 }
 
+static bool is_column(const char *name) {
+  for (int k = 0; k < COLUMN_COUNT; k++)
+    if (strcmp(name, column_names[k]) == 0) return true;
+  return false;
+}
+
+/* Other columns are not read; one that nearly has a name that is, is likely meant. */
+static const char *misspelt(char **fields, int n, int column) {
+  for (int i = 0; i < n; i++)
+    if (!is_column(fields[i]) && diag_nearest(fields[i], &column_names[column], 1))
+      return fields[i];
+  return NULL;
+}
+
+static void warn_misspelt(const Csv *c, char **fields, int n) {
+  for (int k = COLUMN_DOMAIN; k < COLUMN_COUNT; k++) {
+    const char *field = c->column[k] < 0 ? misspelt(fields, n, k) : NULL;
+    if (field)
+      diag_warning(c->rows->diag, arena_printf(c->rows->arena, "%s:%u", c->path, c->line),
+                   arena_printf(c->rows->arena, "did you mean '%s'?", column_names[k]),
+                   "the column '%s' is not read", field);
+  }
+}
+
 static Status read_header(Csv *c, char **fields, int n) {
   for (int k = 0; k < COLUMN_COUNT; k++) {
     c->column[k] = -1;
@@ -87,9 +111,12 @@ static Status read_header(Csv *c, char **fields, int n) {
         return csv_error(c, NULL, "there are two columns '%s'", column_names[k]);
       c->column[k] = i;
     }
-    if (c->column[k] < 0 && k <= COLUMN_CAMERA)
-      return csv_error(c, CSV_HEADER, "there is no column '%s'", column_names[k]);
+    if (c->column[k] >= 0 || k > COLUMN_CAMERA) continue;
+    const char *field = misspelt(fields, n, k), *hint = CSV_HEADER;
+    if (field) hint = arena_printf(c->rows->arena, "'%s' is called '%s'", column_names[k], field);
+    return csv_error(c, hint, "there is no column '%s'", column_names[k]);
   }
+  warn_misspelt(c, fields, n);
   if (!c->domain && c->column[COLUMN_DOMAIN] < 0) c->domain = stem(c->rows->arena, c->path);
   if (!c->domain && c->column[COLUMN_DOMAIN] < 0) return diag_no_memory(c->rows->diag, 1);
   c->n_fields = n;

@@ -1,4 +1,5 @@
-/* `.domains` files: one domain a line, `NAME LAYOUT PATH [split=train|all] [pids=one|anew]`.
+/* `.domains` files: one domain a line, `NAME LAYOUT PATH [OPTION]...`, the options as in
+ * data_layouts_form.
  *
  * Words stand between blanks.  A word with blanks is quoted, "My Data/Market 1501"; a backslash
  * takes its meaning from a blank, a quote, a # or a backslash behind it, and is a backslash before
@@ -16,7 +17,7 @@
 #define QUOTE_HINT                                                                                 \
   "a PATH with blanks is written \"a b\"; inside, \\\" is a quote and \\\\ a backslash"
 
-enum { NAME, LAYOUT, PATH, OPTIONS, WORDS_MAX = OPTIONS + 3 };
+enum { NAME, LAYOUT, PATH, OPTIONS, WORDS_MAX = OPTIONS + 4 };
 
 typedef struct Line {
   DataRows *rows;
@@ -24,6 +25,7 @@ typedef struct Line {
   char *words[WORDS_MAX];
   int n;
   bool all;            /* split=all */
+  bool zero_is_person; /* zero=person */
   Numbering numbering; /* pids=... */
 } Line;
 
@@ -71,17 +73,20 @@ static Status take_words(Line *l, char *text) {
 /* ---- the line ---- */
 
 static Status take_option(Line *l, const char *word) {
-  static const char *const known[] = {"split=train", "split=all", "pids=one", "pids=anew"};
+  static const char *const known[] = {"split=train", "split=all", "pids=one", "pids=anew",
+                                      "zero=person"};
+  enum { KNOWN = sizeof known / sizeof *known };
   uint32_t i = 0;
-  while (i < 4 && strcmp(word, known[i]) != 0) i++;
+  while (i < KNOWN && strcmp(word, known[i]) != 0) i++;
   if (i < 2) l->all = i == 1;
   if (i == 2) l->numbering = NUMBERS_ONE;
   if (i == 3) l->numbering = NUMBERS_ANEW;
-  if (i < 4) return STATUS_OK;
+  if (i == 4) l->zero_is_person = true;
+  if (i < KNOWN) return STATUS_OK;
   if (!strchr(word, '=')) /* the rest of a path, most likely */
     return diag_error(l->rows->diag, STATUS_INVALID, l->place, QUOTE_HINT,
                       "'%s' is one word too many", word);
-  const char *near = diag_nearest(word, known, 4);
+  const char *near = diag_nearest(word, known, KNOWN);
   if (!near) return form_error(l, "unknown option '%s'", word);
   return diag_error(l->rows->diag, STATUS_INVALID, l->place,
                     arena_printf(l->rows->arena, "did you mean '%s'?", near), "unknown option '%s'",
@@ -135,6 +140,7 @@ static Status read_set(const Line *l, const DataLayout *layout) {
                       "cannot read '%s': %s", path, strerror(errno));
   size_t first = rows->n;
   TRY(layout->read(layout, rows, path, name));
+  for (size_t i = first; l->zero_is_person && i < rows->n; i++) rows->rows[i].nobody = false;
   TRY(data_rows_number(rows, first, l->numbering, l->all));
   TRY(data_rows_split(rows, first, l->all));
   if (rows->n > first) return STATUS_OK;

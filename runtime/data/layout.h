@@ -77,9 +77,11 @@ Status data_read_msmt17(const DataLayout *layout, DataRows *rows, const char *pa
 bool data_parts_recognise(const DataLayout *layout, const char *path, bool empty);
 bool data_msmt17_recognise(const DataLayout *layout, const char *path, bool empty);
 
-/* A path without `/` behind, and its last name: how a set is called whose name nobody gave. */
+/* A path without `/` behind, its last name, and how a set is called whose name nobody gave: the
+ * same, but for `.` and `..` the name of what these are. */
 const char *data_trim(Arena *arena, const char *path);
 const char *data_base(const char *trimmed);
+const char *data_set_name(Arena *arena, const char *trimmed);
 /* `folder/name`; `folder` alone when name is "", and the other way round. */
 const char *data_join(Arena *arena, const char *folder, const char *name);
 

@@ -137,7 +137,8 @@ Status data_read_msmt17(const DataLayout *layout, DataRows *rows, const char *pa
   if (!m.set) return diag_no_memory(rows->diag, strlen(path));
   size_t before = rows->n;
   m.root = find_root(layout, rows->arena, m.set);
-  m.domain = domain ? domain : data_base(m.set);
+  m.domain = domain ? domain : data_set_name(rows->arena, m.set);
+  if (!m.domain) return diag_no_memory(rows->diag, strlen(path));
   const char *at = m.root ? data_join(rows->arena, m.set, m.root) : NULL;
   for (size_t i = 0; at && i < N_LISTS; i++) {
     FILE *file;

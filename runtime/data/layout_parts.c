@@ -30,6 +30,15 @@ const char *data_base(const char *trimmed) {
   return slash ? slash + 1 : trimmed;
 }
 
+const char *data_set_name(Arena *arena, const char *trimmed) {
+  const char *base = data_base(trimmed);
+  if (strcmp(base, ".") != 0 && strcmp(base, "..") != 0) return base;
+  char *real = realpath(trimmed, NULL);
+  const char *name = real ? arena_strdup(arena, data_base(real)) : base;
+  free(real);
+  return name;
+}
+
 const char *data_join(Arena *arena, const char *folder, const char *name) {
   if (!*folder || !*name) return arena_strdup(arena, *folder ? folder : name);
   return arena_printf(arena, "%s/%s", folder, name);
@@ -150,6 +159,32 @@ static Status take_entry(const Parts *p, const DataPart *part, const char *below
              : diag_no_memory(p->rows->diag, 1);
 }
 
+/* A folder of the root that is nearly called like a part that is missing; NULL: none. */
+static const char *similar_folder(const Parts *p, const char *part) {
+  const char *root = data_join(p->rows->arena, p->set, p->root), *found = NULL;
+  DIR *dir = root ? opendir(root) : NULL;
+  for (struct dirent *e; dir && (e = readdir(dir));) {
+    const char *name = e->d_name;
+    if (!diag_nearest(part, &name, 1) || (found && strcmp(found, name) <= 0)) continue;
+    bool other = true; /* than a part that is there */
+    for (uint32_t i = 0; i < p->layout->n_parts; i++)
+      other = other && strcmp(name, p->layout->parts[i].folder) != 0;
+    const char *path = other ? data_join(p->rows->arena, root, name) : NULL;
+    if (path && is_folder(path)) found = arena_strdup(p->rows->arena, name);
+  }
+  if (dir) closedir(dir);
+  return found;
+}
+
+/* A set may be for training, or for tests, only; but the layout may not, and a name may be wrong.
+ */
+static void warn_missing(const Parts *p, const DataPart *part, const char *below) {
+  const char *near = similar_folder(p, part->folder), *hint = p->layout->form;
+  if (!near && !p->layout->whole) return;
+  if (near) hint = arena_printf(p->rows->arena, "'%s' is not read", near);
+  diag_warning(p->rows->diag, p->set, hint, "there is no folder '%s'", below);
+}
+
 static Status read_part(const Parts *p, const DataPart *part) {
   Arena *arena = p->rows->arena;
   const char *below = data_join(arena, p->root, part->folder);
@@ -157,9 +192,8 @@ static Status read_part(const Parts *p, const DataPart *part) {
   struct dirent **names;
   if (!folder) return diag_no_memory(p->rows->diag, strlen(p->set));
   int n = scandir(folder, &names, NULL, bytewise);
-  if (n < 0 && errno == ENOENT) { /* a set may be for training, or for tests, only */
-    if (p->layout->whole)
-      diag_warning(p->rows->diag, p->set, p->layout->form, "there is no folder '%s'", below);
+  if (n < 0 && errno == ENOENT) {
+    warn_missing(p, part, below);
     return STATUS_OK;
   }
   if (n < 0)
@@ -192,7 +226,8 @@ Status data_read_parts(const DataLayout *layout, DataRows *rows, const char *pat
   Parts p = {.layout = layout, .rows = rows, .set = data_trim(rows->arena, path)};
   if (!p.set) return diag_no_memory(rows->diag, strlen(path));
   p.root = find_root(layout, rows->arena, p.set);
-  p.domain = domain ? domain : data_base(p.set);
+  p.domain = domain ? domain : data_set_name(rows->arena, p.set);
+  if (!p.domain) return diag_no_memory(rows->diag, strlen(path));
   size_t before = rows->n;
   if (p.root) {
     for (uint32_t i = 0; i < layout->n_parts; i++) TRY(read_part(&p, &layout->parts[i]));

@@ -51,7 +51,7 @@ static const Reason reasons[LEFT_COUNT] = {
     [LEFT_VALIDATION] = {"image", "images", "for validation", "split=all trains on them too"},
     [LEFT_NOBODY_QUERY] = {"query image", "query images",
                            "of identity 0, which is nobody in this layout,",
-                           "in a .csv manifest with a query of it, 0 is a person like others"},
+                           "zero=person in the line of a .domains file makes it a person"},
     [LEFT_NOBODY_TRAIN] = {"image", "images", "of nobody (identity 0 of the gallery)", NULL},
 };
 

@@ -130,6 +130,13 @@ static void print_head(const Eval *e) {
     puts("model     colour histograms: 6 stripes, HSV 8x4x4, square roots");
   }
   printf("data      %s\n", e->o.data);
+  const char *separator = "          without queries and not tested on:";
+  for (uint32_t i = 0; !e->o.domain && i < e->data->n_domains; i++) {
+    if (can_test(e, &e->data->domains[i])) continue;
+    printf("%s %s", separator, e->data->domains[i].name);
+    separator = "";
+  }
+  if (!*separator) putchar('\n');
   if (e->protocol.kind == PROTOCOL_MARKET)
     puts("protocol  market: images of the query's identity and camera are taken out");
   else

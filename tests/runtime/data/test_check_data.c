@@ -81,7 +81,9 @@ static void test_defines(void) {
   make_data();
   support_write("more.domains", "a-b market set/plaza\nc csv query.csv\n_d market set/campus\n");
   support_write("query.csv", "path,pid,camera,split\nx.jpg,1,1,query\n");
-  expect("more.domains --defines", 0, "domains=a-b _d\nids=5 5\n");
+  expect("more.domains --defines", 0,
+         "domains=a-b _d\nids=5 5\n"
+         "more.domains: warning: domain 'c' has no training images and is left out\n");
   char command[1024], *text, folder[512];
   int code;
   CU_ASSERT_PTR_NOT_NULL_FATAL(getcwd(folder, sizeof folder));

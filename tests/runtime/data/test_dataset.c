@@ -101,6 +101,8 @@ static void test_csv_errors(void) {
                           "hint: the first line reads path,pid,camera,domain,split\n"},
       {"a.jpg,1,1\n", "~/bad.csv:1: error: there is no column 'path'\n"
                       "hint: the first line reads path,pid,camera,domain,split\n"},
+      {"path,PID,camera\n", "~/bad.csv:1: error: there is no column 'pid'\n"
+                            "hint: 'pid' is called 'PID'\n"},
       {"path,pid,camera,pid\n", "~/bad.csv:1: error: there are two columns 'pid'\n"},
       {"path,pid,camera\na.jpg,1\nb.jpg,1,2,3\n\nc.jpg,,1\n",
        "~/bad.csv:2: error: fields are missing\n"
@@ -325,6 +327,22 @@ static void test_same_file(void) {
   dataset_destroy(data);
 }
 
+/* A column that is not read but nearly called like one that is. */
+static void test_misspelt(void) {
+  DataSet *data;
+  char *text =
+      read_set(support_write("m.csv", "path,pid,camera,Split,age,domains\na,1,1,query,7,x\n"),
+               STATUS_OK, &data);
+  CU_ASSERT_STRING_EQUAL(text, "~/m.csv:1: warning: the column 'domains' is not read\n"
+                               "hint: did you mean 'domain'?\n"
+                               "~/m.csv:1: warning: the column 'Split' is not read\n"
+                               "hint: did you mean 'split'?\n");
+  free(text);
+  dataset_destroy(data);
+  dataset_destroy(
+      read_good(support_write("m.csv", "path,pid,camera,split,Split\na,1,1,query,7\n")));
+}
+
 /* Domains whose names hardly differ are two all the same. */
 static void test_domain_names(void) {
   DataSet *data;
@@ -368,6 +386,7 @@ int main(void) {
                                       {"identity", test_identity},
                                       {"zero", test_zero},
                                       {"same file", test_same_file},
+                                      {"misspelt", test_misspelt},
                                       {"domain names", test_domain_names},
                                       {"fingerprint", test_fingerprint}};
   return support_run("dataset", tests, sizeof tests / sizeof *tests);

@@ -239,6 +239,10 @@ static void other_files(void) {
       "hint: bounding_box_train, query, bounding_box_test: 0002_c1s1_000451_03.jpg\n"
       "~/strange: warning: 1 folder among the images is left out ('bounding_box_test/more')\n"
       "hint: images are read beside such folders, not from them\n");
+  original_file("near/Query/0001_c1s1_000001_00.png");
+  original_file("near/bounding_box_train/0001_c1s1_000001_00.png");
+  expect_left("d market near\n", 1,
+              "~/near: warning: there is no folder 'query'\nhint: 'Query' is not read\n");
   original_file("half/cam_a/000_45.bmp");
   original_file("half/cam_a/notes.txt");
   expect_left("d viper half\n", 1,
@@ -257,12 +261,14 @@ static void from_zero(void) {
 #define ZERO_QUERY                                                                                 \
   "~/own: warning: 1 query image of identity 0, which is nobody in this layout, is left out "      \
   "('query/0000_c1_1.png')\n"                                                                      \
-  "hint: in a .csv manifest with a query of it, 0 is a person like others\n"
+  "hint: zero=person in the line of a .domains file makes it a person\n"
   expect_left("d market own\n", 7, ZERO_QUERY);
   expect_left("d market own split=all\n", 6,
               ZERO_QUERY
               "~/own: warning: 1 image of nobody (identity 0 of the gallery) is left out "
               "('bounding_box_test/0000_c2_1.png')\n");
+  expect_left("d market own zero=person\n", 8, "");
+  expect_left("d market own zero=person split=all pids=one\n", 8, "");
   char *text;
   DataSet *data = read_set(support_path("own"), &text);
   const DataDomain *d = &data->domains[0];
