@@ -160,6 +160,7 @@ Status build_plan(const Model *model, const BuildOptions *options, Diag *diag, P
   if (status == STATUS_OK) status = copy_params(&b);
   if (status == STATUS_OK) status = hash_model(&b);
   free(b.state_by_string);
+  free(b.state_field);
   if (status != STATUS_OK) {
     b.plan->symbols = NULL; /* the model's */
     plan_destroy(b.plan);

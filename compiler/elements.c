@@ -342,6 +342,10 @@ static Status build_output(ProgramBuilder *p, const Element *el, const Place *pl
     if (p->e.graph->outputs[i].name == id)
       return p->e.status =
                  element_error(p->b, el, "name", NULL, "output '%s' exists already", name);
+  if (strcmp(name, "__metadata__") == 0)
+    return p->e.status =
+               element_error(p->b, el, NULL, "it is what a safetensors file calls its texts",
+                             "no output can be named '__metadata__'");
   if (states_find(p->b, name) != UINT32_MAX)
     return p->e.status = element_error(p->b, el, *attr_text(el, "name") ? "name" : "value",
                                        "give it another name; exec writes every state as it is "

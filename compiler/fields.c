@@ -49,6 +49,19 @@ Field *fields_find(ProgramBuilder *p, const char *name) {
   return NULL;
 }
 
+/* theta, rate and decay are in every program; of two of a name the second would never be found. */
+static Status require_new(ProgramBuilder *p, const Element *element) {
+  const char *name = attr_text(element, "name");
+  const Field *have = fields_find(p, name);
+  char where[SOURCE_WHERE_MAX];
+  if (!have) return STATUS_OK;
+  return p->e.status = element_error(
+             p->b, element, "name", "theta, rate and decay are fields of every program",
+             "field '%s' exists already%s%s%s", name, have->element ? " (" : "",
+             have->element ? source_where(p->b->model->symbols, have->element->loc, where) : "",
+             have->element ? ")" : "");
+}
+
 Field *fields_require(ProgramBuilder *p, const Element *element, const char *attr,
                       const char *name) {
   Field *field = fields_find(p, name);
@@ -82,6 +95,14 @@ typedef struct FieldScope {
 static NodeId resolve_in_field(void *context, const char *name) {
   FieldScope *s = context;
   Field *field = fields_find(s->p, name);
+  NodeId value = field ? names_get(s->p, name) : NODE_NONE;
+  if (value && value != NODE_POISON) {
+    char where[SOURCE_WHERE_MAX];
+    const Graph *g = s->p->e.graph;
+    return emitter_fail(&s->p->e, "give the value another name",
+                        "'%s' is a field and a value (%s): which one is meant?", name,
+                        source_where(g->symbols, g->nodes[value].loc, where));
+  }
   if (field) return fields_component(s->p, field, s->param);
   Place top = {.path = "", .param_path = ""};
   NodeId node = names_resolve(s->p, &top, s->element, "value", name);
@@ -216,6 +237,7 @@ static void warn_of_zero(const ProgramBuilder *p, const Element *element) {
 }
 
 Status fields_gradient(ProgramBuilder *p, const Element *element) {
+  TRY(require_new(p, element));
   Place top = {.path = "", .param_path = ""};
   NodeId of = names_resolve(p, &top, element, "of", attr_text(element, "of"));
   if (!of) return p->e.status;
@@ -238,6 +260,7 @@ Status fields_gradient(ProgramBuilder *p, const Element *element) {
 }
 
 Status fields_pullback(ProgramBuilder *p, const Element *element) {
+  TRY(require_new(p, element));
   Field *of = fields_require(p, element, "of", attr_text(element, "of"));
   Field *with = fields_require(p, element, "cotangent", attr_text(element, "cotangent"));
   if (!of || !with) return p->e.status;
@@ -267,9 +290,7 @@ Status fields_pullback(ProgramBuilder *p, const Element *element) {
 Status fields_declare(ProgramBuilder *p, const Element *element) {
   bool state = strcmp(element->tag, "state-field") == 0;
   const char *name = attr_text(element, "name");
-  if (fields_find(p, name))
-    return p->e.status =
-               element_error(p->b, element, "name", NULL, "field '%s' exists already", name);
+  TRY(require_new(p, element));
   if (state) return add_field(p, name, FIELD_STATE, element) ? STATUS_OK : p->e.status;
   /* Evaluated once now, so that its errors appear at its own place; the field is added after that,
    * so that it cannot use itself. */

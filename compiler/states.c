@@ -3,6 +3,7 @@
  * declarations must agree. */
 #include "compiler/builder.h"
 #include "graph/expression/value.h"
+#include "graph/ir/source.h"
 #include "graph/ir/tensor.h"
 
 #include <errno.h>
@@ -103,36 +104,76 @@ static uint32_t intern_or_zero(const Builder *b, const char *text) {
   return *text ? strings_intern(b->model->symbols->strings, text) : 0;
 }
 
+static bool same_init(const State *a, const State *b) {
+  return a->init == b->init && a->init_a == b->init_a && a->init_b == b->init_b &&
+         a->init_site == b->init_site;
+}
+
+/* What two declarations differ in; NULL: nothing. */
+static const char *difference(const State *a, const State *b) {
+  if (a->kind != b->kind) return "its kind";
+  if (a->dtype != b->dtype) return "its element type";
+  if (!same_init(a, b)) return "its initial value";
+  if (a->trainable != b->trainable) return "trainable";
+  if (a->rate != b->rate || a->decay != b->decay) return "its rate or decay";
+  if (a->external != b->external || a->noise != b->noise) return "its pretrained name or noise";
+  return NULL;
+}
+
 /* Two declarations of one name: they must describe the same tensor. */
 static Status check_same(Builder *b, const State *have, const State *want, const Element *element) {
-  char sa[SHAPE_TEXT_MAX], sb[SHAPE_TEXT_MAX];
-  const SourceLoc *loc = &b->model->symbols->locs[have->loc];
+  static const char hint[] = "shared tensors are declared alike everywhere";
+  char sa[SHAPE_TEXT_MAX], sb[SHAPE_TEXT_MAX], where[SOURCE_WHERE_MAX];
   const char *name = strings_text(b->model->symbols->strings, have->name);
+  source_where(b->model->symbols, have->loc, where);
   if (!shape_equal(&have->shape, &want->shape))
-    return element_error(b, element, "shape", "shared tensors are declared alike everywhere",
-                         "'%s' has shape %s here and %s at line %u", name,
+    return element_error(b, element, "shape", hint, "'%s' has shape %s here and %s at %s", name,
                          shape_text(&want->shape, sa, sizeof sa),
-                         shape_text(&have->shape, sb, sizeof sb), loc->line);
-  if (have->kind != want->kind || have->dtype != want->dtype || have->init != want->init ||
-      have->init_a != want->init_a || have->init_b != want->init_b ||
-      have->trainable != want->trainable || have->rate != want->rate || have->decay != want->decay)
-    return element_error(b, element, NULL, "shared tensors are declared alike everywhere",
-                         "'%s' is declared differently at line %u", name, loc->line);
+                         shape_text(&have->shape, sb, sizeof sb), where);
+  const char *what = difference(have, want);
+  if (!what) return STATUS_OK;
+  return element_error(b, element, NULL, hint, "'%s' is declared differently at %s: %s", name,
+                       where, what);
+}
+
+/* A state-field makes states of its own; only the same one, in another program, is the same. */
+static Status check_field(Builder *b, uint32_t have, const State *want, uint32_t field,
+                          const Element *element) {
+  const State *state = &b->plan->states[have];
+  const Strings *strings = b->model->symbols->strings;
+  char where[SOURCE_WHERE_MAX];
+  if (b->state_field[have] == field) return check_same(b, state, want, element);
+  return element_error(b, element, "name",
+                       "a state-field NAME makes the state NAME:PARAMETER for each trainable "
+                       "parameter: give one of them another name",
+                       "state-field '%s' makes the state '%s', which exists already (%s)",
+                       strings_text(strings, field), strings_text(strings, want->name),
+                       source_where(b->model->symbols, state->loc, where));
+}
+
+static Status grow_states(Builder *b) {
+  uint32_t cap = b->cap_states ? b->cap_states * 2 : 256;
+  State *states = realloc(b->plan->states, cap * sizeof *states);
+  if (states) b->plan->states = states;
+  uint32_t *fields = realloc(b->state_field, cap * sizeof *fields);
+  if (fields) b->state_field = fields;
+  if (!states || !fields) return diag_no_memory(b->diag, cap * sizeof *states);
+  b->cap_states = cap;
   return STATUS_OK;
 }
 
-static Status add_state(Builder *b, const State *state, const Element *element) {
+/* `field`: the name of the state-field that makes it, 0: it is declared. */
+static Status add_state(Builder *b, const State *state, uint32_t field, const Element *element) {
   Plan *plan = b->plan;
+  if (strcmp(strings_text(b->model->symbols->strings, state->name), "__metadata__") == 0)
+    return element_error(b, element, "name", "it is what a safetensors file calls its texts",
+                         "no state can be named '__metadata__'");
   uint32_t have = states_find(b, strings_text(b->model->symbols->strings, state->name));
   if (have != UINT32_MAX)
-    return element ? check_same(b, &plan->states[have], state, element) : STATUS_OK;
-  if (plan->n_states == b->cap_states) {
-    uint32_t cap = b->cap_states ? b->cap_states * 2 : 256;
-    State *grown = realloc(plan->states, cap * sizeof *grown);
-    if (!grown) return diag_no_memory(b->diag, cap * sizeof *grown);
-    plan->states = grown;
-    b->cap_states = cap;
-  }
+    return field ? check_field(b, have, state, field, element)
+                 : check_same(b, &plan->states[have], state, element);
+  if (plan->n_states == b->cap_states) TRY(grow_states(b));
+  b->state_field[plan->n_states] = field;
   plan->states[plan->n_states] = *state;
   return index_state(b, state->name, plan->n_states++);
 }
@@ -182,7 +223,7 @@ static Status declare(Builder *b, const Element *element, const char *path) {
   } else if (attr_is(element, "kind", "optimiser")) {
     s.kind = STATE_OPTIMISER;
   }
-  return add_state(b, &s, element);
+  return add_state(b, &s, 0, element);
 }
 
 /* Parameters are named by their scopes without the pass. Errors are collected: go on after one. */
@@ -208,6 +249,7 @@ static Status collect_fields(Builder *b, const Element *program) {
   for (const Element *el = program->first_child; el; el = el->next) {
     if (strcmp(el->tag, "state-field") != 0) continue;
     TRY(check_numbers(b, el, b->options->precision));
+    uint32_t field = strings_intern(b->model->symbols->strings, attr_text(el, "name"));
     for (uint32_t i = 0; i < b->n_parameters; i++) {
       State s = b->plan->states[i];
       if (!s.trainable) continue;
@@ -221,7 +263,7 @@ static Status collect_fields(Builder *b, const Element *program) {
                   .decay = 1,
                   .loc = el->loc,
                   .shape = s.shape};
-      TRY(add_state(b, &s, NULL));
+      TRY(add_state(b, &s, field, el));
     }
   }
   return STATUS_OK;

@@ -167,7 +167,29 @@ static bool uses(const char *text, const char *name) {
   return false;
 }
 
+/* What training supplies by itself: a schedule of that name would never be asked. */
+static Status check_name(const Builder *b, const Element *el) {
+  static const char *const supplied[] = {"seed", "step", "images", "labels"}, *const known[] = {
+                                                                                  "pi",
+                                                                                  "total_steps",
+                                                                                  "warmup_steps"};
+  const char *name = attr_text(el, "name");
+  for (size_t i = 0; i < sizeof supplied / sizeof *supplied; i++)
+    if (strcmp(name, supplied[i]) == 0)
+      return element_error(b, el, "name", "give the input and its schedule another name",
+                           "training supplies '%s' by itself", name);
+  for (size_t i = 0; i < sizeof known / sizeof *known; i++)
+    for (const Element *later = el->next; later; later = later->next)
+      if (strcmp(name, known[i]) == 0 && strcmp(later->tag, "schedule") == 0 &&
+          uses(attr_text(later, "value"), name))
+        return element_error(b, later, "value", "give the schedule another name",
+                             "'%s' is known to every schedule, and the name of one (line %u)", name,
+                             b->model->symbols->locs[el->loc].line);
+  return STATUS_OK;
+}
+
 static Status check_schedule(const Builder *b, const Element *el) {
+  TRY(check_name(b, el));
   const char *own = attr_text(el, "name"), *names[64];
   size_t n = 0;
   for (uint32_t i = 0; i < b->plan->n_programs; i++) {
