@@ -79,7 +79,8 @@ static Status parse_attr(ProgramBuilder *p, const AttrDesc *desc, const char *te
 
 /* One number stands for height and width alike. */
 static bool is_pair(const OpDesc *op, const AttrDesc *attr) {
-  return (strncmp(op->name, "conv", 4) == 0 || strncmp(op->name, "pool-", 5) == 0) &&
+  return (strncmp(op->name, "conv", 4) == 0 || strncmp(op->name, "pool-", 5) == 0 ||
+          strncmp(op->name, "resize", 6) == 0) &&
          attr->type == ATTR_INTS;
 }
 

@@ -150,6 +150,11 @@ NodeId emit_conv_dx(Emitter *e, NodeId dy, NodeId w, const Window *window);
 NodeId emit_conv_dw(Emitter *e, NodeId x, NodeId dy, const Window *window);
 NodeId emit_pool(Emitter *e, OpId op, NodeId a, NodeId index, const Window *window);
 
+/* Images at another size (height, width); mode and align_corners as the attributes of `resize`.
+ * `op`: OP_RESIZE or its adjoint. */
+NodeId emit_resize(Emitter *e, OpId op, NodeId a, int64_t mode, int64_t align_corners,
+                   const int64_t *size);
+
 /* Accessors. */
 static inline const Shape *emit_shape(const Emitter *e, NodeId a) {
   return &e->graph->nodes[a].shape;

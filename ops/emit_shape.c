@@ -106,6 +106,7 @@ NodeId emit_arg_max(Emitter *e, NodeId a, int64_t axis) {
 
 NodeId emit_cumulative_sum(Emitter *e, NodeId a, int64_t axis, bool exclusive, bool reverse) {
   int64_t without = exclusive, back = reverse;
+  if (one_long(e, a, axis)) return exclusive ? emit_constant_like(e, 0, a) : a;
   EmitAttr attrs[] = {{&axis, 1}, {&without, 1}, {&back, 1}};
   return emit_node(e, OP_CUMULATIVE_SUM, &a, 1, attrs);
 }
@@ -285,14 +286,28 @@ NodeId emit_conv_dw(Emitter *e, NodeId x, NodeId dy, const Window *window) {
 
 NodeId emit_pool(Emitter *e, OpId op, NodeId a, NodeId index, const Window *window) {
   NodeId inputs[] = {a, index};
-  const int64_t *pad = window->pad;
+  if (e->status != STATUS_OK || a == NODE_NONE) return NODE_NONE;
+  const int64_t *pad = window->pad, *kernel = window->kernel, *stride = window->stride;
   bool even = pad[0] == pad[2] && pad[1] == pad[3]; /* one form for one value */
+  bool one = kernel[0] == 1 && kernel[1] == 1 && stride[0] == 1 && stride[1] == 1;
+  if ((op == OP_POOL_SUM || op == OP_POOL_SPREAD) && one && even && pad[0] == 0 && pad[1] == 0)
+    return a; /* each pixel is its window */
   EmitAttr attrs[] = {{window->kernel, 2},
                       {window->stride, 2},
                       {pad, even ? 2 : 4},
                       {window->dilation, 2},
                       {window->size, 2}};
   return emit_node(e, op, inputs, index == NODE_NONE ? 1 : 2, attrs);
+}
+
+NodeId emit_resize(Emitter *e, OpId op, NodeId a, int64_t mode, int64_t align_corners,
+                   const int64_t *size) {
+  if (e->status != STATUS_OK || a == NODE_NONE) return NODE_NONE;
+  const Shape *shape = emit_shape(e, a);
+  bool legal = shape->rank == 4 && !(mode == 0 && align_corners);
+  if (legal && size[0] == shape->dim[1] && size[1] == shape->dim[2]) return a;
+  EmitAttr attrs[] = {{&mode, 1}, {&align_corners, 1}, {size, 2}};
+  return emit_node(e, op, &a, 1, attrs);
 }
 
 NodeId emit_copy(Emitter *e, NodeId x) {

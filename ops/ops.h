@@ -40,6 +40,9 @@ enum { CONV_STRIDE, CONV_PAD, CONV_DILATION, CONV_GROUPS, CONV_SIZE };
  * height, width of x. */
 enum { POOL_KERNEL, POOL_STRIDE, POOL_PAD, POOL_DILATION, POOL_SIZE };
 
+/* RESIZE_SIZE: height, width of the result; also OP_RESIZE_ADJOINT. */
+enum { RESIZE_MODE, RESIZE_ALIGN, RESIZE_SIZE };
+
 const OpTable *ops_table(void);
 static inline const OpDesc *op_desc(uint32_t op) {
   return ops_table()->ops[op];

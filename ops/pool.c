@@ -168,27 +168,45 @@ static const AttrDesc attrs[] = {
     {"dilation", ATTR_INTS, "1 1", NULL, 0, 0, "height and width"},
     {"size", ATTR_INTS, NULL, NULL, 0, 0, "height and width of the result"}};
 
-#define POOL(ID, NAME, DOC, INPUTS, N, ATTRS, INFER, VJP, NO_GRADIENT)                             \
-  const OpDesc ID = {.name = NAME,                                                                 \
-                     .doc = DOC,                                                                   \
-                     .op_class = OP_CLASS_INDEXED,                                                 \
-                     .inputs = INPUTS,                                                             \
-                     .n_inputs = N,                                                                \
-                     .attrs = attrs,                                                               \
-                     .n_attrs = ATTRS,                                                             \
-                     .infer = INFER,                                                               \
-                     .vjp = VJP,                                                                   \
-                     .no_gradient = NO_GRADIENT}
-POOL(op_pool_index, "pool-index",
+static NodeId make_pool(Emitter *e, OpId op, const NodeId *in, uint32_t n, const EmitAttr *a) {
+  Window w = {0};
+  for (uint32_t k = 0; k < 2; k++) {
+    w.kernel[k] = a[POOL_KERNEL].values[k];
+    w.stride[k] = a[POOL_STRIDE].values[k];
+    w.dilation[k] = a[POOL_DILATION].values[k];
+    w.pad[k] = a[POOL_PAD].values[k];
+    w.pad[2 + k] = a[POOL_PAD].values[a[POOL_PAD].count == 4 ? 2 + k : k];
+    if (op == OP_POOL_SCATTER || op == OP_POOL_SPREAD) w.size[k] = a[POOL_SIZE].values[k];
+  }
+  return emit_pool(e, op, in[0], n > 1 ? in[1] : NODE_NONE, &w);
+}
+
+#define POOL(OP, ID, NAME, DOC, INPUTS, N, ATTRS, INFER, VJP, NO_GRADIENT)                         \
+  static NodeId make_##ID(Emitter *e, const NodeId *in, uint32_t n, const EmitAttr *a) {           \
+    return make_pool(e, OP, in, n, a);                                                             \
+  }                                                                                                \
+  const OpDesc op_##ID = {.name = NAME,                                                            \
+                          .doc = DOC,                                                              \
+                          .op_class = OP_CLASS_INDEXED,                                            \
+                          .inputs = INPUTS,                                                        \
+                          .n_inputs = N,                                                           \
+                          .attrs = attrs,                                                          \
+                          .n_attrs = ATTRS,                                                        \
+                          .make = make_##ID,                                                       \
+                          .infer = INFER,                                                          \
+                          .vjp = VJP,                                                              \
+                          .no_gradient = NO_GRADIENT}
+POOL(OP_POOL_INDEX, pool_index, "pool-index",
      "Place of each window's first maximum, NaN above all; pads never win.", one, 1, 4, index_infer,
      vjp_none, 1);
-POOL(op_pool_gather, "pool-gather", "Elements at pooling indices.", two, 2, 4, gather_infer,
-     vjp_gather, 2);
-POOL(op_pool_scatter, "pool-scatter", "Adds elements at pooling indices.", two, 2, 5, scatter_infer,
-     vjp_scatter, 2);
-POOL(op_pool_sum, "pool-sum", "Sum of each window; pads count as 0.", one, 1, 4, down_infer,
-     vjp_sum, 0);
-POOL(op_pool_spread, "pool-spread", "Adjoint of pool-sum.", one, 1, 5, up_infer, vjp_spread, 0);
+POOL(OP_POOL_GATHER, pool_gather, "pool-gather", "Elements at pooling indices.", two, 2, 4,
+     gather_infer, vjp_gather, 2);
+POOL(OP_POOL_SCATTER, pool_scatter, "pool-scatter", "Adds elements at pooling indices.", two, 2, 5,
+     scatter_infer, vjp_scatter, 2);
+POOL(OP_POOL_SUM, pool_sum, "pool-sum", "Sum of each window; pads count as 0.", one, 1, 4,
+     down_infer, vjp_sum, 0);
+POOL(OP_POOL_SPREAD, pool_spread, "pool-spread", "Adjoint of pool-sum.", one, 1, 5, up_infer,
+     vjp_spread, 0);
 
 /* ---- composites ---- */
 

@@ -18,6 +18,12 @@ static NodeId vjp_scan(Emitter *e, NodeId n, NodeId dy, uint32_t i) {
                              !node_attr_int(g, n, SCAN_REVERSE));
 }
 
+static NodeId make_scan(Emitter *e, const NodeId *in, uint32_t n, const EmitAttr *a) {
+  (void)n;
+  return emit_cumulative_sum(e, in[0], *a[SCAN_AXIS].values, *a[SCAN_EXCLUSIVE].values,
+                             *a[SCAN_REVERSE].values);
+}
+
 static const InputDesc one[] = {{"in", false, false, "the operand"}};
 static const AttrDesc attrs[] = {
     {"axis", ATTR_INT, NULL, NULL, 0, RANK_MAX - 1, "the axis to add along"},
@@ -31,5 +37,6 @@ const OpDesc op_cumulative_sum = {
     .n_inputs = 1,
     .attrs = attrs,
     .n_attrs = COUNT_OF(attrs),
+    .make = make_scan,
     .infer = scan_infer,
     .vjp = vjp_scan};

@@ -20,6 +20,12 @@ static Status arg_sort_infer(InferContext *c) {
   return STATUS_OK;
 }
 
+static NodeId make_arg_sort(Emitter *e, const NodeId *in, uint32_t n, const EmitAttr *a) {
+  (void)n;
+  return emit_arg_sort(e, in[0], *a[ARG_SORT_AXIS].values, *a[ARG_SORT_DESCENDING].values,
+                       *a[ARG_SORT_COUNT].values);
+}
+
 static const InputDesc one[] = {{"in", false, false, "the operand"}};
 static const AttrDesc arg_sort_attrs[] = {
     {"axis", ATTR_INT, NULL, NULL, 0, RANK_MAX - 1, "the axis to sort along"},
@@ -34,6 +40,7 @@ const OpDesc op_arg_sort = {
     .attrs = arg_sort_attrs,
     .n_attrs = COUNT_OF(arg_sort_attrs),
     .no_gradient = 1,
+    .make = make_arg_sort,
     .infer = arg_sort_infer,
     .vjp = vjp_none};
 

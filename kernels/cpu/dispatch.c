@@ -33,6 +33,9 @@ static Status build_one(const KernelSpec *spec, Diag *diag, Kernel *kernel) {
     return select_build(spec, diag, kernel);
   case OP_CUMULATIVE_SUM:
     return scan_build(spec, diag, kernel);
+  case OP_RESIZE:
+  case OP_RESIZE_ADJOINT:
+    return resize_build(spec, diag, kernel);
   case OP_ARG_SORT:
     return sort_build(spec, diag, kernel);
   case OP_BROADCAST:

@@ -25,6 +25,7 @@ Status pool_build(const KernelSpec *spec, Diag *diag, Kernel *kernel);
 Status leaf_build(const KernelSpec *spec, Diag *diag, Kernel *kernel);
 Status select_build(const KernelSpec *spec, Diag *diag, Kernel *kernel); /* reduce-max, arg-max */
 Status scan_build(const KernelSpec *spec, Diag *diag, Kernel *kernel);
+Status resize_build(const KernelSpec *spec, Diag *diag, Kernel *kernel);
 Status sort_build(const KernelSpec *spec, Diag *diag, Kernel *kernel);
 Status matmul_build(const KernelSpec *spec, Diag *diag, Kernel *kernel);
 Status conv_build(const KernelSpec *spec, Diag *diag, Kernel *kernel);

@@ -99,6 +99,9 @@ Status reference_run(const Graph *g, NodeId id, const void *const *inputs, void 
   case OP_CONV_DX:
   case OP_CONV_DW:
     return reference_product(&call);
+  case OP_RESIZE:
+  case OP_RESIZE_ADJOINT:
+    return reference_resize(&call);
   case OP_POOL_INDEX:
   case OP_POOL_GATHER:
   case OP_POOL_SCATTER:

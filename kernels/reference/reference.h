@@ -38,5 +38,6 @@ Status reference_move(const ReferenceCall *call);
 Status reference_indexed(const ReferenceCall *call);
 Status reference_product(const ReferenceCall *call);
 Status reference_pool(const ReferenceCall *call);
+Status reference_resize(const ReferenceCall *call);
 
 #endif

@@ -10,7 +10,8 @@
 #define INPUTS                                                                                     \
   "<input name='x' shape='3 4'/><input name='y' shape='3 4'/><input name='v' shape='4'/>"          \
   "<input name='s'/><input name='col' shape='3 1 4'/><input name='i' shape='5' dtype='i32'/>"      \
-  "<input name='w' shape='2 4'/><less name='c' in='x' with='y'/>"
+  "<input name='w' shape='2 4'/><input name='im' shape='2 3 4 2'/><less name='c' in='x' "          \
+  "with='y'/>"
 
 /* The name goes where %s stands. */
 typedef struct Pair {
@@ -64,6 +65,15 @@ static const Pair pairs[] = {
     {"<cast name='%s' in='x' dtype='f32'/>", "<alias name='%s' value='x'/>"},
     {"<reduce-sum name='%s' in='col' axes='1'/>", "<alias name='%s' value='col'/>"},
     {"<reduce-max name='%s' in='col' axis='1'/>", "<alias name='%s' value='col'/>"},
+    {"<cumulative-sum name='%s' in='col' axis='1' reverse='true'/>",
+     "<alias name='%s' value='col'/>"},
+    {"<arg-sort name='%s' in='x' axis='1' count='4'/>", "<arg-sort name='%s' in='x' axis='1'/>"},
+    {"<sort name='%s' in='x' descending='true'/>", "<top-k name='%s' in='x' k='4'/>"},
+    {"<pool-sum name='%s' in='im' kernel='2' stride='1' pad='1 0 1 0'/>",
+     "<pool-sum name='%s' in='im' kernel='2' stride='1' pad='1 0'/>"},
+    {"<avg-pool name='%s' in='im' kernel='1' stride='1'/>", "<alias name='%s' value='im'/>"},
+    {"<resize name='%s' in='im' size='3 4'/>", "<alias name='%s' value='im'/>"},
+    {"<upsample name='%s' in='im' factor='2'/>", "<resize name='%s' in='im' size='6 8'/>"},
     {"<mean name='%s' in='col' axes='1' keep='true'/>", "<alias name='%s' value='col'/>"},
     {"<mean name='%s' in='s'/>", "<alias name='%s' value='s'/>"},
     {"<expr name='%s' value='x * 1'/>", "<alias name='%s' value='x'/>"},

@@ -39,6 +39,7 @@ static Lab start_lines(uint64_t seed, int64_t *axis, NodeId *x) {
 
 static void check(Lab *lab, NodeId id, double tolerance, const char *name, uint64_t seed) {
   char what[160], text[SHAPE_TEXT_MAX];
+  if (lab_given(lab, id)) return; /* nothing to do: the operand */
   snprintf(what, sizeof what, "%s to %s, seed %llu", name,
            shape_text(emit_shape(&lab->e, id), text, sizeof text), (unsigned long long)seed);
   CU_ASSERT(lab_check_node(lab, id, tolerance, what));
@@ -148,6 +149,27 @@ static void test_pools(void) {
   }
 }
 
+static void test_resize(void) {
+  for (uint64_t seed = 1; seed <= 60; seed++) {
+    Lab lab;
+    int64_t dims[4], size[2], mode = lab_pick(&(Lab){.state = seed * 77}, 3);
+    lab_init(&lab, seed % 2 ? DTYPE_F32 : DTYPE_F64, seed);
+    dims[0] = 1 + lab_pick(&lab, 4);
+    dims[3] = 1 + lab_pick(&lab, seed % 3 ? 5 : 150);
+    for (int k = 0; k < 2; k++) {
+      dims[1 + k] = 1 + lab_pick(&lab, 30);
+      size[k] = 1 + lab_pick(&lab, 60);
+    }
+    NodeId x = lab_input(&lab, lab.e.float_type, 4, dims);
+    double tolerance = lab.e.float_type == DTYPE_F64 ? 1e-13 : 2e-7;
+    check(&lab, emit_resize(&lab.e, OP_RESIZE, x, mode > 0, mode > 1, size), tolerance, "resize",
+          seed);
+    check(&lab, emit_resize(&lab.e, OP_RESIZE_ADJOINT, x, mode > 0, mode > 1, size), tolerance,
+          "resize-adjoint", seed);
+    lab_free(&lab);
+  }
+}
+
 LAB_MAIN("order", {"maxima", test_maxima}, {"sort", test_sort},
          {"lines in order", test_sorted_lines}, {"place", test_place},
-         {"cumulative sum", test_cumulative_sum}, {"pools", test_pools})
+         {"cumulative sum", test_cumulative_sum}, {"pools", test_pools}, {"resize", test_resize})

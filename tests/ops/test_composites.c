@@ -146,6 +146,30 @@ static void pool(Call *c) {
   }
 }
 
+/* Share of pixel i of an axis of n in pixel p of the resampled axis of m. */
+static double share(const Call *c, int64_t i, int64_t n, int64_t p, int64_t m) {
+  if (strcmp(text_of(c, "mode"), "nearest") == 0) return i == p * n / m;
+  double place = ((double)p + 0.5) * (double)n / (double)m - 0.5;
+  if (strcmp(text_of(c, "align-corners"), "true") == 0)
+    place = m > 1 ? (double)p * (double)(n - 1) / (double)(m - 1) : 0;
+  place = fmin(fmax(place, 0), (double)(n - 1));
+  return fmax(0, 1 - fabs(place - (double)i)); /* a tent over each pixel */
+}
+
+static void upsample(Call *c) {
+  const Shape *x = &c->in->s, *y = &c->out->s;
+  for (int64_t at = 0; at < c->out->n; at++) {
+    int64_t channel = at % y->dim[3], q = at / y->dim[3] % y->dim[2];
+    int64_t p = at / y->dim[3] / y->dim[2] % y->dim[1],
+            image = at / y->dim[3] / y->dim[2] / y->dim[1];
+    for (int64_t h = 0; h < x->dim[1]; h++)
+      for (int64_t w = 0; w < x->dim[2]; w++)
+        c->out->v[at] += share(c, h, x->dim[1], p, y->dim[1]) *
+                         share(c, w, x->dim[2], q, y->dim[2]) *
+                         c->in->v[((image * x->dim[1] + h) * x->dim[2] + w) * x->dim[3] + channel];
+  }
+}
+
 static void part(Call *c) {
   int axis = (int)number(c, "axis", 0);
   if (axis < 0) axis += c->in->s.rank;
@@ -375,6 +399,7 @@ static const struct {
                 {"sum", reduce},
                 {"max-pool", pool},
                 {"avg-pool", pool},
+                {"upsample", upsample},
                 {"flatten", same},
                 {"part", part},
                 {"sort", sorted},

@@ -162,6 +162,19 @@ static const Case cases[] = {
              "<max-pool name=\"a\" in=\"z\" kernel=\"2\" stride=\"1\" dilation=\"5\" "
              "pad=\"3\"/>\n<output value=\"a\"/>\n"),
      {".xml:4:", "a window would hold nothing but pads: height 4, pads 3 and 3", "less padding"}},
+    {.what = "a factor and a size",
+     PROGRAM("<input name=\"z\" shape=\"1 4 4 1\"/>\n"
+             "<upsample name=\"a\" in=\"z\" factor=\"2\" size=\"8\"/>\n<output value=\"a\"/>\n"),
+     {".xml:4:", "upsample 'a': a factor and a size are one too many", "factor=\"2\", or size="}},
+    {.what = "a factor that leaves nothing",
+     PROGRAM("<input name=\"z\" shape=\"1 4 4 1\"/>\n"
+             "<upsample name=\"a\" in=\"z\" factor=\"0.2\"/>\n<output value=\"a\"/>\n"),
+     {".xml:4:", "factor 0.2 makes 0 of 4 pixels"}},
+    {.what = "corners of the nearest",
+     PROGRAM("<input name=\"z\" shape=\"1 4 4 1\"/>\n"
+             "<resize name=\"a\" in=\"z\" size=\"4 4\" align-corners=\"true\"/>\n"
+             "<output value=\"a\"/>\n"),
+     {".xml:4:", "align-corners says how to mix pixels", "mode=\"bilinear\""}},
     {.what = "three pads",
      PROGRAM("<input name=\"z\" shape=\"1 4 4 1\"/>\n"
              "<max-pool name=\"a\" in=\"z\" kernel=\"2\" stride=\"1\" pad=\"1 1 1\"/>\n"
