@@ -104,14 +104,19 @@ static const struct {
 
 static const struct {
   const char *name, *hint;
-} other_names[] = {{"pow", "a power is x ^ 2, or exp(y * log(x)) for an exponent that is a value"},
-                   {"greater", "a > b is less(b, a)"},
-                   {"gt", "a > b is less(b, a)"},
-                   {"lt", "a < b is less(a, b)"},
-                   {"eq", "a = b is equal(a, b)"},
-                   {"if", "a choice is where(condition, yes, no)"},
-                   {"sqr", "did you mean 'square'?"},
-                   {"norm", "a norm is sqrt(sum(square(x)))"}};
+} other_names[] = {
+    {"pow", "a power is x ^ 2, or exp(y * log(x)) for an exponent that is a value"},
+    {"greater", "a > b is less(b, a)"},
+    {"gt", "a > b is less(b, a)"},
+    {"lt", "a < b is less(a, b)"},
+    {"eq", "a = b is equal(a, b)"},
+    {"if", "a choice is where(condition, yes, no)"},
+    {"sqr", "did you mean 'square'?"},
+    {"cumsum", "it needs an axis: <cumulative-sum name=\"...\" in=\"...\" axis=\"0\"/>"},
+    {"topk", "top-k is an op: <top-k name=\"...\" in=\"...\" k=\"5\"/>"},
+    {"argsort", "it needs an axis: <arg-sort name=\"...\" in=\"...\" axis=\"0\"/>"},
+    {"argmax", "it needs an axis: <arg-max name=\"...\" in=\"...\" axis=\"0\"/>"},
+    {"norm", "a norm is sqrt(sum(square(x)))"}};
 
 static const char *nearest_function(const char *name) {
   const OpTable *ops = ops_table();
@@ -143,6 +148,9 @@ static bool function_hint(const char *name, char *hint) {
     for (uint32_t i = 0; i < op->n_inputs && at < HINT_MAX; i++)
       if (!op->inputs[i].optional)
         at += (size_t)snprintf(hint + at, HINT_MAX - at, " %s=\"...\"", op->inputs[i].name);
+    for (uint32_t i = 0; i < op->n_attrs && at < HINT_MAX; i++)
+      if (!op->attrs[i].fallback)
+        at += (size_t)snprintf(hint + at, HINT_MAX - at, " %s=\"...\"", op->attrs[i].name);
     if (at < HINT_MAX) snprintf(hint + at, HINT_MAX - at, "/>");
     return true;
   }

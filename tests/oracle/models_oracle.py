@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""Independent float64 oracle of the models in tests/models/ and of models/examples/meta_weight.xml.
+"""Independent float64 oracle of the models in tests/models/ and of two in models/examples/: meta_weight.xml,
+hard_tasks.xml.
 
 Written from the papers' equations and the models' comments: it shares no code with the C program.
 Every derivative is PyTorch's own: a meta-gradient is the derivative of the last loss through the
@@ -303,12 +304,58 @@ def prototypes(case):
     return r
 
 
+# ---------------------------------------------------------------------------------------------
+# models/examples/hard_tasks.xml
+# ---------------------------------------------------------------------------------------------
+
+def hard_tasks(case):
+    tasks, worst, shots, hard, hidden = 6, case.get("worst", 2), 10, case.get("hard", 4), 16
+    inner_lr, lr = 0.05, 0.05
+    shapes = {"fc1/weight": (hidden, 1), "fc1/bias": (hidden,), "fc2/weight": (hidden, hidden), "fc2/bias": (hidden,),
+              "fc3/weight": (1, hidden), "fc3/bias": (1,)}
+    theta, r = leaves(initial(shapes)), Result()
+    momentum = initial({f"momentum:{n}": s for n, s in shapes.items()})
+    amplitude, phase = real("amplitude", tasks), real("phase", tasks)
+    points = real("points", tasks, 2 * shots, 1)
+
+    def errors(t, half, at):
+        x = 10 * points[t, half * shots:(half + 1) * shots] - 5
+        h = torch.tanh(x @ at["fc1/weight"].T + at["fc1/bias"])
+        h = torch.tanh(h @ at["fc2/weight"].T + at["fc2/bias"])
+        y = h @ at["fc3/weight"].T + at["fc3/bias"]
+        return (y - (0.1 + 4.9 * amplitude[t]) * torch.sin(x + math.pi * phase[t]))[:, 0] ** 2
+
+    losses = []
+    for t in range(tasks):
+        F = gradient(torch.topk(errors(t, 0, theta), hard)[0].mean(), theta)
+        r.fields(**{f"F{t}": F})
+        if case.get("order", 2) == 1:
+            F = {n: f.detach() for n, f in F.items()}
+        fast = combine(lambda p, f: p - inner_lr * f, theta, F)
+        losses.append(errors(t, 1, fast).mean())
+    losses = torch.stack(losses)
+    r.values.update({"loss/mean": losses.mean(), "loss/max": losses.max()})
+    tail, chosen = torch.topk(losses, worst)
+    r.values["chosen"] = chosen.double()
+    loss = r.values["loss"] = tail.mean()
+    G = gradient(loss, theta)
+    norm = r.values["norm/G"] = torch.sqrt(sum((g * g).sum() for g in G.values()))
+    shrink = min(1.0, 10 / norm.item())
+    velocity = {n: 0.9 * momentum[f"momentum:{n}"] + shrink * G[n] for n in shapes}
+    r.fields(G=G)
+    r.after({n: theta[n] - lr * velocity[n] for n in shapes})
+    r.after({f"momentum:{n}": v for n, v in velocity.items()})
+    return r
+
+
 MODELS = {
     "siamese": (siamese, {"default": {}, "order1": {"order": 1}, "one": {"steps": 1}, "three": {"steps": 3},
                           "compare": {"program": siamese_compare}}),
     "siamese_variant": (siamese_variant, {"default": {}, "order1": {"order": 1}}),
     "meta_weight": (meta_weight, {"default": {}, "order1": {"order": 1}}),
     "gru": (gru, {"default": {}, "order1": {"order": 1}, "unclipped": {"clip": 10}}),
+    "hard_tasks": (hard_tasks, {"default": {}, "order1": {"order": 1}, "worst": {"worst": 1},
+                                "all": {"hard": 10}}),
     "prototypes": (prototypes, {"default": {}, "order1": {"order": 1}, "one": {"heads": 1}}),
 }
 

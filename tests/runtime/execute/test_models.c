@@ -54,6 +54,14 @@ static const OtherModel meta_weight = {
     "data=inputs",
     {{"default", "order=2", "step", true}, {"order1", "order=1", "step", true}},
     {{"noisy_y", 3}, {"clean_y", 3}}};
+static const OtherModel hard_tasks = {"hard_tasks",
+                                      "models/examples/hard_tasks.xml",
+                                      "data=inputs",
+                                      {{"default", "order=2", "step", true},
+                                       {"order1", "order=1", "step", true},
+                                       {"worst", "worst=1", "step", true},
+                                       {"all", "hard=10", "step", true}},
+                                      {{NULL, 0}}};
 static const OtherModel gru = {"gru",
                                "tests/models/gru.xml",
                                "data=inputs",
@@ -334,16 +342,17 @@ static void test_too_large(void) {
 typedef struct Trained {
   const char *path, *define;
   uint32_t steps;
-  double falls_to; /* the mean loss of the last tenth is less than so much of the first tenth's */
+  double lr,
+      falls_to; /* the mean loss of the last tenth is less than so much of the first tenth's */
 } Trained;
 
-static double mean_loss(const Compiled *c, Executor *x, uint32_t first, uint32_t n) {
+static double mean_loss(const Compiled *c, Executor *x, double lr, uint32_t first, uint32_t n) {
   double sum = 0;
   Tensor t;
   for (uint32_t step = first; step < first + n; step++) {
     if (executor_input(x, 0, "seed", &t)) tensor_set(&t, 0, 1);
     if (executor_input(x, 0, "step", &t)) tensor_set(&t, 0, step);
-    if (executor_input(x, 0, "lr", &t)) tensor_set(&t, 0, 0.1);
+    if (executor_input(x, 0, "lr", &t)) tensor_set(&t, 0, lr);
     CU_ASSERT_EQUAL_FATAL(executor_run(x, 0, c->diag), STATUS_OK);
     const Graph *g = c->plan->programs[0].graph;
     for (uint32_t i = 0; i < g->n_outputs; i++)
@@ -363,9 +372,9 @@ static void check_trained(const Trained *m) {
   CU_ASSERT_EQUAL_FATAL(executor_create(c.plan, 2, c.diag, &x), STATUS_OK);
   init_states(x, 1);
   uint32_t tenth = m->steps / 10;
-  double first = mean_loss(&c, x, 0, tenth);
-  mean_loss(&c, x, tenth, m->steps - 2 * tenth);
-  double last = mean_loss(&c, x, m->steps - tenth, tenth);
+  double first = mean_loss(&c, x, m->lr, 0, tenth);
+  mean_loss(&c, x, m->lr, tenth, m->steps - 2 * tenth);
+  double last = mean_loss(&c, x, m->lr, m->steps - tenth, tenth);
   CU_ASSERT(last < m->falls_to * first);
   printf("%s: %.3g -> %.3g ", m->path, first, last);
   executor_destroy(x);
@@ -373,9 +382,10 @@ static void check_trained(const Trained *m) {
 }
 
 static void test_training(void) {
-  static const Trained models[] = {{"tests/models/siamese_random.xml", "noise=0.2", 300, 0.7},
-                                   {"tests/models/gru.xml", "data=sines", 300, 0.5},
-                                   {"models/examples/meta_weight.xml", NULL, 1000, 0.3}};
+  static const Trained models[] = {{"tests/models/siamese_random.xml", "noise=0.2", 300, 0.1, 0.7},
+                                   {"tests/models/gru.xml", "data=sines", 300, 0.1, 0.5},
+                                   {"models/examples/meta_weight.xml", NULL, 1000, 0.1, 0.3},
+                                   {"models/examples/hard_tasks.xml", NULL, 3000, 0.003, 0.6}};
   for (size_t i = 0; i < sizeof models / sizeof *models; i++) check_trained(&models[i]);
 }
 
@@ -386,6 +396,9 @@ static void test_siamese(void) {
 static void test_meta_weight(void) {
   check_model(&meta_weight);
 }
+static void test_hard_tasks(void) {
+  check_model(&hard_tasks);
+}
 static void test_gru(void) {
   check_model(&gru);
 }
@@ -395,6 +408,7 @@ static void test_prototypes(void) {
 static void test_command(void) {
   check_command(&siamese);
   check_command(&meta_weight);
+  check_command(&hard_tasks);
   check_command(&gru);
   check_command(&prototypes);
 }
@@ -403,6 +417,7 @@ int main(void) {
   static const SupportTest tests[] = {
       {"siamese: two inner steps, contrastive loss", test_siamese},
       {"meta-weight: bilevel", test_meta_weight},
+      {"hard tasks: selections at both levels", test_hard_tasks},
       {"gru: unrolled", test_gru},
       {"prototypes: attention, the norm of a gradient", test_prototypes},
       {"graphc and graphrun exec give the same bits", test_command},
