@@ -86,6 +86,10 @@ NodeId names_get(const ProgramBuilder *p, const char *path); /* NODE_NONE: undef
 NodeId names_resolve(ProgramBuilder *p, const Place *place, const Element *element,
                      const char *attr, const char *ref);
 
+/* ---- collide.c ---- */
+/* Once all elements are built: no written name is one that another element makes. */
+Status names_check(ProgramBuilder *p);
+
 /* ---- fields.c ---- */
 Field *fields_find(ProgramBuilder *p, const char *name);
 /* The field that attribute `attr` names; reports (unless its definition failed) and returns NULL

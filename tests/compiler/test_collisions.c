@@ -72,6 +72,21 @@ static const struct {
      "<input name='decay'/><expr name='y' value='2 * decay'/>"
      "<output value='y'/>" STEP "<commit field='theta' value='theta - G'/>",
      "", NULL},
+    {"a value named as a field's tensor",
+     STEP "<expr name='G:w' value='2 * w'/><output name='y' value='G:w'/>", "",
+     "m.xml:3:1: error: the value 'G:w' has the name of a field's tensor (m.xml:2)"},
+    {"a value named as a state-field's",
+     "<state-field name='m'/>" STEP
+     "<expr name='m:w' value='2 * w'/><output name='y' value='m:w'/>",
+     "", "m.xml:3:1: error: the value 'm:w' has the name of a field's tensor (m.xml:2)"},
+    {"no field of that name", STEP "<expr name='H:w' value='2 * w'/><output name='y' value='H:w'/>",
+     "", NULL},
+    {"a value named as one inside of an op",
+     STEP "<relu name='r' in='w'/>\n<expr name='r/select/mask' value='2 * w'/>"
+          "<output name='y' value='r'/><output name='z' value='r/select/mask'/>",
+     "",
+     "m.xml:4:1: error: the value 'r/select/mask' has the name of one inside of another element "
+     "(m.xml:3)"},
     {"a schedule of what training supplies", "<input name='step'/>" STEP,
      "<schedule name='step' value='1'/>", "error: training supplies 'step' by itself"},
     {"a schedule named pi", "<input name='pi'/><input name='lr'/>" STEP,
