@@ -1,8 +1,8 @@
-/* Pass 3 to 5: from the closed model to one graph for each program.
+/* Pass build: from the closed model to one graph for each program.
  *
- * Values are built in document order; gradient, pullback and field elements call pass 4
- * (differentiate) where they stand, so passes at updated parameters and the meta step need nothing
- * special: they are ordinary nodes. */
+ * Values are built in document order; gradients and pullbacks are differentiated where they stand
+ * (differentiate.h), so passes at updated parameters and the meta step need nothing special: they
+ * are ordinary nodes. */
 #ifndef COMPILER_BUILD_H
 #define COMPILER_BUILD_H
 

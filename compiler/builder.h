@@ -21,7 +21,7 @@ typedef struct Field {
   const Element *element;
   const char *expr;
   NodeId *component; /* by state index; NODE_NONE: not evaluated yet, or zero for FIELD_SWEEP */
-  bool *known;       /* FIELD_EXPR, FIELD_STATE: component is evaluated */
+  bool *known;       /* FIELD_EXPR: component is evaluated */
 } Field;
 
 typedef struct Builder {

@@ -1,4 +1,4 @@
-/* Pass 4: reverse-mode differentiation on the graph. */
+/* Reverse-mode differentiation on the graph, for pass build. */
 #ifndef COMPILER_DIFFERENTIATE_H
 #define COMPILER_DIFFERENTIATE_H
 

@@ -1,4 +1,4 @@
-/* Pass 8: fuse.
+/* Pass order, its first part: units.
  *
  * What is fusable, and how large a group may be, is the target's to say (graph/plan/target.h).
  * Fusable nodes fall into two kinds.  *Virtual* ones are cheap functions of

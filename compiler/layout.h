@@ -1,4 +1,4 @@
-/* Passes 13 to 15: from ordered units to steps, then offsets in the arena. */
+/* The end of pass order, from ordered units to steps; and pass offsets. */
 #ifndef COMPILER_LAYOUT_H
 #define COMPILER_LAYOUT_H
 

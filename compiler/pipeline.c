@@ -1,4 +1,19 @@
-/* All passes, in order.  1 read XML and 2 elaborate are model_load (graph/). */
+/* All passes, in order, and what each leaves:
+ *
+ *   read       graph/language   elements as written
+ *   elaborate  graph/language   the closed model (model_load)
+ *   build      build.c          states, and a graph of each program as it is written; a gradient or
+ *                               pullback is differentiated where it stands (differentiate.c)
+ *   simplify   simplify.c       the same values from fewer nodes
+ *   order      fuse.c           units: what one kernel computes
+ *              schedule.c       their order
+ *              steps.c          steps, and a graph whose ids follow them
+ *   offsets    liveness.c       lives, aliases, results in place
+ *              place.c          places of buffers
+ *              offsets.c        offsets, and the plan's sums
+ *
+ * After each from build on the verifier may run, and --dump-after shows the graph.  The design has
+ * 15 passes; docs/decisions/passes.md says where the others are. */
 #include "compiler/pipeline.h"
 
 #include "compiler/inputs.h"

@@ -1,4 +1,4 @@
-/* Pass 10: order.
+/* Pass order, its second part: the order.
  *
  * List scheduling: among the units whose operands are ready, one that frees at least as many bytes
  * as it allocates runs at once (weight gradients that end an activation's life, updates that end a

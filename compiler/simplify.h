@@ -1,4 +1,4 @@
-/* Pass 6: simplify. */
+/* Pass simplify. */
 #ifndef COMPILER_SIMPLIFY_H
 #define COMPILER_SIMPLIFY_H
 

@@ -5,8 +5,8 @@
  *     factor := '-' factor | atom ('^' number)?
  *     atom   := number | NAME | '{' path '}' | NAME '(' sum (',' sum)* ')' | '(' sum ')'
  *
- * Shapes are broadcast as in numpy.  Functions: exp log sqrt rsqrt abs sign tanh sin cos sum mean
- * square stop float (cast), not; max min less equal and or with two arguments; where with three. */
+ * Shapes are broadcast as in numpy.  Functions are those that the ops' descriptors name
+ * (OpDesc.function) and those of tensor_expr.c; the manual lists all. */
 #ifndef COMPILER_TENSOR_EXPR_H
 #define COMPILER_TENSOR_EXPR_H
 

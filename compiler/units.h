@@ -28,7 +28,7 @@ typedef struct Units {
   NodeId *users;
 } Units;
 
-/* Pass 8: groups the nodes of a simplified graph into units. */
+/* Groups the nodes of a simplified graph into units. */
 Status units_fuse(const Graph *graph, const Target *target, Diag *diag, Units **out_units);
 void units_destroy(Units *units);
 /* Splits units until none depends on itself through others; units_fuse ends with it. */
@@ -39,7 +39,7 @@ Status units_make_acyclic(Units *units, Diag *diag);
 typedef void (*UnitsVisit)(void *context, NodeId value);
 void units_each_read(const Units *units, NodeId id, UnitsVisit visit, void *context);
 
-/* Pass 10: a topological order with a small peak. Fills units->order. */
+/* A topological order with a small peak. Fills units->order. */
 Status units_schedule(Units *units, Diag *diag);
 
 #endif

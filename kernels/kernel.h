@@ -19,7 +19,7 @@ typedef struct KernelSpec {
   const NodeId *outputs; /* members whose values are stored, ascending */
   uint32_t n_outputs;
   uint32_t shards;
-  int64_t work_bytes; /* work buffer that the plan reserved: kernel_work_bytes */
+  int64_t work_bytes; /* work buffer that the plan reserved: the target's work_bytes */
 } KernelSpec;
 
 typedef struct KernelArgs {

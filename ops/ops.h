@@ -48,7 +48,7 @@ static inline const OpDesc *op_desc(uint32_t op) {
   return ops_table()->ops[op];
 }
 
-/* Total multiply-adds of a node. */
+/* Multiply-adds of a node, which infer_node has found to fit into 63 bits. */
 int64_t node_macs(const Graph *graph, NodeId node);
 /* The number that an elementwise kernel takes beside its operands: the value of the op's first
  * attribute when that is floating (an exponent), else 0. */

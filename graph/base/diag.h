@@ -18,7 +18,7 @@
 #include <stddef.h>
 #include <stdio.h>
 
-#define DIAG_MAX_ERRORS 20 /* further errors are counted, not kept */
+#define DIAG_MAX_ERRORS 20 /* further errors are counted, not printed */
 
 typedef struct Diag Diag;
 

@@ -13,7 +13,8 @@ typedef struct FilePart {
 /* Writes the parts to a temporary file beside `path`, synchronises and renames it, then
  * synchronises the folder.  With `keep_previous` the file before stays as PATH.prev.  A symbolic
  * link stays, its target is replaced; what exists and is no regular file is written in place.
- * Returns 0, or the error's number: then the old file is untouched and no temporary file is left.
+ * Returns 0, or the error's number: then no temporary file is left, and the old file is untouched
+ * unless it was written in place or only its folder could not be synchronised.
  */
 int file_replace(const char *path, const FilePart *parts, size_t n, bool keep_previous);
 

@@ -159,7 +159,8 @@ bool graph_append_attr(Graph *graph, NodeId id, const int64_t *values, uint32_t 
 bool graph_reserve(Graph *graph, uint32_t inputs, uint32_t attrs, uint32_t ints);
 Status graph_add_commit(Graph *graph, uint32_t state, NodeId value);
 Status graph_add_output(Graph *graph, uint32_t name, NodeId node, bool declared);
-/* Index of a batch declaration (equal declarations share one); 0 when out of memory. */
+/* Index of a batch declaration (equal declarations share one); 0 when out of memory, or when there
+ * are 255 others. */
 uint32_t graph_add_batch(Graph *graph, Batch batch);
 
 static inline const Node *graph_node(const Graph *g, NodeId id) {

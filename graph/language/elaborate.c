@@ -1,4 +1,4 @@
-/* Pass 2: parameters, lets, conditions, repeats and templates become the closed model.
+/* Elaboration: parameters, lets, conditions, repeats and templates become the closed model.
  *
  * Elements are visited in document order.  An environment (a linked list of bindings) is lexical:
  * what a group, loop or template binds ends with it.  A template's body sees the bindings at the

@@ -43,9 +43,9 @@ typedef struct PlanProgram {
   PlanInput *inputs;       /* names are unique, and no state has one of them */
   uint32_t n_inputs;
   /* Byte offset in the arena of each node's value; OFFSET_NONE when it is not stored (a member of a
-   * fused group that only the group reads). State nodes have the state's offset, a view (reshape,
-   * gradient-scale, stop-gradient alone) may have its operand's, a committed value may have the
-   * state's own. */
+   * fused group that only the group reads). State nodes have the state's offset, a view (a
+   * reshape in no step) has its operand's, a result may have that of an operand of its step, a
+   * committed value may have the state's own. */
   int64_t *node_offset;
   PlanStep *steps;
   uint32_t n_steps;

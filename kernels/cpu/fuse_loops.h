@@ -8,7 +8,7 @@
  * Sums: elements of a run (what is added up between two changes of the result's index) form a
  * stream; element e goes to lane e mod `lanes`, lanes add in the operand's type, and after
  * FUSE_FLUSH elements per lane they are folded into f64 sums.  A sum over axes that are cut into
- * slices leaves one f64 partial per slice; partials join in the binary tree of fuse_join.  All of
+ * slices leaves one f64 partial per slice; partials join in the binary tree (fused_run.c).  All of
  * this is a function of shapes and `shards` alone, so that any implementation has the same bits. */
 #ifndef KERNELS_CPU_FUSE_LOOPS_H
 #define KERNELS_CPU_FUSE_LOOPS_H

@@ -12,7 +12,7 @@ typedef struct Schedule {
 /* How long training is. `steps` and `epochs` are the options (0: not given; at most one); otherwise
  * the plan's. `steps_per_epoch`: max(1, images of all domains // (B K)).  A total given as steps or
  * by an option has warm-up floor(total warmup_epochs / epochs) unless the plan sets warmup_steps.
- * A warm-up as long as the whole is refused. */
+ * A warm-up as long as the whole is refused, and epochs of more than 2^63 steps. */
 Status schedule_create(const Plan *plan, int64_t steps, int64_t epochs, int64_t steps_per_epoch,
                        Diag *diag, Schedule *out);
 /* values[i] of plan->schedules[i] at `step`, in f64.  `scratch` as plan_schedule_values has it. */
