@@ -23,7 +23,7 @@ static const Arrows arrows[] = {
     {"runtime/execute", "graph/base graph/ir graph/plan ops kernels"},
     {"runtime/data", "graph/base graph/ir graph/plan ops runtime/execute"},
     {"runtime/train", "graph/base graph/ir graph/plan ops runtime/execute runtime/data"},
-    {"runtime/eval", "graph/base graph/ir graph/plan ops runtime/execute runtime/data"},
+    {"runtime/eval", "graph/base graph/ir graph/plan ops kernels runtime/execute runtime/data"},
     {"runtime/synth", "graph/base"},
 };
 

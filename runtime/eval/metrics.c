@@ -4,6 +4,7 @@
 #include "runtime/eval/metrics.h"
 
 #include "graph/base/philox.h"
+#include "kernels/product.h"
 
 #include <math.h>
 #include <pthread.h>
@@ -11,88 +12,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define QUERY_ROWS 12                /* of a tile */
-#define PANEL 32                     /* gallery rows of a tile: two vectors */
-#define QUERY_BLOCK (8 * QUERY_ROWS) /* queries that share one packing of the gallery */
-#define CHUNK 256                    /* dimensions whose panel stays in the first-level cache */
+#define QUERY_BLOCK 96 /* queries that share one packing of the gallery */
 #define MAX_THREADS 256
-
-/* ---- products ------------------------------------------------------------------------------ */
-
-typedef float Vector8 __attribute__((vector_size(8 * sizeof(float)), aligned(4)));
-typedef float Vector16 __attribute__((vector_size(16 * sizeof(float)), aligned(4)));
-
-/* c[m][0..31] = sum over k of a[k][m] b[k][0..31], on top of c when `add`, in parts of ROWS rows
- * and two vectors of type V, which fit the registers.  The variants differ in the instruction set
- * alone: with contraction on, `s += a * b` is a fused multiply-add there, and the plain variant
- * calls fmaf, which gives the same bits on a machine without that instruction. */
-#define TILE_BODY(V, MADD, ROWS)                                                                   \
-  enum { LANES = sizeof(V) / sizeof(float) };                                                      \
-  for (int m0 = 0; m0 < QUERY_ROWS; m0 += ROWS)                                                    \
-    for (int n0 = 0; n0 < PANEL; n0 += 2 * LANES) {                                                \
-      V s[ROWS][2];                                                                                \
-      float *at = c + m0 * c_row + n0;                                                             \
-      for (int m = 0; m < ROWS; m++)                                                               \
-        for (int v = 0; v < 2; v++)                                                                \
-          s[m][v] = add ? *(const V *)(at + m * c_row + LANES * v) : (V){0};                       \
-      for (int64_t k = 0; k < n_k; k++) {                                                          \
-        const float *x = a + k * QUERY_ROWS + m0, *y = b + k * PANEL + n0;                         \
-        V y0 = *(const V *)y, y1 = *(const V *)(y + LANES);                                        \
-        _Pragma("GCC unroll 12") for (int m = 0; m < ROWS; m++) {                                  \
-          MADD(s[m][0], x[m], y0);                                                                 \
-          MADD(s[m][1], x[m], y1);                                                                 \
-        }                                                                                          \
-      }                                                                                            \
-      for (int m = 0; m < ROWS; m++)                                                               \
-        for (int v = 0; v < 2; v++) *(V *)(at + m * c_row + LANES * v) = s[m][v];                  \
-    }
-
-#define TILE_ARGS                                                                                  \
-  const float *restrict a, const float *restrict b, int64_t n_k, float *restrict c, int64_t c_row, \
-      bool add
-typedef void (*TileFunction)(TILE_ARGS);
-
-#define MADD_PLAIN(S, A, B) (S) = fmaf((A), (B), (S))
-static void tile_plain(TILE_ARGS) {
-  TILE_BODY(float, MADD_PLAIN, 2)
-}
-
-#if defined(__x86_64__)
-#define MADD_FUSED(S, A, B) (S) += (A) * (B)
-__attribute__((target("avx2,fma"), optimize("O3", "fp-contract=fast"))) static void
-tile_v3(TILE_ARGS) {
-  TILE_BODY(Vector8, MADD_FUSED, 6)
-}
-__attribute__((target("avx512f,fma"), optimize("O3", "fp-contract=fast"))) static void
-tile_v4(TILE_ARGS) {
-  TILE_BODY(Vector16, MADD_FUSED, 12)
-}
-#endif
-
-static TileFunction tile_choose(void) {
-#if defined(__x86_64__)
-  __builtin_cpu_init();
-  if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("fma")) return tile_v4;
-  if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) return tile_v3;
-#endif
-  return tile_plain;
-}
 
 static const float *set_row(const MetricsSet *set, int64_t i, int64_t dim) {
   return set->features + (set->rows ? set->rows[i] : i) * dim;
-}
-
-/* to[k][i] = feature `first + i` of the set, dimension `at + k`, for i below `n` and k below `n_k`;
- * zeros for i from n to width. */
-static void pack(float *to, int64_t width, const MetricsSet *set, int64_t first, int64_t n,
-                 int64_t dim, int64_t at, int64_t n_k) {
-  if (n < width) memset(to, 0, (size_t)(n_k * width) * sizeof *to);
-  for (int64_t k0 = 0; k0 < n_k; k0 += 16)
-    for (int64_t i = 0; i < n; i++) {
-      int64_t k1 = k0 + 16 < n_k ? k0 + 16 : n_k;
-      const float *row = set_row(set, first + i, dim) + at;
-      for (int64_t k = k0; k < k1; k++) to[k * width + i] = row[k];
-    }
 }
 
 /* ---- evaluation ---------------------------------------------------------------------------- */
@@ -103,39 +27,29 @@ typedef struct Entry {
 
 typedef struct Evaluation {
   const MetricsSet *query, *gallery;
-  int64_t dim, row; /* row: gallery entries rounded up to panels */
-  float *scale;     /* (gallery) 1 / length */
-  Entry *by_id;     /* the gallery's entries by (id, index) */
-  double *chance;   /* (n_query) */
+  int64_t dim;
+  float *scale;   /* (gallery) 1 / length */
+  Entry *by_id;   /* the gallery's entries by (id, index) */
+  double *chance; /* (n_query) */
   MetricsResult *out;
-  TileFunction tile;
   atomic_llong next; /* first query of the next block */
 } Evaluation;
 
 typedef struct Work { /* of one thread */
-  float *similarity;  /* (QUERY_BLOCK, row) */
-  float *packed;      /* queries: for each tile (dim, QUERY_ROWS) */
-  float *panel;       /* (CHUNK, PANEL) */
+  float *similarity;  /* (QUERY_BLOCK, gallery) */
+  void *scratch;      /* of the products */
   uint64_t *matches;  /* keys of a query's matches, ascending */
   int64_t *before;    /* (matches + 1) entries between two matches */
 } Work;
 
+static ProductRows rows_of(const MetricsSet *set) {
+  return (ProductRows){set->features, set->rows, set->count};
+}
+
 /* Similarities of queries first .. first + n - 1 to the whole gallery. */
 static void evaluation_products(const Evaluation *e, Work *w, int64_t first, int64_t n) {
-  int64_t d = e->dim;
-  for (int64_t m = 0; m < n; m += QUERY_ROWS)
-    pack(w->packed + m * d, QUERY_ROWS, e->query, first + m,
-         n - m < QUERY_ROWS ? n - m : QUERY_ROWS, d, 0, d);
-  for (int64_t g = 0; g < e->gallery->count; g += PANEL) {
-    int64_t rows = e->gallery->count - g < PANEL ? e->gallery->count - g : PANEL;
-    for (int64_t k = 0; k < d; k += CHUNK) {
-      int64_t n_k = d - k < CHUNK ? d - k : CHUNK;
-      pack(w->panel, PANEL, e->gallery, g, rows, d, k, n_k);
-      for (int64_t m = 0; m < n; m += QUERY_ROWS)
-        e->tile(w->packed + m * d + k * QUERY_ROWS, w->panel, n_k, w->similarity + m * e->row + g,
-                e->row, k > 0);
-    }
-  }
+  ProductRows query = rows_of(e->query), gallery = rows_of(e->gallery);
+  product_rows(&query, first, n, &gallery, e->dim, w->similarity, gallery.count, w->scratch);
 }
 
 /* Ascending keys are ascending (distance, index): the similarity's bits, made monotone and turned
@@ -224,8 +138,7 @@ static void evaluation_rank(const Evaluation *e, Work *w, int64_t q, const float
 
 static void work_release(Work *w) {
   free(w->similarity);
-  free(w->packed);
-  free(w->panel);
+  free(w->scratch);
   free(w->matches);
   free(w->before);
 }
@@ -233,13 +146,12 @@ static void work_release(Work *w) {
 static bool work_create(Work *w, const Evaluation *e, int64_t most) {
   memset(w, 0, sizeof *w);
   size_t block = QUERY_BLOCK * sizeof(float);
-  if ((size_t)e->row > SIZE_MAX / block || (size_t)e->dim > SIZE_MAX / block) return false;
-  w->similarity = malloc((size_t)e->row * block);
-  w->packed = malloc((size_t)e->dim * block);
-  w->panel = malloc(CHUNK * PANEL * sizeof(float));
+  if ((size_t)e->gallery->count > SIZE_MAX / block) return false;
+  w->similarity = malloc((size_t)e->gallery->count * block);
+  w->scratch = aligned_alloc(64, PRODUCT_SCRATCH);
   w->matches = calloc((size_t)most + 1, sizeof *w->matches);
   w->before = calloc((size_t)most + 1, sizeof *w->before);
-  return w->similarity && w->packed && w->panel && w->matches && w->before;
+  return w->similarity && w->scratch && w->matches && w->before;
 }
 
 typedef struct Worker {
@@ -256,7 +168,7 @@ static void *worker_run(void *data) {
     int64_t left = e->query->count - first, n = left < QUERY_BLOCK ? left : QUERY_BLOCK;
     evaluation_products(e, &worker->work, first, n);
     for (int64_t i = 0; i < n; i++)
-      evaluation_rank(e, &worker->work, first + i, worker->work.similarity + i * e->row);
+      evaluation_rank(e, &worker->work, first + i, worker->work.similarity + i * e->gallery->count);
   }
 }
 
@@ -305,7 +217,7 @@ static Status evaluation_run(Evaluation *e, int64_t most, int threads, Diag *dia
     work_release(&workers[n].work);
     break;
   }
-  if (n == 0) return diag_no_memory(diag, (size_t)(e->row + e->dim) * QUERY_BLOCK * sizeof(float));
+  if (n == 0) return diag_no_memory(diag, (size_t)e->gallery->count * QUERY_BLOCK * sizeof(float));
   for (int i = 1; i < n; i++, started++)
     if (pthread_create(&handles[i], NULL, worker_run, &workers[i]) != 0) break;
   worker_run(&workers[0]);
@@ -368,12 +280,7 @@ Status metrics_evaluate(const MetricsSet *query, const MetricsSet *gallery, int6
                       "cannot evaluate %lld queries against a gallery of %lld",
                       (long long)query->count, (long long)gallery->count);
   out->n_query = query->count;
-  Evaluation e = {.query = query,
-                  .gallery = gallery,
-                  .dim = dim,
-                  .row = (gallery->count + PANEL - 1) / PANEL * PANEL,
-                  .out = out,
-                  .tile = tile_choose()};
+  Evaluation e = {.query = query, .gallery = gallery, .dim = dim, .out = out};
   Status status = evaluation_whole(&e, threads, diag);
   free(e.scale);
   free(e.by_id);

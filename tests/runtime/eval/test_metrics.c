@@ -1,5 +1,5 @@
 /* Metrics against a plain rendering of their definition. */
-#include "runtime/eval/metrics.c" /* for its tiles, which are not in the header */
+#include "runtime/eval/metrics.h"
 
 #include <CUnit/Basic.h>
 #include <CUnit/CUnit.h>
@@ -143,33 +143,6 @@ static void test_definition(void) {
     }
 }
 
-/* Every instruction set gives the bits of one chain of fused multiply-adds. */
-static void check_tile(TileFunction tile) {
-  enum { K = 37 };
-  static float a[K * QUERY_ROWS], b[K * PANEL], c[QUERY_ROWS * PANEL], want[QUERY_ROWS * PANEL];
-  for (int i = 0; i < K * QUERY_ROWS; i++) a[i] = (float)(random_uniform() - 0.5);
-  for (int i = 0; i < K * PANEL; i++) b[i] = (float)(random_uniform() - 0.5);
-  for (int add = 0; add < 2; add++) {
-    for (int m = 0; m < QUERY_ROWS; m++)
-      for (int n = 0; n < PANEL; n++) {
-        float sum = add ? want[m * PANEL + n] : 0;
-        for (int k = 0; k < K; k++) sum = fmaf(a[k * QUERY_ROWS + m], b[k * PANEL + n], sum);
-        want[m * PANEL + n] = sum;
-      }
-    tile(a, b, K, c, PANEL, add);
-    CU_ASSERT_EQUAL(memcmp(c, want, sizeof c), 0);
-  }
-}
-
-static void test_tiles(void) {
-  check_tile(tile_plain);
-#if defined(__x86_64__)
-  __builtin_cpu_init();
-  if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) check_tile(tile_v3);
-  if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("fma")) check_tile(tile_v4);
-#endif
-}
-
 /* One query by hand: order e0 (removed), e2 (hit), e1, e3 (hit). */
 static void test_by_hand(void) {
   float q[2] = {2, 0}, g[8] = {5, 0, 1, 1, 3, 1, 0, 1};
@@ -306,7 +279,6 @@ int main(void) {
   if (CU_initialize_registry() != CUE_SUCCESS) return 2;
   CU_pSuite suite = CU_add_suite("metrics", NULL, NULL);
   CU_add_test(suite, "definition", test_definition);
-  CU_add_test(suite, "tiles", test_tiles);
   CU_add_test(suite, "by hand", test_by_hand);
   CU_add_test(suite, "rows", test_rows);
   CU_add_test(suite, "chance", test_chance);
