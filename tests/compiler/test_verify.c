@@ -214,6 +214,23 @@ static void group_of_shapes(Plan *p) {
   printf("\n  no two elementwise steps follow each other\n");
   exit(1);
 }
+/* A target whose groups are one smaller than the plan's. */
+static void group_too_large(Plan *p) {
+  static Target small;
+  const PlanProgram *program = &p->programs[0];
+  small = *p->target;
+  small.fuse.nodes = program->steps[step_of(p, find(p, OP_EXP, 0))].count - 1;
+  p->target = &small;
+}
+static bool no_exp(const Graph *g, NodeId id) {
+  return fuse_op_allowed(g, id) && g->nodes[id].op != OP_EXP;
+}
+static void group_of_others(Plan *p) {
+  static Target other;
+  other = *p->target;
+  other.fusable = no_exp;
+  p->target = &other;
+}
 static void no_offsets(Plan *p) {
   free(p->programs[0].node_offset);
   p->programs[0].node_offset = NULL;
@@ -389,6 +406,8 @@ static const struct {
     ROW(order_swapped, "before it is computed"),
     ROW(group_of_products, "cannot be in a group"),
     ROW(group_of_shapes, "is of another shape than its group"),
+    ROW(group_too_large, "is in a group larger than the target's kernels take"),
+    ROW(group_of_others, "is in a group, which the target's kernels do not take"),
     ROW(no_offsets, "has no offsets"),
     ROW(group_order, "reads a member that follows it"),
     ROW(offset_odd, "is not aligned"),

@@ -81,6 +81,7 @@ static void test_others(void) {
   for (size_t k = 0; k < 2; k++) {
     glob_t paths;
     CU_ASSERT_EQUAL_FATAL(glob(patterns[k], 0, NULL, &paths), 0);
+    CU_ASSERT(paths.gl_pathc >= 5);
     for (size_t i = 0; i < paths.gl_pathc; i++)
       if (!strstr(paths.gl_pathv[i], "sine.xml")) /* a library */
         CU_ASSERT_TRUE(same_after_expansion(paths.gl_pathv[i], NULL, 0));
@@ -114,7 +115,8 @@ static void test_same_bytes(void) {
             "LC_ALL=de_DE.UTF-8 LC_NUMERIC=de_DE.UTF-8 X=$(head -c 5000 /dev/zero | tr '\\0' x) "
             "\"$GRAPHC\" ../$M $D -o ../../2.xml >/dev/null && cd ../..\n"
             "\"$GRAPHC\" \"$PWD/models/$M\" -D @models/small.defs $D -o 3.xml >/dev/null\n"
-            "setarch -R \"$GRAPHC\" models/$M $D -o 4.xml >/dev/null 2>&1 || cp 1.xml 4.xml\n"
+            "A=; setarch -R true 2>/dev/null && A='setarch -R'\n"
+            "$A \"$GRAPHC\" models/$M $D -o 4.xml >/dev/null\n"
             "cmp 1.xml 2.xml && cmp 1.xml 3.xml && cmp 1.xml 4.xml && ! grep -q \"$PWD\" 1.xml");
   if (s.code) printf("\n%s%s", s.out, s.err);
   CU_ASSERT_EQUAL(s.code, 0);

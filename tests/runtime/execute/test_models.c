@@ -228,6 +228,8 @@ static void compare(const Run *r, const SafeFile *file, const FileTensor *want, 
     printf("%s: differs by %.3g of %.3g\n", want->name, error, size);
 }
 
+static uint32_t compared_in_all; /* tensors of a file */
+
 static void check_case(const OtherModel *m, const Case *c, const SafeFile *file) {
   Run r = start(m, c);
   each_value(m, &r, NULL, NULL);
@@ -248,6 +250,7 @@ static void check_case(const OtherModel *m, const Case *c, const SafeFile *file)
     executor_commit(r.x, r.program);
   }
   CU_ASSERT(compared > 0);
+  compared_in_all += compared;
   finish(&r);
 }
 
@@ -256,7 +259,9 @@ static void check_model(const OtherModel *m) {
   snprintf(path, sizeof path, "tests/oracle/%s.safetensors", m->name);
   SafeFile *file = NULL;
   CU_ASSERT_EQUAL_FATAL(safe_read(path, NULL, &file), STATUS_OK);
+  compared_in_all = 0;
   for (const Case *c = m->cases; c->name; c++) check_case(m, c, file);
+  CU_ASSERT_EQUAL(compared_in_all, safe_count(file)); /* no case of the file was left out */
   safe_close(file);
 }
 
