@@ -172,8 +172,8 @@ static bool list_buffers(Finder *f) {
   for (NodeId id = 1; id < g->n_nodes; id++) {
     if (!f->stored[id] || fixed(f, id) || f->owner[id] != id || l->base[id] != id) continue;
     l->buffer[id] = l->n_items;
-    l->items[l->n_items++] = (PlaceItem){target_align(f->plan->target, value_bytes(&g->nodes[id])),
-                                         f->life[id].start, f->life[id].end, 0};
+    l->items[l->n_items++] = (OffsetItem){target_align(f->plan->target, value_bytes(&g->nodes[id])),
+                                          f->life[id].start, f->life[id].end, 0};
   }
   l->n_values = l->n_items;
   for (NodeId id = 1; id < g->n_nodes; id++)
@@ -183,9 +183,9 @@ static bool list_buffers(Finder *f) {
     if (l->work[s] < 0) return false;
     if (l->work[s] > 0)
       l->items[l->n_items++] =
-          (PlaceItem){target_align(f->plan->target, l->work[s]), s + 1, s + 1, 0};
+          (OffsetItem){target_align(f->plan->target, l->work[s]), s + 1, s + 1, 0};
   }
-  return place_bound(l->items, l->n_items, &l->bound);
+  return offset_bound(l->items, l->n_items, &l->bound);
 }
 
 Status lives_find(const Plan *plan, const PlanProgram *program, Diag *diag, Lives *out) {

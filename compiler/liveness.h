@@ -1,9 +1,10 @@
 /* What of a program lies in scratch, and in which steps: the one computation that the planner
- * places and the report lists.  (ops/verify_plan.c finds out on its own whether it is right.) */
+ * gives offsets to and the report lists.  (ops/verify_plan.c finds out on its own whether it is
+ * right.) */
 #ifndef COMPILER_LIVENESS_H
 #define COMPILER_LIVENESS_H
 
-#include "compiler/place.h"
+#include "compiler/offset_search.h"
 #include "graph/plan/plan.h"
 
 #define LIVES_NONE UINT32_MAX
@@ -11,7 +12,7 @@
 /* Buffers in scratch: those of values by ascending node id, then those of kernels at work by
  * ascending step.  Steps count from 1; 0 is before the first, n_steps + 1 after the last. */
 typedef struct Lives {
-  PlaceItem *items; /* bytes are aligned; offsets are for the planner to fill */
+  OffsetItem *items; /* bytes are aligned; offsets are for the planner to fill */
   uint32_t n_items, n_values;
   NodeId *base;      /* by node: the value whose bytes it is, itself unless it is a view */
   uint32_t *buffer;  /* by base: its buffer, which values that are made in place of one another
@@ -19,7 +20,7 @@ typedef struct Lives {
   uint32_t *state;   /* by base: the state whose bytes it is or is written into; LIVES_NONE: none */
   uint32_t *step_of; /* by node: the step that makes it; 0: none */
   int64_t *work;     /* by step from 0: bytes of its kernel's work buffer, unaligned; 0: none */
-  PlaceBound bound;  /* the largest sum of bytes that are alive together */
+  OffsetBound bound; /* the largest sum of bytes that are alive together */
 } Lives;
 
 /* The program's graph, steps and step_nodes must be there; its offsets are not read.  Release with

@@ -1,4 +1,4 @@
-/* Passes 13 and 14: aliases, in-place results, offsets (compiler/liveness.h, compiler/place.h). */
+/* Pass offsets: lives (liveness.h) get offsets (offset_search.h), and the plan its sums. */
 #include "compiler/layout.h"
 #include "compiler/liveness.h"
 
@@ -31,7 +31,7 @@ Status layout_offsets(const Plan *plan, PlanProgram *program, Diag *diag) {
   Status status = lives_find(plan, program, diag, &lives);
   if (status == STATUS_OK)
     status =
-        place_items(lives.items, lives.n_items, lives.bound.bytes, diag, &program->scratch_bytes);
+        offset_search(lives.items, lives.n_items, lives.bound.bytes, diag, &program->scratch_bytes);
   if (status == STATUS_OK) {
     set_offsets(plan, program, &lives);
     program->lower_bound = lives.bound.bytes;

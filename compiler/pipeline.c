@@ -9,7 +9,7 @@
  *              schedule.c       their order
  *              steps.c          steps, and a graph whose ids follow them
  *   offsets    liveness.c       lives, aliases, results in place
- *              place.c          places of buffers
+ *              offset_search.c  where buffers lie
  *              offsets.c        offsets, and the plan's sums
  *
  * After each from build on the verifier may run, and --dump-after shows the graph.  The design has

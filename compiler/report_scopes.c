@@ -124,7 +124,7 @@ Status report_peak(const Plan *plan, const PlanProgram *p, Diag *diag, ReportTen
   uint32_t at = lives.bound.step;
   if (status == STATUS_OK) lives_values(&lives, p->graph->n_nodes, at, values);
   for (uint32_t i = 0; status == STATUS_OK && i < lives.n_items; i++) {
-    const PlaceItem *item = &lives.items[i];
+    const OffsetItem *item = &lives.items[i];
     if (item->start > at || item->end < at) continue;
     bool work = i >= lives.n_values;
     list[(*n)++] = (ReportTensor){work ? last_member(p, at) : values[i], work, item->bytes};

@@ -1,11 +1,11 @@
 /* Several greedies, the best one wins.
  *
  * In an order of importance (by size, by size times life, by life): each at the tightest gap among
- * those already placed whose lives touch its own (quadratic, for up to PAIRWISE_MAX items); then
+ * those that have one whose lives touch its own (quadratic, for up to PAIRWISE_MAX items); then
  * again and again with the items that stuck out beyond the lower bound moved to the front.  By
  * time: a sweep over the steps with a free list, best fit, for graphs of any size.  Rounds are
  * limited in units of work, never by a clock. */
-#include "compiler/place.h"
+#include "compiler/offset_search.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -15,64 +15,64 @@
 #define ROUNDS_WORK 2e7  /* pairs of items that the rounds of one order look at beyond the first */
 #define GOOD_ENOUGH 2000 /* rounds end at the lower bound and this part of it */
 
-typedef struct Placer {
-  PlaceItem *items;
+typedef struct Search {
+  OffsetItem *items;
   uint32_t n;
   uint32_t *order; /* permutation under work */
   int64_t *offset; /* result of the greedy under work */
-} Placer;
+} Search;
 
 static int by_size(const void *a, const void *b, void *context) {
-  const PlaceItem *items = context;
-  const PlaceItem *x = &items[*(const uint32_t *)a], *y = &items[*(const uint32_t *)b];
+  const OffsetItem *items = context;
+  const OffsetItem *x = &items[*(const uint32_t *)a], *y = &items[*(const uint32_t *)b];
   if (x->bytes != y->bytes) return x->bytes > y->bytes ? -1 : 1;
   if (x->start != y->start) return x->start < y->start ? -1 : 1;
   return *(const uint32_t *)a < *(const uint32_t *)b ? -1 : 1;
 }
 
 static int by_start(const void *a, const void *b, void *context) {
-  const PlaceItem *items = context;
-  const PlaceItem *x = &items[*(const uint32_t *)a], *y = &items[*(const uint32_t *)b];
+  const OffsetItem *items = context;
+  const OffsetItem *x = &items[*(const uint32_t *)a], *y = &items[*(const uint32_t *)b];
   if (x->start != y->start) return x->start < y->start ? -1 : 1;
   return by_size(a, b, context);
 }
 
-static int64_t life(const PlaceItem *item) {
+static int64_t life(const OffsetItem *item) {
   return (int64_t)item->end - item->start + 1;
 }
 
 static int by_area(const void *a, const void *b, void *context) {
-  const PlaceItem *items = context;
-  const PlaceItem *x = &items[*(const uint32_t *)a], *y = &items[*(const uint32_t *)b];
+  const OffsetItem *items = context;
+  const OffsetItem *x = &items[*(const uint32_t *)a], *y = &items[*(const uint32_t *)b];
   double p = (double)x->bytes * (double)life(x), q = (double)y->bytes * (double)life(y);
   if (p < q || p > q) return p > q ? -1 : 1;
   return by_size(a, b, context);
 }
 
 static int by_life(const void *a, const void *b, void *context) {
-  const PlaceItem *items = context;
-  const PlaceItem *x = &items[*(const uint32_t *)a], *y = &items[*(const uint32_t *)b];
+  const OffsetItem *items = context;
+  const OffsetItem *x = &items[*(const uint32_t *)a], *y = &items[*(const uint32_t *)b];
   if (life(x) != life(y)) return life(x) > life(y) ? -1 : 1;
   return by_size(a, b, context);
 }
 
 typedef int (*Compare)(const void *, const void *, void *);
 
-typedef struct Placed {
+typedef struct Found {
   int64_t offset, top;
   uint32_t start, end;
-} Placed;
+} Found;
 
-/* Places the items in p->order; those placed lie in one dense list, sorted by offset. */
-static int64_t greedy_in_order(Placer *p) {
-  Placed *list = malloc((p->n + 1) * sizeof *list);
+/* Finds offsets of the items in p->order; those found lie in one dense list, sorted by offset. */
+static int64_t greedy_in_order(Search *p) {
+  Found *list = malloc((p->n + 1) * sizeof *list);
   if (!list) return -1;
   int64_t top = 0;
   for (uint32_t k = 0; k < p->n; k++) {
-    const PlaceItem *item = &p->items[p->order[k]];
+    const OffsetItem *item = &p->items[p->order[k]];
     int64_t at = 0, best = -1, best_gap = INT64_MAX;
     for (uint32_t j = 0; j < k; j++) {
-      const Placed *other = &list[j];
+      const Found *other = &list[j];
       if (other->end < item->start || other->start > item->end) continue;
       int64_t gap = other->offset - at;
       if (gap >= item->bytes && gap < best_gap) best = at, best_gap = gap;
@@ -84,7 +84,7 @@ static int64_t greedy_in_order(Placer *p) {
     uint32_t slot = k;
     while (slot && list[slot - 1].offset > best) slot--;
     memmove(&list[slot + 1], &list[slot], (k - slot) * sizeof *list);
-    list[slot] = (Placed){best, best + item->bytes, item->start, item->end};
+    list[slot] = (Found){best, best + item->bytes, item->start, item->end};
   }
   free(list);
   return top;
@@ -148,13 +148,13 @@ static void holes_give(Holes *h, int64_t offset, int64_t bytes) {
 }
 
 static int by_end(const void *a, const void *b, void *context) {
-  const PlaceItem *items = context;
-  const PlaceItem *x = &items[*(const uint32_t *)a], *y = &items[*(const uint32_t *)b];
+  const OffsetItem *items = context;
+  const OffsetItem *x = &items[*(const uint32_t *)a], *y = &items[*(const uint32_t *)b];
   if (x->end != y->end) return x->end < y->end ? -1 : 1;
   return *(const uint32_t *)a < *(const uint32_t *)b ? -1 : 1;
 }
 
-static int64_t greedy_by_time(Placer *p) {
+static int64_t greedy_by_time(Search *p) {
   Holes h = {calloc(p->n + 2, sizeof *h.list), 0, 0};
   uint32_t *ends = calloc(p->n + 1, sizeof *ends), next_end = 0;
   if (!h.list || !ends) {
@@ -166,7 +166,7 @@ static int64_t greedy_by_time(Placer *p) {
   qsort_r(p->order, p->n, sizeof *p->order, by_start, p->items);
   qsort_r(ends, p->n, sizeof *ends, by_end, p->items);
   for (uint32_t k = 0; k < p->n; k++) {
-    const PlaceItem *item = &p->items[p->order[k]];
+    const OffsetItem *item = &p->items[p->order[k]];
     for (; next_end < p->n && p->items[ends[next_end]].end < item->start; next_end++)
       holes_give(&h, p->offset[ends[next_end]], p->items[ends[next_end]].bytes);
     p->offset[p->order[k]] = holes_take(&h, item->bytes);
@@ -177,15 +177,15 @@ static int64_t greedy_by_time(Placer *p) {
 }
 
 /* Takes over the offsets in p->offset when their top is lower than the best so far. */
-static void keep_better(Placer *p, int64_t top, int64_t *best) {
+static void keep_better(Search *p, int64_t top, int64_t *best) {
   if (top < 0 || (*best >= 0 && top >= *best)) return;
   *best = top;
   for (uint32_t i = 0; i < p->n; i++) p->items[i].offset = p->offset[i];
 }
 
-bool place_bound(const PlaceItem *items, uint32_t n, PlaceBound *out) {
+bool offset_bound(const OffsetItem *items, uint32_t n, OffsetBound *out) {
   uint32_t last = 0;
-  *out = (PlaceBound){0, 0};
+  *out = (OffsetBound){0, 0};
   for (uint32_t i = 0; i < n; i++)
     if (items[i].end > last) last = items[i].end;
   int64_t *change = calloc((size_t)last + 2, sizeof *change), alive = 0;
@@ -196,7 +196,7 @@ bool place_bound(const PlaceItem *items, uint32_t n, PlaceBound *out) {
   }
   for (uint32_t s = 0; s <= last; s++) {
     alive += change[s];
-    if (alive > out->bytes) *out = (PlaceBound){alive, s};
+    if (alive > out->bytes) *out = (OffsetBound){alive, s};
   }
   free(change);
   return true;
@@ -204,7 +204,7 @@ bool place_bound(const PlaceItem *items, uint32_t n, PlaceBound *out) {
 
 /* Moves the items that end above `bound` to the front of the order, both parts in the order that
  * they had. False: there are none. */
-static bool promote(Placer *p, int64_t bound) {
+static bool promote(Search *p, int64_t bound) {
   uint32_t *behind = malloc((p->n + 1) * sizeof *behind), n = 0, front = 0;
   if (!behind) return false;
   for (uint32_t k = 0; k < p->n; k++) {
@@ -219,7 +219,7 @@ static bool promote(Placer *p, int64_t bound) {
   return front > 0;
 }
 
-static void improve(Placer *p, Compare compare, int64_t bound, int64_t *best) {
+static void improve(Search *p, Compare compare, int64_t bound, int64_t *best) {
   double pairs = (double)p->n * (double)p->n / 2;
   for (uint32_t i = 0; i < p->n; i++) p->order[i] = i;
   qsort_r(p->order, p->n, sizeof *p->order, compare, p->items);
@@ -232,9 +232,9 @@ static void improve(Placer *p, Compare compare, int64_t bound, int64_t *best) {
   }
 }
 
-Status place_items(PlaceItem *items, uint32_t n, int64_t bound, Diag *diag, int64_t *out_bytes) {
+Status offset_search(OffsetItem *items, uint32_t n, int64_t bound, Diag *diag, int64_t *out_bytes) {
   static const Compare orders[] = {by_size, by_area, by_life};
-  Placer p = {items, n, calloc(n + 1, sizeof(uint32_t)), calloc(n + 1, sizeof(int64_t))};
+  Search p = {items, n, calloc(n + 1, sizeof(uint32_t)), calloc(n + 1, sizeof(int64_t))};
   int64_t best = -1;
   if (p.order && p.offset) {
     keep_better(&p, greedy_by_time(&p), &best);
