@@ -77,7 +77,7 @@ static void test_program_order(void) {
   NodeId x = emit_state(e, 0, DTYPE_F32, &states[0].shape);
   NodeId m = emit_state(e, 1, DTYPE_F32, &states[1].shape);
   for (int i = 0; i < 4; i++) {
-    char name[8];
+    char name[16];
     snprintf(name, sizeof name, "y%d", i);
     output(&lab, name, emit_matmul(e, i & 1 ? x : m, i & 2 ? x : m, false, false));
   }
