@@ -58,10 +58,10 @@ static void install(void) {}
 
 /* Whatever the build, or the rest of this test says nothing. */
 static void test_counter(void) {
-  counting = true;
+  __atomic_store_n(&counting, true, __ATOMIC_RELAXED);
   void *volatile one = malloc(1), *volatile two = calloc(1, 1),
                  *volatile three = aligned_alloc(64, 64);
-  counting = false;
+  __atomic_store_n(&counting, false, __ATOMIC_RELAXED);
   CU_ASSERT_EQUAL(allocations, 3);
   free(one);
   free(two);
