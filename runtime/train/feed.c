@@ -3,7 +3,6 @@
 #include "runtime/train/feed.h"
 
 #include "graph/base/philox.h"
-#include "ops/ops.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
@@ -26,21 +25,12 @@ struct Feed {
   Arena *scratch; /* of their evaluation */
 };
 
-static const char *input_name(const Graph *g, NodeId id) {
-  return graph_text(g, (uint32_t)node_attr_int(g, id, INPUT_NAME));
-}
-
-static bool is_input(const PlanProgram *p, NodeId id) {
-  return p->graph->nodes[id].op == OP_INPUT && p->node_offset[id] != OFFSET_NONE;
-}
-
-/* The input of that name in a training program; NULL when none has it. */
-static const Node *find_input(const Plan *plan, const char *name) {
+/* The input of that name that a training program needs; NULL when none does. */
+static const PlanInput *find_input(const Plan *plan, const char *name) {
   for (uint32_t i = 0; i < plan->n_programs; i++) {
     const PlanProgram *p = &plan->programs[i];
-    for (NodeId id = 1; p->kind == PROGRAM_TRAIN && id < p->graph->n_nodes; id++)
-      if (is_input(p, id) && strcmp(input_name(p->graph, id), name) == 0)
-        return &p->graph->nodes[id];
+    const PlanInput *in = p->kind == PROGRAM_TRAIN ? plan_input_find(p, name) : NULL;
+    if (in && in->node) return in;
   }
   return NULL;
 }
@@ -50,9 +40,9 @@ bool feed_needs_data(const Plan *plan) {
 }
 
 int64_t feed_images(const Plan *plan) {
-  const Node *node = find_input(plan, "images");
-  if (!node) node = find_input(plan, "labels");
-  return node && node->shape.rank >= 2 ? node->shape.dim[0] * node->shape.dim[1] : 0;
+  const PlanInput *in = find_input(plan, "images");
+  if (!in) in = find_input(plan, "labels");
+  return in && in->shape.rank >= 2 ? in->shape.dim[0] * in->shape.dim[1] : 0;
 }
 
 /* ---- finding inputs ---- */
@@ -70,10 +60,10 @@ static Tensor *slot(const Feed *feed, Inputs *inputs, const char *name) {
 
 static void find_inputs(const Feed *feed, const Executor *x, Inputs *inputs) {
   const PlanProgram *p = &feed->plan->programs[inputs->program];
-  for (NodeId id = 1; id < p->graph->n_nodes; id++) {
-    if (!is_input(p, id)) continue;
-    Tensor *t = slot(feed, inputs, input_name(p->graph, id));
-    if (t) executor_input(x, inputs->program, input_name(p->graph, id), t);
+  for (uint32_t i = 0; i < p->n_inputs; i++) {
+    const char *name = plan_text(feed->plan, p->inputs[i].name);
+    Tensor *t = p->inputs[i].node ? slot(feed, inputs, name) : NULL;
+    if (t) executor_input(x, inputs->program, name, t);
   }
 }
 
@@ -112,16 +102,16 @@ static bool is_supplied(const Plan *plan, const char *name, bool *scalar) {
 static Status check_inputs(const Plan *plan, uint32_t program, Diag *diag) {
   const PlanProgram *p = &plan->programs[program];
   Status status = STATUS_OK;
-  for (NodeId id = 1; id < p->graph->n_nodes; id++) {
-    if (!is_input(p, id)) continue;
-    const char *name = input_name(p->graph, id);
+  for (uint32_t i = 0; i < p->n_inputs; i++) {
+    if (!p->inputs[i].node) continue;
+    const char *name = plan_text(plan, p->inputs[i].name);
     bool scalar;
     if (!is_supplied(plan, name, &scalar))
       status = diag_error(diag, STATUS_INVALID, plan_place(plan),
                           "training supplies images, labels, seed, step and what has a <schedule>",
                           "nothing supplies the input '%s' of program '%s'", name,
                           plan_text(plan, p->name));
-    else if (scalar && p->graph->nodes[id].shape.rank)
+    else if (scalar && p->inputs[i].shape.rank)
       status =
           diag_error(diag, STATUS_INVALID, plan_place(plan), "a schedule is one number",
                      "the input '%s' of program '%s' is no scalar", name, plan_text(plan, p->name));
