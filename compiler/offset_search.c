@@ -1,8 +1,9 @@
 /* Several greedies, the best one wins.
  *
- * In an order of importance (by size, by size times life, by life): each at the tightest gap among
- * those that have one whose lives touch its own (quadratic, for up to PAIRWISE_MAX items); then
- * again and again with the items that stuck out beyond the lower bound moved to the front.  By
+ * In an order of importance (by the fullest step of a life, by size, by size times life, by life):
+ * each at the tightest gap among those that have one whose lives touch its own (quadratic, for up
+ * to PAIRWISE_MAX items); then again and again with the items that stuck out beyond the lower bound
+ * moved to the front.  By
  * time: a sweep over the steps with a free list, best fit, for graphs of any size.  Rounds are
  * limited in units of work, never by a clock. */
 #include "compiler/offset_search.h"
@@ -12,18 +13,19 @@
 
 #define PAIRWISE_MAX 30000
 #define ROUNDS_MAX 24
-#define ROUNDS_WORK 2e7  /* pairs of items that the rounds of one order look at beyond the first */
-#define GOOD_ENOUGH 2000 /* rounds end at the lower bound and this part of it */
+#define ROUNDS_WORK 5e7  /* pairs of items that the rounds of one order look at beyond the first */
+#define GOOD_ENOUGH 5000 /* rounds end at the lower bound and this part of it */
 
 typedef struct Search {
   OffsetItem *items;
   uint32_t n;
-  uint32_t *order; /* permutation under work */
-  int64_t *offset; /* result of the greedy under work */
+  uint32_t *order;  /* permutation under work */
+  int64_t *offset;  /* result of the greedy under work */
+  int64_t *breadth; /* of each item: the largest sum of bytes alive at a step of its life */
 } Search;
 
 static int by_size(const void *a, const void *b, void *context) {
-  const OffsetItem *items = context;
+  const OffsetItem *items = ((const Search *)context)->items;
   const OffsetItem *x = &items[*(const uint32_t *)a], *y = &items[*(const uint32_t *)b];
   if (x->bytes != y->bytes) return x->bytes > y->bytes ? -1 : 1;
   if (x->start != y->start) return x->start < y->start ? -1 : 1;
@@ -31,7 +33,7 @@ static int by_size(const void *a, const void *b, void *context) {
 }
 
 static int by_start(const void *a, const void *b, void *context) {
-  const OffsetItem *items = context;
+  const OffsetItem *items = ((const Search *)context)->items;
   const OffsetItem *x = &items[*(const uint32_t *)a], *y = &items[*(const uint32_t *)b];
   if (x->start != y->start) return x->start < y->start ? -1 : 1;
   return by_size(a, b, context);
@@ -42,7 +44,7 @@ static int64_t life(const OffsetItem *item) {
 }
 
 static int by_area(const void *a, const void *b, void *context) {
-  const OffsetItem *items = context;
+  const OffsetItem *items = ((const Search *)context)->items;
   const OffsetItem *x = &items[*(const uint32_t *)a], *y = &items[*(const uint32_t *)b];
   double p = (double)x->bytes * (double)life(x), q = (double)y->bytes * (double)life(y);
   if (p < q || p > q) return p > q ? -1 : 1;
@@ -50,10 +52,18 @@ static int by_area(const void *a, const void *b, void *context) {
 }
 
 static int by_life(const void *a, const void *b, void *context) {
-  const OffsetItem *items = context;
+  const OffsetItem *items = ((const Search *)context)->items;
   const OffsetItem *x = &items[*(const uint32_t *)a], *y = &items[*(const uint32_t *)b];
   if (life(x) != life(y)) return life(x) > life(y) ? -1 : 1;
   return by_size(a, b, context);
+}
+
+/* Around the peak there is no freedom: what lives there is placed first. */
+static int by_breadth(const void *a, const void *b, void *context) {
+  const int64_t *breadth = ((const Search *)context)->breadth;
+  int64_t x = breadth[*(const uint32_t *)a], y = breadth[*(const uint32_t *)b];
+  if (x != y) return x > y ? -1 : 1;
+  return by_area(a, b, context);
 }
 
 typedef int (*Compare)(const void *, const void *, void *);
@@ -148,7 +158,7 @@ static void holes_give(Holes *h, int64_t offset, int64_t bytes) {
 }
 
 static int by_end(const void *a, const void *b, void *context) {
-  const OffsetItem *items = context;
+  const OffsetItem *items = ((const Search *)context)->items;
   const OffsetItem *x = &items[*(const uint32_t *)a], *y = &items[*(const uint32_t *)b];
   if (x->end != y->end) return x->end < y->end ? -1 : 1;
   return *(const uint32_t *)a < *(const uint32_t *)b ? -1 : 1;
@@ -163,8 +173,8 @@ static int64_t greedy_by_time(Search *p) {
     return -1;
   }
   for (uint32_t i = 0; i < p->n; i++) p->order[i] = ends[i] = i;
-  qsort_r(p->order, p->n, sizeof *p->order, by_start, p->items);
-  qsort_r(ends, p->n, sizeof *ends, by_end, p->items);
+  qsort_r(p->order, p->n, sizeof *p->order, by_start, p);
+  qsort_r(ends, p->n, sizeof *ends, by_end, p);
   for (uint32_t k = 0; k < p->n; k++) {
     const OffsetItem *item = &p->items[p->order[k]];
     for (; next_end < p->n && p->items[ends[next_end]].end < item->start; next_end++)
@@ -183,22 +193,51 @@ static void keep_better(Search *p, int64_t top, int64_t *best) {
   for (uint32_t i = 0; i < p->n; i++) p->items[i].offset = p->offset[i];
 }
 
-bool offset_bound(const OffsetItem *items, uint32_t n, OffsetBound *out) {
-  uint32_t last = 0;
-  *out = (OffsetBound){0, 0};
+/* The sum of bytes alive at each step up to the last; the caller frees. NULL: out of memory. */
+static int64_t *alive_bytes(const OffsetItem *items, uint32_t n, uint32_t *out_steps) {
+  uint32_t steps = 1;
   for (uint32_t i = 0; i < n; i++)
-    if (items[i].end > last) last = items[i].end;
-  int64_t *change = calloc((size_t)last + 2, sizeof *change), alive = 0;
-  if (!change) return false;
+    if (items[i].end >= steps) steps = items[i].end + 1;
+  int64_t *alive = calloc((size_t)steps + 1, sizeof *alive);
+  *out_steps = steps;
+  if (!alive) return NULL;
   for (uint32_t i = 0; i < n; i++) {
-    change[items[i].start] += items[i].bytes;
-    change[items[i].end + 1] -= items[i].bytes;
+    alive[items[i].start] += items[i].bytes;
+    alive[items[i].end + 1] -= items[i].bytes;
   }
-  for (uint32_t s = 0; s <= last; s++) {
-    alive += change[s];
-    if (alive > out->bytes) *out = (OffsetBound){alive, s};
+  for (uint32_t s = 1; s <= steps; s++) alive[s] += alive[s - 1];
+  return alive;
+}
+
+bool offset_bound(const OffsetItem *items, uint32_t n, OffsetBound *out) {
+  uint32_t steps;
+  int64_t *alive = alive_bytes(items, n, &steps);
+  *out = (OffsetBound){0, 0};
+  if (!alive) return false;
+  for (uint32_t s = 0; s < steps; s++)
+    if (alive[s] > out->bytes) *out = (OffsetBound){alive[s], s};
+  free(alive);
+  return true;
+}
+
+/* Maxima over powers of two of steps, level by level: a life is covered by two of them that
+ * overlap, so each item costs two reads whatever its length. */
+static bool find_breadth(Search *p) {
+  uint32_t steps;
+  int64_t *most = alive_bytes(p->items, p->n, &steps);
+  if (!most) return false;
+  for (uint32_t width = 1; width <= steps && width; width *= 2) {
+    for (uint32_t i = 0; i < p->n; i++) {
+      const OffsetItem *item = &p->items[i];
+      uint32_t length = item->end - item->start + 1;
+      if (length < width || length / 2 >= width) continue; /* width: the greatest that fits */
+      int64_t a = most[item->start], b = most[item->end + 1 - width];
+      p->breadth[i] = a > b ? a : b;
+    }
+    for (uint32_t s = 0; s + width < steps; s++)
+      if (most[s + width] > most[s]) most[s] = most[s + width];
   }
-  free(change);
+  free(most);
   return true;
 }
 
@@ -222,7 +261,7 @@ static bool promote(Search *p, int64_t bound) {
 static void improve(Search *p, Compare compare, int64_t bound, int64_t *best) {
   double pairs = (double)p->n * (double)p->n / 2;
   for (uint32_t i = 0; i < p->n; i++) p->order[i] = i;
-  qsort_r(p->order, p->n, sizeof *p->order, compare, p->items);
+  qsort_r(p->order, p->n, sizeof *p->order, compare, p);
   for (int round = 0; round < ROUNDS_MAX; round++) {
     int64_t excess = *best - bound;
     if (excess <= bound / GOOD_ENOUGH || (round && (round + 1) * pairs > ROUNDS_WORK)) return;
@@ -233,10 +272,11 @@ static void improve(Search *p, Compare compare, int64_t bound, int64_t *best) {
 }
 
 Status offset_search(OffsetItem *items, uint32_t n, int64_t bound, Diag *diag, int64_t *out_bytes) {
-  static const Compare orders[] = {by_size, by_area, by_life};
-  Search p = {items, n, calloc(n + 1, sizeof(uint32_t)), calloc(n + 1, sizeof(int64_t))};
+  static const Compare orders[] = {by_breadth, by_size, by_area, by_life};
+  Search p = {items, n, calloc(n + 1, sizeof(uint32_t)), calloc(n + 1, sizeof(int64_t)),
+              calloc(n + 1, sizeof(int64_t))};
   int64_t best = -1;
-  if (p.order && p.offset) {
+  if (p.order && p.offset && p.breadth && find_breadth(&p)) {
     keep_better(&p, greedy_by_time(&p), &best);
     for (size_t i = 0; n <= PAIRWISE_MAX && i < sizeof orders / sizeof *orders; i++)
       improve(&p, orders[i], bound, &best);
@@ -244,5 +284,6 @@ Status offset_search(OffsetItem *items, uint32_t n, int64_t bound, Diag *diag, i
   *out_bytes = best;
   free(p.order);
   free(p.offset);
+  free(p.breadth);
   return best < 0 ? diag_no_memory(diag, n * sizeof *items) : STATUS_OK;
 }
