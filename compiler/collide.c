@@ -1,6 +1,7 @@
 /* Names that a program's elements make without writing them: the tensors of a field (`G:w`), and
  * values inside of composites (`relu1/select/mask`).  --keep, --input and --fetch find values by
- * name, so none of these may be a name that another element has written. */
+ * name, so none of these may be a name that another element has written.  And names by which
+ * random numbers are drawn, which training and initial values use as well. */
 #include "compiler/builder.h"
 
 #include <stdlib.h>
@@ -62,7 +63,52 @@ static Status check_inside(ProgramBuilder *p) {
   return status;
 }
 
+/* ---- random sites: equal names draw equal numbers ---- */
+
+static bool is_reserved(const char *site) {
+  static const char *const prefixes[] = {"sampler/", "augment/", "noise:"};
+  for (size_t i = 0; i < sizeof prefixes / sizeof *prefixes; i++)
+    if (strncmp(site, prefixes[i], strlen(prefixes[i])) == 0) return true;
+  return strcmp(site, "held-out") == 0;
+}
+
+/* The state whose initial value is drawn at that site; NULL: there is none. */
+static const State *drawn_at(const Plan *plan, uint32_t site) {
+  for (uint32_t i = 0; i < plan->n_states; i++) {
+    const State *s = &plan->states[i];
+    bool draws = s->init != INIT_CONSTANT && !(s->init == INIT_FUSE && s->init_a <= 0);
+    if (draws && (s->init_site ? s->init_site : s->name) == site) return s;
+  }
+  return NULL;
+}
+
+static Status check_sites(ProgramBuilder *p) {
+  const Graph *g = p->e.graph;
+  const Model *model = p->b->model;
+  char where[SOURCE_WHERE_MAX];
+  Status status = STATUS_OK;
+  for (NodeId id = 1; id < g->n_nodes; id++) {
+    if (g->nodes[id].op != OP_RANDOM) continue;
+    uint32_t site = (uint32_t)node_attr_int(g, id, RANDOM_SITE);
+    const State *state = drawn_at(p->b->plan, site);
+    if (is_reserved(graph_text(g, site)))
+      status = source_error(model->sources, model->symbols, p->b->diag, g->nodes[id].loc,
+                            STATUS_INVALID, "give it another name",
+                            "training itself draws at the site '%s': the numbers would be the same",
+                            graph_text(g, site));
+    else if (state)
+      status =
+          source_error(model->sources, model->symbols, p->b->diag, g->nodes[id].loc, STATUS_INVALID,
+                       "give one of them another name, or the parameter a site",
+                       "'%s' draws at step 0 what the initial value of '%s' is drawn from (%s)",
+                       graph_text(g, site), graph_text(g, state->name),
+                       source_where(model->symbols, state->loc, where));
+  }
+  return status;
+}
+
 Status names_check(ProgramBuilder *p) {
-  Status status = check_components(p), inside = check_inside(p);
-  return status == STATUS_OK ? inside : status;
+  Status all[] = {check_components(p), check_inside(p), check_sites(p)};
+  for (size_t i = 0; i < sizeof all / sizeof *all; i++) TRY(all[i]);
+  return STATUS_OK;
 }

@@ -87,6 +87,23 @@ static const struct {
      "",
      "m.xml:4:1: error: the value 'r/select/mask' has the name of one inside of another element "
      "(m.xml:3)"},
+    {"a site of the sampler", STEP "<random name='sampler/a' shape='2'/>", "",
+     "m.xml:3:1: error: training itself draws at the site 'sampler/a'"},
+    {"the site of the held-out domain", STEP "<random name='held-out'/>", "",
+     "training itself draws at the site 'held-out'"},
+    {"a parameter's site",
+     "<pass name='t'><parameter name='r' shape='2' init='normal'/></pass>\n" STEP
+     "<random name='r' shape='2'/>",
+     "",
+     "m.xml:4:1: error: 'r' draws at step 0 what the initial value of 'r' is drawn from "
+     "(m.xml:2)"},
+    {"a parameter that draws elsewhere",
+     "<pass name='t'><parameter name='r' shape='2' init='normal' site='s'/></pass>\n" STEP
+     "<random name='r' shape='2'/>",
+     "", NULL},
+    {"a parameter that draws nothing",
+     "<pass name='t'><parameter name='r' shape='2'/></pass>\n" STEP "<random name='r' shape='2'/>",
+     "", NULL},
     {"a schedule of what training supplies", "<input name='step'/>" STEP,
      "<schedule name='step' value='1'/>", "error: training supplies 'step' by itself"},
     {"a schedule named pi", "<input name='pi'/><input name='lr'/>" STEP,

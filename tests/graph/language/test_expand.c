@@ -5,13 +5,17 @@
 
 #include <glob.h>
 
-/* The plan's bytes without places, which differ between a model and its expansion. */
+/* The plan's bytes without places, and without how settings were written, which differ between a
+ * model and its expansion. */
 static char *plan_bytes(Compiled *c, size_t *length) {
   Plan *plan = c->plan;
+  plan->n_written = 0;
   for (uint32_t i = 0; i < plan->n_states; i++) plan->states[i].loc = 0;
-  for (uint32_t i = 0; i < plan->n_programs; i++)
-    for (NodeId id = 1; id < plan->programs[i].graph->n_nodes; id++)
-      plan->programs[i].graph->nodes[id].loc = 0;
+  for (uint32_t i = 0; i < plan->n_programs; i++) {
+    PlanProgram *p = &plan->programs[i];
+    for (NodeId id = 1; id < p->graph->n_nodes; id++) p->graph->nodes[id].loc = 0;
+    for (uint32_t k = 0; k < p->n_inputs; k++) p->inputs[k].loc = 0;
+  }
   const char *path = support_path("bytes.plan.xml");
   CU_ASSERT_EQUAL_FATAL(plan_write(plan, ops_table(), path, c->diag), STATUS_OK);
   return shell_slurp(path, length);
