@@ -3,7 +3,7 @@
  * conv_dx with stride 1 is a convolution of dy with the turned kernel.  With stride t, the results
  * in row h of residue h mod t read the taps r with r dilation = h + pad (mod t) only: one grid for
  * each residue, each a convolution of dy with stride 1. */
-#include "kernels/cpu/conv.h"
+#include "kernels/cpu/depthwise.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -223,7 +223,7 @@ static Status plan(Conv *k, const KernelSpec *spec, Diag *diag, bool *fits) {
   return STATUS_OK;
 }
 
-static void conv_destroy(void *data) {
+void conv_destroy(void *data) {
   Conv *k = data;
   for (int64_t i = 0; k && k->grids && i < k->n_grids; i++) {
     free(k->grids[i].runs);
@@ -243,30 +243,35 @@ static void choose_tasks(const Conv *k, uint32_t shards, Kernel *kernel) {
   kernel->tasks[kernel->n_phases++] = (uint32_t)smaller(tasks, k->n_items);
 }
 
-Status conv_build(const KernelSpec *spec, Diag *diag, Kernel *kernel) {
-  const Graph *g = spec->graph;
+Status conv_init(Conv *k, const KernelSpec *spec, const uint32_t *inputs, Diag *diag) {
   NodeId id = spec->nodes[0];
-  if (g->nodes[id].op == OP_CONV_DW) return conv_dw_build(spec, diag, kernel);
+  *k = (Conv){.shape = conv_shape(spec->graph, id),
+              .adjoint = spec->graph->nodes[id].op == OP_CONV_DX,
+              .a = inputs[0],
+              .w = inputs[1]};
+  const ConvShape *s = &k->shape;
+  int64_t x[] = {s->hx, s->wx, s->ci}, y[] = {s->hy, s->wy, s->co};
+  memcpy(k->in, k->adjoint ? y : x, sizeof k->in);
+  memcpy(k->out, k->adjoint ? x : y, sizeof k->out);
+  k->in_pitch = k->adjoint ? s->cy : s->cx;
+  k->out_pitch = k->adjoint ? s->cx : s->cy;
+  return make_grids(k, diag);
+}
+
+/* On the tiles: one convolution for each group. */
+static Status build_tiles(const KernelSpec *spec, Diag *diag, Kernel *kernel) {
   uint32_t inputs[2];
   bool fits;
   TRY(spec_inputs(spec, inputs, 2, diag));
   Conv *k = kernel_data(kernel, sizeof *k, diag);
   if (!k) return STATUS_SYSTEM;
   kernel->destroy = conv_destroy;
-  *k = (Conv){.shape = conv_shape(g, id),
-              .adjoint = g->nodes[id].op == OP_CONV_DX,
-              .a = inputs[0],
-              .w = inputs[1]};
+  TRY(conv_init(k, spec, inputs, diag));
   const ConvShape *s = &k->shape;
-  int64_t x[] = {s->hx, s->wx, s->ci}, y[] = {s->hy, s->wy, s->co}, taps = s->kh * s->kw;
-  memcpy(k->in, k->adjoint ? y : x, sizeof k->in);
-  memcpy(k->out, k->adjoint ? x : y, sizeof k->out);
-  k->in_pitch = k->adjoint ? s->cy : s->cx;
-  k->out_pitch = k->adjoint ? s->cx : s->cy;
+  int64_t taps = s->kh * s->kw;
   k->k_stride = k->adjoint ? s->ci * taps : taps;
   k->n_stride = k->adjoint ? taps : s->ci * taps;
   k->panels = gemm_panels(s->f64, k->out[2]);
-  TRY(make_grids(k, diag));
   TRY(plan(k, spec, diag, &fits));
   if (!fits) {
     conv_destroy(k);
@@ -280,4 +285,13 @@ Status conv_build(const KernelSpec *spec, Diag *diag, Kernel *kernel) {
   snprintf(kernel->name, sizeof kernel->name, "conv tiles %s%s%s", k->panels.isa->name,
            k->grids[0].direct ? "" : " copy", k->in_work ? "" : " repack");
   return STATUS_OK;
+}
+
+Status conv_build(const KernelSpec *spec, Diag *diag, Kernel *kernel) {
+  NodeId id = spec->nodes[0];
+  bool sums = spec->graph->nodes[id].op == OP_CONV_DW;
+  int64_t work = kernel_work_bytes(spec->graph, &id, 1, &id, 1, spec->shards);
+  if (conv_is_depthwise(spec->graph, id) && spec->work_bytes >= work)
+    return sums ? depthwise_dw_build(spec, diag, kernel) : depthwise_build(spec, diag, kernel);
+  return sums ? conv_dw_build(spec, diag, kernel) : build_tiles(spec, diag, kernel);
 }

@@ -58,6 +58,10 @@ typedef struct Conv {
   int64_t n_grids, n_items, tap_panels; /* tap_panels: (grid, panel) pairs of a group to pack */
 } Conv;
 
+/* Shape and grids of a conv or conv-dx, its inputs at these places of the spec; conv_destroy
+ * releases what it owns, also after an error. */
+Status conv_init(Conv *conv, const KernelSpec *spec, const uint32_t *inputs, Diag *diag);
+void conv_destroy(void *conv);
 Status conv_dw_build(const KernelSpec *spec, Diag *diag, Kernel *kernel);
 /* Plain loops, for windows that no copy can hold. */
 Status conv_plain_build(const KernelSpec *spec, Diag *diag, Kernel *kernel);

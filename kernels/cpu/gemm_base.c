@@ -38,3 +38,7 @@ const GemmIsa gemm_isa_base = {.name = "base",
                                .tile = {{NULL, tile_f32_1, tile_f32_2, tile_f32_3, tile_f32_4},
                                         {NULL, tile_f64_1, tile_f64_2, tile_f64_3, tile_f64_4}},
                                .copy = {copy_f32, copy_f64}};
+
+#include "kernels/cpu/depthwise_tile.inc"
+
+const DepthwiseIsa depthwise_isa_base = {.name = "base", DEPTHWISE_ISA};

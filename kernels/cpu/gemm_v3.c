@@ -39,3 +39,7 @@ const GemmIsa gemm_isa_v3 = {
     .rows = {0, 8, 6},
     .tile = {{NULL, tile_f32_1, tile_f32_2}, {NULL, tile_f64_1, tile_f64_2}},
     .copy = {copy_f32, copy_f64}};
+
+#include "kernels/cpu/depthwise_tile.inc"
+
+const DepthwiseIsa depthwise_isa_v3 = {.name = "v3", DEPTHWISE_ISA};

@@ -17,13 +17,33 @@ static int64_t dw_work(const Shape *w, int64_t groups, int64_t size, uint32_t sh
   return units * shards * rows * WORK_DW_BYTES;
 }
 
+static const Shape *weight_shape(const Graph *g, NodeId id) {
+  const Node *node = &g->nodes[id];
+  return node->op == OP_CONV_DW ? &node->shape : &g->nodes[node_input(g, id, 1)].shape;
+}
+
+/* One result for each of several channels. */
+bool conv_is_depthwise(const Graph *g, NodeId id) {
+  const Shape *w = weight_shape(g, id);
+  int64_t groups = node_attr_int(g, id, CONV_GROUPS);
+  return groups > 1 && w->dim[0] == groups && w->dim[1] == 1 && w->dim[2] <= WORK_DEPTHWISE_ROWS;
+}
+
+/* The weights, or the sums of each slice, taps before channels. */
+static int64_t depthwise_work(const Graph *g, NodeId id, int64_t size, uint32_t shards) {
+  const Shape *w = weight_shape(g, id);
+  int64_t bytes = w->dim[2] * w->dim[3] * parts(w->dim[0] * size, 64) * 64;
+  return g->nodes[id].op == OP_CONV_DW ? bytes * shards : bytes;
+}
+
 /* The weights as panels: rows of whole vectors, of 64 bytes at most. */
 static int64_t conv_work(const Graph *g, NodeId id, uint32_t shards) {
   const Node *node = &g->nodes[id];
   int64_t size = (int64_t)dtype_size((DType)node->dtype);
   int64_t groups = node_attr_int(g, id, CONV_GROUPS);
+  if (conv_is_depthwise(g, id)) return depthwise_work(g, id, size, shards);
   if (node->op == OP_CONV_DW) return dw_work(&node->shape, groups, size, shards);
-  const Shape *w = &g->nodes[node_input(g, id, 1)].shape;
+  const Shape *w = weight_shape(g, id);
   int64_t x = w->dim[1], y = w->dim[0] / groups; /* channels of a group */
   int64_t in = node->op == OP_CONV ? x : y, out = node->op == OP_CONV ? y : x;
   return groups * w->dim[2] * w->dim[3] * in * parts(out * size, 64) * 64;

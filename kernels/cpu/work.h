@@ -11,6 +11,10 @@
 #define WORK_DW_ROWS 256
 #define WORK_DW_BYTES 1024
 
+/* Whether a convolution (or adjoint) takes the kernels of depthwise.h; their kernels have so many
+ * rows at most. */
+#define WORK_DEPTHWISE_ROWS 64
+bool conv_is_depthwise(const Graph *graph, NodeId node);
 /* As Target's work_bytes has it. */
 int64_t kernel_work_bytes(const Graph *graph, const NodeId *nodes, uint32_t n_nodes,
                           const NodeId *outputs, uint32_t n_outputs, uint32_t shards);

@@ -1,0 +1,132 @@
+/* Depthwise conv and conv-dx: row by row of results, on the grids of conv.h (the input gradient of
+ * a convolution with stride is one grid for each residue).  Columns whose taps all lie inside go
+ * several at a time, those at the edges one by one with the taps that they have. */
+#include "kernels/cpu/depthwise.h"
+
+#include <stdio.h>
+
+#define BLOCK_BYTES 2048 /* of channels: their weights stay in the first cache */
+
+typedef struct Depthwise {
+  Conv conv; /* its grids, without runs and strips */
+  const DepthwiseIsa *isa;
+  int64_t pitch; /* elements of one tap's weights */
+  int64_t block, blocks;
+} Depthwise;
+
+const DepthwiseIsa *depthwise_isa(void) {
+  static const DepthwiseIsa *const all[] = {&depthwise_isa_base, &depthwise_isa_v3,
+                                            &depthwise_isa_v4};
+  return all[isa_current()];
+}
+
+/* Weights (C, 1, R, S) to (R, S, C). */
+static void run_pack(const Depthwise *k, const KernelArgs *args) {
+  const ConvShape *s = &k->conv.shape;
+  int64_t taps = s->kh * s->kw;
+  gemm_isa()->copy[s->f64](args->work, k->pitch, 1, args->inputs[k->conv.w], 1, taps, taps, s->cx);
+}
+
+/* The columns of a row: `first` .. `last` - 1 have all taps inside. */
+static void interior(const ConvGrid *g, int64_t width, int64_t *first, int64_t *last) {
+  int64_t reach = g->taps[1] > 0 ? (g->taps[1] - 1) * g->in_tap[1] : 0, n = g->size[1];
+  int64_t before = g->in_at[1] < 0 ? (-g->in_at[1] + g->in_step[1] - 1) / g->in_step[1] : 0;
+  int64_t room = width - 1 - reach - g->in_at[1];
+  int64_t end = room < 0 ? 0 : room / g->in_step[1] + 1;
+  *last = end < n ? end : n;
+  *first = before < *last ? before : *last;
+}
+
+/* One column with those of its taps that lie inside. */
+static void run_edge(const Depthwise *k, const ConvGrid *g, const DepthwiseRow *row, int64_t q) {
+  DepthwiseRow d = *row;
+  int64_t at = g->in_at[1] + q * g->in_step[1], from = 0, until = g->taps[1];
+  int64_t width = k->conv.in[1];
+  while (from < until && at + from * g->in_tap[1] < 0) from++;
+  while (until > from && at + (until - 1) * g->in_tap[1] >= width) until--;
+  d.at = (at + from * g->in_tap[1]) * k->conv.in_pitch;
+  d.weight_at += from * d.weight_step;
+  d.taps = until - from;
+  d.out += (size_t)(q * d.out_step) * k->conv.shape.size;
+  k->isa->row[k->conv.shape.f64](&d, 1);
+}
+
+/* Row p of one image's grid, channels from `channel`. */
+static void run_row(const Depthwise *k, const ConvGrid *g, int64_t image, int64_t p,
+                    int64_t channel, const KernelArgs *args) {
+  const char *rows[DEPTHWISE_ROWS], *weights[DEPTHWISE_ROWS];
+  const Conv *c = &k->conv;
+  size_t size = c->shape.size;
+  int64_t first, last, rest = c->in_pitch - channel, y = g->out_at[0] + p * g->out_step[0];
+  DepthwiseRow d = {.rows = rows,
+                    .weights = weights,
+                    .taps = g->taps[1],
+                    .col_step = g->in_step[1] * c->in_pitch,
+                    .tap_step = g->in_tap[1] * c->in_pitch,
+                    .weight_step = g->tap_step[1] * k->pitch,
+                    .out_step = g->out_step[1] * c->out_pitch,
+                    .channels = rest < k->block ? rest : k->block};
+  for (int64_t t = 0; t < g->taps[0]; t++) {
+    int64_t h = g->in_at[0] + p * g->in_step[0] + t * g->in_tap[0];
+    int64_t r = g->tap_at[0] + t * g->tap_step[0];
+    if (h < 0 || h >= c->in[0]) continue;
+    int64_t at = (image * c->in[0] + h) * c->in[1] * c->in_pitch + channel;
+    int64_t tap = (r * c->shape.kw + g->tap_at[1]) * k->pitch + channel;
+    rows[d.n_rows] = (const char *)args->inputs[c->a] + (size_t)at * size;
+    weights[d.n_rows++] = (const char *)args->work + (size_t)tap * size;
+  }
+  int64_t to = ((image * c->out[0] + y) * c->out[1] + g->out_at[1]) * c->out_pitch + channel;
+  d.out = (char *)args->outputs[0] + (size_t)to * size;
+  interior(g, c->in[1], &first, &last);
+  for (int64_t q = 0; q < first; q++) run_edge(k, g, &d, q);
+  for (int64_t q = last; q < g->size[1]; q++) run_edge(k, g, &d, q);
+  d.at = (g->in_at[1] + first * g->in_step[1]) * c->in_pitch;
+  d.out += (size_t)(first * d.out_step) * size;
+  if (last > first) k->isa->row[c->shape.f64](&d, last - first);
+}
+
+static Status depthwise_run(const Kernel *kernel, uint32_t phase, uint32_t task,
+                            const KernelArgs *args) {
+  const Depthwise *k = kernel->data;
+  const Conv *c = &k->conv;
+  if (phase == 0) {
+    run_pack(k, args);
+    return STATUS_OK;
+  }
+  int64_t first, last, i;
+  task_range(c->n_items, 1, task, kernel->tasks[1], &first, &last);
+  for (int64_t item = first; item < last; item++) {
+    for (i = c->n_grids - 1; c->grids[i].first_item > item;) i--;
+    const ConvGrid *g = &c->grids[i];
+    int64_t at = item - g->first_item, row = at / k->blocks;
+    run_row(k, g, row / g->size[0], row % g->size[0], at % k->blocks * k->block, args);
+  }
+  return STATUS_OK;
+}
+
+Status depthwise_build(const KernelSpec *spec, Diag *diag, Kernel *kernel) {
+  uint32_t inputs[2];
+  TRY(spec_inputs(spec, inputs, 2, diag));
+  Depthwise *k = kernel_data(kernel, sizeof *k, diag);
+  if (!k) return STATUS_SYSTEM;
+  kernel->destroy = conv_destroy; /* `conv` comes first */
+  TRY(conv_init(&k->conv, spec, inputs, diag));
+  const ConvShape *s = &k->conv.shape;
+  int64_t lanes = 64 / (int64_t)s->size;
+  k->isa = depthwise_isa();
+  k->pitch = (s->cx + lanes - 1) / lanes * lanes;
+  k->block = BLOCK_BYTES / (int64_t)s->size;
+  k->blocks = (s->cx + k->block - 1) / k->block;
+  for (int64_t i = 0; i < k->conv.n_grids; i++) {
+    k->conv.grids[i].first_item = k->conv.n_items;
+    k->conv.n_items += s->n * k->conv.grids[i].size[0] * k->blocks;
+  }
+  int64_t macs = s->n * s->hy * s->wy * conv_weights(s) * s->groups;
+  int64_t tasks = macs < 1 << 17 ? 1 : 4 * (int64_t)spec->shards;
+  kernel->run = depthwise_run;
+  kernel->n_phases = 2;
+  kernel->tasks[0] = 1;
+  kernel->tasks[1] = (uint32_t)(tasks < k->conv.n_items ? tasks : k->conv.n_items);
+  snprintf(kernel->name, sizeof kernel->name, "depthwise %s", k->isa->name);
+  return STATUS_OK;
+}
