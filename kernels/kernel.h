@@ -1,14 +1,13 @@
-/* A prepared kernel: one node, or a fused group of nodes, bound to its implementation.
+/* Kernels: what a machine makes of one node, or of a fused group of nodes, and the table through
+ * which devices reach it.
  *
- * A kernel runs in one or more phases; the tasks of a phase are independent and may run on any
- * thread in any order, phases follow each other.  Tasks are single-threaded and allocate nothing.
- * The cut into tasks is fixed by the graph and `shards` (kernels/cpu/slices.h), so that the same
- * bits come out for any number of threads. Tensors are dense and row-major. */
+ * A kernel gives the same bits each time it runs, on any number of threads: how its work is cut is
+ * fixed by the graph and `shards`.  Tensors are dense and row-major. */
 #ifndef KERNELS_KERNEL_H
 #define KERNELS_KERNEL_H
 
 #include "graph/base/diag.h"
-#include "graph/ir/ir.h"
+#include "graph/plan/target.h"
 
 typedef struct KernelSpec {
   const Graph *graph;  /* must outlive the kernel */
@@ -19,31 +18,38 @@ typedef struct KernelSpec {
   const NodeId *outputs; /* members whose values are stored, ascending */
   uint32_t n_outputs;
   uint32_t shards;
-  int64_t work_bytes; /* work buffer that the plan reserved: the target's work_bytes */
+  int64_t work_bytes; /* work buffer that the plan reserved: at least the target's work_bytes */
 } KernelSpec;
 
+/* Addresses in the memory of the device that the kernel runs on, aligned as the target says.  A
+ * result may lie exactly where an input lies when every member that reads the input may be
+ * overwritten so (fuse_in_place); otherwise results, inputs and the work buffer lie apart. */
 typedef struct KernelArgs {
   const void *const *inputs; /* in the order of the spec */
   void *const *outputs;
-  void *work; /* 64-byte aligned */
+  void *work;
 } KernelArgs;
 
-typedef struct Kernel Kernel;
+typedef struct Kernel Kernel; /* each backend has its own */
 
-/* Chooses and prepares an implementation. An implementation that needs a larger work buffer than
- * reserved is passed over for the next one that fits. */
-Status kernel_create(const KernelSpec *spec, Diag *diag, Kernel **out_kernel);
-void kernel_destroy(Kernel *kernel);
-uint32_t kernel_phases(const Kernel *kernel);
-uint32_t kernel_tasks(const Kernel *kernel, uint32_t phase);
-/* Runs one task. STATUS_SYSTEM when an index is out of range or a library call fails; then
- * kernel_error describes it.
- * A result may lie exactly where an input lies when every member that reads the input may be
- * overwritten so (fuse_in_place); otherwise results, inputs and the work buffer lie apart. */
-Status kernel_run(const Kernel *kernel, uint32_t phase, uint32_t task, const KernelArgs *args);
-/* What made the last kernel_run on the calling thread fail. */
-const char *kernel_error(void);
-/* Name of the implementation (`conv 6x64 v4`, `fused 7`), for info and bench. */
-const char *kernel_implementation(const Kernel *kernel);
+typedef struct KernelError {
+  char text[256];
+} KernelError;
+
+/* The kernels of a machine. */
+typedef struct Backend {
+  const Target *target; /* the facts that they keep */
+  /* Chooses and prepares an implementation.  `context` is what the device gives its kernels
+   * (handles of libraries); all memory that running it needs is taken here, or is in the work
+   * buffer. */
+  Status (*create)(void *context, const KernelSpec *spec, Diag *diag, Kernel **out_kernel);
+  /* Puts one run of the kernel on a stream of the device; `args` and its lists must stay until it
+   * has run.  Allocates nothing.  STATUS_INVALID when the data are at fault (an index out of
+   * range), STATUS_SYSTEM when the machine is; then *error says why. */
+  Status (*enqueue)(const Kernel *kernel, void *stream, const KernelArgs *args, KernelError *error);
+  void (*destroy)(Kernel *kernel); /* may be NULL */
+  /* Name of the implementation (`conv 6x64 v4`, `fused 7`), for info and bench. */
+  const char *(*implementation)(const Kernel *kernel);
+} Backend;
 
 #endif

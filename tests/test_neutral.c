@@ -5,9 +5,10 @@
 #include <ctype.h>
 #include <glob.h>
 
-static const char *const folders[] = {"graph/*/*.[ch]",   "ops/*.[ch]",
-                                      "compiler/*.[ch]",  "kernels/*.[ch]",
-                                      "kernels/*/*.[ch]", "runtime/execute/*.[ch]"};
+static const char *const folders[] = {"graph/*/*.[ch]",       "ops/*.[ch]",
+                                      "compiler/*.[ch]",      "kernels/*.[ch]",
+                                      "kernels/*/*.[ch]",     "runtime/execute/*.[ch]",
+                                      "runtime/device/*.[ch]"};
 static const char *const words[] = {"cdvm",      "reid",       "resnet",   "bottleneck", "encoder",
                                     "encoders",  "stage1",     "stage2",   "local0",     "fhat",
                                     "ibn",       "grl",        "neck",     "centre",     "centres",

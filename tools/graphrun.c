@@ -1,13 +1,13 @@
 /* graphrun: executes plans.  Arguments only; the work is in runtime/. */
 #include "graph/base/replace.h"
 #include "graph/base/text.h"
+#include "graph/base/threads.h"
 #include "graph/plan/plan.h"
 #include "runtime/data/check_data.h"
 #include "runtime/eval/evaluate.h"
 #include "runtime/execute/bench.h"
 #include "runtime/execute/exec.h"
 #include "runtime/execute/info.h"
-#include "runtime/execute/pool.h"
 #include "runtime/synth/synth.h"
 #include "runtime/train/train.h"
 
@@ -116,7 +116,7 @@ static const Option options[] = {
     {"stop-at", NUMBER, TRAIN, AT(stop_at), 1, MANY},
     {"checkpoint-every", NUMBER, TRAIN, AT(checkpoint_every), 1, MANY},
     {"warm", NUMBER, BENCH, AT(warm), 0, 1000},
-    {"threads", NUMBER, TRAIN | EVAL | EXEC | BENCH | CHECK_DATA, AT(threads), 1, POOL_THREADS_MAX},
+    {"threads", NUMBER, TRAIN | EVAL | EXEC | BENCH | CHECK_DATA, AT(threads), 1, THREADS_MAX},
     {"workers", NUMBER, TRAIN | EVAL, AT(workers), 1, 64},
     {"seed", NUMBER, TRAIN | EVAL | SYNTH, AT(seed), 0, INT64_MAX},
     {"domains", NUMBER, SYNTH, AT(domains), 1, 16},
@@ -146,7 +146,7 @@ static Status usage_error(const char *hint, const char *format, ...) {
 /* ---- commands ---- */
 
 static uint32_t threads_of(const Args *a) {
-  return a->threads ? (uint32_t)a->threads : pool_default_threads();
+  return a->threads ? (uint32_t)a->threads : threads_default();
 }
 
 static bool skips(const Args *a) {

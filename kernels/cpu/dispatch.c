@@ -17,7 +17,7 @@ Status kernel_fail(const char *format, ...) {
   va_start(args, format);
   vsnprintf(error_text, sizeof error_text, format, args);
   va_end(args);
-  return STATUS_SYSTEM;
+  return STATUS_INVALID;
 }
 
 static Status build_one(const KernelSpec *spec, Diag *diag, Kernel *kernel) {

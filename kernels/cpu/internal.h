@@ -2,8 +2,8 @@
 #ifndef KERNELS_CPU_INTERNAL_H
 #define KERNELS_CPU_INTERNAL_H
 
+#include "kernels/cpu/backend.h"
 #include "kernels/cpu/slices.h"
-#include "kernels/kernel.h"
 #include "ops/ops.h"
 
 #define KERNEL_PHASES_MAX 4
@@ -37,7 +37,7 @@ uint32_t spec_input(const KernelSpec *spec, NodeId id);
 /* The positions of all inputs of the only node; fails when one is missing. */
 Status spec_inputs(const KernelSpec *spec, uint32_t *positions, uint32_t n, Diag *diag);
 Status spec_fail(const KernelSpec *spec, Diag *diag, const char *why);
-/* Sets the text of kernel_error; returns STATUS_SYSTEM. */
+/* Sets the text of kernel_error; returns STATUS_INVALID: the data are at fault. */
 Status kernel_fail(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 /* Number of tasks for work that moves so many bytes: one when waking a thread costs more than the

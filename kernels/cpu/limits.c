@@ -1,5 +1,5 @@
 /* The inner loops that measure what the machine can do at most. */
-#include "kernels/limits.h"
+#include "kernels/cpu/limits.h"
 
 #include "kernels/cpu/gemm.h"
 

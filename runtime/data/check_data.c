@@ -2,10 +2,10 @@
  * first alone. */
 #include "runtime/data/check_data.h"
 
+#include "graph/base/threads.h"
 #include "runtime/data/dataset.h"
 #include "runtime/data/image.h"
 #include "runtime/data/layout.h"
-#include "runtime/execute/pool.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -125,13 +125,13 @@ static Status report_bad(const Opening *o, uint64_t *n_bad, Diag *diag) {
   return STATUS_OK;
 }
 
-static Status open_domain(const DataDomain *domain, Pool *pool, uint64_t *n_bad, Diag *diag) {
+static Status open_domain(const DataDomain *domain, Threads *threads, uint64_t *n_bad, Diag *diag) {
   Opening o = {.domain = domain};
   o.errors = calloc(domain->n_images, sizeof *o.errors);
   o.status = calloc(domain->n_images, sizeof *o.status);
   Status status = o.errors && o.status ? STATUS_OK : diag_no_memory(diag, domain->n_images);
   if (status == STATUS_OK) {
-    pool_run(pool, open_chunk, &o, (domain->n_images + CHUNK - 1) / CHUNK);
+    threads_run(threads, open_chunk, &o, (domain->n_images + CHUNK - 1) / CHUNK);
     status = report_bad(&o, n_bad, diag);
   }
   free(o.errors);
@@ -139,11 +139,11 @@ static Status open_domain(const DataDomain *domain, Pool *pool, uint64_t *n_bad,
   return status;
 }
 
-static Status check_images(const DataSet *data, Pool *pool, Diag *diag) {
+static Status check_images(const DataSet *data, Threads *threads, Diag *diag) {
   uint64_t n_images = 0, n_bad = 0;
   for (uint32_t k = 0; k < data->n_domains; k++) {
     n_images += data->domains[k].n_images;
-    TRY(open_domain(&data->domains[k], pool, &n_bad, diag));
+    TRY(open_domain(&data->domains[k], threads, &n_bad, diag));
   }
   if (n_bad)
     return diag_error(diag, STATUS_INVALID, data->path,
@@ -156,10 +156,10 @@ static Status check_images(const DataSet *data, Pool *pool, Diag *diag) {
 
 static Status check_all(const CheckDataOptions *options, const DataSet *data, Diag *diag) {
   TRY(print_domains(data, diag));
-  Pool *pool;
-  TRY(pool_create(options->workers ? options->workers : 1, diag, &pool));
-  Status status = check_images(data, pool, diag);
-  pool_destroy(pool);
+  Threads *threads;
+  TRY(threads_create(options->workers ? options->workers : 1, diag, &threads));
+  Status status = check_images(data, threads, diag);
+  threads_destroy(threads);
   return status;
 }
 

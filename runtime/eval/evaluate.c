@@ -98,7 +98,8 @@ static Status find_program(Eval *e) {
 static Status open_network(Eval *e) {
   TRY(plan_open(e->o.plan, e->diag, &e->plan));
   TRY(find_program(e));
-  TRY(executor_create_program(e->plan, e->program, e->o.threads, e->diag, &e->executor));
+  ExecutorOptions options = {.threads = e->o.threads, .program = e->program};
+  TRY(executor_create_with(e->plan, &options, e->diag, &e->executor));
   SafeFile *file;
   TRY(safe_read(e->o.weights, e->diag, &file));
   const char *step = safe_metadata(file, "step");

@@ -53,6 +53,7 @@ typedef struct Network {
   Executor *executor;
   uint32_t program, output;
   Tensor images;
+  int64_t dim; /* of a feature */
 } Network;
 
 static Status program_error(const Network *n, Diag *diag, const char *text) {
@@ -90,8 +91,10 @@ static Status network_bind(Network *n, Diag *diag) {
          strcmp(graph_text(g, g->outputs[n->output].name), "ynorm") != 0)
     n->output++;
   if (n->output == g->n_outputs) return program_error(n, diag, "has no output 'ynorm'");
-  Tensor y = executor_output(n->executor, n->program, n->output);
-  if (y.shape.rank != 2 || y.shape.dim[0] != n->images.shape.dim[0] || !dtype_is_float(y.dtype))
+  const Node *y = &g->nodes[g->outputs[n->output].node];
+  n->dim = y->shape.dim[1];
+  if (y->shape.rank != 2 || y->shape.dim[0] != n->images.shape.dim[0] ||
+      !dtype_is_float((DType)y->dtype))
     return program_error(n, diag, "has an output 'ynorm' of another shape");
   return feed_others(n, diag);
 }
@@ -110,7 +113,8 @@ static Status network_run(const Network *n, const ReaderBatch *batch, Features *
     for (int64_t i = 0; i < count; i++) tensor_set(&n->images, i, (double)from[i]);
   TRY(feed_others(n, diag));
   TRY(executor_steps(n->executor, n->program, diag));
-  Tensor y = executor_output(n->executor, n->program, n->output);
+  Tensor y;
+  TRY(executor_read(n->executor, n->program, &n->output, 1, &y, diag));
   float *to = out->rows + batch->first * out->dim;
   if (y.dtype == DTYPE_F32)
     memcpy(to, y.data, (size_t)(batch->n * out->dim) * sizeof *to);
@@ -127,8 +131,7 @@ Status features_network(const FeatureJob *job, Executor *executor, uint32_t prog
   *out = (Features){0};
   TRY(network_bind(&network, diag));
   const int64_t *shape = network.images.shape.dim;
-  Tensor y = executor_output(executor, program, network.output);
-  TRY(features_create(job, y.shape.dim[1], out, diag));
+  TRY(features_create(job, network.dim, out, diag));
   ReaderJob reading = {.paths = job->paths,
                        .count = job->count,
                        .batch = shape[0],

@@ -159,6 +159,7 @@ static Status run_step(Bench *b, double *seconds) {
   double begin = now();
   feed_all(b);
   TRY(executor_run(b->x, b->program, b->diag));
+  TRY(executor_wait(b->x, b->diag));
   *seconds = now() - begin;
   return STATUS_OK;
 }
@@ -184,7 +185,7 @@ static double median(const double *sorted, int64_t n) {
   return n % 2 ? sorted[n / 2] : (sorted[n / 2 - 1] + sorted[n / 2]) / 2;
 }
 
-static Status put_kernels(const Bench *b, const BenchLimits *limits) {
+static Status put_kernels(const Bench *b, const DeviceLimits *limits) {
   const PlanProgram *p = &b->plan->programs[b->program];
   StepTime *times = calloc(p->n_steps + 1u, sizeof *times);
   if (!times) return diag_no_memory(b->diag, p->n_steps * sizeof *times);
@@ -208,7 +209,7 @@ static void put_result(Bench *b) {
   double middle = median(b->seconds, b->steps), arena = (double)plan_arena_bytes(b->plan);
   double least = b->seconds[0], most = b->seconds[b->steps - 1];
   printf("\nRESULT graphrun %s threads=%u kernels=%u", plan_text(b->plan, p->name),
-         pool_threads(executor_pool(b->x)), p->n_steps);
+         b->options->threads, p->n_steps);
   if (b->images) printf(" images/s=%.2f", (double)b->images / middle);
   printf(" median=%.4f (%.4f..%.4f) base=%.1fMB arena=%.1fMB step=%.1fMB%s\n", middle, least, most,
          b->base * 1e-6, arena * 1e-6, b->peak * 1e-6,
@@ -224,8 +225,7 @@ static uint32_t default_program(const Plan *plan) {
 static void put_head(const Bench *b) {
   const PlanProgram *p = &b->plan->programs[b->program];
   printf("plan        %s, program %s, %s, %u threads\n", b->options->plan,
-         plan_text(b->plan, p->name), dtype_name(b->plan->precision),
-         pool_threads(executor_pool(b->x)));
+         plan_text(b->plan, p->name), dtype_name(b->plan->precision), b->options->threads);
   printf("work        %.3f GMAC, scratch %.1f MB, state %.1f MB\n", (double)p->macs * 1e-9,
          (double)p->scratch_bytes * 1e-6, (double)b->plan->state_bytes * 1e-6);
 }
@@ -239,11 +239,11 @@ static Status run_all(Bench *b) {
   TRY(executor_prepare(b->x, b->program, b->diag));
   TRY(make_feeds(b));
   b->base = memory_of("VmRSS"); /* plan, kernels and a batch are there, the arena is not yet */
-  init_states(b->x, SEED);
+  TRY(init_states(b->x, SEED, b->diag));
   put_head(b);
   TRY(run_steps(b));
-  BenchLimits limits;
-  TRY(bench_limits(b->x, b->plan->precision, &limits, b->diag));
+  DeviceLimits limits;
+  TRY(executor_limits(b->x, b->plan->precision, &limits, b->diag));
   TRY(put_kernels(b, &limits));
   if (o->trace) {
     feed_all(b);

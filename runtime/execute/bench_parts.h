@@ -6,18 +6,10 @@
 
 #include <stdio.h>
 
-typedef struct BenchLimits {
-  double triad; /* bytes per second, all threads */
-  double macs;  /* multiply-adds per second, all threads */
-} BenchLimits;
-
-/* Measures both with the executor's threads; some 0.3 s and 192 MB, released again. */
-Status bench_limits(const Executor *executor, DType precision, BenchLimits *out, Diag *diag);
-
 /* Kernels by implementation and by role: count, time per step, share, multiply-adds and bytes per
  * second. `times`: one entry for each step of the program, over `steps` runs. */
 Status bench_table(const PlanProgram *program, const StepTime *times, int64_t steps,
-                   const BenchLimits *limits, FILE *out, Diag *diag);
+                   const DeviceLimits *limits, FILE *out, Diag *diag);
 
 /* Bytes that a kernel must move: each value read or written once, of slices and gathers only what
  * they take. */

@@ -97,7 +97,7 @@ static int by_time(const void *a, const void *b) {
 }
 
 static void put_row(const Row *row, const char *role, int64_t total, int64_t steps,
-                    const BenchLimits *limits, FILE *out) {
+                    const DeviceLimits *limits, FILE *out) {
   double seconds = (double)row->ns * 1e-9 / (double)steps;
   double macs = seconds > 0 ? (double)row->macs / seconds : 0;
   double bytes = seconds > 0 ? (double)row->bytes / seconds : 0;
@@ -110,7 +110,7 @@ static void put_row(const Row *row, const char *role, int64_t total, int64_t ste
   fprintf(out, " %9.1f %5.0f%%\n", bytes * 1e-9, 100 * bytes / limits->triad);
 }
 
-static void put_rows(Table *t, int64_t steps, const BenchLimits *limits, FILE *out) {
+static void put_rows(Table *t, int64_t steps, const DeviceLimits *limits, FILE *out) {
   int64_t total = 0;
   Row rest = {.name = "(others)"};
   for (uint32_t i = 0; i < t->n; i++) total += t->rows[i].ns;
@@ -130,7 +130,7 @@ static void put_rows(Table *t, int64_t steps, const BenchLimits *limits, FILE *o
 }
 
 Status bench_table(const PlanProgram *p, const StepTime *times, int64_t steps,
-                   const BenchLimits *limits, FILE *out, Diag *diag) {
+                   const DeviceLimits *limits, FILE *out, Diag *diag) {
   Table t = {calloc(p->n_steps + 1u, sizeof *t.rows), 0}, roles = {calloc(8, sizeof(Row)), 0};
   Status status = t.rows && roles.rows ? STATUS_OK : diag_no_memory(diag, p->n_steps * sizeof(Row));
   for (uint32_t s = 0; s < p->n_steps && status == STATUS_OK; s++) {

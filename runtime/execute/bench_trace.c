@@ -74,10 +74,15 @@ static Status write_events(const Executor *x, uint32_t program, const Trace *t, 
 Status bench_trace(Executor *x, uint32_t program, const char *path, Diag *diag) {
   TRY(executor_prepare(x, program, diag));
   Trace t = {.room = executor_tasks(x, program)};
+  if (!t.room)
+    return diag_error(diag, STATUS_USAGE, "--trace", NULL,
+                      "the device '%s' does not show the parts of its kernels",
+                      executor_plan(x)->target->name);
   t.events = calloc(t.room + 1u, sizeof *t.events);
   if (!t.events) return diag_no_memory(diag, t.room * sizeof *t.events);
   executor_observe(x, observe, &t);
   Status status = executor_run(x, program, diag);
+  if (status == STATUS_OK) status = executor_wait(x, diag);
   executor_observe(x, NULL, NULL);
   if (status == STATUS_OK) status = write_events(x, program, &t, path, diag);
   free(t.events);

@@ -87,6 +87,8 @@ static void take_needless(const Exec *x, const FileTensor *from, const PlanInput
 }
 
 static Status feed(const Exec *x, const SafeFile *file) {
+  const Tensor *states;
+  TRY(executor_states_read(x->executor, &states, x->diag));
   for (uint32_t i = 0; i < safe_count(file); i++) {
     const FileTensor *from = safe_tensor(file, i);
     const PlanInput *in = plan_input_find(program_of(x), from->name);
@@ -97,7 +99,7 @@ static Status feed(const Exec *x, const SafeFile *file) {
       continue;
     }
     if (state != UINT32_MAX)
-      to = executor_state(x->executor, state);
+      to = states[state];
     else if (!executor_input(x->executor, x->program, from->name, &to)) {
       if (!is_known_input(x->plan, from->name)) unknown_name(x, from->name);
       continue;
@@ -107,7 +109,8 @@ static Status feed(const Exec *x, const SafeFile *file) {
       warn_fed(x, from->name, &to);
     }
   }
-  return diag_status(x->diag);
+  TRY(diag_status(x->diag));
+  return executor_states_write(x->executor, x->diag);
 }
 
 /* Every input that the program needs must be in the feed. */
@@ -207,7 +210,8 @@ static Status take_outputs(const Exec *x, Arena *arena, SaveTensor *list, uint32
   for (uint32_t i = 0; i < g->n_outputs; i++) {
     const char *name = graph_text(g, g->outputs[i].name);
     if (!g->outputs[i].declared && !fetched(x, name)) continue;
-    Tensor t = executor_output(x->executor, x->program, i);
+    Tensor t;
+    TRY(executor_read(x->executor, x->program, &i, 1, &t, x->diag));
     size_t bytes = (size_t)tensor_bytes(&t);
     void *copy = arena_alloc(arena, bytes + 1);
     if (!copy) return diag_no_memory(x->diag, bytes);
@@ -235,10 +239,8 @@ static void warn_results(const Exec *x, const SaveTensor *list, uint32_t n) {
 
 static Status write_results(const Exec *x, SaveTensor *list, uint32_t n) {
   const Plan *plan = x->plan;
-  for (uint32_t i = 0; i < plan->n_states; i++) {
-    Tensor t = executor_state(x->executor, i);
-    list[n++] = (SaveTensor){plan_text(plan, plan->states[i].name), t.dtype, t.shape, t.data};
-  }
+  TRY(weights_tensors(x->executor, list + n, x->diag));
+  n += plan->n_states;
   char hash[20];
   snprintf(hash, sizeof hash, "%016llx", (unsigned long long)plan->model_hash);
   SaveMeta metadata[] = {{"model", plan_text(plan, plan->model_name)},
@@ -258,10 +260,8 @@ static Status run_once(const Exec *x) {
   uint32_t n = 0;
   Status status = list && arena ? STATUS_OK : diag_no_memory(x->diag, most * sizeof *list);
   if (status == STATUS_OK) status = take_outputs(x, arena, list, &n);
-  if (status == STATUS_OK) {
-    executor_commit(x->executor, x->program);
-    status = write_results(x, list, n);
-  }
+  if (status == STATUS_OK) status = executor_commit(x->executor, x->program, x->diag);
+  if (status == STATUS_OK) status = write_results(x, list, n);
   arena_destroy(arena);
   free(list);
   return status;
@@ -287,7 +287,7 @@ static Status load_weights(const Exec *x) {
 static Status prepare_values(const Exec *x, const SafeFile *file) {
   TRY(check_fed(x, file));
   TRY(check_fetch(x));
-  init_states(x->executor, fed_seed(file));
+  TRY(init_states(x->executor, fed_seed(file), x->diag));
   TRY(load_weights(x));
   clear_input(x, "seed");
   clear_input(x, "step");

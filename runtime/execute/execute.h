@@ -1,47 +1,69 @@
-/* Runs the programs of a plan in one arena. */
+/* Runs the programs of a plan on a device, in one arena.
+ *
+ * Values live in the device's memory.  The host gives inputs and takes outputs and states as
+ * tensors in memory of its own, which is copied in and out in one batch; where the host sees the
+ * device's memory (the CPU's) it is that memory, and nothing is copied. */
 #ifndef RUNTIME_EXECUTE_EXECUTE_H
 #define RUNTIME_EXECUTE_EXECUTE_H
 
 #include "graph/ir/tensor.h"
 #include "graph/plan/plan.h"
-#include "runtime/execute/pool.h"
+#include "runtime/device/device.h"
 
 typedef struct Executor Executor;
 
-/* Maps the arena (in huge pages where they are to be had); zero, and all of it touched before the
- * first step of the first run, so that no step meets a page fault. The plan must outlive the
- * executor and have passed the verifier.  STATUS_NO_FIT when the machine has less memory. */
+#define EXECUTOR_ALL UINT32_MAX
+typedef struct ExecutorOptions {
+  uint32_t threads;
+  uint32_t program; /* only programs that need no more scratch than this one; EXECUTOR_ALL: all */
+  const DeviceTable *device; /* NULL: the one of this program that the plan is for */
+} ExecutorOptions;
+
+/* Opens the device and takes the arena; all states are zero.  The plan must outlive the executor
+ * and have passed the verifier.  STATUS_NO_FIT when the device has less memory. */
+Status executor_create_with(const Plan *plan, const ExecutorOptions *options, Diag *diag,
+                            Executor **out_executor);
+/* The same for all programs, on the plan's own device. */
 Status executor_create(const Plan *plan, uint32_t threads, Diag *diag, Executor **out_executor);
-/* The same for programs that need no more scratch than this one: a smaller arena. */
-Status executor_create_program(const Plan *plan, uint32_t program, uint32_t threads, Diag *diag,
-                               Executor **out_executor);
 void executor_destroy(Executor *executor);
-
-/* Prepares the kernels of a program; executor_run does so when it must. */
-Status executor_prepare(Executor *executor, uint32_t program, Diag *diag);
-/* Runs a program: its steps, then its commits. Inputs must be set before every run: their bytes are
- * reused. Nothing is allocated once the program is prepared. */
-Status executor_run(Executor *executor, uint32_t program, Diag *diag);
-/* The two halves of executor_run: steps alone leave the state as it was, unless the plan writes a
- * commit straight into its state; executor_save and executor_restore undo that. */
-Status executor_steps(Executor *executor, uint32_t program, Diag *diag);
-void executor_commit(Executor *executor, uint32_t program);
-/* Copies all states aside, or back: undoes a step that must not count (a loss that became NaN). */
-Status executor_save(Executor *executor, Diag *diag);
-void executor_restore(Executor *executor);
-
-/* An input of the program by name; false when it has none of that name. */
-bool executor_input(const Executor *executor, uint32_t program, const char *name, Tensor *out);
-/* Output `index` of the program, valid until the next run. */
-Tensor executor_output(const Executor *executor, uint32_t program, uint32_t index);
-Tensor executor_state(const Executor *executor, uint32_t state);
-Pool *executor_pool(const Executor *executor);
 const Plan *executor_plan(const Executor *executor);
 
-/* Called after every task while it is set, on the thread that ran it; for traces. */
+/* ---- running ---- */
+
+/* Prepares the kernels of a program; executor_steps does so when it must. */
+Status executor_prepare(Executor *executor, uint32_t program, Diag *diag);
+/* Runs a program: its steps, then its commits. Inputs must be set before every run, since their
+ * bytes are reused; they may be set anew as soon as the call returns.  The device may still be at
+ * work then, and a failure may show in a later call.  Nothing is allocated once the program is
+ * prepared. */
+Status executor_run(Executor *executor, uint32_t program, Diag *diag);
+/* The two halves of executor_run: steps alone leave the state as it was, unless the plan writes a
+ * commit straight into its state. */
+Status executor_steps(Executor *executor, uint32_t program, Diag *diag);
+Status executor_commit(Executor *executor, uint32_t program, Diag *diag);
+/* Returns when the device has done all that it was given. */
+Status executor_wait(Executor *executor, Diag *diag);
+
+/* ---- values ---- */
+
+/* An input of the program by name: the memory that a run takes it from, valid as long as the
+ * executor.  False when the program has none of that name. */
+bool executor_input(const Executor *executor, uint32_t program, const char *name, Tensor *out);
+/* Fetches `n` outputs of the program, by their places in its list, in one batch; out[i] is valid
+ * until the next run.  Allocates the first time only. */
+Status executor_read(Executor *executor, uint32_t program, const uint32_t *outputs, uint32_t n,
+                     Tensor *out, Diag *diag);
+/* Fetches all states, in the plan's order; valid until the next run. */
+Status executor_states_read(Executor *executor, const Tensor **out_states, Diag *diag);
+/* Sends the states that were read, with what the caller has changed in them. */
+Status executor_states_write(Executor *executor, Diag *diag);
+
+/* ---- measuring ---- */
+
+/* Called after every task of a kernel while it is set, on the thread that ran it; for traces. */
 typedef void (*TaskObserver)(void *context, uint32_t step, uint32_t phase, uint32_t task,
                              int64_t begin_ns, int64_t end_ns);
-/* Tasks of all steps of a prepared program. */
+/* Tasks of all steps of a prepared program; 0: the device shows none. */
 uint32_t executor_tasks(const Executor *executor, uint32_t program);
 void executor_observe(Executor *executor, TaskObserver observer, void *context);
 
@@ -52,8 +74,11 @@ typedef struct StepTime {
   uint32_t count;
   int64_t ns;
 } StepTime;
+/* While it is on, each step is waited for. */
 void executor_measure(Executor *executor, bool on);
 /* Fills one entry for each step of a prepared program; `out` holds n_steps entries. */
 void executor_times(const Executor *executor, uint32_t program, StepTime *out);
+/* What the device can do at most; measured, in a moment. */
+Status executor_limits(Executor *executor, DType type, DeviceLimits *out, Diag *diag);
 
 #endif

@@ -25,15 +25,17 @@ static double value_of(const State *s, uint64_t seed, uint64_t site, int64_t i) 
   return s->init_a;
 }
 
-void init_state(const Executor *x, uint32_t index, uint64_t seed) {
-  const Plan *plan = executor_plan(x);
-  const State *s = &plan->states[index];
+static void init_state(const Plan *plan, const State *s, uint64_t seed, const Tensor *t) {
   uint64_t site = philox_site(plan_text(plan, s->init_site ? s->init_site : s->name));
-  Tensor t = executor_state(x, index);
   int64_t n = shape_count(&s->shape);
-  for (int64_t i = 0; i < n; i++) tensor_set(&t, i, value_of(s, seed, site, i));
+  for (int64_t i = 0; i < n; i++) tensor_set(t, i, value_of(s, seed, site, i));
 }
 
-void init_states(const Executor *x, uint64_t seed) {
-  for (uint32_t i = 0; i < executor_plan(x)->n_states; i++) init_state(x, i, seed);
+Status init_states(Executor *x, uint64_t seed, Diag *diag) {
+  const Plan *plan = executor_plan(x);
+  const Tensor *states;
+  TRY(executor_states_read(x, &states, diag));
+  for (uint32_t i = 0; i < plan->n_states; i++)
+    init_state(plan, &plan->states[i], seed, &states[i]);
+  return executor_states_write(x, diag);
 }

@@ -89,7 +89,7 @@ static bool is_left(const Load *l, uint32_t state) {
   return false;
 }
 
-Status weights_load(const Executor *x, const SafeFile *file, const char *path, WeightsNeed need,
+Status weights_load(Executor *x, const SafeFile *file, const char *path, WeightsNeed need,
                     uint32_t program, Diag *diag) {
   const Plan *plan = executor_plan(x);
   size_t n = plan->n_states + 1u;
@@ -105,20 +105,24 @@ Status weights_load(const Executor *x, const SafeFile *file, const char *path, W
                {.plan = plan, .path = path, .list = lists + n},
                diag};
   Status status = needed && lists ? check_all(&load) : diag_no_memory(diag, n * sizeof *lists);
+  const Tensor *states = NULL;
+  if (status == STATUS_OK) status = executor_states_read(x, &states, diag);
   for (uint32_t i = 0; status == STATUS_OK && i < plan->n_states; i++) {
     const FileTensor *t = safe_find(file, weights_state_name(plan, i));
-    Tensor state = executor_state(x, i);
-    if (t && !is_left(&load, i)) file_tensor_copy(&state, t);
+    if (t && !is_left(&load, i)) file_tensor_copy(&states[i], t);
   }
+  if (status == STATUS_OK) status = executor_states_write(x, diag);
   free(needed);
   free(lists);
   return status;
 }
 
-void weights_tensors(const Executor *x, SaveTensor *out) {
+Status weights_tensors(Executor *x, SaveTensor *out, Diag *diag) {
   const Plan *plan = executor_plan(x);
-  for (uint32_t i = 0; i < plan->n_states; i++) {
-    Tensor t = executor_state(x, i);
-    out[i] = (SaveTensor){weights_state_name(plan, i), t.dtype, t.shape, t.data};
-  }
+  const Tensor *states;
+  TRY(executor_states_read(x, &states, diag));
+  for (uint32_t i = 0; i < plan->n_states; i++)
+    out[i] =
+        (SaveTensor){weights_state_name(plan, i), states[i].dtype, states[i].shape, states[i].data};
+  return STATUS_OK;
 }

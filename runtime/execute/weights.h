@@ -19,8 +19,8 @@ typedef enum WeightsNeed {
  * WEIGHTS_PROGRAM only: of the states that it does not read, those that do not fit stay as they
  * are, with one warning.  STATUS_INVALID, the first tensor named and the others counted, when one
  * has another shape or kind or a needed one is missing; no state has changed then. */
-Status weights_load(const Executor *executor, const SafeFile *file, const char *path,
-                    WeightsNeed need, uint32_t program, Diag *diag);
+Status weights_load(Executor *executor, const SafeFile *file, const char *path, WeightsNeed need,
+                    uint32_t program, Diag *diag);
 
 /* How training starts from a file. */
 typedef struct WeightsStart {
@@ -40,10 +40,10 @@ typedef struct WeightsStart {
  *      deviation of the tensor's elements, draws philox(seed, 0, `noise:NAME`, element).
  * All others keep their value.  What was taken, what was not and what was left out goes to the log.
  * Errors as weights_load's; where nothing fits, with a name of each side. */
-Status weights_start(const Executor *executor, const SafeFile *file, const WeightsStart *start,
+Status weights_start(Executor *executor, const SafeFile *file, const WeightsStart *start,
                      Diag *diag);
 
-/* All states for safe_write: `out` holds plan->n_states entries, which point into the executor. */
-void weights_tensors(const Executor *executor, SaveTensor *out);
+/* All states for safe_write: `out` holds plan->n_states entries, valid until the next run. */
+Status weights_tensors(Executor *executor, SaveTensor *out, Diag *diag);
 
 #endif

@@ -276,18 +276,16 @@ static void report_start(const Start *start, FILE *log) {
 
 /* ---- the start ---- */
 
-static Status take_source(const Start *s, const Executor *x, uint32_t state) {
+static Status take_source(const Start *s, uint32_t state, const Tensor *t) {
   const Source *from = &s->sources[state];
   if (!from->tensor || from->skipped) return STATUS_OK;
-  Tensor t = executor_state(x, state);
-  file_tensor_copy(&t, from->tensor);
+  file_tensor_copy(t, from->tensor);
   double noise = s->plan->states[state].noise;
   if (!from->pretrained || noise <= 0) return STATUS_OK;
-  return add_noise(&t, weights_state_name(s->plan, state), noise, s->options->seed, s->diag);
+  return add_noise(t, weights_state_name(s->plan, state), noise, s->options->seed, s->diag);
 }
 
-Status weights_start(const Executor *x, const SafeFile *file, const WeightsStart *options,
-                     Diag *diag) {
+Status weights_start(Executor *x, const SafeFile *file, const WeightsStart *options, Diag *diag) {
   const Plan *plan = executor_plan(x);
   size_t n = plan->n_states + 1u;
   Start start = {.plan = plan,
@@ -300,8 +298,11 @@ Status weights_start(const Executor *x, const SafeFile *file, const WeightsStart
   Status status = start.sources && start.matched && start.misfits.list
                       ? check_start(&start)
                       : diag_no_memory(diag, n * sizeof *start.sources);
+  const Tensor *states = NULL;
+  if (status == STATUS_OK) status = executor_states_read(x, &states, diag);
   for (uint32_t i = 0; status == STATUS_OK && i < plan->n_states; i++)
-    status = take_source(&start, x, i);
+    status = take_source(&start, i, &states[i]);
+  if (status == STATUS_OK) status = executor_states_write(x, diag);
   if (status == STATUS_OK && options->log) report_start(&start, options->log);
   free(start.sources);
   free(start.matched);

@@ -73,10 +73,9 @@ static void describe(const Plan *plan, const Run *run, Field f[N_FIELDS]) {
 
 /* The first state that holds a value that is not finite; UINT32_MAX when there is none.  All ones
  * in the exponent: a loop that vectorises. */
-static uint32_t find_not_finite(const Executor *x) {
-  const Plan *plan = executor_plan(x);
+static uint32_t find_not_finite(const Plan *plan, const Tensor *states) {
   for (uint32_t i = 0; i < plan->n_states; i++) {
-    Tensor t = executor_state(x, i);
+    Tensor t = states[i];
     int64_t n = shape_count(&t.shape);
     uint32_t bad = 0;
     if (t.dtype == DTYPE_F32)
@@ -144,20 +143,22 @@ static char *samplers_text(const Plan *plan, const SamplerPosition *positions) {
   return text;
 }
 
-static Status write_states(const Executor *x, const char *path, const SaveMeta *meta,
-                           uint32_t n_meta, Diag *diag) {
+static Status write_states(Executor *x, const char *path, const SaveMeta *meta, uint32_t n_meta,
+                           Diag *diag) {
   uint32_t n = executor_plan(x)->n_states;
   SaveTensor *tensors = calloc(n + 1u, sizeof *tensors);
   if (!tensors) return diag_no_memory(diag, n * sizeof *tensors);
-  weights_tensors(x, tensors);
-  Status status = safe_write(path, tensors, n, meta, n_meta, true, diag);
+  Status status = weights_tensors(x, tensors, diag);
+  if (status == STATUS_OK) status = safe_write(path, tensors, n, meta, n_meta, true, diag);
   free(tensors);
   return status;
 }
 
-Status checkpoint_write(const Executor *x, const Run *run, const char *path, Diag *diag) {
+Status checkpoint_write(Executor *x, const Run *run, const char *path, Diag *diag) {
   const Plan *plan = executor_plan(x);
-  uint32_t bad = find_not_finite(x);
+  const Tensor *states;
+  TRY(executor_states_read(x, &states, diag));
+  uint32_t bad = find_not_finite(plan, states);
   const char *name = bad != UINT32_MAX ? plan_text(plan, plan->states[bad].name) : NULL;
   if (name && run->step == 0)
     return diag_error(diag, STATUS_SYSTEM, run->plan_path, "see its init and value in the model",
@@ -353,7 +354,7 @@ static Status read_place(const Plan *plan, Run *run, const SafeFile *file, const
   return STATUS_OK;
 }
 
-Status checkpoint_read(const Executor *x, const char *path, Run *run, Diag *diag) {
+Status checkpoint_read(Executor *x, const char *path, Run *run, Diag *diag) {
   const Plan *plan = executor_plan(x);
   SafeFile *file;
   TRY(safe_read(path, diag, &file));

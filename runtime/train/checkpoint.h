@@ -25,11 +25,11 @@ typedef struct Run {
  * warmup_steps, seed, step, params ({NAME: VALUE}); with data also data (fingerprint), classes
  * ({DOMAIN: [pid of class 0, ...]}) and samplers ({DOMAIN: [round, batch]}).  The file before stays
  * as PATH.prev.  A state that is not finite is STATUS_SYSTEM and nothing is written. */
-Status checkpoint_write(const Executor *executor, const Run *run, const char *path, Diag *diag);
+Status checkpoint_write(Executor *executor, const Run *run, const char *path, Diag *diag);
 
 /* Loads all states, run->step and run->positions.  STATUS_INVALID, with both values, for each of
  * format, model, its parameters, precision, shards, schedule, seed, classes and data that is not
  * what `run` has; no state has changed then. */
-Status checkpoint_read(const Executor *executor, const char *path, Run *run, Diag *diag);
+Status checkpoint_read(Executor *executor, const char *path, Run *run, Diag *diag);
 
 #endif

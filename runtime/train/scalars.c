@@ -9,13 +9,14 @@
 typedef struct Scalar {
   const char *name;
   char *key; /* quoted */
-  Tensor value;
 } Scalar;
 
 /* Those of one program. */
 typedef struct ProgramScalars {
   char *key; /* the program's name, quoted */
   Scalar *scalars;
+  uint32_t *outputs; /* of each scalar: its place in the program's list */
+  Tensor *values;    /* of each scalar: as scalars_read left it */
   uint32_t n;
   uint32_t loss; /* index; n: none */
   bool *shadows; /* of each schedule: an output has its name */
@@ -23,6 +24,7 @@ typedef struct ProgramScalars {
 
 struct Scalars {
   const Plan *plan;
+  Executor *executor;
   ProgramScalars *programs; /* training programs only are filled */
   char **schedule_keys;
 };
@@ -41,19 +43,22 @@ static bool is_loss(const char *name) {
   return strcmp(word, "loss") == 0 || strcmp(word, "total") == 0;
 }
 
-static bool find_outputs(Scalars *s, const Executor *x, uint32_t program) {
+static bool find_outputs(Scalars *s, uint32_t program) {
   const Plan *plan = s->plan;
   const Graph *g = plan->programs[program].graph;
   ProgramScalars *p = &s->programs[program];
   p->key = journal_key(plan_text(plan, plan->programs[program].name));
   p->scalars = calloc(g->n_outputs + 1u, sizeof *p->scalars);
+  p->outputs = calloc(g->n_outputs + 1u, sizeof *p->outputs);
+  p->values = calloc(g->n_outputs + 1u, sizeof *p->values);
   p->shadows = calloc(plan->n_schedules + 1u, sizeof *p->shadows);
-  if (!p->key || !p->scalars || !p->shadows) return false;
+  if (!p->key || !p->scalars || !p->outputs || !p->values || !p->shadows) return false;
   for (uint32_t i = 0; i < g->n_outputs; i++) {
     const char *name = graph_text(g, g->outputs[i].name);
     if (!g->outputs[i].declared || g->nodes[g->outputs[i].node].shape.rank) continue;
+    p->outputs[p->n] = i;
     Scalar *scalar = &p->scalars[p->n++];
-    *scalar = (Scalar){name, output_key(name), executor_output(x, program, i)};
+    *scalar = (Scalar){name, output_key(name)};
     if (!scalar->key) return false;
     for (uint32_t k = 0; k < plan->n_schedules; k++)
       if (strcmp(plan_text(plan, plan->schedules[k].name), name) == 0) p->shadows[k] = true;
@@ -64,19 +69,20 @@ static bool find_outputs(Scalars *s, const Executor *x, uint32_t program) {
   return true;
 }
 
-Status scalars_create(const Executor *x, Diag *diag, Scalars **out_scalars) {
+Status scalars_create(Executor *x, Diag *diag, Scalars **out_scalars) {
   *out_scalars = NULL;
   const Plan *plan = executor_plan(x);
   Scalars *s = calloc(1, sizeof *s);
   if (!s) return diag_no_memory(diag, sizeof *s);
   s->plan = plan;
+  s->executor = x;
   s->programs = calloc(plan->n_programs + 1u, sizeof *s->programs);
   s->schedule_keys = calloc(plan->n_schedules + 1u, sizeof *s->schedule_keys);
   bool ok = s->programs && s->schedule_keys;
   for (uint32_t i = 0; ok && i < plan->n_schedules; i++)
     ok = (s->schedule_keys[i] = journal_key(plan_text(plan, plan->schedules[i].name))) != NULL;
   for (uint32_t i = 0; ok && i < plan->n_programs; i++)
-    if (plan->programs[i].kind == PROGRAM_TRAIN) ok = find_outputs(s, x, i);
+    if (plan->programs[i].kind == PROGRAM_TRAIN) ok = find_outputs(s, i);
   if (!ok) {
     scalars_destroy(s);
     return diag_no_memory(diag, plan->n_programs * sizeof *s->programs);
@@ -91,6 +97,8 @@ void scalars_destroy(Scalars *s) {
     ProgramScalars *p = &s->programs[i];
     for (uint32_t k = 0; k < p->n; k++) free(p->scalars[k].key);
     free(p->scalars);
+    free(p->outputs);
+    free(p->values);
     free(p->shadows);
     free(p->key);
   }
@@ -100,10 +108,15 @@ void scalars_destroy(Scalars *s) {
   free(s);
 }
 
+Status scalars_read(Scalars *s, uint32_t program, Diag *diag) {
+  const ProgramScalars *p = &s->programs[program];
+  return executor_read(s->executor, program, p->outputs, p->n, p->values, diag);
+}
+
 const char *scalars_not_finite(const Scalars *s, uint32_t program, double *out_value) {
   const ProgramScalars *p = &s->programs[program];
   for (uint32_t i = 0; i < p->n; i++) {
-    *out_value = tensor_get(&p->scalars[i].value, 0);
+    *out_value = tensor_get(&p->values[i], 0);
     if (!isfinite(*out_value)) return p->scalars[i].name;
   }
   return NULL;
@@ -111,7 +124,7 @@ const char *scalars_not_finite(const Scalars *s, uint32_t program, double *out_v
 
 double scalars_loss(const Scalars *s, uint32_t program) {
   const ProgramScalars *p = &s->programs[program];
-  return p->n ? tensor_get(&p->scalars[p->loss].value, 0) : (double)NAN;
+  return p->n ? tensor_get(&p->values[p->loss], 0) : (double)NAN;
 }
 
 void scalars_log(const Scalars *s, uint32_t program, const Feed *feed, Journal *journal) {
@@ -123,9 +136,9 @@ void scalars_log(const Scalars *s, uint32_t program, const Feed *feed, Journal *
                     s->plan->precision == DTYPE_F32);
   for (uint32_t i = 0; i < p->n; i++) {
     const Scalar *scalar = &p->scalars[i];
-    double value = tensor_get(&scalar->value, 0);
-    if (dtype_is_float(scalar->value.dtype))
-      journal_float(journal, scalar->key, value, scalar->value.dtype == DTYPE_F32);
+    double value = tensor_get(&p->values[i], 0);
+    if (dtype_is_float(p->values[i].dtype))
+      journal_float(journal, scalar->key, value, p->values[i].dtype == DTYPE_F32);
     else
       journal_int(journal, scalar->key, (int64_t)value);
   }

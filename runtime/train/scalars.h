@@ -8,10 +8,11 @@
 
 typedef struct Scalars Scalars;
 
-Status scalars_create(const Executor *executor, Diag *diag, Scalars **out_scalars);
+Status scalars_create(Executor *executor, Diag *diag, Scalars **out_scalars);
 void scalars_destroy(Scalars *scalars);
 
-/* All of these look at the outputs of `program` as its last run left them. */
+/* Fetches the scalars of `program` as its run left them, all at once; the others look at those. */
+Status scalars_read(Scalars *scalars, uint32_t program, Diag *diag);
 
 /* The name of the first value that is not finite, and the value; NULL when all are. */
 const char *scalars_not_finite(const Scalars *scalars, uint32_t program, double *out_value);

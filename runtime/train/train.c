@@ -2,6 +2,7 @@
 #include "runtime/train/train.h"
 
 #include "graph/base/replace.h"
+#include "graph/base/threads.h"
 #include "runtime/execute/init.h"
 #include "runtime/execute/open.h"
 #include "runtime/execute/weights.h"
@@ -117,11 +118,12 @@ static Status train_step(Train *t) {
   }
   TRY(feed_scalars(t->feed, program, t->run.step, t->diag));
   TRY(executor_steps(t->executor, program, t->diag));
+  TRY(scalars_read(t->scalars, program, t->diag));
   TRY(check_finite(t, program));
   double loss = scalars_loss(t->scalars, program);
   journal_begin(t->journal, t->run.step);
   scalars_log(t->scalars, program, t->feed, t->journal);
-  executor_commit(t->executor, program);
+  TRY(executor_commit(t->executor, program, t->diag));
   double seconds = progress_clock() - begin;
   TRY(journal_end(t->journal, seconds, data_seconds, t->diag));
   progress_step(&t->progress, t->run.step, seconds, data_seconds, loss);
@@ -221,7 +223,7 @@ static Status resume(Train *t) {
 static Status start_weights(Train *t) {
   const TrainOptions *o = t->options;
   if (o->resume) return resume(t);
-  init_states(t->executor, o->seed);
+  TRY(init_states(t->executor, o->seed, t->diag));
   if (!o->init) return STATUS_OK;
   SafeFile *file;
   TRY(safe_read(o->init, t->diag, &file));
@@ -300,7 +302,7 @@ static Status check_options(const TrainOptions *o, Diag *diag) {
 Status train_run(const TrainOptions *options, Diag *diag) {
   TRY(check_options(options, diag));
   TrainOptions o = *options;
-  if (!o.threads) o.threads = pool_default_threads();
+  if (!o.threads) o.threads = threads_default();
   Train *t = calloc(1, sizeof *t);
   if (!t) return diag_no_memory(diag, sizeof *t);
   t->options = &o;

@@ -22,7 +22,7 @@ typedef struct TrainOptions {
   int64_t checkpoint_every; /* steps; 0: a tenth of the run, between 1 and 500 */
   bool skip_bad_images;     /* an unreadable image gives way to another of its identity */
   uint32_t workers;         /* decoding threads; 0: as many as `threads` */
-  uint32_t threads;         /* of the step; 0: one for each core, up to POOL_THREADS_MAX */
+  uint32_t threads;         /* of the step; 0: one for each core, up to THREADS_MAX */
   bool quiet;               /* no progress on stderr, no summary on stdout */
 } TrainOptions;
 

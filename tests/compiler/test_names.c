@@ -1,6 +1,7 @@
 /* Names of values: the nearest scope's first, then outwards; `/` names from the top. */
 #include "runtime/execute/execute.h"
 #include "tests/support.h"
+#include "tests/values.h"
 
 static const char *const model =
     "<model name='m' xmlns='urn:graphc:model:1'>\n<program name='p'>\n"
@@ -46,7 +47,7 @@ static void test_scopes(void) {
   const Graph *g = c.plan->programs[0].graph;
   CU_ASSERT_EQUAL_FATAL(g->n_outputs, sizeof expected / sizeof *expected);
   for (uint32_t i = 0; i < g->n_outputs; i++) {
-    Tensor t = executor_output(x, 0, i);
+    Tensor t = value_output(x, 0, i);
     if (tensor_get(&t, 0) != expected[i])
       printf("\n  %s is %g, not %g\n", graph_text(g, g->outputs[i].name), tensor_get(&t, 0),
              expected[i]);

@@ -3,6 +3,7 @@
  * What fusion, the order, in-place results, commits into states and offsets may get wrong shows as
  * a number that the reference, which knows none of it, does not find. */
 #include "tests/compiler/program_lab.h"
+#include "tests/values.h"
 
 #define POOL_MAX 80
 #define STATES_MAX 5
@@ -213,19 +214,20 @@ static bool run_steps(Maker *m, Executor *executor) {
   const Graph *g = m->lab->graph;
   bool good = true;
   for (uint32_t i = 0; i < m->n_states; i++)
-    memcpy(executor_state(executor, i).data, lab_value(m->lab, m->state_nodes[i]),
+    memcpy(value_state(executor, i).data, lab_value(m->lab, m->state_nodes[i]),
            lab_bytes(m->lab, m->state_nodes[i]));
+  values_send(executor);
   for (int step = 0; step < STEPS && good; step++) {
     good = lab_reference(m->lab) == STATUS_OK;
     program_feed(m->lab, executor);
     good = good && executor_run(executor, 0, m->lab->diag) == STATUS_OK;
     for (uint32_t i = 0; good && i < g->n_outputs; i++) {
-      Tensor t = executor_output(executor, 0, i);
+      Tensor t = value_output(executor, 0, i);
       good = same(m, g->outputs[i].node, &t, "an output", step);
     }
     reference_commit(m);
     for (uint32_t i = 0; good && i < m->n_states; i++) {
-      Tensor t = executor_state(executor, i);
+      Tensor t = value_state(executor, i);
       good = same(m, m->state_nodes[i], &t, "a state", step);
     }
   }

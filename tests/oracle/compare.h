@@ -8,6 +8,7 @@
 #include "runtime/execute/schedule.h"
 #include "tests/oracle/formula.h"
 #include "tests/support.h"
+#include "tests/values.h"
 
 #include <jansson.h>
 
@@ -165,7 +166,7 @@ static bool find_output(const Comparison *c, const char *name, Tensor *out) {
   const Graph *g = c->compiled.plan->programs[c->program].graph;
   for (uint32_t i = 0; i < g->n_outputs; i++)
     if (strcmp(graph_text(g, g->outputs[i].name), name) == 0) {
-      *out = executor_output(c->executor, c->program, i);
+      *out = value_output(c->executor, c->program, i);
       return true;
     }
   return false;
@@ -174,7 +175,7 @@ static bool find_output(const Comparison *c, const char *name, Tensor *out) {
 static bool find_state(const Comparison *c, const char *name, Tensor *out) {
   uint32_t state = plan_state_find(c->compiled.plan, name);
   if (state == UINT32_MAX) return false;
-  *out = executor_state(c->executor, state);
+  *out = value_state(c->executor, state);
   return true;
 }
 

@@ -4,6 +4,7 @@
 #define TESTS_ORACLE_RUN_H
 
 #include "tests/oracle/compare.h"
+#include "tests/values.h"
 
 #define ORACLE_SHARDS 4
 
@@ -46,9 +47,10 @@ static int64_t oracle_parameter(const Comparison *c, const char *name) {
 
 static void oracle_set_states(const Comparison *c) {
   for (uint32_t i = 0; i < c->compiled.plan->n_states; i++) {
-    Tensor t = executor_state(c->executor, i);
+    Tensor t = value_state(c->executor, i);
     formula_state(plan_text(c->compiled.plan, c->compiled.plan->states[i].name), &t);
   }
+  values_send(c->executor);
 }
 
 /* Inputs must be set before every run. */

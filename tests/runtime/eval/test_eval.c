@@ -8,6 +8,7 @@
 #include "runtime/execute/weights.h"
 #include "runtime/synth/synth.h"
 #include "tests/support.h"
+#include "tests/values.h"
 
 #include <jansson.h>
 #include <math.h>
@@ -195,14 +196,14 @@ static Net net_make(const char *eval_batch, const char *name) {
   if (n.c.status != STATUS_OK) diag_print(n.c.diag, stdout);
   CU_ASSERT_EQUAL_FATAL(n.c.status, STATUS_OK);
   CU_ASSERT_EQUAL_FATAL(executor_create(n.c.plan, 1, n.c.diag, &n.x), STATUS_OK);
-  init_states(n.x, 3);
+  CU_ASSERT_EQUAL_FATAL(init_states(n.x, 3, n.c.diag), STATUS_OK);
   snprintf(path, sizeof path, "%s.plan.xml", name);
   snprintf(n.plan, sizeof n.plan, "%s", support_path(path));
   CU_ASSERT_EQUAL_FATAL(plan_write(n.c.plan, ops_table(), n.plan, n.c.diag), STATUS_OK);
   snprintf(path, sizeof path, "%s.safetensors", name);
   snprintf(n.weights, sizeof n.weights, "%s", support_path(path));
   SaveTensor *tensors = calloc(n.c.plan->n_states, sizeof *tensors);
-  weights_tensors(n.x, tensors);
+  CU_ASSERT_EQUAL_FATAL(weights_tensors(n.x, tensors, n.c.diag), STATUS_OK);
   CU_ASSERT_EQUAL_FATAL(
       safe_write(n.weights, tensors, n.c.plan->n_states, NULL, 0, false, n.c.diag), STATUS_OK);
   free(tensors);
@@ -273,7 +274,7 @@ static void test_padding(void) {
     CU_ASSERT_EQUAL_FATAL(image_resize(&image, 32, 16, in + 19 * size), STATUS_OK);
     free(image.rgb);
     CU_ASSERT_EQUAL_FATAL(executor_steps(many.x, eval_program(&many), many.c.diag), STATUS_OK);
-    Tensor y = executor_output(many.x, eval_program(&many), 0);
+    Tensor y = value_output(many.x, eval_program(&many), 0);
     CU_ASSERT_EQUAL(memcmp(a.rows, (const float *)y.data + 19 * a.dim, bytes), 0);
   }
   features_release(&a);

@@ -1,6 +1,7 @@
 /* Every ablation compiles at its own size and at the small one, runs a step there, and leaves
  * nothing of what it turns off behind: no parameter, no node, no random site. */
 #include "tests/support.h"
+#include "tests/values.h"
 
 #include "graph/base/philox.h"
 #include "runtime/execute/execute.h"
@@ -96,11 +97,12 @@ static void run_step(const Compiled *c) {
   static const char *const inputs[] = {"images", "labels", "lr",  "inner_lr",
                                        "lambda", "seed",   "step"};
   Executor *x;
-  CU_ASSERT_EQUAL_FATAL(executor_create_program(c->plan, 0, 2, c->diag, &x), STATUS_OK);
-  init_states(x, 1);
+  CU_ASSERT_EQUAL_FATAL(
+      executor_create_with(c->plan, &(ExecutorOptions){.threads = 2}, c->diag, &x), STATUS_OK);
+  CU_ASSERT_EQUAL_FATAL(init_states(x, 1, c->diag), STATUS_OK);
   uint32_t weight = plan_state_find(c->plan, "stem/conv/weight");
   CU_ASSERT_NOT_EQUAL_FATAL(weight, UINT32_MAX);
-  Tensor stem = executor_state(x, weight), t;
+  Tensor stem = value_state(x, weight), t;
   double before = tensor_get(&stem, 0);
   for (size_t i = 0; i < sizeof inputs / sizeof *inputs; i++)
     if (executor_input(x, 0, inputs[i], &t)) fill(c->plan, &t, inputs[i]);
@@ -109,9 +111,10 @@ static void run_step(const Compiled *c) {
   CU_ASSERT_EQUAL_FATAL(status, STATUS_OK);
   const Graph *g = c->plan->programs[0].graph;
   for (uint32_t i = 0; i < g->n_outputs; i++) {
-    Tensor out = executor_output(x, 0, i);
+    Tensor out = value_output(x, 0, i);
     if (out.shape.rank == 0) CU_ASSERT(isfinite(tensor_get(&out, 0)));
   }
+  stem = value_state(x, weight);
   CU_ASSERT_NOT_EQUAL(tensor_get(&stem, 0), before);
   CU_ASSERT(isfinite(tensor_get(&stem, 0)));
   executor_destroy(x);

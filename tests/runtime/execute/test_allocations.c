@@ -87,7 +87,7 @@ static void run_model(const char *path, const char *const *defines, uint32_t n, 
   if (c.status != STATUS_OK) diag_print(c.diag, stdout);
   CU_ASSERT_EQUAL_FATAL(c.status, STATUS_OK);
   CU_ASSERT_EQUAL_FATAL(executor_create(c.plan, threads, c.diag, &x), STATUS_OK);
-  init_states(x, 1);
+  CU_ASSERT_EQUAL_FATAL(init_states(x, 1, c.diag), STATUS_OK);
   for (uint32_t program = 0; program < c.plan->n_programs; program++) {
     CU_ASSERT_EQUAL(run_program(x, program, c.diag), STATUS_OK);
     __atomic_store_n(&allocations, 0, __ATOMIC_RELAXED);

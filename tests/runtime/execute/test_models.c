@@ -6,6 +6,7 @@
 #include "runtime/execute/safetensors.h"
 #include "tests/oracle/formula.h"
 #include "tests/support.h"
+#include "tests/values.h"
 
 #include <sys/wait.h>
 
@@ -151,10 +152,11 @@ static void each_value(const OtherModel *m, const Run *r,
                        void (*visit)(void *, const char *, const Tensor *), void *context) {
   for (uint32_t i = 0; i < r->plan->n_states; i++) {
     const char *name = plan_text(r->plan, r->plan->states[i].name);
-    Tensor t = executor_state(r->x, i);
+    Tensor t = value_state(r->x, i);
     fill_state(&t, name);
     if (visit) visit(context, name, &t);
   }
+  values_send(r->x);
   const Graph *g = r->plan->programs[r->program].graph;
   for (NodeId id = 1; id < g->n_nodes; id++) {
     if (g->nodes[id].op != OP_INPUT) continue;
@@ -170,7 +172,7 @@ static bool find_output(const Run *r, const char *name, Tensor *out) {
   const Graph *g = r->plan->programs[r->program].graph;
   for (uint32_t i = 0; i < g->n_outputs; i++)
     if (strcmp(graph_text(g, g->outputs[i].name), name) == 0) {
-      *out = executor_output(r->x, r->program, i);
+      *out = value_output(r->x, r->program, i);
       return true;
     }
   return false;
@@ -212,7 +214,7 @@ static void compare(const Run *r, const SafeFile *file, const FileTensor *want, 
   if (strncmp(name, after, sizeof after - 1) == 0) {
     uint32_t state = plan_state_find(r->plan, name + sizeof after - 1);
     found = state != UINT32_MAX;
-    if (found) have = executor_state(r->x, state);
+    if (found) have = value_state(r->x, state);
   } else {
     found = find_output(r, name, &have);
   }
@@ -247,7 +249,7 @@ static void check_case(const OtherModel *m, const Case *c, const SafeFile *file)
       compare(&r, file, want, want->name + n);
       compared++;
     }
-    executor_commit(r.x, r.program);
+    CU_ASSERT_EQUAL(executor_commit(r.x, r.program, r.diag), STATUS_OK);
   }
   CU_ASSERT(compared > 0);
   compared_in_all += compared;
@@ -292,15 +294,15 @@ static int command(const char *format, ...) {
 static void check_same(const Run *r, const SafeFile *file) {
   const Graph *g = r->plan->programs[r->program].graph;
   for (uint32_t i = 0; i < g->n_outputs; i++) {
-    Tensor have = executor_output(r->x, r->program, i);
+    Tensor have = value_output(r->x, r->program, i);
     const FileTensor *t = safe_find(file, graph_text(g, g->outputs[i].name));
     CU_ASSERT_PTR_NOT_NULL_FATAL(t);
     CU_ASSERT_EQUAL(distance(&have, t), 0);
     CU_ASSERT_EQUAL(distance(&have, t), 0);
   }
-  executor_commit(r->x, r->program);
+  CU_ASSERT_EQUAL(executor_commit(r->x, r->program, r->diag), STATUS_OK);
   for (uint32_t i = 0; i < r->plan->n_states; i++) {
-    Tensor have = executor_state(r->x, i);
+    Tensor have = value_state(r->x, i);
     const FileTensor *t = safe_find(file, plan_text(r->plan, r->plan->states[i].name));
     CU_ASSERT_PTR_NOT_NULL_FATAL(t);
     CU_ASSERT_EQUAL(distance(&have, t), 0);
@@ -362,7 +364,7 @@ static double mean_loss(const Compiled *c, Executor *x, double lr, uint32_t firs
     const Graph *g = c->plan->programs[0].graph;
     for (uint32_t i = 0; i < g->n_outputs; i++)
       if (strcmp(graph_text(g, g->outputs[i].name), "loss") == 0) {
-        t = executor_output(x, 0, i);
+        t = value_output(x, 0, i);
         sum += tensor_get(&t, 0);
       }
   }
@@ -375,7 +377,7 @@ static void check_trained(const Trained *m) {
   CU_ASSERT_EQUAL_FATAL(c.status, STATUS_OK);
   Executor *x;
   CU_ASSERT_EQUAL_FATAL(executor_create(c.plan, 2, c.diag, &x), STATUS_OK);
-  init_states(x, 1);
+  CU_ASSERT_EQUAL_FATAL(init_states(x, 1, c.diag), STATUS_OK);
   uint32_t tenth = m->steps / 10;
   double first = mean_loss(&c, x, m->lr, 0, tenth);
   mean_loss(&c, x, m->lr, tenth, m->steps - 2 * tenth);

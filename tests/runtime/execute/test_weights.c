@@ -2,6 +2,7 @@
 #include "runtime/execute/init.h"
 #include "runtime/execute/weights.h"
 #include "tests/support.h"
+#include "tests/values.h"
 
 #include <math.h>
 
@@ -15,7 +16,7 @@ static Loaded load_model(const char *path, const char *const *defines, uint32_t 
   if (m.c.status != STATUS_OK) diag_print(m.c.diag, stdout);
   CU_ASSERT_EQUAL_FATAL(m.c.status, STATUS_OK);
   CU_ASSERT_EQUAL_FATAL(executor_create(m.c.plan, 1, m.c.diag, &m.x), STATUS_OK);
-  init_states(m.x, seed);
+  CU_ASSERT_EQUAL_FATAL(init_states(m.x, seed, m.c.diag), STATUS_OK);
   return m;
 }
 
@@ -59,19 +60,20 @@ static Status start(const Loaded *m, const SafeFile *file, const char *path, uin
 static double state_at(const Loaded *m, const char *name, int64_t i) {
   uint32_t state = plan_state_find(m->c.plan, name);
   CU_ASSERT_NOT_EQUAL_FATAL(state, UINT32_MAX);
-  Tensor t = executor_state(m->x, state);
+  Tensor t = value_state(m->x, state);
   return tensor_get(&t, i);
 }
 
 static void set_state(const Loaded *m, const char *name, int64_t i, double value) {
-  Tensor t = executor_state(m->x, plan_state_find(m->c.plan, name));
+  Tensor t = value_state(m->x, plan_state_find(m->c.plan, name));
   tensor_set(&t, i, value);
+  values_send(m->x);
 }
 
 static void save_all(const Loaded *m, const char *path) {
   SaveTensor *tensors = calloc(m->c.plan->n_states, sizeof *tensors);
   CU_ASSERT_PTR_NOT_NULL_FATAL(tensors);
-  weights_tensors(m->x, tensors);
+  CU_ASSERT_EQUAL(weights_tensors(m->x, tensors, m->c.diag), STATUS_OK);
   CU_ASSERT_EQUAL(safe_write(path, tensors, m->c.plan->n_states, NULL, 0, false, m->c.diag),
                   STATUS_OK);
   free(tensors);
@@ -88,13 +90,14 @@ static void expect(const Loaded *m, const char *what) {
 static void test_round_trip(void) {
   Loaded m = load_model(small_model(), NULL, 0, 1), other = load_model(small_model(), NULL, 0, 2);
   const char *path = support_path("all.safetensors");
-  Tensor count = executor_state(m.x, plan_state_find(m.c.plan, "count"));
+  Tensor count = value_state(m.x, plan_state_find(m.c.plan, "count"));
   ((int64_t *)count.data)[1] = ((int64_t)1 << 60) + 1; /* no double holds it */
+  values_send(m.x);
   save_all(&m, path);
   SafeFile *file = open_file(path);
   CU_ASSERT_EQUAL(weights_load(other.x, file, path, WEIGHTS_ALL, 0, m.c.diag), STATUS_OK);
   for (uint32_t i = 0; i < m.c.plan->n_states; i++) {
-    Tensor a = executor_state(m.x, i), b = executor_state(other.x, i);
+    Tensor a = value_state(m.x, i), b = value_state(other.x, i);
     CU_ASSERT_EQUAL(memcmp(a.data, b.data, (size_t)tensor_bytes(&a)), 0);
   }
   safe_close(file);

@@ -1,6 +1,6 @@
 /* The least of the machine's memory and the limits of the control groups that this process is in,
  * so that a plan which does not fit is refused before the system ends the process. */
-#include "runtime/execute/memory.h"
+#include "runtime/device/memory.h"
 
 #include <limits.h>
 #include <stdbool.h>

@@ -1,6 +1,6 @@
 /* How much memory this process can have. */
-#ifndef RUNTIME_EXECUTE_MEMORY_H
-#define RUNTIME_EXECUTE_MEMORY_H
+#ifndef RUNTIME_DEVICE_MEMORY_H
+#define RUNTIME_DEVICE_MEMORY_H
 
 #include <stdint.h>
 

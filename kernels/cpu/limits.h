@@ -1,7 +1,7 @@
 /* What a machine can do at most, measured with our own inner loops: the denominators of `graphrun
  * bench`. Each function is one thread's share of the work. */
-#ifndef KERNELS_LIMITS_H
-#define KERNELS_LIMITS_H
+#ifndef KERNELS_CPU_LIMITS_H
+#define KERNELS_CPU_LIMITS_H
 
 #include <stdbool.h>
 #include <stdint.h>

@@ -1,7 +1,9 @@
 /* Measures what bench compares with: a triad that no cache holds and products that stay in one. */
-#include "kernels/limits.h"
-#include "runtime/execute/bench_parts.h"
+#include "runtime/device/cpu_limits.h"
 
+#include "kernels/cpu/limits.h"
+
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -37,36 +39,38 @@ static void products(void *context, uint32_t task) {
 }
 
 /* The best of some repeats: what the machine can do, not what it did beside others. */
-static double best_seconds(Pool *pool, PoolTask run, Limits *l, uint32_t tasks) {
+static double best_seconds(Threads *threads, ThreadsTask run, Limits *l, uint32_t tasks) {
   double best = 1e30;
   for (int i = 0; i < REPEATS; i++) {
     double begin = now();
-    pool_run(pool, run, l, tasks);
+    threads_run(threads, run, l, tasks);
     double seconds = now() - begin;
     if (seconds < best) best = seconds;
   }
   return best;
 }
 
-Status bench_limits(const Executor *x, DType precision, BenchLimits *out, Diag *diag) {
-  Pool *pool = executor_pool(x);
-  uint32_t threads = pool_threads(pool);
-  size_t bytes = (size_t)TRIAD_ELEMENTS * sizeof(float), room = (size_t)threads * LIMIT_SCRATCH;
-  Limits l = {.f64 = precision == DTYPE_F64, .macs = (int64_t)1 << 30};
+Status cpu_limits(Threads *threads, DType type, DeviceLimits *out, KernelError *error) {
+  uint32_t n = threads_count(threads);
+  size_t bytes = (size_t)TRIAD_ELEMENTS * sizeof(float), room = (size_t)n * LIMIT_SCRATCH;
+  Limits l = {.f64 = type == DTYPE_F64, .macs = (int64_t)1 << 30};
   l.a = aligned_alloc(64, 3 * bytes);
   l.scratch = aligned_alloc(64, room);
-  Status status = l.a && l.scratch ? STATUS_OK : diag_no_memory(diag, 3 * bytes + room);
-  if (status == STATUS_OK) {
+  bool ok = l.a && l.scratch;
+  if (ok) {
     l.b = l.a + TRIAD_ELEMENTS;
     l.c = l.b + TRIAD_ELEMENTS;
     memset(l.a, 0, 3 * bytes);
     memset(l.scratch, 0, room);
-    double seconds = best_seconds(pool, triad, &l, TRIAD_TASKS);
+    double seconds = best_seconds(threads, triad, &l, TRIAD_TASKS);
     out->triad = (double)(3 * bytes) / seconds;
-    seconds = best_seconds(pool, products, &l, threads);
-    out->macs = (double)l.macs * threads / seconds;
+    seconds = best_seconds(threads, products, &l, n);
+    out->macs = (double)l.macs * n / seconds;
+  } else {
+    snprintf(error->text, sizeof error->text, "no memory for a measurement of %zu bytes",
+             3 * bytes + room);
   }
   free(l.a);
   free(l.scratch);
-  return status;
+  return ok ? STATUS_OK : STATUS_SYSTEM;
 }

@@ -1,0 +1,118 @@
+/* A device: memory of its own, streams of commands, kernels.
+ *
+ * The executor reaches every machine through this table, and knows nothing else of it.  An address
+ * in a device's memory is a `void *` that only the device and its kernels may look at; parts of an
+ * allocation are reached by adding bytes to it.  Commands on a stream run one after the other,
+ * those of different streams in any order that events allow, and any of them may still be waiting
+ * when the call returns: only `synchronise` waits for them.
+ *
+ * Functions that return a Status describe a failure in device->error, with the site of the command
+ * that failed, which may be an earlier one.  After that the device may refuse all further commands.
+ * Nothing is allocated by commands. */
+#ifndef RUNTIME_DEVICE_DEVICE_H
+#define RUNTIME_DEVICE_DEVICE_H
+
+#include "kernels/kernel.h"
+
+typedef enum DeviceStream { STREAM_STEPS, STREAM_COPIES, DEVICE_STREAMS } DeviceStream;
+typedef enum DeviceEvent { EVENT_STEPS, EVENT_INPUTS, DEVICE_EVENTS } DeviceEvent;
+
+/* What a command is for: the caller's number, which comes back with its failure. */
+typedef uint64_t DeviceSite;
+#define DEVICE_SITE_NONE UINT64_MAX /* no command: the call itself failed */
+
+typedef struct DeviceError {
+  DeviceSite site;
+  KernelError what;
+} DeviceError;
+
+typedef struct DeviceTable DeviceTable;
+/* Implementations begin with it. */
+typedef struct Device {
+  const DeviceTable *table;
+  DeviceError error;
+} Device;
+
+typedef struct DeviceOptions {
+  uint32_t threads; /* of the host that it may use, the caller's included */
+} DeviceOptions;
+
+typedef struct DeviceCopy {
+  void *to;
+  const void *from;
+  size_t bytes;
+} DeviceCopy;
+
+/* Called after every part of a kernel while it is set, on the thread that ran it; for traces. */
+typedef void (*DeviceObserver)(void *context, DeviceSite site, uint32_t phase, uint32_t task,
+                               int64_t begin_ns, int64_t end_ns);
+
+/* What the machine can do at most, all of it together. */
+typedef struct DeviceLimits {
+  double triad; /* bytes per second */
+  double macs;  /* multiply-adds per second */
+} DeviceLimits;
+
+struct DeviceTable {
+  const Backend *backend; /* its kernels; plans for the backend's target run here */
+
+  /* STATUS_USAGE or STATUS_SYSTEM, with a message: no driver, no such number of threads. */
+  Status (*open)(const DeviceOptions *options, Diag *diag, Device **out_device);
+  void (*close)(Device *device);    /* waits for nothing; may be NULL */
+  void *(*context)(Device *device); /* for the backend's create; the function may be NULL */
+
+  /* Memory.  More than `memory` bytes are not there; what is allocated holds anything. */
+  int64_t (*memory)(const Device *device);
+  Status (*allocate)(Device *device, size_t bytes, void **out);
+  void (*release)(Device *device, void *at); /* may be NULL */
+  /* Where the host itself may read and write the memory, when no command is waiting; NULL (or a
+   * function that is NULL): it may not, copies go through memory of host_allocate. */
+  void *(*host_view)(Device *device, void *at);
+  Status (*host_allocate)(Device *device, size_t bytes, void **out);
+  void (*host_release)(Device *device, void *at); /* may be NULL */
+
+  /* Commands.  Lists are read before the call returns; what copy_in reads on the host must stay,
+   * and what copy_out writes is undefined, until the command has run. */
+  Status (*copy_in)(Device *device, DeviceStream stream, const DeviceCopy *copies, uint32_t n,
+                    DeviceSite site);
+  Status (*copy_out)(Device *device, DeviceStream stream, const DeviceCopy *copies, uint32_t n,
+                     DeviceSite site);
+  Status (*copy_within)(Device *device, DeviceStream stream, const DeviceCopy *copies, uint32_t n,
+                        DeviceSite site); /* one after the other */
+  Status (*fill)(Device *device, DeviceStream stream, void *at, uint8_t value, size_t bytes,
+                 DeviceSite site);
+  /* One run of a kernel of the backend, as its enqueue has it. */
+  Status (*launch)(Device *device, DeviceStream stream, const Kernel *kernel,
+                   const KernelArgs *args, DeviceSite site);
+  /* The event happens when all that is on the stream now has run; it happens anew each time. */
+  Status (*record)(Device *device, DeviceStream stream, DeviceEvent event);
+  /* Later commands of the stream wait for the event as it was recorded last; for one that was never
+   * recorded nothing waits. */
+  Status (*wait)(Device *device, DeviceStream stream, DeviceEvent event);
+  Status (*synchronise)(Device *device, DeviceStream stream);
+  /* Launches that come again, such as the steps of a program.  When the device has recorded the
+   * sequence of this number it puts all of it on the stream, and *out_done is true; else the
+   * caller launches, and the device may record until the end, which follows in any case.  Both may
+   * be NULL. */
+  Status (*sequence_begin)(Device *device, DeviceStream stream, uint32_t sequence, bool *out_done);
+  Status (*sequence_end)(Device *device, DeviceStream stream, uint32_t sequence);
+
+  /* For bench. */
+  Status (*limits)(Device *device, DType type, DeviceLimits *out);         /* measures */
+  void (*observe)(Device *device, DeviceObserver observer, void *context); /* observer NULL: none */
+  uint32_t (*parts)(const Kernel *kernel); /* of one run; both may be NULL: it shows none */
+};
+
+/* The device of this program that runs plans of a target: one for each
+ * runtime/device/device_NAME.c, found when it is built.  NULL when there is none. */
+const DeviceTable *device_find(const Target *target);
+
+/* Sets device->error; returns `status`. */
+Status device_fail(Device *device, Status status, DeviceSite site, const char *format, ...)
+    __attribute__((format(printf, 4, 5)));
+
+static inline void *device_at(void *memory, int64_t offset) {
+  return (char *)memory + offset;
+}
+
+#endif
