@@ -6,34 +6,38 @@
  * sweep adds have ids beyond those it visits. */
 #include "compiler/differentiate.h"
 
+#include "compiler/masked.h"
+
 #include <stdlib.h>
 
-enum { REACHES = 1, END = 2, HELD = 4 };
-
-/* flags[id] gets REACHES when a derivative by some requested node may be non-zero. */
+/* Which nodes a sweep meets, and where it stops. */
 static void mark(const Graph *g, const DiffRequest *r, NodeId limit, uint8_t *flags) {
   for (uint32_t i = 0; i < r->n_hold; i++)
-    if (r->hold[i] < limit) flags[r->hold[i]] |= HELD;
+    if (r->hold[i] < limit) flags[r->hold[i]] |= SWEEP_HELD;
   for (uint32_t i = 0; i < r->n_by; i++)
-    if (r->by[i] && r->by[i] < limit) flags[r->by[i]] |= END | REACHES;
+    if (r->by[i] && r->by[i] < limit) flags[r->by[i]] |= SWEEP_END | SWEEP_REACHES;
   for (NodeId id = 1; id < limit; id++) {
     const Node *node = &g->nodes[id];
-    if (flags[id] & (END | HELD)) continue;
+    if (flags[id] & (SWEEP_END | SWEEP_HELD)) continue;
     if (!dtype_is_float((DType)node->dtype) || node->op == OP_STOP_GRADIENT) continue;
     const OpDesc *op = op_desc(node->op);
     const NodeId *inputs = node_inputs(g, id);
     for (uint32_t i = 0; i < node->n_inputs; i++) {
       bool blocked = i < 32 && op->no_gradient >> i & 1;
-      if (!blocked && flags[inputs[i]] & REACHES && !(flags[inputs[i]] & HELD))
-        flags[id] |= REACHES;
+      if (!blocked && flags[inputs[i]] & SWEEP_REACHES && !(flags[inputs[i]] & SWEEP_HELD))
+        flags[id] |= SWEEP_REACHES;
     }
   }
 }
 
-static void accumulate(Emitter *e, NodeId *cotangent, NodeId more) {
+static void accumulate(Emitter *e, NodeId *cotangent, NodeId more, uint8_t flags) {
   double value;
   if (more == NODE_NONE || (emit_is_fill(e, more, &value) && value == 0)) return;
-  *cotangent = *cotangent ? emit_add(e, *cotangent, more) : more;
+  if (*cotangent == NODE_NONE)
+    *cotangent = more;
+  else
+    *cotangent =
+        flags & SWEEP_WAY ? masked_add(e, *cotangent, more) : emit_add(e, *cotangent, more);
 }
 
 static void visit(Emitter *e, NodeId id, const uint8_t *flags, NodeId *cotangents) {
@@ -43,18 +47,20 @@ static void visit(Emitter *e, NodeId id, const uint8_t *flags, NodeId *cotangent
   for (uint32_t i = 0; i < n && e->status == STATUS_OK; i++) {
     NodeId input = node_input(e->graph, id, i);
     bool blocked = i < 32 && op->no_gradient >> i & 1;
-    if (blocked || !(flags[input] & REACHES) || flags[input] & HELD) continue;
-    accumulate(e, &cotangents[input], op->vjp(e, id, cotangents[id], i));
+    if (blocked || !(flags[input] & SWEEP_REACHES) || flags[input] & SWEEP_HELD) continue;
+    NodeId more = flags[id] & SWEEP_WAY ? masked_vjp(e, id, cotangents[id], i)
+                                        : op->vjp(e, id, cotangents[id], i);
+    accumulate(e, &cotangents[input], more, flags[input]);
   }
 }
 
 static Status sweep(Emitter *e, const DiffRequest *r, NodeId limit, const uint8_t *flags,
                     NodeId *cotangents, NodeId *gradients) {
   for (uint32_t i = 0; i < r->n_outputs; i++)
-    if (r->outputs[i] && r->cotangents[i] && flags[r->outputs[i]] & REACHES)
-      accumulate(e, &cotangents[r->outputs[i]], r->cotangents[i]);
+    if (r->outputs[i] && r->cotangents[i] && flags[r->outputs[i]] & SWEEP_REACHES)
+      accumulate(e, &cotangents[r->outputs[i]], r->cotangents[i], 0);
   for (NodeId id = limit - 1; id > 0 && e->status == STATUS_OK; id--)
-    if (cotangents[id] && flags[id] & REACHES && !(flags[id] & END))
+    if (cotangents[id] && flags[id] & SWEEP_REACHES && !(flags[id] & SWEEP_END))
       visit(e, id, flags, cotangents);
   for (uint32_t i = 0; i < r->n_by; i++) gradients[i] = r->by[i] ? cotangents[r->by[i]] : NODE_NONE;
   return e->status;
@@ -81,6 +87,7 @@ Status differentiate(Emitter *e, const DiffRequest *r, NodeId *gradients) {
     e->reversal = r->reversal;
     e->role = (uint8_t)r->role;
     mark(e->graph, r, limit, flags);
+    masked_mark(e->graph, limit, flags);
     status = sweep(e, r, limit, flags, cotangents, gradients);
     e->reversal = reversal;
     e->role = role, e->order = order, e->batch = batch;

@@ -1,5 +1,6 @@
 /* Elementwise primitives. All inputs have the shape of the result; emit_binary broadcasts. */
 #include "ops/rule.h"
+#include "ops/signs.h"
 
 #include <string.h>
 
@@ -61,10 +62,18 @@ static NodeId vjp_log(Emitter *e, NodeId n, NodeId dy, uint32_t i) {
   (void)i;
   return emit_div(e, dy, IN0(e, n));
 }
+/* The slope of a root is infinite at 0.  What lies under it is at its least there when it is never
+ * negative, and its own derivative is 0: 0 is then the derivative of the whole (of a norm, say),
+ * where the product would be NaN. */
+static NodeId at_root(Emitter *e, NodeId n, NodeId slope) {
+  if (slope == NODE_NONE || value_sign(e->graph, IN0(e, n)) != SIGN_NONE) return slope;
+  NodeId zero = emit_constant_like(e, 0, n);
+  return emit_select(e, emit_binary(e, OP_EQUAL, n, zero), zero, slope);
+}
 /* d sqrt(x) = 1 / (2 sqrt(x)) */
 static NodeId vjp_sqrt(Emitter *e, NodeId n, NodeId dy, uint32_t i) {
   (void)i;
-  return emit_div(e, emit_scale(e, dy, 0.5), n);
+  return at_root(e, n, emit_div(e, emit_scale(e, dy, 0.5), n));
 }
 /* d x^(-1/2) = -1/2 x^(-3/2) */
 static NodeId vjp_rsqrt(Emitter *e, NodeId n, NodeId dy, uint32_t i) {
@@ -124,7 +133,8 @@ static NodeId vjp_cos(Emitter *e, NodeId n, NodeId dy, uint32_t i) {
 static NodeId vjp_power(Emitter *e, NodeId n, NodeId dy, uint32_t i) {
   (void)i;
   double p = node_attr_float(e->graph, n, POWER_EXPONENT);
-  return emit_mul(e, dy, emit_scale(e, emit_power(e, IN0(e, n), p - 1), p));
+  NodeId slope = emit_mul(e, dy, emit_scale(e, emit_power(e, IN0(e, n), p - 1), p));
+  return p > 0 && p < 1 ? at_root(e, n, slope) : slope;
 }
 static NodeId vjp_cast(Emitter *e, NodeId n, NodeId dy, uint32_t i) {
   (void)i;
@@ -195,8 +205,10 @@ UNARY(op_neg, "neg", "-x", infer_same_float, vjp_neg, .function = "neg");
 UNARY(op_exp, "exp", "e^x", infer_same_float, vjp_exp, .function = "exp", .costly = true);
 UNARY(op_log, "log", "natural logarithm", infer_same_float, vjp_log, .function = "log",
       .costly = true);
-UNARY(op_sqrt, "sqrt", "square root", infer_same_float, vjp_sqrt, .function = "sqrt",
-      .costly = true);
+UNARY(op_sqrt, "sqrt",
+      "square root; of what is never negative by its form (squares, their sums, |x|), the "
+      "derivative at 0 is 0, else infinite",
+      infer_same_float, vjp_sqrt, .function = "sqrt", .costly = true);
 UNARY(op_rsqrt, "rsqrt", "1 / sqrt(x)", infer_same_float, vjp_rsqrt, .function = "rsqrt",
       .costly = true);
 UNARY(op_abs, "abs", "|x|, derivative sign(x)", infer_same_float, vjp_abs, .function = "abs");

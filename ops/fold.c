@@ -6,8 +6,8 @@
 
 #include "graph/ir/tensor.h"
 #include "ops/infer.h"
+#include "ops/signs.h"
 
-#include <float.h>
 #include <math.h>
 
 static bool fill_unary(OpId op, double x, double *y) {
@@ -132,8 +132,7 @@ static bool fill_binary(OpId op, double x, double y, double *z) {
 
 /* A product of factors that overflows or underflows is no factor: (x * 1e-30) * 1e-30 may be 1. */
 static bool is_normal(DType dtype, double x) {
-  double least = dtype == DTYPE_F32 ? (double)FLT_MIN : DBL_MIN;
-  return !tensor_refuses(dtype, x) && fabs(x) >= least;
+  return !tensor_refuses(dtype, x) && fabs(x) >= dtype_least(dtype);
 }
 
 /* x op constant, for x that is no constant. */
@@ -210,7 +209,10 @@ NodeId fold_binary(Emitter *e, OpId op, NodeId a, NodeId b) {
   }
   if (op == OP_SUB && a == b) return emit_constant_like(e, 0, a);
   if ((op == OP_MAXIMUM || op == OP_MINIMUM) && a == b) return a;
-  if (op == OP_MUL && a == b && g->nodes[a].op == OP_ABS) { /* smooth at 0 */
+  bool square = op == OP_MUL && a == b;
+  if (square && g->nodes[a].op == OP_SQRT && value_sign(g, node_input(g, a, 0)) != SIGN_UNKNOWN)
+    return node_input(g, a, 0);
+  if (square && g->nodes[a].op == OP_ABS) { /* smooth at 0, as the square of a norm is */
     NodeId inside = node_input(g, a, 0);
     return emit_mul(e, inside, inside);
   }

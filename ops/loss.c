@@ -53,6 +53,37 @@ const OpDesc op_softmax = {.name = "softmax",
                            .n_results = 1,
                            .expand = expand_softmax};
 
+/* ln sum e^x = m + ln sum e^(x - m), m the largest, a constant for derivatives; 0 where that is
+ * infinite, since the difference of two infinities is no number. */
+static Status expand_log_sum_exp(Emitter *e, CompositeCall *c) {
+  NodeId x = c->inputs[0];
+  if (!x || emit_shape(e, x)->rank == 0) {
+    emitter_fail(e, NULL, "a sum over the last axis of a scalar");
+    return e->status;
+  }
+  int64_t last = emit_shape(e, x)->rank - 1;
+  NodeId most = emit_stop_gradient(e, emit_reduce_max(e, x, last));
+  NodeId zero = emit_constant_like(e, 0, most);
+  NodeId top = emit_constant_like(e, dtype_largest(emit_dtype(e, x)), most);
+  NodeId finite = emit_binary(e, OP_LESS_EQUAL, emit_unary(e, OP_ABS, most), top);
+  NodeId shift = emit_select(e, finite, most, zero);
+  NodeId sum = emit_reduce_sum(e, emit_unary(e, OP_EXP, emit_sub(e, x, shift)), 1u << last);
+  NodeId result = emit_add(e, emit_unary(e, OP_LOG, sum), shift);
+  Shape shape = *emit_shape(e, x);
+  shape.rank--;
+  c->results[0] = emit_reshape(e, result, &shape);
+  return e->status;
+}
+const OpDesc op_log_sum_exp = {.name = "log-sum-exp",
+                               .doc =
+                                   "ln sum e^x along the last axis, which goes; overflows nowhere.",
+                               .op_class = OP_CLASS_COMPOSITE,
+                               .inputs = one,
+                               .n_inputs = 1,
+                               .n_results = 1,
+                               .expand = expand_log_sum_exp,
+                               .function = "log_sum_exp"};
+
 static const InputDesc ce_inputs[] = {{"in", false, false, "logits (N, classes)"},
                                       {"labels", false, false, "i32 (N)"}};
 static const AttrDesc ce_attrs[] = {

@@ -22,9 +22,10 @@ typedef enum DType { DTYPE_F32, DTYPE_F64, DTYPE_I32, DTYPE_I64, DTYPE_BOOL, DTY
 size_t dtype_size(DType dtype); /* bytes per element */
 const char *dtype_name(DType dtype);
 bool dtype_parse(const char *name, DType *out);
-static inline bool dtype_is_float(DType d) {
-  return d == DTYPE_F32 || d == DTYPE_F64;
-}
+bool dtype_is_float(DType dtype);
+/* Of floating types: the largest number, and the least that is normal. */
+double dtype_largest(DType dtype);
+double dtype_least(DType dtype);
 
 typedef struct Shape {
   uint8_t rank;

@@ -314,6 +314,12 @@ static void normalize(Call *c) {
 
 /* ---- losses ---- */
 
+static void log_sum_exp(Call *c) {
+  int64_t m = last_dim(c->in);
+  for (int64_t i = 0; i < c->in->n; i++) c->out->v[i / m] += exp(c->in->v[i]);
+  for (int64_t i = 0; i < c->out->n; i++) c->out->v[i] = log(c->out->v[i]);
+}
+
 static void softmax(Call *c) {
   int64_t width = last_dim(c->in);
   for (int64_t i = 0; i < c->out->n; i++) {
@@ -413,6 +419,7 @@ static const struct {
                 {"moments", moments},
                 {"normalize", normalize},
                 {"softmax", softmax},
+                {"log-sum-exp", log_sum_exp},
                 {"cross-entropy", cross_entropy},
                 {"batch-hard", batch_hard},
                 {"pair-hinge", pair_hinge},

@@ -198,19 +198,23 @@ static void test_pads_apart(void) {
   }
 }
 
-/* Two factors whose product f32 does not hold stay two: 1e-30 x 1e30 x 1e30 is 1e30. */
+/* Two factors whose product f32 does not hold stay two: 1e-30 x 1e30 x 1e30 is 1e30, and with both
+ * turned round 1e-30. */
 static void test_large_factors(void) {
-  Lab lab;
-  lab_init(&lab, DTYPE_F32, 1);
-  Emitter *e = &lab.e;
-  NodeId x = lab_input(&lab, DTYPE_F32, 1, (int64_t[]){1});
-  NodeId y = emit_scale(e, emit_scale(e, x, 1e30), 1e30);
-  CU_ASSERT_NOT_EQUAL_FATAL(y, NODE_NONE);
-  CU_ASSERT_EQUAL(e->status, STATUS_OK);
-  *(float *)lab_value(&lab, x) = 1e-30f;
-  CU_ASSERT_EQUAL_FATAL(lab_reference(&lab), STATUS_OK);
-  CU_ASSERT_DOUBLE_EQUAL(*(float *)lab_value(&lab, y), 1e30, 1e24);
-  lab_free(&lab);
+  for (int k = -30; k <= 30; k += 60) {
+    Lab lab;
+    lab_init(&lab, DTYPE_F32, 1);
+    Emitter *e = &lab.e;
+    double factor = pow(10, k);
+    NodeId x = lab_input(&lab, DTYPE_F32, 1, (int64_t[]){1});
+    NodeId y = emit_scale(e, emit_scale(e, x, factor), factor);
+    CU_ASSERT_NOT_EQUAL_FATAL(y, NODE_NONE);
+    CU_ASSERT_EQUAL(e->status, STATUS_OK);
+    *(float *)lab_value(&lab, x) = (float)(1 / factor);
+    CU_ASSERT_EQUAL_FATAL(lab_reference(&lab), STATUS_OK);
+    CU_ASSERT_DOUBLE_EQUAL(*(float *)lab_value(&lab, y), factor, factor * 1e-6);
+    lab_free(&lab);
+  }
 }
 
 /* ---- one node for equal values ---- */
