@@ -11,6 +11,7 @@
 ToySetup toy_setup;
 uint32_t toy_calls[TOY_CALLS];
 int64_t toy_alive;
+uint32_t toy_replays;
 const char *const toy_call_names[TOY_CALLS] = {
     "none", "allocate", "host_allocate", "copy_in", "copy_out",    "copy_within",
     "fill", "launch",   "record",        "wait",    "synchronise", "create"};
@@ -18,6 +19,7 @@ const char *const toy_call_names[TOY_CALLS] = {
 #define QUEUE_MAX 65536
 #define COPIES_MAX 4096
 #define BLOCKS_MAX 8
+#define SEQUENCES_MAX 8
 
 typedef struct Command {
   ToyCall call;
@@ -39,6 +41,13 @@ typedef struct Queue {
   uint32_t next, end;          /* what runs next, where the next one goes */
 } Queue;
 
+/* Launches as they were given once, to be given again. */
+typedef struct Sequence {
+  Command *commands;
+  uint32_t n, cap;
+  bool whole;
+} Sequence;
+
 typedef struct Block {
   char *at;
   size_t bytes;
@@ -51,6 +60,8 @@ typedef struct Toy {
   Queue queue[DEVICE_STREAMS];
   uint32_t recorded[DEVICE_EVENTS], happened[DEVICE_EVENTS];
   Block blocks[BLOCKS_MAX];
+  Sequence sequences[SEQUENCES_MAX];
+  Sequence *recording; /* NULL: none */
   CpuStream cpu;
   Status failed; /* of a command that ran */
 } Toy;
@@ -213,11 +224,24 @@ static void run_some(Toy *t) {
   protect(t, PROT_NONE);
 }
 
+static void note(Sequence *s, const Command *c) {
+  if (s->n == s->cap) {
+    s->cap = s->cap ? 2 * s->cap : 64;
+    s->commands = realloc(s->commands, s->cap * sizeof *s->commands);
+    if (!s->commands) abort();
+  }
+  s->commands[s->n++] = *c;
+}
+
 static Status put(Toy *t, DeviceStream stream, Command c) {
   Queue *q = &t->queue[stream];
   if (t->failed != STATUS_OK) return t->failed;
+  if (t->recording) note(t->recording, &c);
   Fate fate = count(c.call, &t->setup);
-  if (fate == FATE_FAILS && !t->setup.late) return broken(t, c.call, c.site);
+  if (fate == FATE_FAILS && !t->setup.late) {
+    t->recording = NULL; /* it stays incomplete */
+    return broken(t, c.call, c.site);
+  }
   if (fate == FATE_VANISHES) return STATUS_OK;
   c.fails = fate == FATE_FAILS;
   if (q->end - q->next == QUEUE_MAX) drain(t, stream);
@@ -301,6 +325,28 @@ static Status toy_synchronise(Device *device, DeviceStream stream) {
   return t->failed;
 }
 
+static Status toy_sequence_begin(Device *device, DeviceStream stream, uint32_t id, bool *out_done) {
+  Toy *t = (Toy *)device;
+  Sequence *s = id < SEQUENCES_MAX ? &t->sequences[id] : NULL;
+  *out_done = s && s->whole;
+  if (*out_done) {
+    for (uint32_t i = 0; i < s->n; i++) TRY(put(t, stream, s->commands[i]));
+    toy_replays++;
+  } else if (s) {
+    s->n = 0;
+    t->recording = s;
+  }
+  return STATUS_OK;
+}
+
+static Status toy_sequence_end(Device *device, DeviceStream stream, uint32_t id) {
+  (void)stream, (void)id;
+  Toy *t = (Toy *)device;
+  if (t->recording) t->recording->whole = t->failed == STATUS_OK;
+  t->recording = NULL;
+  return STATUS_OK;
+}
+
 /* ---- life ---- */
 
 static Status toy_open(const DeviceOptions *options, Diag *diag, Device **out) {
@@ -326,6 +372,7 @@ static void toy_close(Device *device) {
   for (uint32_t s = 0; s < DEVICE_STREAMS; s++)
     for (Queue *q = &t->queue[s]; q->next != q->end; q->next++)
       free(q->commands[q->next % QUEUE_MAX].copies);
+  for (int i = 0; i < SEQUENCES_MAX; i++) free(t->sequences[i].commands);
   for (int i = 0; i < BLOCKS_MAX; i++) toy_release(device, t->blocks[i].at);
   threads_destroy(t->cpu.threads);
   free(t);
@@ -358,4 +405,6 @@ const DeviceTable device_toy = {.backend = &backend_toy,
                                 .record = toy_record,
                                 .wait = toy_wait,
                                 .synchronise = toy_synchronise,
+                                .sequence_begin = toy_sequence_begin,
+                                .sequence_end = toy_sequence_end,
                                 .limits = toy_limits};

@@ -45,6 +45,7 @@ typedef struct ToySetup {
 extern ToySetup toy_setup;
 /* Calls so far, of each function, since the last reset by the test. */
 extern uint32_t toy_calls[TOY_CALLS];
-extern int64_t toy_alive; /* allocations, host's and device's, that were not released */
+extern uint32_t toy_replays; /* sequences that were given whole, since the test's reset */
+extern int64_t toy_alive;    /* allocations, host's and device's, that were not released */
 
 #endif

@@ -133,7 +133,9 @@ static void agrees(const char *path, const Plan *plan, const DeviceTable *table,
     Diag *diag = diag_create();
     Bytes have;
     toy_setup = orders[i];
+    toy_replays = 0;
     Status status = results(plan, table, &have, diag);
+    CU_ASSERT_EQUAL(toy_replays, (RUNS - 1) * plan->n_programs); /* the first run is recorded */
     if (status != STATUS_OK) diag_print(diag, stdout);
     CU_ASSERT_EQUAL(status, STATUS_OK);
     if (!same(&have, want)) printf("\n  %s, order %zu: other bits\n", path, i);
