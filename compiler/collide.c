@@ -37,8 +37,8 @@ static Status check_components(ProgramBuilder *p) {
     NodeId node = p->value_by_string[p->names[i]];
     const Field *field = strchr(name, ':') && node != NODE_POISON ? component_of(p, name) : NULL;
     if (!field) continue;
-    Status s =
-        collides(p, p->e.graph->nodes[node].loc, name, "a field's tensor", field->element->loc);
+    Status s = collides(p, p->e.graph->nodes[node].stamp.loc, name, "a field's tensor",
+                        field->element->loc);
     if (status == STATUS_OK) status = s;
   }
   return status;
@@ -56,8 +56,8 @@ static Status check_inside(ProgramBuilder *p) {
     NodeId value = names_get(p, text);
     if (value == NODE_NONE || value == NODE_POISON || value == id) continue;
     if (states_find(p->b, text) != UINT32_MAX) continue;
-    Status s =
-        collides(p, g->nodes[value].loc, text, "one inside of another element", g->nodes[id].loc);
+    Status s = collides(p, g->nodes[value].stamp.loc, text, "one inside of another element",
+                        g->nodes[id].stamp.loc);
     if (status == STATUS_OK) status = s;
   }
   return status;
@@ -92,14 +92,14 @@ static Status check_sites(ProgramBuilder *p) {
     uint32_t site = (uint32_t)node_attr_int(g, id, RANDOM_SITE);
     const State *state = drawn_at(p->b->plan, site);
     if (is_reserved(graph_text(g, site)))
-      status = source_error(model->sources, model->symbols, p->b->diag, g->nodes[id].loc,
+      status = source_error(model->sources, model->symbols, p->b->diag, g->nodes[id].stamp.loc,
                             STATUS_INVALID, "give it another name",
                             "training itself draws at the site '%s': the numbers would be the same",
                             graph_text(g, site));
     else if (state)
       status =
-          source_error(model->sources, model->symbols, p->b->diag, g->nodes[id].loc, STATUS_INVALID,
-                       "give one of them another name, or the parameter a site",
+          source_error(model->sources, model->symbols, p->b->diag, g->nodes[id].stamp.loc,
+                       STATUS_INVALID, "give one of them another name, or the parameter a site",
                        "'%s' draws at step 0 what the initial value of '%s' is drawn from (%s)",
                        graph_text(g, site), graph_text(g, state->name),
                        source_where(model->symbols, state->loc, where));

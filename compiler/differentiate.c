@@ -82,16 +82,14 @@ Status differentiate(Emitter *e, const DiffRequest *r, NodeId *gradients) {
     status = e->status = diag_no_memory(e->diag, size * sizeof *cotangents);
   } else {
     Reversal reversal = e->reversal;
-    uint8_t role = e->role, order = e->order, batch = e->batch;
-    uint32_t scope = e->scope, loc = e->loc;
+    Stamp stamp = e->stamp;
     e->reversal = r->reversal;
-    e->role = (uint8_t)r->role;
+    e->stamp.role = (uint8_t)r->role;
     mark(e->graph, r, limit, flags);
     masked_mark(e->graph, limit, flags);
     status = sweep(e, r, limit, flags, cotangents, gradients);
     e->reversal = reversal;
-    e->role = role, e->order = order, e->batch = batch;
-    e->scope = scope, e->loc = loc;
+    e->stamp = stamp;
   }
   free(flags);
   free(cotangents);

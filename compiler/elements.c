@@ -205,7 +205,7 @@ static NodeId scalar_input(ProgramBuilder *p, const char *name) {
       emit_input(&p->e, strings_intern(p->b->model->symbols->strings, name), DTYPE_I64, NULL);
   emitter_name(&p->e, node, name);
   /* All draws share it: it belongs to the program, not to the first that asks. */
-  if (node) p->e.graph->nodes[node].scope = strings_intern(p->b->model->symbols->strings, "");
+  if (node) p->e.graph->nodes[node].stamp.scope = strings_intern(p->b->model->symbols->strings, "");
   return node;
 }
 
@@ -246,7 +246,7 @@ static Status build_pass(ProgramBuilder *p, const Element *el, const Place *plac
     TRY(names_poison(p, path_join(p->b, place->path, attr_text(el, "name"))));
     return p->e.status;
   }
-  uint8_t batch = p->e.batch;
+  Stamp stamp = p->e.stamp;
   int64_t units = attr_int(el, "units");
   if (units > 0) {
     Batch b = {attr_int(el, "groups"), units, attr_int(el, "unit")};
@@ -256,13 +256,13 @@ static Status build_pass(ProgramBuilder *p, const Element *el, const Place *plac
     uint32_t index = graph_add_batch(p->e.graph, b);
     if (!index)
       return p->e.status = element_error(p->b, el, NULL, NULL, "more than 255 kinds of batch");
-    p->e.batch = (uint8_t)index;
+    p->e.stamp.batch = (uint8_t)index;
   }
   Place inside = {.path = path_join(p->b, place->path, attr_text(el, "name")),
                   .param_path = place->param_path,
                   .parameters = strcmp(parameters, "theta") == 0 ? NULL : parameters};
   Status status = elements_build(p, el, &inside);
-  p->e.batch = batch;
+  p->e.stamp = stamp;
   return status;
 }
 
@@ -321,15 +321,15 @@ static Status build_commit(ProgramBuilder *p, const Element *el, const Place *pl
     *(slash ? slash : prefix) = 0;
   }
   if (index == UINT32_MAX) return p->e.status = unknown_state(p, el, state);
-  uint8_t role = p->e.role;
-  p->e.role = ROLE_UPDATE;
+  Stamp stamp = p->e.stamp;
+  p->e.stamp.role = ROLE_UPDATE;
   NodeId value = values_expr(p, place, el, attr_text(el, "value"));
   if (value) {
     Shape want = p->b->plan->states[index].shape;
     if (emit_shape(&p->e, value)->rank == 0) value = emit_broadcast(&p->e, value, &want);
   }
   fields_commit_one(p, el, index, value);
-  p->e.role = role;
+  p->e.stamp = stamp;
   return p->e.status;
 }
 
@@ -388,8 +388,8 @@ Status elements_build(ProgramBuilder *p, const Element *parent, const Place *pla
     const char *name = element_attr(el, "name");
     const char *path = path_join(p->b, place->path, name ? name : el->tag);
     bool opens = strcmp(el->tag, "scope") == 0 || strcmp(el->tag, "pass") == 0;
-    p->e.scope = strings_intern(p->b->model->symbols->strings, path);
-    p->e.loc = el->loc;
+    p->e.stamp.scope = strings_intern(p->b->model->symbols->strings, path);
+    p->e.stamp.loc = el->loc;
     Status s = build_element(p, el, place, path);
     if (s == STATUS_OK) s = p->e.status;
     if (s == STATUS_OK) continue;

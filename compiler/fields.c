@@ -101,7 +101,7 @@ static NodeId resolve_in_field(void *context, const char *name) {
     const Graph *g = s->p->e.graph;
     return emitter_fail(&s->p->e, "give the value another name",
                         "'%s' is a field and a value (%s): which one is meant?", name,
-                        source_where(g->symbols, g->nodes[value].loc, where));
+                        source_where(g->symbols, g->nodes[value].stamp.loc, where));
   }
   if (field) return fields_component(s->p, field, s->param);
   Place top = {.path = "", .param_path = ""};
@@ -132,12 +132,11 @@ static NodeId evaluate(ProgramBuilder *p, Field *field, uint32_t param) {
   const char *text = strings_text(p->b->model->symbols->strings, s->name);
   FieldScope scope = {p, param, field->element};
   Emitter *e = &p->e;
-  uint32_t scope_was = e->scope, loc_was = e->loc;
-  uint8_t role = e->role, batch = e->batch;
-  e->scope = strings_intern(p->b->model->symbols->strings, text);
-  e->loc = field->element->loc;
-  e->role = ROLE_UPDATE;
-  e->batch = 0;
+  Stamp stamp = e->stamp;
+  e->stamp.scope = strings_intern(p->b->model->symbols->strings, text);
+  e->stamp.loc = field->element->loc;
+  e->stamp.role = ROLE_UPDATE;
+  e->stamp.batch = 0;
   NodeId node = tensor_expr(e, field->expr, resolve_in_field, &scope);
   if (node)
     node = emit_broadcast(e,
@@ -145,7 +144,7 @@ static NodeId evaluate(ProgramBuilder *p, Field *field, uint32_t param) {
                               ? node
                               : emit_add(e, node, emit_constant(e, 0, (DType)s->dtype, &s->shape)),
                           &s->shape);
-  e->scope = scope_was, e->loc = loc_was, e->role = role, e->batch = batch;
+  e->stamp = stamp;
   return node;
 }
 
@@ -312,7 +311,8 @@ Status fields_norm(ProgramBuilder *p, const Element *element) {
   Field *of = fields_require(p, element, "of", attr_text(element, "of"));
   if (!of) return p->e.status;
   Emitter *e = &p->e;
-  e->role = ROLE_UPDATE;
+  Stamp stamp = e->stamp;
+  e->stamp.role = ROLE_UPDATE;
   NodeId sum = emit_constant(e, 0, p->b->options->precision, NULL);
   for (uint32_t i = 0; i < p->b->n_parameters; i++) {
     if (!p->b->plan->states[i].trainable) continue;
@@ -324,7 +324,7 @@ Status fields_norm(ProgramBuilder *p, const Element *element) {
          zero = emit_binary(e, OP_LESS_EQUAL, sum, nothing);
   NodeId root = emit_unary(e, OP_SQRT, emit_select(e, zero, emit_constant_like(e, 1, sum), sum));
   NodeId norm = emit_select(e, zero, nothing, root);
-  e->role = ROLE_FORWARD;
+  e->stamp = stamp;
   return names_define(p, attr_text(element, "name"), norm);
 }
 

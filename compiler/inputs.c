@@ -41,7 +41,8 @@ static Status declare(Plan *plan, PlanProgram *program, const PlanInput *in, con
 
 static PlanInput input_of(const Graph *g, NodeId id, uint32_t name) {
   const Node *node = &g->nodes[id];
-  return (PlanInput){.name = name, .loc = node->loc, .dtype = node->dtype, .shape = node->shape};
+  return (PlanInput){
+      .name = name, .loc = node->stamp.loc, .dtype = node->dtype, .shape = node->shape};
 }
 
 Status inputs_declare(Plan *plan, PlanProgram *program, const Sources *sources, Diag *diag) {

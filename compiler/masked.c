@@ -118,8 +118,8 @@ void masked_mark(const Graph *g, NodeId limit, uint8_t *flags) {
     bool source = is_source(g, id), wild = false, way = false;
     for (uint32_t i = 0; i < node->n_inputs; i++) {
       uint8_t input = flags[node_input(g, id, i)];
-      bool later =
-          g->nodes[node_input(g, id, i)].order > node->order; /* a pass at other parameters */
+      bool later = g->nodes[node_input(g, id, i)].stamp.order >
+                   node->stamp.order; /* a pass at other parameters */
       wild |= input & SWEEP_WILD && !later;
       way |= input & SWEEP_REACHES && input & SWEEP_WAY;
     }

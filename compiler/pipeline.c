@@ -71,13 +71,13 @@ static Status check_sizes(const Pipeline *p, const PlanProgram *program) {
     sum += target_align(p->plan->target, value_bytes(&g->nodes[id]));
     if (value_bytes(&g->nodes[id]) > value_bytes(&g->nodes[largest])) largest = id;
     if (!checked_add(macs, node_macs(g, id), &macs))
-      return source_error(p->sources, g->symbols, p->diag, g->nodes[id].loc, STATUS_NO_FIT,
+      return source_error(p->sources, g->symbols, p->diag, g->nodes[id].stamp.loc, STATUS_NO_FIT,
                           "smaller batches or shapes",
                           "program '%s' takes more than 2^63 multiply-adds, with this one",
                           plan_text(p->plan, program->name));
   }
   if (sum < most) return STATUS_OK;
-  return source_error(p->sources, g->symbols, p->diag, g->nodes[largest].loc, STATUS_NO_FIT,
+  return source_error(p->sources, g->symbols, p->diag, g->nodes[largest].stamp.loc, STATUS_NO_FIT,
                       "this is the largest value",
                       "program '%s' is too large: its values take more than 2^60 bytes",
                       plan_text(p->plan, program->name));

@@ -38,7 +38,7 @@ static int64_t trainable(const Plan *plan, uint32_t *tensors) {
 static int64_t forward_macs(const PlanProgram *p) {
   int64_t sum = 0;
   for (NodeId id = 1; id < p->graph->n_nodes; id++)
-    if (p->graph->nodes[id].role == ROLE_FORWARD) sum += node_macs(p->graph, id);
+    if (p->graph->nodes[id].stamp.role == ROLE_FORWARD) sum += node_macs(p->graph, id);
   return sum;
 }
 
@@ -68,18 +68,18 @@ void report_summary(const Plan *plan, FILE *out) {
 static const char *node_label(const Graph *g, NodeId id) {
   const Node *node = &g->nodes[id];
   if (node->name) return graph_text(g, node->name);
-  return graph_text(g, node->scope);
+  return graph_text(g, node->stamp.scope);
 }
 
 static void put_tensor(const Graph *g, const ReportTensor *tensor, FILE *out) {
   const Node *node = &g->nodes[tensor->node];
-  const SourceLoc *loc = &g->symbols->locs[node->loc];
+  const SourceLoc *loc = &g->symbols->locs[node->stamp.loc];
   char shape[SHAPE_TEXT_MAX];
   fprintf(out, "  %10.3f MB  %-12s %-24s %-10s %s", (double)tensor->bytes / 1e6,
           op_desc(node->op)->name,
           tensor->work ? "work buffer" : shape_text(&node->shape, shape, sizeof shape),
-          role_name((Role)node->role), node_label(g, tensor->node));
-  if (node->loc) fprintf(out, "  %s:%u", graph_text(g, loc->file), loc->line);
+          role_name((Role)node->stamp.role), node_label(g, tensor->node));
+  if (node->stamp.loc) fprintf(out, "  %s:%u", graph_text(g, loc->file), loc->line);
   fputc('\n', out);
 }
 
@@ -155,13 +155,13 @@ static Status peak_json(const Plan *plan, const PlanProgram *p, Diag *diag, json
   json_t *list = json_array();
   for (uint32_t i = 0; i < n; i++) {
     const Node *node = &g->nodes[tensors[i].node];
-    const SourceLoc *loc = &g->symbols->locs[node->loc];
+    const SourceLoc *loc = &g->symbols->locs[node->stamp.loc];
     json_array_append_new(list,
                           json_pack("{s:s, s:s, s:b, s:I, s:s, s:i}", "value",
                                     node_label(g, tensors[i].node), "op", op_desc(node->op)->name,
                                     "work", tensors[i].work, "bytes", (json_int_t)tensors[i].bytes,
-                                    "file", node->loc ? graph_text(g, loc->file) : "", "line",
-                                    node->loc ? (int)loc->line : 0));
+                                    "file", node->stamp.loc ? graph_text(g, loc->file) : "", "line",
+                                    node->stamp.loc ? (int)loc->line : 0));
   }
   free(tensors);
   *out = list;

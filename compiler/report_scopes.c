@@ -72,7 +72,7 @@ Status report_parameters(const Plan *plan, int depth, Diag *diag, ReportScopes *
 
 static Status scope_of(const Graph *g, NodeId id, int depth, Diag *diag, ReportScopes *out,
                        uint32_t *cap, ReportScope **scope) {
-  const char *name = graph_text(g, g->nodes[id].scope);
+  const char *name = graph_text(g, g->nodes[id].stamp.scope);
   *scope = find(out, cap, name, cut(name, depth, false));
   if (*scope) return STATUS_OK;
   report_scopes_free(out);
@@ -95,7 +95,7 @@ Status report_work(const PlanProgram *program, int depth, Diag *diag, ReportScop
     int64_t macs = node_macs(g, id);
     scope->nodes++;
     scope->macs += macs;
-    if (g->nodes[id].role == ROLE_FORWARD) scope->forward_macs += macs;
+    if (g->nodes[id].stamp.role == ROLE_FORWARD) scope->forward_macs += macs;
   }
   for (uint32_t i = 0; i < program->n_steps; i++) {
     TRY(scope_of(g, last_member(program, i + 1), depth, diag, out, &cap, &scope));

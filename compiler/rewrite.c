@@ -38,14 +38,6 @@ NodeId rewrite_fold(Emitter *e, const Graph *in, NodeId id, const NodeId *inputs
   return emit_again(e, in, id, inputs, emit_op);
 }
 
-static void stamp(Emitter *e, const Node *node) {
-  e->scope = node->scope;
-  e->loc = node->loc;
-  e->role = node->role;
-  e->order = node->order;
-  e->batch = node->batch;
-}
-
 static Status map_all(Emitter *e, const Graph *in, const bool *live, RewriteRule rule,
                       void *context, NodeId *map) {
   uint32_t cap = 16;
@@ -60,7 +52,7 @@ static Status map_all(Emitter *e, const Graph *in, const bool *live, RewriteRule
       cap = n;
     }
     for (uint32_t i = 0; i < n; i++) inputs[i] = map[node_input(in, id, i)];
-    stamp(e, &in->nodes[id]);
+    e->stamp = in->nodes[id].stamp;
     map[id] = rule ? rule(e, in, id, inputs, context) : rewrite_copy(e, in, id, inputs);
     if (map[id] == NODE_NONE && e->status == STATUS_OK)
       e->status = diag_no_memory(e->diag, sizeof(Node));
@@ -118,6 +110,7 @@ static NodeId input_rule(Emitter *e, const Graph *in, NodeId id, const NodeId *i
   const char *name = graph_text(in, node->name);
   for (uint32_t i = 0; node->name && node->op != OP_STATE && i < g->n; i++)
     if (fnmatch(g->globs[i], name, 0) == 0) {
+      e->stamp.epoch = 0; /* what is given is not computed, and so not anew */
       NodeId input = emit_input(e, node->name, (DType)node->dtype, &node->shape);
       emitter_name(e, input, name);
       return input;

@@ -59,9 +59,7 @@ static Status own_bytes(Emitter *e, bool inputs, const bool *written, NodeId *id
       g->nodes[base].op == OP_STATE && (!written || written[node_attr_int(g, base, STATE_INDEX)]);
   if (!state && !(inputs && g->nodes[base].op == OP_INPUT)) return STATUS_OK;
   const Node *node = &g->nodes[*id];
-  e->scope = node->scope;
-  e->loc = node->loc;
-  e->role = node->role;
+  e->stamp = node->stamp;
   *id = emit_copy(e, *id);
   return e->status;
 }

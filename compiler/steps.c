@@ -1,7 +1,9 @@
 /* Writes ordered units out as steps: a graph whose ids follow execution order.
  *
  * A virtual node is emitted once in every unit that needs it.  Its clones carry different epochs,
- * so that equal values stay separate nodes, each a member of one step. */
+ * so that equal values stay separate nodes, each a member of one step: clone k of a node of epoch e
+ * has epoch e + k n, where n is larger than any epoch of the graph, so that clones of nodes that
+ * differ in their epochs alone stay apart as well. */
 #include "compiler/layout.h"
 #include "compiler/rewrite.h"
 
@@ -16,6 +18,7 @@ typedef struct Writer {
   NodeId *map;        /* old node -> new node (a virtual one: its clone in the current unit) */
   uint32_t *map_unit; /* virtual: the unit + 1 that map belongs to */
   uint32_t *clones;   /* virtual: how many there are */
+  uint64_t epochs;    /* more than the largest epoch of `in` */
   PlanProgram *out;
   uint32_t cap_nodes;
 } Writer;
@@ -33,16 +36,15 @@ static Status list_node(Writer *w, NodeId id) {
   return STATUS_OK;
 }
 
-static NodeId emit_mapped(Writer *w, NodeId id, uint32_t epoch) {
+static NodeId emit_mapped(Writer *w, NodeId id, uint32_t clone) {
   const Node *node = &w->in->nodes[id];
-  NodeId small[16], *inputs = small;
+  NodeId small[16] = {0}, *inputs = small;
   if (node->n_inputs > 16) inputs = malloc(node->n_inputs * sizeof *inputs);
   if (!inputs) return NODE_NONE;
   for (uint32_t i = 0; i < node->n_inputs; i++) inputs[i] = w->map[node_input(w->in, id, i)];
   Emitter *e = &w->e;
-  e->scope = node->scope, e->loc = node->loc, e->role = node->role, e->order = node->order;
-  e->batch = node->batch;
-  e->epoch = epoch;
+  e->stamp = node->stamp;
+  e->stamp.epoch = (uint32_t)(node->stamp.epoch + clone * w->epochs);
   NodeId copy = rewrite_copy(e, w->in, id, inputs);
   if (inputs != small) free(inputs);
   return copy;
@@ -59,8 +61,8 @@ static Status prepare(Writer *w, NodeId id, uint32_t unit) {
         class == CLASS_VIRTUAL ? w->map_unit[input] == unit + 1 : w->map[input] != NODE_NONE;
     if (have) continue;
     TRY(prepare(w, input, unit));
-    uint32_t epoch = class == CLASS_VIRTUAL ? w->clones[input]++ : 0;
-    w->map[input] = emit_mapped(w, input, epoch);
+    uint32_t clone = class == CLASS_VIRTUAL ? w->clones[input]++ : 0;
+    w->map[input] = emit_mapped(w, input, clone);
     if (!w->map[input]) return w->e.status ? w->e.status : diag_no_memory(w->diag, 1);
     if (class != CLASS_VIRTUAL) continue;
     w->map_unit[input] = unit + 1;
@@ -109,6 +111,19 @@ static Status write_ends(Writer *w, Graph *out) {
   return STATUS_OK;
 }
 
+/* Epochs are numbers of 32 bits: so must be those of the clones, of which each unit has at most
+ * one.
+ */
+static Status count_epochs(Writer *w) {
+  w->epochs = 1;
+  for (NodeId id = 1; id < w->in->n_nodes; id++)
+    if (w->in->nodes[id].stamp.epoch >= w->epochs) w->epochs = w->in->nodes[id].stamp.epoch + 1ull;
+  if (w->epochs * ((uint64_t)w->u->n_units + 2) <= UINT32_MAX) return STATUS_OK;
+  return diag_error(w->diag, STATUS_NO_FIT, NULL, NULL,
+                    "%llu epochs of nodes that are computed anew, in %u steps, are too many",
+                    (unsigned long long)w->epochs, w->u->n_units);
+}
+
 Status layout_steps(PlanProgram *program, const Units *units, Diag *diag) {
   const Graph *in = units->graph;
   Graph *out = graph_create(in->symbols);
@@ -121,6 +136,7 @@ Status layout_steps(PlanProgram *program, const Units *units, Diag *diag) {
   if (!out || !w.map || !w.map_unit || !w.clones || !program->steps)
     status = diag_no_memory(diag, in->n_nodes * sizeof *w.map);
   if (status == STATUS_OK) status = emitter_init(&w.e, out, DTYPE_F32, diag, NULL);
+  if (status == STATUS_OK) status = count_epochs(&w);
   for (uint32_t i = 1; status == STATUS_OK && i < in->n_batches; i++)
     if (!graph_add_batch(out, in->batches[i])) status = diag_no_memory(diag, sizeof(Batch));
   for (uint32_t i = 0; status == STATUS_OK && i < units->n_units; i++)

@@ -24,10 +24,10 @@ void emitter_free(Emitter *e) {
 
 void emitter_derive(Emitter *e, NodeId id) {
   const Node *node = &e->graph->nodes[id];
-  e->scope = node->scope;
-  e->loc = node->loc;
-  e->batch = node->batch;
-  e->order = (uint8_t)(node->order < UINT8_MAX ? node->order + 1 : UINT8_MAX);
+  e->stamp.scope = node->stamp.scope;
+  e->stamp.loc = node->stamp.loc;
+  e->stamp.batch = node->stamp.batch;
+  e->stamp.order = (uint8_t)(node->stamp.order < UINT8_MAX ? node->stamp.order + 1 : UINT8_MAX);
 }
 
 void emitter_name(Emitter *e, NodeId id, const char *name) {
@@ -41,7 +41,7 @@ void emitter_name(Emitter *e, NodeId id, const char *name) {
 
 NodeId emitter_fail(Emitter *e, const char *hint, const char *format, ...) {
   char text[2 * INFER_TEXT_MAX], place[INFER_LABEL_MAX] = "";
-  const char *scope = graph_text(e->graph, e->scope);
+  const char *scope = graph_text(e->graph, e->stamp.scope);
   va_list args;
   va_start(args, format);
   text_vformat(text, sizeof text, format, args);
@@ -49,8 +49,8 @@ NodeId emitter_fail(Emitter *e, const char *hint, const char *format, ...) {
   if (e->composite)
     text_format(place, sizeof place, "%s '%.*s': ", e->composite, infer_display_length(scope),
                 scope);
-  Status status = source_error(e->sources, e->graph->symbols, e->diag, e->loc, STATUS_INVALID, hint,
-                               "%s%s", place, text);
+  Status status = source_error(e->sources, e->graph->symbols, e->diag, e->stamp.loc, STATUS_INVALID,
+                               hint, "%s%s", place, text);
   if (e->status == STATUS_OK) e->status = status;
   return NODE_NONE;
 }
@@ -58,7 +58,7 @@ NodeId emitter_fail(Emitter *e, const char *hint, const char *format, ...) {
 /* Identity of a node: what makes two nodes compute the same value. */
 static uint64_t node_hash(const Graph *g, NodeId id) {
   const Node *node = &g->nodes[id];
-  uint64_t h = node->op * 0x9E3779B97F4A7C15u + node->epoch;
+  uint64_t h = node->op * 0x9E3779B97F4A7C15u + node->stamp.epoch;
   const NodeId *inputs = node_inputs(g, id);
   for (uint32_t i = 0; i < node->n_inputs; i++) h = (h ^ inputs[i]) * 0xBF58476D1CE4E5B9u;
   uint32_t n_attrs = op_desc(node->op)->n_attrs;
@@ -74,7 +74,8 @@ static uint64_t node_hash(const Graph *g, NodeId id) {
 
 static bool node_same(const Graph *g, NodeId a, NodeId b) {
   const Node *x = &g->nodes[a], *y = &g->nodes[b];
-  if (x->op != y->op || x->epoch != y->epoch || x->n_inputs != y->n_inputs) return false;
+  if (x->op != y->op || x->stamp.epoch != y->stamp.epoch || x->n_inputs != y->n_inputs)
+    return false;
   if (x->n_inputs &&
       memcmp(node_inputs(g, a), node_inputs(g, b), x->n_inputs * sizeof(NodeId)) != 0)
     return false;
@@ -113,7 +114,7 @@ static void graph_pop(Graph *g, uint32_t n_inputs, uint32_t n_attrs, uint32_t n_
 
 static NodeId report_infer(Emitter *e, NodeId id, const InferContext *c) {
   const Node *node = &e->graph->nodes[id];
-  const char *scope = graph_text(e->graph, node->scope);
+  const char *scope = graph_text(e->graph, node->stamp.scope);
   if (e->composite) /* emitter_fail names the element */
     return emitter_fail(e, *c->hint ? c->hint : NULL, "%s: %s", op_desc(node->op)->name, c->text);
   return emitter_fail(e, *c->hint ? c->hint : NULL, "%s%s%.*s%s: %s", op_desc(node->op)->name,
@@ -126,13 +127,7 @@ static NodeId append_checked(Emitter *e, OpId op, const NodeId *inputs, uint32_t
                              const EmitAttr *attrs) {
   Graph *g = e->graph;
   uint32_t used_inputs = g->n_inputs, used_attrs = g->n_attrs, used_ints = g->n_ints;
-  Node proto = {.op = (uint16_t)op,
-                .role = e->role,
-                .order = e->order,
-                .batch = e->batch,
-                .epoch = e->epoch,
-                .scope = e->scope,
-                .loc = e->loc};
+  Node proto = {.op = (uint16_t)op, .stamp = e->stamp};
   /* Attributes are appended one after the other, so that callers need no pool of their own. */
   NodeId id = graph_append(g, &proto, inputs, n_inputs, NULL, 0, NULL);
   bool good = id != NODE_NONE;

@@ -24,10 +24,7 @@ typedef struct Emitter {
   Status status;
   DType float_type; /* what `float` means: the plan's precision */
   Reversal reversal;
-  /* stamped on new nodes */
-  uint32_t scope, loc;
-  uint8_t role, order, batch;
-  uint32_t epoch;        /* clones of one node carry different epochs; 0 otherwise */
+  Stamp stamp;           /* of the nodes that follow */
   const char *composite; /* the composite that is being expanded, for messages; NULL: none */
   uint32_t *table;       /* hash table of node ids, 0 = free */
   uint32_t table_size, table_used;
@@ -39,7 +36,7 @@ void emitter_free(Emitter *e);
 void emitter_derive(Emitter *e, NodeId node);
 /* Gives the node a name if it has none. */
 void emitter_name(Emitter *e, NodeId node, const char *name);
-/* Reports an error at e->loc; returns NODE_NONE and makes the emitter fail. */
+/* Reports an error at e->stamp.loc; returns NODE_NONE and makes the emitter fail. */
 NodeId emitter_fail(Emitter *e, const char *hint, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 

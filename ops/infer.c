@@ -41,8 +41,8 @@ int infer_display_length(const char *name) {
 
 const char *infer_node_label(const Graph *g, NodeId id, char *text) {
   const Node *node = &g->nodes[id];
-  uint32_t line = node->loc ? g->symbols->locs[node->loc].line : 0;
-  const char *name = graph_text(g, node->name ? node->name : node->scope);
+  uint32_t line = node->stamp.loc ? g->symbols->locs[node->stamp.loc].line : 0;
+  const char *name = graph_text(g, node->name ? node->name : node->stamp.scope);
   if (!*name) name = op_desc(node->op)->name;
   int length = infer_display_length(name), most = INFER_LABEL_MAX - 40;
   const char *dots = length > most ? "..." : ""; /* the end tells more than the beginning */

@@ -102,7 +102,7 @@ static Status verify_sites(const Graph *g, const char *place, Diag *diag) {
   n = 0;
   for (NodeId id = 1; id < g->n_nodes; id++)
     if (g->nodes[id].op == OP_RANDOM)
-      sites[n++] = (Site){node_attr_int(g, id, RANDOM_SITE), g->nodes[id].epoch, id};
+      sites[n++] = (Site){node_attr_int(g, id, RANDOM_SITE), g->nodes[id].stamp.epoch, id};
   qsort(sites, n, sizeof *sites, by_site);
   Status status = STATUS_OK;
   for (uint32_t i = 1; i < n && status == STATUS_OK; i++) {

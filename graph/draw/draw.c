@@ -62,7 +62,7 @@ static bool drawn(const Draw *d, NodeId id) {
     return false; /* constants explain nothing */
   const char *scope = d->options->scope;
   if (!scope || !*scope) return true;
-  const char *have = graph_text(d->g, node->scope);
+  const char *have = graph_text(d->g, node->stamp.scope);
   size_t n = strlen(scope);
   return strncmp(have, scope, n) == 0 && (!have[n] || have[n] == '/');
 }
@@ -98,14 +98,14 @@ static bool index_reserve(BoxIndex *index, uint32_t key, const Strings *strings)
 static bool put_into_box(Draw *d, NodeId id, BoxIndex *index) {
   const Node *node = &d->g->nodes[id];
   Strings *strings = d->g->symbols->strings;
-  const char *path = graph_text(d->g, node->scope);
-  int depth = d->depth[node->role];
+  const char *path = graph_text(d->g, node->stamp.scope);
+  int depth = d->depth[node->stamp.role];
   uint32_t scope = strings_intern_n(strings, path, cut_length(path, depth));
-  uint32_t key = key_of(scope, node->role);
+  uint32_t key = key_of(scope, node->stamp.role);
   if (scope == UINT32_MAX || !index_reserve(index, key, strings)) return false;
   uint32_t box = depth < 0 ? 0 : index->box[key];
   if (!box) {
-    d->boxes[d->n_boxes] = (Box){.scope = scope, .role = node->role, .first = id};
+    d->boxes[d->n_boxes] = (Box){.scope = scope, .role = node->stamp.role, .first = id};
     index->box[key] = box = ++d->n_boxes;
   }
   Box *b = &d->boxes[box - 1];
@@ -132,7 +132,7 @@ static int max_depth(const Graph *g) {
   int deepest = 0;
   for (NodeId id = 1; id < g->n_nodes; id++) {
     int parts = 1;
-    for (const char *at = graph_text(g, g->nodes[id].scope); *at; at++) parts += *at == '/';
+    for (const char *at = graph_text(g, g->nodes[id].stamp.scope); *at; at++) parts += *at == '/';
     if (parts > deepest) deepest = parts;
   }
   return deepest;

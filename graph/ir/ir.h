@@ -59,19 +59,27 @@ typedef struct Batch {
 } Batch;
 int64_t batch_rows(const Batch *batch); /* -1 when it exceeds 2^40 */
 
+/* Where a node comes from.  The emitter carries one and gives it to every node it makes; what
+ * changes it for a while saves the whole and puts it back.  All but the epoch says nothing about
+ * the node's value: equal values are one node, which keeps the stamp of the first. */
+typedef struct Stamp {
+  uint32_t scope; /* string id of the enclosing scope's path */
+  uint32_t loc;   /* index into the location table, 0: none */
+  uint32_t
+      epoch;    /* part of a value's identity: 0; a clone that is to be computed anew has its own */
+  uint8_t role; /* Role */
+  uint8_t order; /* 0 forward, 1 first derivative, 2 second, ... */
+  uint8_t batch; /* index into Graph.batches; 0: none declared */
+} Stamp;
+
 typedef struct Node {
-  uint16_t op;    /* index into the op table */
-  uint8_t dtype;  /* DType */
-  uint8_t role;   /* Role */
-  uint8_t order;  /* 0 forward, 1 first derivative, 2 second, ... */
-  uint8_t batch;  /* index into Graph.batches; 0: none declared */
-  uint32_t epoch; /* 0; a recompute clone carries its own */
+  uint16_t op;   /* index into the op table */
+  uint8_t dtype; /* DType */
   uint32_t n_inputs;
   uint32_t inputs; /* offset into Graph.input_pool */
   uint32_t attrs;  /* offset into Graph.attr_pool: one AttrRef per attribute of the op */
   uint32_t name;   /* string id of the full path, 0: none */
-  uint32_t scope;  /* string id of the enclosing scope's path */
-  uint32_t loc;    /* index into the location table, 0: none */
+  Stamp stamp;
   Shape shape;
 } Node;
 
@@ -150,7 +158,7 @@ Graph *graph_create(Symbols *symbols); /* NULL when out of memory */
 void graph_destroy(Graph *graph);
 
 /* Appends a node as given: no checks, no folding (ops/emit.h does that). `proto` gives op, dtype,
- * shape, role, ..., its input and attribute offsets are ignored. Attribute `i` is `attrs[i]` over
+ * shape, stamp, its input and attribute offsets are ignored. Attribute `i` is `attrs[i]` over
  * `ints`.  Returns NODE_NONE when out of memory. */
 NodeId graph_append(Graph *graph, const Node *proto, const NodeId *inputs, uint32_t n_inputs,
                     const AttrRef *attrs, uint32_t n_attrs, const int64_t *ints);

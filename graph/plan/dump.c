@@ -43,7 +43,7 @@ void dump_attr(const Graph *g, NodeId id, const OpDesc *op, uint32_t attr, FILE 
 
 static bool inside(const Graph *g, const Node *node, const char *scope) {
   if (!scope || !*scope) return true;
-  const char *have = graph_text(g, node->scope);
+  const char *have = graph_text(g, node->stamp.scope);
   size_t n = strlen(scope);
   return strncmp(have, scope, n) == 0 && (!have[n] || have[n] == '/');
 }
@@ -65,13 +65,13 @@ static void put_node(const PlanProgram *p, const OpTable *ops, NodeId id, FILE *
   }
   fprintf(out, " : %s %s", dtype_name((DType)node->dtype),
           shape_text(&node->shape, shape, sizeof shape));
-  if (node->epoch) fprintf(out, " clone %u", node->epoch);
+  if (node->stamp.epoch) fprintf(out, " clone %u", node->stamp.epoch);
   if (p->node_offset && p->node_offset[id] != OFFSET_NONE)
     fprintf(out, " @%" PRId64, p->node_offset[id]);
-  fprintf(out, "  %s %s", role_name((Role)node->role),
-          graph_text(g, node->name ? node->name : node->scope));
-  const SourceLoc *loc = &g->symbols->locs[node->loc];
-  if (node->loc) fprintf(out, "  %s:%u", graph_text(g, loc->file), loc->line);
+  fprintf(out, "  %s %s", role_name((Role)node->stamp.role),
+          graph_text(g, node->name ? node->name : node->stamp.scope));
+  const SourceLoc *loc = &g->symbols->locs[node->stamp.loc];
+  if (node->stamp.loc) fprintf(out, "  %s:%u", graph_text(g, loc->file), loc->line);
   fputc('\n', out);
 }
 

@@ -39,6 +39,8 @@ static Status no_memory(const Reader *r, size_t bytes) {
 
 /* ---- numbers ---- */
 
+/* Each call moves the cursor: one in a statement, C does not order those of an initialiser. */
+
 static int64_t take(Reader *r, int64_t low, int64_t high) {
   return plan_scan_int(&r->s, low, high);
 }
@@ -129,10 +131,11 @@ static Status read_places(Reader *r) {
   Symbols *symbols = r->plan->symbols;
   plan_scan_open(&r->s, "places");
   while (plan_scan_more(&r->s)) {
-    SourceLoc loc = {.file = take_string(r),
-                     .line = (uint32_t)take(r, 0, UINT32_MAX),
-                     .column = (uint32_t)take(r, 0, UINT32_MAX),
-                     .chain = take_place(r)};
+    SourceLoc loc;
+    loc.file = take_string(r);
+    loc.line = (uint32_t)take(r, 0, UINT32_MAX);
+    loc.column = (uint32_t)take(r, 0, UINT32_MAX);
+    loc.chain = take_place(r);
     if (!symbols_append_loc(symbols, loc)) return no_memory(r, sizeof loc);
   }
   plan_scan_close(&r->s, "places");
@@ -294,8 +297,10 @@ static Status read_head(Reader *r, PlanProgram *p) {
 static Status read_batches(Reader *r, Graph *g) {
   plan_scan_open(&r->s, "batches");
   while (plan_scan_more(&r->s)) {
-    Batch batch = {
-        .groups = take(r, 1, 1 << 30), .units = take(r, 0, 1 << 30), .unit = take(r, 1, 1 << 30)};
+    Batch batch;
+    batch.groups = take(r, 1, 1 << 30);
+    batch.units = take(r, 0, 1 << 30);
+    batch.unit = take(r, 1, 1 << 30);
     if (batch_rows(&batch) < 0) plan_scan_fail(&r->s, "a smaller batch is expected");
     uint32_t want = g->n_batches;
     if (!r->s.bad && (want > UINT8_MAX || graph_add_batch(g, batch) != want))
@@ -312,14 +317,15 @@ static Status read_nodes(Reader *r, Graph *g) {
   plan_scan_open(&r->s, "nodes");
   while (plan_scan_more(&r->s)) {
     int64_t op = take(r, 0, (int64_t)r->n_ops - 1);
-    Node n = {.dtype = (uint8_t)take(r, 0, DTYPE_COUNT - 1),
-              .role = (uint8_t)take(r, 0, ROLE_UPDATE),
-              .order = (uint8_t)take(r, 0, UINT8_MAX),
-              .batch = (uint8_t)take(r, 0, (int64_t)g->n_batches - 1),
-              .epoch = (uint32_t)take(r, 0, UINT32_MAX),
-              .name = take_string(r),
-              .scope = take_string(r),
-              .loc = take_place(r)};
+    Node n = {0};
+    n.dtype = (uint8_t)take(r, 0, DTYPE_COUNT - 1);
+    n.stamp.role = (uint8_t)take(r, 0, ROLE_UPDATE);
+    n.stamp.order = (uint8_t)take(r, 0, UINT8_MAX);
+    n.stamp.batch = (uint8_t)take(r, 0, (int64_t)g->n_batches - 1);
+    n.stamp.epoch = (uint32_t)take(r, 0, UINT32_MAX);
+    n.name = take_string(r);
+    n.stamp.scope = take_string(r);
+    n.stamp.loc = take_place(r);
     uint32_t n_inputs = (uint32_t)take(r, 0, UINT32_MAX);
     take_shape(r, &n.shape);
     if (r->s.bad) break;

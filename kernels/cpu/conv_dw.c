@@ -350,7 +350,7 @@ Status conv_dw_build(const KernelSpec *spec, Diag *diag, Kernel *kernel) {
   *k = (ConvDw){.shape = conv_shape(g, id), .x = inputs[0], .dy = inputs[1]};
   const ConvShape *s = &k->shape;
   k->panels = gemm_panels(s->f64, s->kh * s->kw * s->ci);
-  k->slices = slices_rows(g, g->nodes[node_input(g, id, 0)].batch, s->n, spec->shards);
+  k->slices = slices_rows(g, g->nodes[node_input(g, id, 0)].stamp.batch, s->n, spec->shards);
   int64_t weights = conv_weights(s) * s->groups, macs = s->n * s->hy * s->wy * weights;
   bool large = macs >= 1 << 19;
   choose_parts(k, spec->shards, spec->work_bytes, large);

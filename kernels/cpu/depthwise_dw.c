@@ -155,7 +155,7 @@ Status depthwise_dw_build(const KernelSpec *spec, Diag *diag, Kernel *kernel) {
   const ConvShape *s = &k->shape;
   int64_t lanes = 64 / (int64_t)s->size;
   k->isa = depthwise_isa();
-  k->slices = slices_rows(g, g->nodes[node_input(g, id, 0)].batch, s->n, spec->shards);
+  k->slices = slices_rows(g, g->nodes[node_input(g, id, 0)].stamp.batch, s->n, spec->shards);
   k->pitch = (s->cx + lanes - 1) / lanes * lanes;
   k->block = BLOCK_BYTES / (int64_t)s->size;
   k->blocks = (s->cx + k->block - 1) / k->block;

@@ -231,7 +231,7 @@ bool fuse_loops(const Graph *g, const NodeId *nodes, uint32_t n_nodes, const Nod
   for (uint32_t k = 0; k < n_nodes; k++) {
     const Node *node = &g->nodes[nodes[k]];
     most += node->n_inputs + 1;
-    if (!batch || node->op == OP_REDUCE_SUM) batch = node->batch ? node->batch : batch;
+    if (!batch || node->op == OP_REDUCE_SUM) batch = node->stamp.batch ? node->stamp.batch : batch;
   }
   l->views = calloc(most, sizeof *l->views);
   l->sums = calloc(n_nodes, sizeof *l->sums);

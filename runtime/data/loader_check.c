@@ -50,7 +50,8 @@ static Status check_input(const Plan *plan, const PlanProgram *p, const Node *no
   bool images = strcmp(name, "images") == 0;
   bool typed = images ? is_float : node->dtype == DTYPE_I32 || node->dtype == DTYPE_I64;
   if (typed && shape_equal(&node->shape, expected)) return STATUS_OK;
-  const SourceLoc *loc = &plan->symbols->locs[node->loc < plan->symbols->n_locs ? node->loc : 0];
+  const SourceLoc *loc =
+      &plan->symbols->locs[node->stamp.loc < plan->symbols->n_locs ? node->stamp.loc : 0];
   if (loc->line)
     text_format(place, sizeof place, "%s:%u:%u", plan_text(plan, loc->file), loc->line,
                 loc->column);

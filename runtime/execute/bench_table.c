@@ -135,7 +135,7 @@ Status bench_table(const PlanProgram *p, const StepTime *times, int64_t steps,
   Status status = t.rows && roles.rows ? STATUS_OK : diag_no_memory(diag, p->n_steps * sizeof(Row));
   for (uint32_t s = 0; s < p->n_steps && status == STATUS_OK; s++) {
     char name[64];
-    uint8_t role = p->graph->nodes[times[s].node].role;
+    uint8_t role = p->graph->nodes[times[s].node].stamp.role;
     row_name(p, s, &times[s], name, sizeof name);
     row_add(row_find(&t, name, role), p, s, &times[s]);
     row_add(row_find(&roles, "all kernels", role), p, s, &times[s]);

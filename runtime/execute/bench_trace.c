@@ -34,12 +34,12 @@ static json_t *event_json(const PlanProgram *p, const StepTime *times, const Eve
   const Graph *g = p->graph;
   const Node *node = &g->nodes[times[e->step].node];
   return json_pack("{s:s, s:s, s:s, s:f, s:f, s:i, s:I, s:{s:s, s:i, s:i, s:i, s:i, s:I}}", "name",
-                   op_desc(node->op)->name, "cat", role_name((Role)node->role), "ph", "X", "ts",
-                   (double)(e->begin - start) * 1e-3, "dur", (double)(e->end - e->begin) * 1e-3,
-                   "pid", 1, "tid", (json_int_t)e->thread, "args", "of",
-                   graph_text(g, node->name ? node->name : node->scope), "step", (int)e->step,
-                   "phase", (int)e->phase, "task", (int)e->task, "nodes", (int)times[e->step].count,
-                   "bytes", (json_int_t)bench_step_bytes(p, e->step));
+                   op_desc(node->op)->name, "cat", role_name((Role)node->stamp.role), "ph", "X",
+                   "ts", (double)(e->begin - start) * 1e-3, "dur",
+                   (double)(e->end - e->begin) * 1e-3, "pid", 1, "tid", (json_int_t)e->thread,
+                   "args", "of", graph_text(g, node->name ? node->name : node->stamp.scope), "step",
+                   (int)e->step, "phase", (int)e->phase, "task", (int)e->task, "nodes",
+                   (int)times[e->step].count, "bytes", (json_int_t)bench_step_bytes(p, e->step));
 }
 
 static Status write_json(json_t *root, const char *path, Diag *diag) {

@@ -19,13 +19,13 @@ static Status step_failed(const Executor *x, Status status, uint32_t program, ui
                           Diag *diag) {
   const PlanProgram *p = &x->plan->programs[program];
   const Node *node = &p->graph->nodes[p->step_nodes[p->steps[s].first]];
-  const SourceLoc *loc = &x->plan->symbols->locs[node->loc];
+  const SourceLoc *loc = &x->plan->symbols->locs[node->stamp.loc];
   return diag_error(diag, status, plan_text(x->plan, p->name),
                     status == STATUS_INVALID ? "do the data fit the plan? (labels, indices)" : NULL,
                     "step %u, %s '%s' (%s:%u): %s", s, op_desc(node->op)->name,
-                    graph_text(p->graph, node->name ? node->name : node->scope),
-                    node->loc ? plan_text(x->plan, loc->file) : "", node->loc ? loc->line : 0,
-                    x->device->error.what.text);
+                    graph_text(p->graph, node->name ? node->name : node->stamp.scope),
+                    node->stamp.loc ? plan_text(x->plan, loc->file) : "",
+                    node->stamp.loc ? loc->line : 0, x->device->error.what.text);
 }
 
 Status executor_failed(const Executor *x, Status status, Diag *diag) {

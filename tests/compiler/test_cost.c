@@ -44,8 +44,8 @@ static Cost cost_of(const Compiled *c, const char *program, int64_t images) {
   CU_ASSERT_NOT_EQUAL_FATAL(index, UINT32_MAX);
   const Graph *g = plan->programs[index].graph;
   for (NodeId id = 1; id < g->n_nodes; id++)
-    if (g->nodes[id].role == ROLE_FORWARD && g->nodes[id].op == OP_CONV &&
-        matches(graph_text(g, g->nodes[id].scope), scopes))
+    if (g->nodes[id].stamp.role == ROLE_FORWARD && g->nodes[id].op == OP_CONV &&
+        matches(graph_text(g, g->nodes[id].stamp.scope), scopes))
       cost.macs += node_macs(g, id);
   CU_ASSERT_EQUAL(cost.macs % images, 0);
   cost.macs /= images;
@@ -103,7 +103,7 @@ static uint32_t random_sites(const Compiled *c, const char *program) {
   const Graph *g = c->plan->programs[plan_program_find(c->plan, program)].graph;
   uint32_t n = 0;
   for (NodeId id = 1; id < g->n_nodes; id++)
-    n += g->nodes[id].op == OP_RANDOM && !g->nodes[id].epoch;
+    n += g->nodes[id].op == OP_RANDOM && !g->nodes[id].stamp.epoch;
   return n;
 }
 

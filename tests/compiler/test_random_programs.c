@@ -181,8 +181,26 @@ static void make_program(Maker *m) {
     Shape s = random_shape(m->lab);
     put(m, lab_input(m->lab, DTYPE_F64, s.rank, s.dim));
   }
-  for (int64_t i = 0, n = 5 + lab_pick(m->lab, lab_pick(m->lab, 10) ? 40 : 400); i < n; i++)
-    put(m, makers[lab_pick(m->lab, sizeof makers / sizeof *makers)](m));
+  bool again = lab_pick(m->lab, 2);
+  for (int64_t i = 0, n = 5 + lab_pick(m->lab, lab_pick(m->lab, 10) ? 40 : 400); i < n; i++) {
+    uint64_t state = m->lab->state;
+    int64_t maker = lab_pick(m->lab, sizeof makers / sizeof *makers);
+    NodeId value = makers[maker](m);
+    uint64_t next = m->lab->state;
+    if (!again || makers[maker] == make_leaf || makers[maker] == make_rows) {
+      put(m, value);
+      continue;
+    }
+    /* The same once more, as a value that is computed anew. */
+    m->lab->e.stamp.epoch = (uint32_t)(i % 3);
+    m->lab->state = state;
+    lab_pick(m->lab, sizeof makers / sizeof *makers);
+    NodeId clone = makers[maker](m);
+    m->lab->state = next;
+    m->lab->e.stamp.epoch = 0;
+    put(m, value);
+    put(m, clone);
+  }
   make_ends(m);
 }
 

@@ -98,7 +98,7 @@ static void check_convs(OpId op, DType dtype, double tolerance) {
     lab_init(&lab, dtype, (uint64_t)i + 1);
     if (i % 3 == 1) {
       int64_t n = cases[i].n, groups = n % 2 ? 1 : 2;
-      lab.e.batch = (uint8_t)graph_add_batch(
+      lab.e.stamp.batch = (uint8_t)graph_add_batch(
           lab.graph, (Batch){.groups = groups, .units = n / groups, .unit = 1});
     }
     NodeId id = make_conv(&lab, &cases[i], op, dtype);

@@ -120,7 +120,7 @@ static Shape make_batch(Lab *lab) {
   Shape space = random_space(lab);
   if (space.rank && lab_pick(lab, 2)) {
     int64_t groups = space.dim[0] % 2 ? 1 : 2;
-    lab->e.batch = (uint8_t)graph_add_batch(
+    lab->e.stamp.batch = (uint8_t)graph_add_batch(
         lab->graph, (Batch){.groups = groups, .units = space.dim[0] / groups, .unit = 1});
   }
   return space;
@@ -209,7 +209,7 @@ static void test_variance(void) {
     const int64_t *dims = cases[i / 4];
     uint32_t axes = i & 2 ? 7 : 6;
     lab_init(&lab, dtype, (uint64_t)i + 1);
-    lab.e.batch =
+    lab.e.stamp.batch =
         (uint8_t)graph_add_batch(lab.graph, (Batch){.groups = 1, .units = dims[0], .unit = 1});
     NodeId x = lab_input(&lab, dtype, 4, dims);
     NodeId id = emit_variance(&lab.e, x, emit_mean(&lab.e, x, axes), axes);

@@ -232,10 +232,10 @@ static void test_merging(void) {
   CU_ASSERT_EQUAL(emit_constant(e, 0.1, DTYPE_F32, NULL),
                   emit_constant(e, (double)0.1f, DTYPE_F32, NULL));
   NodeId sum = emit_add(e, a, b);
-  e->epoch = 1; /* a recompute clone */
+  e->stamp.epoch = 1; /* a recompute clone */
   CU_ASSERT_NOT_EQUAL(emit_add(e, a, b), sum);
-  e->epoch = 0;
-  e->role = ROLE_OUTER; /* stamps are not part of a value's identity */
+  e->stamp.epoch = 0;
+  e->stamp.role = ROLE_OUTER; /* stamps are not part of a value's identity */
   CU_ASSERT_EQUAL(emit_add(e, a, b), sum);
   for (uint32_t i = 0; i < 5000; i++) emit_scale(e, a, i + 2); /* the table grows */
   CU_ASSERT_EQUAL(emit_add(e, a, b), sum);

@@ -209,7 +209,7 @@ static void test_replayed(void) {
 /* What may choose in the smooth variant: a hinge, a mined pair, a clamp that does nothing. */
 static bool may_choose(const StepGraph *s, NodeId id) {
   const Node *node = &s->lab.graph->nodes[id];
-  const char *scope = graph_text(s->lab.graph, node->scope);
+  const char *scope = graph_text(s->lab.graph, node->stamp.scope);
   if (formula_ends(scope, "/tri") || formula_ends(scope, "/v") || formula_ends(scope, "/c"))
     return true;
   const uint8_t *chosen = s->lab.values[id];
@@ -233,7 +233,7 @@ static void list_choices(StepGraph *s) {
     for (uint32_t i = 0; i < g->nodes[id].n_inputs; i++)
       follows |= r.trial[node_input(g, id, i)] != NULL;
     if (!needed[id] || !follows || !replay_frozen(&r, id)) continue;
-    printf(" %s:%s", graph_text(g, g->nodes[id].scope), op_desc(g->nodes[id].op)->name);
+    printf(" %s:%s", graph_text(g, g->nodes[id].stamp.scope), op_desc(g->nodes[id].op)->name);
     CU_ASSERT(may_choose(s, id));
   }
   free(needed);

@@ -13,7 +13,7 @@ static char *plan_bytes(Compiled *c, size_t *length) {
   for (uint32_t i = 0; i < plan->n_states; i++) plan->states[i].loc = 0;
   for (uint32_t i = 0; i < plan->n_programs; i++) {
     PlanProgram *p = &plan->programs[i];
-    for (NodeId id = 1; id < p->graph->n_nodes; id++) p->graph->nodes[id].loc = 0;
+    for (NodeId id = 1; id < p->graph->n_nodes; id++) p->graph->nodes[id].stamp.loc = 0;
     for (uint32_t k = 0; k < p->n_inputs; k++) p->inputs[k].loc = 0;
   }
   const char *path = support_path("bytes.plan.xml");

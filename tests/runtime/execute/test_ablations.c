@@ -46,7 +46,7 @@ static uint32_t count_states(const Plan *plan, const char *pattern) {
 static uint32_t count_nodes(const PlanProgram *p, const char *scope) {
   uint32_t n = 0;
   for (NodeId id = 1; id < p->graph->n_nodes; id++)
-    n += fnmatch(scope, graph_text(p->graph, p->graph->nodes[id].scope), 0) == 0;
+    n += fnmatch(scope, graph_text(p->graph, p->graph->nodes[id].stamp.scope), 0) == 0;
   return n;
 }
 
@@ -59,7 +59,7 @@ static uint32_t count_random(const PlanProgram *p) {
 static uint32_t highest_order(const PlanProgram *p) {
   uint32_t order = 0;
   for (NodeId id = 1; id < p->graph->n_nodes; id++)
-    if (p->graph->nodes[id].order > order) order = p->graph->nodes[id].order;
+    if (p->graph->nodes[id].stamp.order > order) order = p->graph->nodes[id].stamp.order;
   return order;
 }
 
