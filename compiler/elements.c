@@ -3,7 +3,7 @@
 
 #include "compiler/tensor_expr.h"
 #include "graph/base/text.h"
-#include "graph/expression/value.h"
+#include "graph/plan/attr.h"
 #include "ops/composite.h"
 
 #include <stdlib.h>
@@ -15,84 +15,18 @@
 
 typedef struct OpAttrs {
   AttrRef refs[16];
-  int64_t *ints;
-  uint32_t n, cap;
+  AttrInts list;
 } OpAttrs;
 
-static Status push_int(ProgramBuilder *p, OpAttrs *a, int64_t value) {
-  if (a->n == a->cap) {
-    uint32_t cap = a->cap ? a->cap * 2 : 64;
-    int64_t *grown = realloc(a->ints, cap * sizeof *grown);
-    if (!grown) return diag_no_memory(p->b->diag, cap * sizeof *grown);
-    a->ints = grown;
-    a->cap = cap;
-  }
-  a->ints[a->n++] = value;
-  return STATUS_OK;
-}
-
-static int64_t enum_index(const char *values, const char *text) {
-  int64_t index = 0;
-  size_t n = strlen(text);
-  for (const char *at = values; *at; index++) {
-    size_t length = strcspn(at, " ");
-    if (length == n && strncmp(at, text, n) == 0) return index;
-    at += length + strspn(at + length, " ");
-  }
-  return 0;
-}
-
 /* Elaboration has checked types and ranges; here text only becomes numbers. */
-static Status parse_attr(ProgramBuilder *p, const AttrDesc *desc, const char *text, OpAttrs *out) {
-  DType dtype = p->b->options->precision;
-  double number;
-  int64_t bits;
-  char *end;
-  switch (desc->type) {
-  case ATTR_INT:
-    return push_int(p, out, strtoll(text, NULL, 10));
-  case ATTR_BOOL:
-    return push_int(p, out, strcmp(text, "true") == 0);
-  case ATTR_ENUM:
-    return push_int(p, out, enum_index(desc->values, text));
-  case ATTR_DTYPE:
-    dtype_parse(text, &dtype);
-    return push_int(p, out, dtype);
-  case ATTR_INTS:
-    for (;;) {
-      long long value = strtoll(text, &end, 10);
-      if (end == text) return STATUS_OK;
-      TRY(push_int(p, out, value));
-      text = end;
-    }
-  case ATTR_FLOAT:
-  case ATTR_FLOATS:
-    while ((text = number_scan(text, &number))) {
-      memcpy(&bits, &number, sizeof bits);
-      TRY(push_int(p, out, bits));
-    }
-    return STATUS_OK;
-  default:
-    return push_int(p, out, strings_intern(p->b->model->symbols->strings, text));
-  }
-}
-
-/* One number stands for height and width alike. */
-static bool is_pair(const OpDesc *op, const AttrDesc *attr) {
-  return (strncmp(op->name, "conv", 4) == 0 || strncmp(op->name, "pool-", 5) == 0 ||
-          strncmp(op->name, "resize", 6) == 0) &&
-         attr->type == ATTR_INTS;
-}
-
 static Status parse_attrs(ProgramBuilder *p, const Element *el, const OpDesc *op, OpAttrs *out) {
+  Strings *strings = p->b->model->symbols->strings;
   for (uint32_t i = 0; i < op->n_attrs; i++) {
-    const AttrDesc *desc = &op->attrs[i];
-    const char *text = element_attr(el, desc->name);
-    if (!text) text = desc->fallback ? desc->fallback : "";
-    uint32_t first = out->n;
-    TRY(parse_attr(p, desc, text, out));
-    if (is_pair(op, desc) && out->n == first + 1) TRY(push_int(p, out, out->ints[first]));
-    out->refs[i] = (AttrRef){first, out->n - first};
+    uint32_t first = out->list.n;
+    const char *text = element_attr(el, op->attrs[i].name);
+    if (!attr_parse(&out->list, op, i, text, p->b->options->precision, strings))
+      return diag_no_memory(p->b->diag, 2 * (size_t)out->list.cap * sizeof *out->list.ints);
+    out->refs[i] = (AttrRef){first, out->list.n - first};
   }
   return STATUS_OK;
 }
@@ -159,18 +93,22 @@ static NodeId build_primitive(ProgramBuilder *p, const Element *el, const OpDesc
                               const NodeId *inputs, uint32_t n, const OpAttrs *a) {
   Emitter *e = &p->e;
   if (el->op == OP_RESHAPE)
-    complete_shape(e, inputs[0], a->ints + a->refs[BROADCAST_SHAPE].offset,
+    complete_shape(e, inputs[0], a->list.ints + a->refs[BROADCAST_SHAPE].offset,
                    a->refs[BROADCAST_SHAPE].count);
   EmitAttr attrs[16];
   for (uint32_t i = 0; i < op->n_attrs; i++)
-    attrs[i] = (EmitAttr){a->ints + a->refs[i].offset, a->refs[i].count};
+    attrs[i] = (EmitAttr){a->list.ints + a->refs[i].offset, a->refs[i].count};
   return emit_op(e, (OpId)el->op, inputs, n, attrs);
 }
 
 static Status build_composite(ProgramBuilder *p, const OpDesc *op, const char *path,
                               const NodeId *inputs, uint32_t n, const OpAttrs *a) {
-  CompositeCall call = {
-      .op = op, .name = path, .inputs = inputs, .n_inputs = n, .attrs = a->refs, .ints = a->ints};
+  CompositeCall call = {.op = op,
+                        .name = path,
+                        .inputs = inputs,
+                        .n_inputs = n,
+                        .attrs = a->refs,
+                        .ints = a->list.ints};
   p->e.composite = op->name;
   Status status = op->expand(&p->e, &call);
   p->e.composite = NULL;
@@ -194,7 +132,7 @@ static Status build_op(ProgramBuilder *p, const Place *place, const Element *el,
     else
       status = names_define(p, path, build_primitive(p, el, op, inputs, n, &a));
   }
-  free(a.ints);
+  free(a.list.ints);
   return status;
 }
 

@@ -11,7 +11,7 @@
 #include "graph/ir/op.h"
 #include "graph/plan/target.h"
 
-#define PLAN_VERSION 3
+#define PLAN_VERSION 4
 #define OFFSET_NONE (-1)
 #define PLAN_ARENA_MAX ((int64_t)1 << 44) /* bytes */
 

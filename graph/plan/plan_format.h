@@ -3,7 +3,8 @@
  *
  *     <plan version="3" hash="XXH3_64 of every byte after this line, 16 hex digits" xmlns="...">
  *     <target>     the name of what it was laid out for
- *     <ops>        names of the ops in use; rows name an op by its place in this list, from 0
+ *     <ops>        of each op in use: its name, then those of its attributes; rows name an op by its
+ *                  place in this list, from 0
  *     <strings>    one a line; ids count from 1, id 0 is the empty string
  *     <places>     file line column chain           ids count from 1; chain: the id of a place before
  *     <model>      name hash precision shards state-bytes
@@ -22,7 +23,7 @@
  *       <nodes>    op dtype role order batch epoch name scope place inputs rank dim...
  *                                                   ids count from 1
  *       <inputs>   node ids, node after node
- *       <attrs>    for each attribute of each node: how many integers it has
+ *       <attrs>    for each attribute of each node, in the order of <ops>: how many integers it has
  *       <ints>     these integers
  *       <offsets>  of each node's value in the arena; -1: not stored
  *       <steps>    members work-offset work-bytes
@@ -34,7 +35,8 @@
  *
  * A tag has a line of its own.  Everything but target, ops and strings is decimal integers, each followed by
  * one blank or, at the end of a row, a line feed.  Names, values and files are string ids; a
- * floating number is its 64 bits as an integer; states and programs count from 0.  training, sampler
+ * floating number is its 64 bits as an integer; states and programs count from 0.  An attribute that
+ * the reader's op has and <ops> does not list has its default: a new one needs no new version.  training, sampler
  * and augment are left out where the model has none.  Strings and places that nothing refers to are
  * not written; the others are numbered in order of first use, so that the same plan gives the same
  * bytes.  In a string, `<`, `>` and `&` are the usual references, and a byte that XML cannot hold

@@ -5,6 +5,7 @@
  * lives, offsets) is the verifier's (ops/verify.h). */
 #include "graph/base/open_file.h"
 #include "graph/plan/plan_format.h"
+#include "graph/plan/plan_ops.h"
 #include "graph/plan/plan_scan.h"
 
 #include <errno.h>
@@ -22,10 +23,11 @@ typedef struct Reader {
   const TargetTable *targets;
   Diag *diag;
   Plan *plan;
-  uint16_t *op_of; /* number in the file -> index into the op table */
-  uint32_t n_ops, n_strings;
-  uint32_t *n_inputs; /* of the nodes of the current program */
-  char unknown[64];   /* target that is not among ours; empty: it is */
+  PlanOps file_ops;
+  uint32_t n_strings;
+  uint32_t *n_inputs,
+      *number;      /* of the nodes of the current program; number: of the op in the file */
+  char unknown[64]; /* target that is not among ours; empty: it is */
 } Reader;
 
 /* STATUS_INVALID when the text was wrong so far; plan_read says where. */
@@ -80,21 +82,6 @@ static Status read_target(Reader *r) {
   plan_scan_close(&r->s, "target");
   r->plan->target = target_find(r->targets, name);
   if (!r->s.bad && !r->plan->target) snprintf(r->unknown, sizeof r->unknown, "%s", name);
-  return checked(r);
-}
-
-static Status read_ops(Reader *r) {
-  r->op_of = calloc(r->ops->count, sizeof *r->op_of);
-  if (!r->op_of) return no_memory(r, r->ops->count * sizeof *r->op_of);
-  plan_scan_open(&r->s, "ops");
-  while (plan_scan_more(&r->s)) {
-    char name[64] = "";
-    if (plan_scan_line_length(&r->s) < sizeof name) plan_scan_line(&r->s, name);
-    uint32_t op = op_table_find(r->ops, name);
-    if (!op || r->n_ops == r->ops->count) plan_scan_fail(&r->s, "a known op is expected");
-    if (!r->s.bad) r->op_of[r->n_ops++] = (uint16_t)op;
-  }
-  plan_scan_close(&r->s, "ops");
   return checked(r);
 }
 
@@ -311,12 +298,13 @@ static Status read_batches(Reader *r, Graph *g) {
 }
 
 static Status read_nodes(Reader *r, Graph *g) {
-  uint32_t cap = 0;
+  uint32_t cap = 0, cap_numbers = 0;
   free(r->n_inputs);
-  r->n_inputs = NULL;
+  free(r->number);
+  r->n_inputs = r->number = NULL;
   plan_scan_open(&r->s, "nodes");
   while (plan_scan_more(&r->s)) {
-    int64_t op = take(r, 0, (int64_t)r->n_ops - 1);
+    uint32_t op = (uint32_t)take(r, 0, (int64_t)r->file_ops.n - 1);
     Node n = {0};
     n.dtype = (uint8_t)take(r, 0, DTYPE_COUNT - 1);
     n.stamp.role = (uint8_t)take(r, 0, ROLE_UPDATE);
@@ -329,11 +317,13 @@ static Status read_nodes(Reader *r, Graph *g) {
     uint32_t n_inputs = (uint32_t)take(r, 0, UINT32_MAX);
     take_shape(r, &n.shape);
     if (r->s.bad) break;
-    n.op = r->op_of[op];
+    n.op = r->file_ops.ops[op].op;
     NodeId id = graph_append(g, &n, NULL, 0, NULL, 0, NULL);
-    if (id == NODE_NONE || !grow((void **)&r->n_inputs, id, &cap, sizeof *r->n_inputs))
+    if (id == NODE_NONE || !grow((void **)&r->n_inputs, id, &cap, sizeof *r->n_inputs) ||
+        !grow((void **)&r->number, id, &cap_numbers, sizeof *r->number))
       return no_memory(r, sizeof n);
     r->n_inputs[id] = n_inputs;
+    r->number[id] = op;
   }
   plan_scan_close(&r->s, "nodes");
   return checked(r);
@@ -354,46 +344,6 @@ static Status read_inputs(Reader *r, Graph *g) {
       g->input_pool[g->n_inputs++] = (NodeId)take(r, 1, (int64_t)id - 1);
   }
   plan_scan_close(&r->s, "inputs");
-  return checked(r);
-}
-
-static bool is_list(const AttrDesc *attr) {
-  return attr->type == ATTR_INTS || attr->type == ATTR_FLOATS;
-}
-
-/* The counts, then the integers; strings are checked, other values are the verifier's. */
-static Status read_attrs(Reader *r, Graph *g) {
-  uint64_t n_attrs = 0, n_ints = 0;
-  plan_scan_open(&r->s, "attrs");
-  for (NodeId id = 1; id < g->n_nodes; id++) n_attrs += r->ops->ops[g->nodes[id].op]->n_attrs;
-  if (n_attrs > UINT32_MAX || !graph_reserve(g, 0, (uint32_t)n_attrs, 0))
-    return no_memory(r, n_attrs * sizeof(AttrRef));
-  for (NodeId id = 1; id < g->n_nodes; id++) {
-    const OpDesc *op = r->ops->ops[g->nodes[id].op];
-    g->nodes[id].attrs = g->n_attrs;
-    for (uint32_t a = 0; a < op->n_attrs; a++) {
-      bool list = is_list(&op->attrs[a]);
-      int64_t most = list ? (int64_t)plan_scan_left(&r->s) : 1;
-      uint32_t count = (uint32_t)take(r, list ? 0 : 1, most);
-      g->attr_pool[g->n_attrs++] = (AttrRef){(uint32_t)n_ints, count};
-      n_ints += count;
-    }
-  }
-  plan_scan_close(&r->s, "attrs");
-  plan_scan_open(&r->s, "ints");
-  if (n_ints > plan_scan_left(&r->s))
-    plan_scan_fail(&r->s, "%" PRIu64 " values are expected", n_ints);
-  if (r->s.bad) return STATUS_INVALID;
-  if (!graph_reserve(g, 0, 0, (uint32_t)n_ints)) return no_memory(r, n_ints * sizeof(int64_t));
-  for (NodeId id = 1; id < g->n_nodes; id++) {
-    const OpDesc *op = r->ops->ops[g->nodes[id].op];
-    for (uint32_t a = 0; a < op->n_attrs; a++) {
-      bool name = plan_attr_is_string(&op->attrs[a]);
-      for (uint32_t k = g->attr_pool[g->nodes[id].attrs + a].count; k > 0; k--)
-        g->int_pool[g->n_ints++] = name ? take_string(r) : take(r, INT64_MIN, INT64_MAX);
-    }
-  }
-  plan_scan_close(&r->s, "ints");
   return checked(r);
 }
 
@@ -476,7 +426,8 @@ static Status read_program(Reader *r, PlanProgram *p) {
   TRY(read_batches(r, p->graph));
   TRY(read_nodes(r, p->graph));
   TRY(read_inputs(r, p->graph));
-  TRY(read_attrs(r, p->graph));
+  TRY(plan_ops_read_attrs(&r->s, r->ops, &r->file_ops, p->graph, r->number, r->n_strings,
+                          r->plan->precision, r->diag));
   TRY(read_offsets(r, p));
   TRY(read_steps(r, p));
   TRY(read_ends(r, p->graph));
@@ -501,7 +452,7 @@ static Status read_programs(Reader *r) {
 static Status read_body(Reader *r) {
   TRY(read_target(r));
   if (*r->unknown) return STATUS_INVALID; /* its numbers follow rules that are not known here */
-  TRY(read_ops(r));
+  TRY(plan_ops_read(&r->s, r->ops, &r->file_ops, r->diag));
   TRY(read_strings(r));
   TRY(read_places(r));
   TRY(read_model(r));
@@ -582,6 +533,12 @@ static Status describe_target(const Reader *r, const char *path) {
 
 static Status describe(const Reader *r, const char *path) {
   if (*r->unknown) return describe_target(r, path);
+  if (*r->file_ops.foreign)
+    return diag_error(r->diag, STATUS_INVALID, path,
+                      "compile the model with the graphc beside this program: graphc MODEL.xml",
+                      "the plan was written by another graphc: it uses %s that this program does "
+                      "not have",
+                      r->file_ops.foreign);
   const PlanScan *s = &r->s;
   size_t line = 2;
   for (const char *at = s->start; at < s->bad_at; at++) line += *at == '\n';
@@ -613,8 +570,9 @@ Status plan_read(const char *path, const OpTable *ops, const TargetTable *target
     if (status == STATUS_INVALID) describe(&r, path);
     if (status == STATUS_OK && !(plan->path = strdup(path)))
       status = diag_no_memory(diag, strlen(path));
-    free(r.op_of);
+    free(r.file_ops.ops);
     free(r.n_inputs);
+    free(r.number);
   }
   free(text);
   if (status != STATUS_OK) {

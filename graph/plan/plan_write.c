@@ -342,7 +342,12 @@ static void put_tables(Writer *w, PlanText *b) {
   plan_text_end(b, "target");
   plan_text_start(b, "ops");
   for (uint32_t i = 0; i < w->n_ops; i++) {
-    plan_text_put(b, w->ops->ops[w->used_ops[i]]->name);
+    const OpDesc *op = w->ops->ops[w->used_ops[i]];
+    plan_text_put(b, op->name);
+    for (uint32_t k = 0; k < op->n_attrs; k++) {
+      plan_text_put(b, " ");
+      plan_text_put(b, op->attrs[k].name);
+    }
     plan_text_put(b, "\n");
   }
   plan_text_end(b, "ops");

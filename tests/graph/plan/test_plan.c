@@ -306,6 +306,31 @@ static void mutate_plan(const char *path, int rounds, uint64_t random) {
 }
 
 /* PLAN_MUTATIONS=N multiplies the rounds, for a night. */
+/* Every byte of the list of ops and attributes as another one: refused, with one message. */
+static void test_hostile_ops(void) {
+  static const char bytes[] = " \n<\\ax";
+  Bytes plan = slurp(small_plan());
+  size_t body = body_of(&plan);
+  char *from = strstr(plan.data, "<ops>\n") + 6, *to = strstr(plan.data, "</ops>");
+  unsigned accepted = 0;
+  for (char *at = from; at < to; at++)
+    for (const char *b = bytes; *b; b++) {
+      char was = *at;
+      Diag *diag = diag_create();
+      Plan *read = NULL;
+      *at = *b;
+      bool good =
+          load(spill_hashed("ops.xml", plan.data + body, plan.n - body), diag, &read) == STATUS_OK;
+      CU_ASSERT_EQUAL(diag_error_count(diag), good ? 0 : 1);
+      accepted += good && *b != was;
+      plan_destroy(read);
+      diag_destroy(diag);
+      *at = was;
+    }
+  CU_ASSERT_EQUAL(accepted, 0); /* there is one form */
+  free(plan.data);
+}
+
 static void test_hostile(void) {
   const char *more = getenv("PLAN_MUTATIONS");
   int factor = more ? (int)strtol(more, NULL, 10) : 1;
@@ -356,6 +381,7 @@ int main(void) {
                                       {"damage", test_damage},
                                       {"cut with hash", test_cut_with_hash},
                                       {"large products", test_large_products},
+                                      {"hostile ops", test_hostile_ops},
                                       {"hostile", test_hostile}};
   return support_run("plan", tests, sizeof tests / sizeof *tests);
 }
