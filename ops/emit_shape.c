@@ -99,7 +99,10 @@ NodeId emit_reduce_max(Emitter *e, NodeId a, int64_t axis) {
 }
 
 NodeId emit_arg_max(Emitter *e, NodeId a, int64_t axis) {
-  if (one_long(e, a, axis)) return emit_constant(e, 0, DTYPE_I32, emit_shape(e, a));
+  if (one_long(e, a, axis)) {
+    Shape shape = *emit_shape(e, a); /* nodes move when the graph grows */
+    return emit_constant(e, 0, DTYPE_I32, &shape);
+  }
   EmitAttr attrs[] = {{&axis, 1}};
   return emit_node(e, OP_ARG_MAX, &a, 1, attrs);
 }
