@@ -41,6 +41,8 @@ static const Function functions[] = {
     {"sin of large angles", OP_SIN, 0, -1e6, 1e6, false, 2},
     {"cos", OP_COS, 0, -10, 10, false, 1},
     {"cos of large angles", OP_COS, 0, -1e6, 1e6, false, 2},
+    {"sin of any angle", OP_SIN, 0, 1, 3.4e38, true, 2},
+    {"cos of any angle", OP_COS, 0, 1, 3.4e38, true, 2},
     {"x^3", OP_POWER, 3, -100, 100, false, 3},
     {"x^-5", OP_POWER, -5, 0.01, 100, false, 5},
     {"x^(1/3)", OP_POWER, 1.0 / 3, 1e-6, 1e6, true, 8},
@@ -196,6 +198,7 @@ static const struct {
     {OP_ERF, 0, -INFINITY, -1},
     {OP_ERF, 0, NAN, NAN},
     {OP_SIN, 0, 0, 0},
+    {OP_SIN, 0, -0.0, -0.0},
     {OP_SIN, 0, INFINITY, NAN},
     {OP_SIN, 0, NAN, NAN},
     {OP_COS, 0, 0, 1},
@@ -229,7 +232,7 @@ static void check_special(size_t row, DType dtype) {
   Tensor out = {result, dtype, {0}};
   for (int64_t i = 0; i < 37; i++) {
     double have = tensor_get(&out, i), want = specials[row].y;
-    good = good && (isnan(want) ? isnan(have) : have == want);
+    good = good && (isnan(want) ? isnan(have) : have == want && !signbit(have) == !signbit(want));
   }
   if (!good)
     printf("\n  %s(%g), exponent %g: %g\n", op_desc(f.op)->name, specials[row].x, f.exponent,
@@ -239,6 +242,38 @@ static void check_special(size_t row, DType dtype) {
   lab_free(&lab);
 }
 
+/* f64 angles beside a multiple of pi/2, and so large that the next one is many turns away; values
+ * by quadruple precision. */
+static const struct {
+  OpId op;
+  double x, y;
+} angles[] = {
+    {OP_SIN, 1e-300, 1e-300},
+    {OP_SIN, 0x1.921fb54442d18p0, 1},
+    {OP_SIN, 0x1.921fb54442d18p1, 0x1.1a62633145c07p-53}, /* pi as a double is too small by this */
+    {OP_COS, 0x1.921fb54442d18p0, 0x1.1a62633145c07p-54},
+    {OP_COS, 0x1.6ac5b262ca1ffp849, -0x1.14ae72e6ba22fp-61}, /* nearest to a multiple of pi/2 */
+    {OP_SIN, 1e300, -0x1.a2c16b010e385p-1},
+    {OP_COS, 0x1.fffffffffffffp1023, -0x1.fffe62ecfab75p-1},
+};
+
+static void test_angles(void) {
+  for (size_t i = 0; i < sizeof angles / sizeof *angles; i++) {
+    Lab lab;
+    lab_init(&lab, DTYPE_F64, 9);
+    Function f = {.op = angles[i].op};
+    NodeId x = lab_input(&lab, DTYPE_F64, 1, (int64_t[]){1}), y = make(&lab, &f, x);
+    *(double *)lab_value(&lab, x) = angles[i].x;
+    LabRun run = {
+        .nodes = &y, .n_nodes = 1, .outputs = &y, .n_outputs = 1, .work_bytes = -1, .share = -1};
+    void *result;
+    CU_ASSERT_EQUAL_FATAL(lab_run(&lab, &run, &result, NULL), STATUS_OK);
+    CU_ASSERT(ulps(*(double *)result, (long double)angles[i].y, DTYPE_F64) <= 1);
+    free(result);
+    lab_free(&lab);
+  }
+}
+
 static void test_specials(void) {
   for (size_t i = 0; i < sizeof specials / sizeof *specials; i++) {
     check_special(i, DTYPE_F64);
@@ -246,4 +281,5 @@ static void test_specials(void) {
   }
 }
 
-LAB_MAIN("math", {"f64", test_f64}, {"f32", test_f32}, {"special values", test_specials})
+LAB_MAIN("math", {"f64", test_f64}, {"f32", test_f32}, {"special values", test_specials},
+         {"angles", test_angles})
