@@ -68,6 +68,34 @@ const OpDesc op_binary_cross_entropy = {
     .expand = expand_bce,
     .function = "binary_cross_entropy"};
 
+static const AttrDesc gelu_attrs[] = {
+    {"form", ATTR_ENUM, "erf", "erf tanh", 0, 0, "exact, or with the tanh that stood for it"}};
+/* x P(X < x) of a normal X: x / 2 erfc(-x / sqrt 2), which keeps its relative accuracy for negative
+ * x. The form with tanh is x (1 + tanh u) / 2 = x sigmoid(2 u), u = sqrt(2 / pi) (x + 0.044715
+ * x^3). */
+static Status expand_gelu(Emitter *e, CompositeCall *c) {
+  NodeId x = c->inputs[0], share;
+  if (composite_int(c, 0) == 0) {
+    NodeId tail = emit_unary(e, OP_ERFC, emit_scale(e, x, -0.70710678118654752));
+    share = emit_scale(e, tail, 0.5);
+  } else {
+    NodeId cubed = emit_scale(e, emit_mul(e, x, x), 0.044715);
+    NodeId bent = emit_mul(e, x, emit_shift(e, cubed, 1));
+    share = emit_unary(e, OP_SIGMOID, emit_scale(e, bent, 2 * 0.79788456080286536));
+  }
+  c->results[0] = emit_mul(e, x, share);
+  return e->status;
+}
+const OpDesc op_gelu = {.name = "gelu",
+                        .doc = "x times the share of a standard normal distribution below x.",
+                        .op_class = OP_CLASS_COMPOSITE,
+                        .inputs = one,
+                        .n_inputs = 1,
+                        .attrs = gelu_attrs,
+                        .n_attrs = 1,
+                        .n_results = 1,
+                        .expand = expand_gelu};
+
 static const InputDesc clamp_inputs[] = {{"in", false, false, "the operand"},
                                          {"low", false, false, "lower bound"},
                                          {"high", false, false, "upper bound"}};

@@ -122,6 +122,11 @@ static NodeId vjp_erf(Emitter *e, NodeId n, NodeId dy, uint32_t i) {
   NodeId x = IN0(e, n), bell = emit_unary(e, OP_EXP, emit_neg(e, emit_mul(e, x, x)));
   return emit_mul(e, dy, emit_scale(e, bell, 1.1283791670955126)); /* 2 / sqrt(pi) */
 }
+/* d erfc(x) = -2 / sqrt(pi) e^(-x^2) */
+static NodeId vjp_erfc(Emitter *e, NodeId n, NodeId dy, uint32_t i) {
+  NodeId slope = vjp_erf(e, n, dy, i);
+  return emit_neg(e, slope);
+}
 static NodeId vjp_sin(Emitter *e, NodeId n, NodeId dy, uint32_t i) {
   (void)i;
   return emit_mul(e, dy, emit_unary(e, OP_COS, IN0(e, n)));
@@ -225,6 +230,8 @@ UNARY(op_sigmoid, "sigmoid", "1 / (1 + e^-x), accurate in both tails", infer_sam
       vjp_sigmoid, .function = "sigmoid", .costly = true);
 UNARY(op_softplus, "softplus", "ln(1 + e^x), accurate in both tails", infer_same_float,
       vjp_softplus, .function = "softplus", .costly = true);
+UNARY(op_erfc, "erfc", "1 - erf(x), as accurate where that is small", infer_same_float, vjp_erfc,
+      .function = "erfc", .costly = true);
 UNARY(op_erf, "erf", "error function: 2 / sqrt(pi) times the integral of e^(-t^2) from 0 to x",
       infer_same_float, vjp_erf, .function = "erf", .costly = true);
 UNARY(op_sin, "sin", "sine", infer_same_float, vjp_sin, .function = "sin", .costly = true);

@@ -101,6 +101,26 @@ const OpDesc op_instance_norm = {.name = "instance-norm",
                                  .n_results = 1,
                                  .expand = expand_instance_norm};
 
+/* Each vector along the last axis by itself. */
+static Status expand_layer_norm(Emitter *e, CompositeCall *c) {
+  NodeId x = c->inputs[0];
+  if (!has_rank(e, x, 1)) return e->status;
+  uint32_t last = 1u << (emit_shape(e, x)->rank - 1);
+  NodeId mean = emit_mean(e, x, last);
+  NodeId var = emit_variance(e, x, mean, last);
+  c->results[0] = normalise(e, c, x, mean, var, composite_float(c, 0), NULL);
+  return e->status;
+}
+const OpDesc op_layer_norm = {.name = "layer-norm",
+                              .doc = "Normalises each vector along the last axis.",
+                              .op_class = OP_CLASS_COMPOSITE,
+                              .inputs = affine_inputs,
+                              .n_inputs = 3,
+                              .attrs = eps_attrs,
+                              .n_attrs = 1,
+                              .n_results = 1,
+                              .expand = expand_layer_norm};
+
 static const AttrDesc group_attrs[] = {
     {"groups", ATTR_INT, NULL, NULL, 1, 1e9, "groups of consecutive channels"},
     {"eps", ATTR_FLOAT, "1e-5", NULL, 0, 1, "added to the variance"}};

@@ -36,6 +36,9 @@ static const Function functions[] = {
     {"softplus far", OP_SOFTPLUS, 0, 1, 1e300, true, 1},
     {"erf", OP_ERF, 0, -7, 7, false, 1.5},
     {"erf near 0", OP_ERF, 0, 1e-300, 1e-2, true, 1},
+    {"erfc", OP_ERFC, 0, -7, 7, false, 3},
+    {"erfc far out", OP_ERFC, 0, 0.5, 26.5, false, 3.5},
+    {"erfc near 0", OP_ERFC, 0, 1e-300, 1e-2, true, 1},
     {"sin", OP_SIN, 0, -10, 10, false, 1},
     {"sin near 0", OP_SIN, 0, 1e-300, 1e-2, true, 1},
     {"sin of large angles", OP_SIN, 0, -1e6, 1e6, false, 2},
@@ -70,6 +73,8 @@ static long double exact(const Function *f, long double x) {
     return fmaxl(x, 0) + log1pl(expl(-fabsl(x)));
   case OP_ERF:
     return erfl(x);
+  case OP_ERFC:
+    return erfcl(x);
   case OP_SIN:
     return sinl(x);
   case OP_COS:
@@ -197,6 +202,11 @@ static const struct {
     {OP_ERF, 0, INFINITY, 1},
     {OP_ERF, 0, -INFINITY, -1},
     {OP_ERF, 0, NAN, NAN},
+    {OP_ERFC, 0, 0, 1},
+    {OP_ERFC, 0, 1000, 0},
+    {OP_ERFC, 0, INFINITY, 0},
+    {OP_ERFC, 0, -INFINITY, 2},
+    {OP_ERFC, 0, NAN, NAN},
     {OP_SIN, 0, 0, 0},
     {OP_SIN, 0, -0.0, -0.0},
     {OP_SIN, 0, INFINITY, NAN},

@@ -76,6 +76,13 @@ static void binary_cross_entropy(Call *c) {
     c->out->v[i] = -z * log(p) - (1 - z) * log(1 - p);
   }
 }
+static void gelu(Call *c) {
+  bool exact = strcmp(text_of(c, "form"), "erf") == 0;
+  for (int64_t i = 0; i < c->out->n; i++) {
+    double x = c->in->v[i], u = sqrt(2 / acos(-1)) * (x + 0.044715 * pow(x, 3));
+    c->out->v[i] = x / 2 * (1 + (exact ? erf(x / sqrt(2)) : tanh(u)));
+  }
+}
 static void clamp(Call *c) {
   for (int64_t i = 0; i < c->out->n; i++) {
     double low = meet(&c->in[1], &c->out->s, i), high = meet(&c->in[2], &c->out->s, i);
@@ -264,6 +271,18 @@ static void instance_norm(Call *c) {
   normalise(c, c->in->s.dim[0]);
 }
 
+static void layer_norm(Call *c) {
+  int64_t width = last_dim(c->in);
+  for (int64_t i = 0; i < c->out->n; i++) {
+    double mean = 0, square = 0;
+    const double *row = c->in->v + i / width * width;
+    for (int64_t k = 0; k < width; k++) mean += row[k] / (double)width;
+    for (int64_t k = 0; k < width; k++) square += pow(row[k] - mean, 2) / (double)width;
+    c->out->v[i] =
+        (c->in->v[i] - mean) / sqrt(square + number(c, "eps", 0)) * c->in[1].v[i % width] +
+        c->in[2].v[i % width];
+  }
+}
 static void group_norm(Call *c) {
   int64_t groups = (int64_t)number(c, "groups", 0), channels = last_dim(c->in);
   int64_t image = c->in->n / c->in->s.dim[0], width = channels / groups;
@@ -396,6 +415,7 @@ static const struct {
   void (*run)(Call *c);
 } formulas[] = {{"relu", relu},
                 {"leaky-relu", relu},
+                {"gelu", gelu},
                 {"log-sigmoid", log_sigmoid},
                 {"binary-cross-entropy", binary_cross_entropy},
                 {"clamp", clamp},
@@ -414,6 +434,7 @@ static const struct {
                 {"linear", linear},
                 {"batch-norm", batch_norm},
                 {"instance-norm", instance_norm},
+                {"layer-norm", layer_norm},
                 {"group-norm", group_norm},
                 {"fixed-norm", fixed_norm},
                 {"moments", moments},
