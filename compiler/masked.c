@@ -1,3 +1,6 @@
+/* Two questions of a node, answered by a bounded look: may its derivative be infinite, and which
+ * masks stand around a cotangent.  From them the sweep decides where a mask is taken off and put
+ * back. */
 #include "compiler/masked.h"
 
 #include "ops/signs.h"

@@ -1,3 +1,5 @@
+/* Copies of graphs.  A node keeps all of its stamp and its name, ends stay ends; what a pass
+ * changes it says by a rule for single nodes. */
 #include "compiler/rewrite.h"
 
 #include <fnmatch.h>

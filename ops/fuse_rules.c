@@ -1,3 +1,4 @@
+/* Which ops a fused group may hold, and the space that each wants. */
 #include "ops/fuse_rules.h"
 
 #include "ops/ops.h"

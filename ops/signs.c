@@ -1,3 +1,5 @@
+/* Signs by a walk over a value's makers: bounded, so that a derivative rule may ask for every node.
+ */
 #include "ops/signs.h"
 
 #include "ops/ops.h"

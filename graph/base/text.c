@@ -1,3 +1,5 @@
+/* UTF-8 by its table of well-formed sequences (Unicode, table 3-7), so that neither a cut nor a
+ * hostile file puts half a character on a terminal or into JSON. */
 #include "graph/base/text.h"
 
 #include <stdbool.h>

@@ -1,3 +1,5 @@
+/* One parser of attribute text for models, for the defaults of descriptors, and for plans that lack
+ * an attribute: the same text gives the same integers wherever it stands. */
 #include "graph/plan/attr.h"
 
 #include "graph/expression/value.h"

@@ -1,3 +1,5 @@
+/* Maps the attributes that a plan names to those of this program's descriptors, once for each op;
+ * nodes are then read through the map. */
 #include "graph/plan/plan_ops.h"
 
 #include "graph/base/text.h"

@@ -1,3 +1,4 @@
+/* The cut of rows into slices, by the declaration of the batch or by rows alone. */
 #include "kernels/cpu/slices.h"
 
 Slices slices_rows(const Graph *graph, uint32_t batch, int64_t rows, uint32_t shards) {

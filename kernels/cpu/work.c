@@ -1,3 +1,5 @@
+/* Work bytes for each kind of kernel, for the widest vectors that any processor has, since a plan
+ * does not know where it will run. */
 #include "kernels/cpu/work.h"
 
 #include "kernels/cpu/fuse_loops.h"

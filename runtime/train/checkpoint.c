@@ -98,8 +98,12 @@ static json_t *text_json(const char *text) {
   char *escaped = plain ? NULL : malloc(3 * strlen(text) + 1), *to = escaped;
   if (!escaped) return plain;
   for (; *text; text++) {
-    bool odd = (unsigned char)*text >= 0x80 || *text == '\\';
-    to += odd ? sprintf(to, "\\%02x", (unsigned char)*text) : sprintf(to, "%c", *text);
+    unsigned char c = (unsigned char)*text;
+    bool odd = c >= 0x80 || c == '\\';
+    *to++ = odd ? '\\' : *text;
+    if (!odd) continue;
+    *to++ = "0123456789abcdef"[c >> 4];
+    *to++ = "0123456789abcdef"[c & 15];
   }
   *to = 0;
   plain = json_string(escaped);

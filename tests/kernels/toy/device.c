@@ -1,3 +1,6 @@
+/* The toy device: memory without access rights for the host, commands that wait in queues and run
+ * late in a legal order, chosen by a seed.  Whatever the executor forgets to copy or to wait for
+ * reads poison. */
 #include "tests/kernels/toy/device.h"
 
 #include "kernels/cpu/backend.h"

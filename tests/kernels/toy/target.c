@@ -1,3 +1,4 @@
+/* Facts of the toy's kernels, unlike the CPU's wherever a plan may show it. */
 #include "tests/kernels/toy/target.h"
 
 #include "kernels/cpu/slices.h"
