@@ -33,6 +33,76 @@ const OpDesc op_linear = {.name = "linear",
                           .n_results = 1,
                           .expand = expand_linear};
 
+static const InputDesc embedding_inputs[] = {{"in", false, false, "i32 indices of rows, any shape"},
+                                             {"weight", false, false, "table (rows, width)"}};
+static Status expand_embedding(Emitter *e, CompositeCall *c) {
+  NodeId index = c->inputs[0], table = c->inputs[1];
+  if (!index || !table) return e->status;
+  Shape shape = *emit_shape(e, index);
+  const Shape *rows = emit_shape(e, table);
+  char a[INFER_LABEL_MAX];
+  if (rows->rank != 2 || shape.rank == RANK_MAX) {
+    emitter_fail(e, "a table has a row for each index: (rows, width)",
+                 rows->rank != 2 ? "weight has two dimensions, %s has %d"
+                                 : "%s has %d dimensions, with the width one too many",
+                 infer_node_label(e->graph, rows->rank != 2 ? table : index, a),
+                 rows->rank != 2 ? rows->rank : shape.rank);
+    return e->status;
+  }
+  shape.dim[shape.rank++] = rows->dim[1];
+  NodeId flat = emit_reshape_dims(e, index, 1, (int64_t[]){shape_count(emit_shape(e, index))});
+  NodeId found = emit_gather(e, table, flat);
+  c->results[0] = emit_reshape(e, found, &shape);
+  return e->status;
+}
+const OpDesc op_embedding_lookup = {.name = "embedding-lookup",
+                                    .doc = "The row of the table for each index: (..., width). "
+                                           "An index outside ends the run.",
+                                    .op_class = OP_CLASS_COMPOSITE,
+                                    .inputs = embedding_inputs,
+                                    .n_inputs = 2,
+                                    .n_results = 1,
+                                    .expand = expand_embedding};
+
+static const InputDesc dropout_inputs[] = {
+    {"in", false, false, "the operand"},
+    {"noise", true, false,
+     "uniform random numbers of its shape, a <random>; without it nothing is dropped"}};
+static const AttrDesc dropout_attrs[] = {
+    {"p", ATTR_FLOAT, "0.5", NULL, 0, 0.999, "share of elements that become 0"}};
+/* The noise is a named random site: passes that share it drop the same elements, and derivatives of
+ * every order read the one mask. */
+static Status expand_dropout(Emitter *e, CompositeCall *c) {
+  NodeId x = c->inputs[0], noise = c->inputs[1];
+  double p = composite_float(c, 0);
+  c->results[0] = x;
+  if (!x || !noise || p <= 0) return e->status;
+  if (!shape_equal(emit_shape(e, x), emit_shape(e, noise))) {
+    char a[INFER_LABEL_MAX], b[INFER_LABEL_MAX], s[SHAPE_TEXT_MAX], t[SHAPE_TEXT_MAX];
+    emitter_fail(e, "a <random> of the operand's shape drops each element by itself",
+                 "%s is %s, the noise %s is %s", infer_node_label(e->graph, x, a),
+                 shape_text(emit_shape(e, x), s, sizeof s), infer_node_label(e->graph, noise, b),
+                 shape_text(emit_shape(e, noise), t, sizeof t));
+    return e->status;
+  }
+  NodeId bound = emit_constant_like(e, p, noise);
+  NodeId kept = emit_binary(e, OP_LESS_EQUAL, bound, noise);
+  kept = composite_name(e, c, kept, "select/kept");
+  NodeId larger = emit_scale(e, x, 1 / (1 - p));
+  c->results[0] = emit_select(e, kept, larger, emit_constant_like(e, 0, x));
+  return e->status;
+}
+const OpDesc op_dropout = {
+    .name = "dropout",
+    .doc = "0 where the noise is below p, else x / (1 - p), so that the expectation stays.",
+    .op_class = OP_CLASS_COMPOSITE,
+    .inputs = dropout_inputs,
+    .n_inputs = 2,
+    .attrs = dropout_attrs,
+    .n_attrs = 1,
+    .n_results = 1,
+    .expand = expand_dropout};
+
 static Status expand_flatten(Emitter *e, CompositeCall *c) {
   NodeId x = c->inputs[0];
   if (!x) return e->status;

@@ -323,13 +323,23 @@ const Template *loader_template(const Loader *l, const char *name) {
   return NULL;
 }
 
-static bool reserved(const Loader *l, const char *name) {
+/* Words whose meaning a template cannot take.  Names of ops are not among them: a model that has a
+ * template `upsample` must not stop compiling when the language gets an op of that name. */
+static bool reserved(const char *name) {
   static const char *const words[] = {
       "model", "library", "param", "let",     "include", "template", "arg",     "slot",
       "for",   "group",   "set",   "replace", "remove",  "insert",   "require", NULL};
   for (size_t i = 0; words[i]; i++)
     if (strcmp(words[i], name) == 0) return true;
-  return op_table_find(l->ops, name) || element_find(name);
+  return element_find(name) != NULL;
+}
+
+static void warn_hidden_op(const Loader *l, const RawElement *el, const char *name) {
+  const RawAttr *at = raw_attribute(el, "name");
+  if (!op_table_find(l->ops, name)) return;
+  source_warning(l->sources, l->symbols, l->diag,
+                 symbols_loc(l->symbols, el->file, at->line, at->column, el->chain),
+                 "another name, if the op was meant", "the template hides the op '%s'", name);
 }
 
 static Status collect_templates(Loader *l, const RawElement *parent) {
@@ -343,7 +353,7 @@ static Status collect_templates(Loader *l, const RawElement *parent) {
       const Template *have = name ? loader_template(l, name) : NULL;
       if (!name)
         s = raw_error(l, el, NULL, 0, NULL, "a template needs a name");
-      else if (reserved(l, name))
+      else if (reserved(name))
         s = raw_error(l, el, "name", 0, "choose another name", "'%s' is an element of the language",
                       name);
       else if (have && have->raw->file == el->file)
@@ -352,8 +362,10 @@ static Status collect_templates(Loader *l, const RawElement *parent) {
       else if (!grow(l, (void **)&l->templates, l->n_templates, &l->cap_templates,
                      sizeof(Template)))
         s = STATUS_SYSTEM;
-      else
+      else {
+        warn_hidden_op(l, el, name);
         l->templates[l->n_templates++] = (Template){name, el};
+      }
     }
     if (status == STATUS_OK) status = s;
   }

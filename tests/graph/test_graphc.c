@@ -330,6 +330,21 @@ static void test_unused_templates(void) {
   shell_free(&s);
 }
 
+/* An op that the language gets later must not stop a model that has a template of its name. */
+static void test_hidden_ops(void) {
+  support_write("hides.xml",
+                MODEL "<template name=\"gelu\"><arg name=\"in\" type=\"value\"/>"
+                      "<expr name=\"out\" value=\"2 * {${in}}\"/></template>\n"
+                      "<program name=\"p\"><input name=\"x\" shape=\"3\"/>"
+                      "<gelu name=\"y\" in=\"x\"/><output value=\"y\"/></program>\n</model>\n");
+  support_write("word.xml", MODEL "<template name=\"pass\"/>\n</model>\n");
+  static const Row rows[] = {
+      {"hides.xml --check", 0, 0, {"hides.xml:2:17: warning: the template hides the op 'gelu'"}},
+      {"word.xml --check", 1, 1, {"word.xml:2:17: error: 'pass' is an element of the language"}},
+  };
+  check(rows, sizeof rows / sizeof *rows);
+}
+
 int main(void) {
   static const SupportTest tests[] = {{"usage", test_usage},
                                       {"warnings", test_warnings},
@@ -339,6 +354,7 @@ int main(void) {
                                       {"-D", test_defines},
                                       {"places", test_places},
                                       {"expanded", test_expanded},
-                                      {"unused templates", test_unused_templates}};
+                                      {"unused templates", test_unused_templates},
+                                      {"hidden ops", test_hidden_ops}};
   return support_run("graphc", tests, sizeof tests / sizeof *tests);
 }

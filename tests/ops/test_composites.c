@@ -233,6 +233,17 @@ static void linear(Call *c) {
   }
 }
 
+static void embedding(Call *c) {
+  int64_t width = last_dim(&c->in[1]);
+  for (int64_t i = 0; i < c->out->n; i++)
+    c->out->v[i] = c->in[1].v[(int64_t)c->in->v[i / width] * width + i % width];
+}
+static void dropout(Call *c) {
+  double p = c->in[1].v ? number(c, "p", 0) : 0;
+  for (int64_t i = 0; i < c->out->n; i++)
+    c->out->v[i] = p > 0 && c->in[1].v[i] < p ? 0 : c->in->v[i] / (1 - p);
+}
+
 /* ---- norms ---- */
 
 /* Mean and biased variance of channel `channel` over rows [first, first + n). */
@@ -426,6 +437,8 @@ static const struct {
                 {"max-pool", pool},
                 {"avg-pool", pool},
                 {"upsample", upsample},
+                {"embedding-lookup", embedding},
+                {"dropout", dropout},
                 {"flatten", same},
                 {"part", part},
                 {"sort", sorted},
