@@ -139,6 +139,12 @@ uint32_t task_count(int64_t bytes, uint32_t shards) {
   return bytes < 4 << 20 ? shards : 4 * shards;
 }
 
+void axis_split(const Shape *shape, int64_t axis, int64_t *outer, int64_t *row) {
+  *outer = *row = 1;
+  for (int i = 0; i < shape->rank; i++)
+    if (i != axis) *(i < axis ? outer : row) *= shape->dim[i];
+}
+
 void task_range(int64_t n, int64_t grain, uint32_t task, uint32_t tasks, int64_t *first,
                 int64_t *last) {
   int64_t grains = (n + grain - 1) / grain;

@@ -166,8 +166,7 @@ Status indexed_build(const KernelSpec *spec, Diag *diag, Kernel *kernel) {
     int64_t axis = node_attr_int(g, id, k->op == OP_PICK ? ARG_MAX_AXIS : PLACE_AXIS);
     k->length = k->op == OP_PICK ? in->dim[axis] : node->shape.dim[axis];
     k->count = k->op == OP_PICK ? node->shape.dim[axis] : in->dim[axis];
-    for (int i = 0; i < in->rank; i++)
-      *(i < axis ? &k->outer : &k->row) *= i == axis ? 1 : in->dim[i];
+    axis_split(in, axis, &k->outer, &k->row);
   }
   kernel->run = indexed_run;
   kernel->n_phases = 1;

@@ -43,6 +43,8 @@ Status kernel_fail(const char *format, ...) __attribute__((format(printf, 1, 2))
 /* Number of tasks for work that moves so many bytes: one when waking a thread costs more than the
  * work; else a multiple of `shards`, so that a slow thread can be relieved. Fixed by the graph. */
 uint32_t task_count(int64_t bytes, uint32_t shards);
+/* Elements before and behind an axis: lines along it are outer x row, `row` elements apart. */
+void axis_split(const Shape *shape, int64_t axis, int64_t *outer, int64_t *row);
 /* The part of 0..n-1 that falls to task `task` of `tasks`, cut at multiples of `grain`. */
 void task_range(int64_t n, int64_t grain, uint32_t task, uint32_t tasks, int64_t *first,
                 int64_t *last);

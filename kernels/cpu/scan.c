@@ -78,11 +78,8 @@ Status scan_build(const KernelSpec *spec, Diag *diag, Kernel *kernel) {
               .dtype = (DType)node->dtype,
               .exclusive = node_attr_int(g, id, SCAN_EXCLUSIVE),
               .reverse = node_attr_int(g, id, SCAN_REVERSE),
-              .outer = 1,
-              .row = 1,
               .length = node->shape.dim[axis]};
-  for (int i = 0; i < node->shape.rank; i++)
-    *(i < axis ? &k->outer : &k->row) *= i == axis ? 1 : node->shape.dim[i];
+  axis_split(&node->shape, axis, &k->outer, &k->row);
   k->blocks = ((k->row == 1 ? k->outer : k->row) + LANES - 1) / LANES;
   kernel->run = scan_run;
   kernel->n_phases = 1;

@@ -69,11 +69,8 @@ Status select_build(const KernelSpec *spec, Diag *diag, Kernel *kernel) {
   *k = (Select){.input = input,
                 .index = g->nodes[id].op == OP_ARG_MAX,
                 .dtype = (DType)in->dtype,
-                .outer = 1,
-                .row = 1,
                 .length = in->shape.dim[axis]};
-  for (int i = 0; i < in->shape.rank; i++)
-    *(i < axis ? &k->outer : &k->row) *= i == axis ? 1 : in->shape.dim[i];
+  axis_split(&in->shape, axis, &k->outer, &k->row);
   k->n_tasks = task_count(shape_count(&in->shape) * 4, spec->shards);
   kernel->run = select_run;
   kernel->n_phases = 1;

@@ -80,12 +80,9 @@ Status sort_build(const KernelSpec *spec, Diag *diag, Kernel *kernel) {
   *k = (Sort){.input = input,
               .dtype = (DType)in->dtype,
               .descending = node_attr_int(g, id, ARG_SORT_DESCENDING),
-              .outer = 1,
-              .row = 1,
               .length = in->shape.dim[axis],
               .count = g->nodes[id].shape.dim[axis]};
-  for (int i = 0; i < in->shape.rank; i++)
-    *(i < axis ? &k->outer : &k->row) *= i == axis ? 1 : in->shape.dim[i];
+  axis_split(&in->shape, axis, &k->outer, &k->row);
   kernel->run = sort_run;
   kernel->n_phases = 1;
   kernel->tasks[0] = task_count(shape_count(&in->shape) * 64, spec->shards);
