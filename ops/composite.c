@@ -47,20 +47,19 @@ NodeId build_below(Emitter *e, NodeId x, double floor) {
   return emit_binary(e, OP_LESS_EQUAL, x, emit_constant_like(e, floor, x));
 }
 
-/* x > 0, and true where x is NaN. */
-static NodeId build_positive(Emitter *e, NodeId x, NodeId zero) {
-  return emit_unary(e, OP_NOT, emit_binary(e, OP_LESS_EQUAL, x, zero));
+NodeId build_positive(Emitter *e, NodeId x) {
+  return emit_unary(e, OP_NOT, build_below(e, x, 0));
 }
 
 NodeId build_relu(Emitter *e, const CompositeCall *call, NodeId x, double slope) {
   NodeId zero = emit_constant_like(e, 0, x);
-  NodeId mask = composite_name(e, call, build_positive(e, x, zero), "select/mask");
+  NodeId mask = composite_name(e, call, build_positive(e, x), "select/mask");
   return emit_select(e, mask, x, slope == 0 ? zero : emit_scale(e, x, slope));
 }
 
 NodeId build_hinge(Emitter *e, const CompositeCall *call, NodeId x, const char *mask_name) {
   NodeId zero = emit_constant_like(e, 0, x);
-  NodeId mask = composite_name(e, call, build_positive(e, x, zero), mask_name);
+  NodeId mask = composite_name(e, call, build_positive(e, x), mask_name);
   return emit_select(e, mask, x, zero);
 }
 

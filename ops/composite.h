@@ -29,6 +29,8 @@ NodeId composite_name(Emitter *e, const CompositeCall *call, NodeId node, const 
 /* x <= floor, false where x is NaN.  Replace what lies below and keep the rest: a select of x >
  * floor would lose what is no number. */
 NodeId build_below(Emitter *e, NodeId x, double floor);
+/* x > 0, and true where x is NaN: what is no number counts, and shows. */
+NodeId build_positive(Emitter *e, NodeId x);
 NodeId build_relu(Emitter *e, const CompositeCall *call, NodeId x, double slope);
 /* sqrt(r) where r > floor, else 0 with derivative 0; the mask of these is named. */
 NodeId build_safe_sqrt(Emitter *e, const CompositeCall *call, NodeId r, double floor,

@@ -251,14 +251,14 @@ static Status expand_spread_hinge(Emitter *e, CompositeCall *c) {
   NodeId right = emit_reshape_dims(e, w, 3, (int64_t[]){b, 1, v});
   NodeId gap = emit_unary(e, OP_ABS, emit_sub(e, left, right));
   NodeId h = emit_sub(e, emit_constant_like(e, m, gap), gap);
-  NodeId positive = emit_less(e, emit_constant_like(e, 0, h), h);
-  composite_name(e, c, positive, "select/near");
+  NodeId positive = composite_name(e, c, build_positive(e, h), "select/near");
   Shape cube = {3, {1, v, v}}, whole = {3, {b, v, v}};
   NodeId other = emit_unary(e, OP_NOT,
                             emit_binary(e, OP_EQUAL, emit_iota(e, 1, DTYPE_I32, &cube),
                                         emit_iota(e, 2, DTYPE_I32, &cube)));
-  NodeId counts = emit_binary(e, OP_AND, positive, emit_broadcast(e, other, &whole));
-  NodeId term = emit_select(e, counts, emit_mul(e, h, h), emit_constant_like(e, 0, h));
+  NodeId zero = emit_constant_like(e, 0, h);
+  NodeId near = emit_select(e, positive, emit_mul(e, h, h), zero);
+  NodeId term = emit_select(e, emit_broadcast(e, other, &whole), near, zero);
   NodeId sum = emit_reduce_sum(e, term, AXES_ALL);
   c->results[0] = emit_scalar(e, emit_scale(e, sum, 1 / ((double)b * fmax(pairs, 1))));
   return e->status;

@@ -311,6 +311,7 @@ static void test_no_number(void) {
       "stride='2'/>",
       "<reshape name='map' in='n' shape='1 4 4 1'/><gem name='y' in='map'/>",
       "<pair-hinge name='y' in='n'/>",
+      "<spread-hinge name='y' in='n'/>",
       "<reduce-max name='y' in='n' axis='1'/>"};
   char model[1500], out[32];
   for (size_t i = 0; i < sizeof between / sizeof *between; i++) {
