@@ -3,9 +3,8 @@
  * In an order of importance (by the fullest step of a life, by size, by size times life, by life):
  * each at the tightest gap among those that have one whose lives touch its own (quadratic, for up
  * to PAIRWISE_MAX items); then again and again with the items that stuck out beyond the lower bound
- * moved to the front.  By
- * time: a sweep over the steps with a free list, best fit, for graphs of any size.  Rounds are
- * limited in units of work, never by a clock. */
+ * moved to the front.  By time: a sweep over the steps with a free list, best fit, for graphs of
+ * any size.  Rounds are limited in units of work, never by a clock. */
 #include "compiler/offset_search.h"
 
 #include <stdlib.h>
