@@ -60,6 +60,15 @@ static inline void shell_free(Shell *s) {
   free(s->err);
 }
 
+/* A line that only prepares: the test ends when it fails. */
+#define shell_must(...)                                                                            \
+  do {                                                                                             \
+    Shell must = shell(__VA_ARGS__);                                                               \
+    if (must.code != 0) printf("\n%s%s", must.err, must.out);                                      \
+    CU_ASSERT_EQUAL_FATAL(must.code, 0);                                                           \
+    shell_free(&must);                                                                             \
+  } while (0)
+
 /* Checks code and messages: `parts` are texts that must be there, up to NULL; `errors` is how many
  * error messages there must be (-1: any number). Prints what was seen when it is wrong. */
 static inline bool shell_says(const char *what, Shell s, int code, int errors,

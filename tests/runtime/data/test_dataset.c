@@ -1,39 +1,6 @@
 /* Manifests: what is read, how identities are spelled, and one clear message for what is wrong. */
-#include "runtime/data/dataset.h"
 #include "runtime/data/identity.h"
-#include "tests/support.h"
-
-/* Reads a set and returns its messages with the test's folder written as `~`; the caller frees. */
-static char *read_set(const char *path, Status expected, DataSet **out) {
-  Diag *diag = diag_create();
-  CU_ASSERT_EQUAL(dataset_read(path, diag, out), expected);
-  char *text = support_messages(diag);
-  size_t n = strlen(support_folder());
-  for (char *at = text; (at = strstr(at, support_folder()));) {
-    *at = '~';
-    memmove(at + 1, at + n, strlen(at + n) + 1);
-  }
-  diag_destroy(diag);
-  return text;
-}
-
-static DataSet *read_good(const char *path) {
-  DataSet *data;
-  char *text = read_set(path, STATUS_OK, &data);
-  CU_ASSERT_STRING_EQUAL(text, "");
-  free(text);
-  CU_ASSERT_PTR_NOT_NULL_FATAL(data);
-  return data;
-}
-
-static void check_bad(const char *path, const char *expected) {
-  DataSet *data;
-  char *text = read_set(path, STATUS_INVALID, &data);
-  CU_ASSERT_PTR_NULL(data);
-  if (strcmp(text, expected) != 0) printf("\n--- is\n%s--- not\n%s", text, expected);
-  CU_ASSERT_STRING_EQUAL(text, expected);
-  free(text);
-}
+#include "tests/runtime/data/data_test.h"
 
 /* ---- CSV ---- */
 

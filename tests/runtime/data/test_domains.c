@@ -1,47 +1,5 @@
 /* `.domains` files: words, quotes, options, and one clear message for what is wrong. */
-#include "runtime/data/dataset.h"
-#include "runtime/data/layout.h"
-#include "tests/support.h"
-
-static char *read_set(const char *path, Status expected, DataSet **out) {
-  Diag *diag = diag_create();
-  CU_ASSERT_EQUAL(dataset_read(path, diag, out), expected);
-  char *text = support_messages(diag);
-  size_t n = strlen(support_folder());
-  for (char *at = text; (at = strstr(at, support_folder()));) {
-    *at = '~';
-    memmove(at + 1, at + n, strlen(at + n) + 1);
-  }
-  diag_destroy(diag);
-  return text;
-}
-
-static DataSet *read_good(const char *path) {
-  DataSet *data;
-  char *text = read_set(path, STATUS_OK, &data);
-  CU_ASSERT_STRING_EQUAL(text, "");
-  free(text);
-  CU_ASSERT_PTR_NOT_NULL_FATAL(data);
-  return data;
-}
-
-/* `expected` with $FORM for the list of layouts. */
-static void check_bad(const char *path, const char *expected) {
-  DataSet *data;
-  char *text = read_set(path, STATUS_INVALID, &data), whole[2048];
-  Arena *arena = arena_create();
-  const char *at = strstr(expected, "$FORM");
-  if (at)
-    snprintf(whole, sizeof whole, "%.*s%s%s", (int)(at - expected), expected,
-             data_layouts_form(arena), at + 5);
-  else
-    snprintf(whole, sizeof whole, "%s", expected);
-  CU_ASSERT_PTR_NULL(data);
-  if (strcmp(text, whole) != 0) printf("\n--- is\n%s--- not\n%s", text, whole);
-  CU_ASSERT_STRING_EQUAL(text, whole);
-  free(text);
-  arena_destroy(arena);
-}
+#include "tests/runtime/data/data_test.h"
 
 static void make_sets(void) {
   support_write("a.csv", "path,pid,camera\nx.jpg,7,1\n");

@@ -7,7 +7,7 @@
 #include "runtime/execute/init.h"
 #include "runtime/execute/weights.h"
 #include "runtime/synth/synth.h"
-#include "tests/support.h"
+#include "tests/shell.h"
 #include "tests/values.h"
 
 #include <jansson.h>
@@ -438,13 +438,8 @@ static void test_compare_names(void) {
           "--compare=%s",
           synth_data(), alone);
   /* One image less in the gallery. */
-  char line[1200];
-  snprintf(
-      line, sizeof line,
-      "cd '%s' && cp -r synth/plaza synth/less && mkdir -p less && "
-      "mv synth/less less/plaza && rm \"$(ls -d less/plaza/bounding_box_test/*.jpg | head -1)\"",
-      support_folder());
-  CU_ASSERT_EQUAL(system(line), 0);
+  shell_must("cp -r synth/plaza synth/less && mkdir -p less && mv synth/less less/plaza && "
+             "rm \"$(ls -d less/plaza/bounding_box_test/*.jpg | head -1)\"");
   REFUSED(1, "alone.json: error: its domain 'plaza' has other images, identities or cameras",
           "--baseline=color --data=%s --compare=%s", support_path("less/plaza"), alone);
 }

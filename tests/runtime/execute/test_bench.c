@@ -1,29 +1,21 @@
 /* graphrun bench: the line that scripts read, the table, the trace, and what it refuses. */
-#include "tests/support.h"
+#include "tests/shell.h"
 
 #include <jansson.h>
 
+/* What it prints, messages too; the caller frees. */
 static char *run(const char *arguments, int *code) {
-  char command[1500];
-  snprintf(command, sizeof command, "%s bench %s 2>&1", getenv("GRAPHRUN"), arguments);
-  FILE *in = popen(command, "r");
-  CU_ASSERT_PTR_NOT_NULL_FATAL(in);
-  char *text = calloc(1, 1 << 16);
-  size_t n = fread(text, 1, (1 << 16) - 1, in);
-  text[n] = 0;
-  int status = pclose(in);
-  *code = WIFEXITED(status) ? WEXITSTATUS(status) : -1;
-  return text;
+  Shell s = shell("\"$GRAPHRUN\" bench %s 2>&1", arguments);
+  *code = s.code;
+  free(s.err);
+  return s.out;
 }
 
 static const char *plan(void) {
   static char path[512];
   if (*path) return path;
   snprintf(path, sizeof path, "%s", support_path("cnn.plan.xml"));
-  char command[1200];
-  snprintf(command, sizeof command, "%s models/examples/cnn.xml -o %s >/dev/null", getenv("GRAPHC"),
-           path);
-  CU_ASSERT_EQUAL_FATAL(system(command), 0);
+  shell_must("\"$GRAPHC\" \"$TOP/models/examples/cnn.xml\" -o '%s'", path);
   return path;
 }
 

@@ -5,7 +5,7 @@
 #include "runtime/execute/safetensors.h"
 #include "runtime/synth/synth.h"
 #include "runtime/train/train.h"
-#include "tests/support.h"
+#include "tests/shell.h"
 
 #include <fcntl.h>
 #include <sys/wait.h>
