@@ -29,7 +29,7 @@ typedef struct Builder {
   const BuildOptions *options;
   Diag *diag;
   Plan *plan;
-  uint32_t cap_states;
+  uint32_t cap_states, cap_state_field;
   uint32_t *state_field;     /* of each state: the name of the state-field that made it, 0: none */
   uint32_t n_parameters;     /* states [0, n_parameters) are the parameters */
   uint32_t *state_by_string; /* string id -> state index + 1 */

@@ -7,6 +7,7 @@
 #include "compiler/builder.h"
 #include "compiler/differentiate.h"
 #include "compiler/tensor_expr.h"
+#include "graph/base/array.h"
 #include "graph/base/text.h"
 
 #include <stdlib.h>
@@ -182,10 +183,8 @@ static Status hold_nodes(ProgramBuilder *p, const Element *element, NodeId **out
        name = strtok_r(NULL, " \t\n", &save)) {
     Field *field = fields_require(p, element, "hold", name);
     if (!field) return p->e.status;
-    cap += p->b->n_parameters;
-    NodeId *grown = realloc(*out, cap * sizeof **out + 1);
-    if (!grown) return p->e.status = diag_no_memory(p->b->diag, cap * sizeof **out);
-    *out = grown;
+    Status room = ARRAY_RESERVE(*out, cap, *n, p->b->n_parameters, p->b->diag);
+    if (room != STATUS_OK) return p->e.status = room;
     for (uint32_t i = 0; i < p->b->n_parameters; i++)
       if (p->b->plan->states[i].trainable) (*out)[(*n)++] = fields_component(p, field, i);
   }

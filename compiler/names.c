@@ -1,5 +1,6 @@
 /* Names of values in one program, and what to say when a reference names nothing. */
 #include "compiler/builder.h"
+#include "graph/base/array.h"
 #include "graph/expression/value.h"
 
 #include <stdlib.h>
@@ -7,21 +8,8 @@
 
 static Status define(ProgramBuilder *p, const char *path, NodeId node) {
   uint32_t id = strings_intern(p->b->model->symbols->strings, path);
-  if (id >= p->value_by_string_size) {
-    uint32_t size = id * 2 + 1024;
-    NodeId *grown = realloc(p->value_by_string, size * sizeof *grown);
-    if (!grown) return diag_no_memory(p->b->diag, size * sizeof *grown);
-    memset(grown + p->value_by_string_size, 0, (size - p->value_by_string_size) * sizeof *grown);
-    p->value_by_string = grown;
-    p->value_by_string_size = size;
-  }
-  if (p->n_names == p->cap_names) {
-    uint32_t cap = p->cap_names ? p->cap_names * 2 : 1024;
-    uint32_t *grown = realloc(p->names, cap * sizeof *grown);
-    if (!grown) return diag_no_memory(p->b->diag, cap * sizeof *grown);
-    p->names = grown;
-    p->cap_names = cap;
-  }
+  TRY(ARRAY_RESERVE(p->value_by_string, p->value_by_string_size, id, 1, p->b->diag));
+  TRY(ARRAY_RESERVE(p->names, p->cap_names, p->n_names, 1, p->b->diag));
   p->value_by_string[id] = node;
   p->names[p->n_names++] = id;
   return STATUS_OK;
@@ -95,13 +83,7 @@ typedef struct Catalogue {
 } Catalogue;
 
 static bool catalogue_add(Catalogue *c, NamedElement entry) {
-  if (c->n == c->cap) {
-    uint32_t cap = c->cap ? c->cap * 2 : 256;
-    NamedElement *grown = realloc(c->entries, cap * sizeof *grown);
-    if (!grown) return false;
-    c->entries = grown;
-    c->cap = cap;
-  }
+  if (ARRAY_RESERVE(c->entries, c->cap, c->n, 1, NULL) != STATUS_OK) return false;
   c->entries[c->n++] = entry;
   return true;
 }

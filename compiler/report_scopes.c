@@ -2,6 +2,7 @@
 #include "compiler/liveness.h"
 #include "compiler/report.h"
 
+#include "graph/base/array.h"
 #include "ops/ops.h"
 
 #include <stdlib.h>
@@ -32,13 +33,7 @@ static ReportScope *find(ReportScopes *scopes, uint32_t *cap, const char *path, 
     else
       high = mid;
   }
-  if (scopes->n == *cap) {
-    uint32_t more = *cap ? *cap * 2 : 64;
-    ReportScope *grown = realloc(scopes->scopes, more * sizeof *grown);
-    if (!grown) return NULL;
-    scopes->scopes = grown;
-    *cap = more;
-  }
+  if (ARRAY_RESERVE(scopes->scopes, *cap, scopes->n, 1, NULL) != STATUS_OK) return NULL;
   char *name = strndup(path, length);
   if (!name) return NULL;
   memmove(&scopes->scopes[low + 1], &scopes->scopes[low], (scopes->n - low) * sizeof(ReportScope));

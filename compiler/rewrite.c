@@ -2,6 +2,8 @@
  * changes it says by a rule for single nodes. */
 #include "compiler/rewrite.h"
 
+#include "graph/base/array.h"
+
 #include <fnmatch.h>
 #include <stdlib.h>
 #include <string.h>
@@ -42,24 +44,19 @@ NodeId rewrite_fold(Emitter *e, const Graph *in, NodeId id, const NodeId *inputs
 
 static Status map_all(Emitter *e, const Graph *in, const bool *live, RewriteRule rule,
                       void *context, NodeId *map) {
-  uint32_t cap = 16;
-  NodeId *inputs = calloc(cap, sizeof *inputs);
-  for (NodeId id = 1; inputs && id < in->n_nodes && e->status == STATUS_OK; id++) {
+  uint32_t cap = 0;
+  NodeId *inputs = NULL;
+  for (NodeId id = 1; id < in->n_nodes && e->status == STATUS_OK; id++) {
     if (!live[id]) continue;
     uint32_t n = in->nodes[id].n_inputs;
-    if (n > cap) {
-      NodeId *grown = realloc(inputs, n * sizeof *inputs);
-      if (!grown) break;
-      inputs = grown;
-      cap = n;
-    }
+    e->status = ARRAY_RESERVE(inputs, cap, n, 1, e->diag);
+    if (e->status != STATUS_OK) break;
     for (uint32_t i = 0; i < n; i++) inputs[i] = map[node_input(in, id, i)];
     e->stamp = in->nodes[id].stamp;
     map[id] = rule ? rule(e, in, id, inputs, context) : rewrite_copy(e, in, id, inputs);
     if (map[id] == NODE_NONE && e->status == STATUS_OK)
       e->status = diag_no_memory(e->diag, sizeof(Node));
   }
-  if (!inputs) e->status = diag_no_memory(e->diag, cap * sizeof *inputs);
   free(inputs);
   return e->status;
 }

@@ -7,6 +7,7 @@
  * that the value can be written over the old one; where that is impossible the wait is given up. */
 #include "compiler/units.h"
 
+#include "graph/base/array.h"
 #include "graph/plan/plan.h"
 #include "ops/ops.h"
 
@@ -74,17 +75,8 @@ static void add_read(void *context, NodeId value) {
   value = r->s->base[value];
   if (r->stamp[value] == r->clock) return;
   r->stamp[value] = r->clock;
-  if (r->n == r->cap) {
-    uint32_t cap = r->cap ? r->cap * 2 : 1024;
-    NodeId *grown = realloc(r->out, cap * sizeof *grown);
-    if (!grown) {
-      r->failed = true;
-      return;
-    }
-    r->out = grown;
-    r->cap = cap;
-  }
-  r->out[r->n++] = value;
+  r->failed = r->failed || ARRAY_RESERVE(r->out, r->cap, r->n, 1, NULL) != STATUS_OK;
+  if (!r->failed) r->out[r->n++] = value;
 }
 
 /* Distinct outside values of every unit; members of the unit itself are left out. */

@@ -2,6 +2,7 @@
  * appearance, parameters first.  The same name in several passes or programs is one state; its
  * declarations must agree. */
 #include "compiler/builder.h"
+#include "graph/base/array.h"
 #include "graph/expression/value.h"
 #include "graph/ir/source.h"
 #include "graph/ir/tensor.h"
@@ -88,14 +89,7 @@ uint32_t states_find(const Builder *b, const char *name) {
 }
 
 static Status index_state(Builder *b, uint32_t name, uint32_t index) {
-  if (name >= b->state_by_string_size) {
-    uint32_t size = name * 2 + 1024;
-    uint32_t *grown = realloc(b->state_by_string, size * sizeof *grown);
-    if (!grown) return diag_no_memory(b->diag, size * sizeof *grown);
-    memset(grown + b->state_by_string_size, 0, (size - b->state_by_string_size) * sizeof *grown);
-    b->state_by_string = grown;
-    b->state_by_string_size = size;
-  }
+  TRY(ARRAY_RESERVE(b->state_by_string, b->state_by_string_size, name, 1, b->diag));
   b->state_by_string[name] = index + 1;
   return STATUS_OK;
 }
@@ -151,17 +145,6 @@ static Status check_field(Builder *b, uint32_t have, const State *want, uint32_t
                        source_where(b->model->symbols, state->loc, where));
 }
 
-static Status grow_states(Builder *b) {
-  uint32_t cap = b->cap_states ? b->cap_states * 2 : 256;
-  State *states = realloc(b->plan->states, cap * sizeof *states);
-  if (states) b->plan->states = states;
-  uint32_t *fields = realloc(b->state_field, cap * sizeof *fields);
-  if (fields) b->state_field = fields;
-  if (!states || !fields) return diag_no_memory(b->diag, cap * sizeof *states);
-  b->cap_states = cap;
-  return STATUS_OK;
-}
-
 /* `field`: the name of the state-field that makes it, 0: it is declared. */
 static Status add_state(Builder *b, const State *state, uint32_t field, const Element *element) {
   Plan *plan = b->plan;
@@ -172,7 +155,8 @@ static Status add_state(Builder *b, const State *state, uint32_t field, const El
   if (have != UINT32_MAX)
     return field ? check_field(b, have, state, field, element)
                  : check_same(b, &plan->states[have], state, element);
-  if (plan->n_states == b->cap_states) TRY(grow_states(b));
+  TRY(ARRAY_RESERVE(plan->states, b->cap_states, plan->n_states, 1, b->diag));
+  TRY(ARRAY_RESERVE(b->state_field, b->cap_state_field, plan->n_states, 1, b->diag));
   b->state_field[plan->n_states] = field;
   plan->states[plan->n_states] = *state;
   return index_state(b, state->name, plan->n_states++);

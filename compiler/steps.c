@@ -6,6 +6,7 @@
  * differ in their epochs alone stay apart as well. */
 #include "compiler/layout.h"
 #include "compiler/rewrite.h"
+#include "graph/base/array.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -25,13 +26,7 @@ typedef struct Writer {
 
 static Status list_node(Writer *w, NodeId id) {
   PlanProgram *p = w->out;
-  if (p->n_step_nodes == w->cap_nodes) {
-    uint32_t cap = w->cap_nodes ? w->cap_nodes * 2 : 1024;
-    NodeId *grown = realloc(p->step_nodes, cap * sizeof *grown);
-    if (!grown) return diag_no_memory(w->diag, cap * sizeof *grown);
-    p->step_nodes = grown;
-    w->cap_nodes = cap;
-  }
+  TRY(ARRAY_RESERVE(p->step_nodes, w->cap_nodes, p->n_step_nodes, 1, w->diag));
   p->step_nodes[p->n_step_nodes++] = id;
   return STATUS_OK;
 }

@@ -2,6 +2,7 @@
  */
 #include "compiler/builder.h"
 
+#include "graph/base/array.h"
 #include "graph/base/text.h"
 
 #include <stdlib.h>
@@ -13,9 +14,7 @@ static uint32_t intern(Builder *b, const char *text) {
 
 static Status add_schedule(Builder *b, const Element *el) {
   Plan *plan = b->plan;
-  PlanSchedule *grown = realloc(plan->schedules, (plan->n_schedules + 1) * sizeof *grown);
-  if (!grown) return diag_no_memory(b->diag, sizeof *grown);
-  plan->schedules = grown;
+  TRY(ARRAY_EXTEND(plan->schedules, plan->n_schedules, 1, b->diag));
   plan->schedules[plan->n_schedules++] =
       (PlanSchedule){intern(b, attr_text(el, "name")), intern(b, attr_text(el, "value"))};
   return STATUS_OK;
@@ -36,9 +35,7 @@ static Status read_domains(Builder *b, const Element *el, PlanTraining *t) {
     for (uint32_t i = 0; i < t->n_domains; i++)
       if (t->domains[i] == intern(b, name))
         return element_error(b, el, "domains", NULL, "domain '%s' is named twice", name);
-    uint32_t *grown = realloc(t->domains, (t->n_domains + 1) * sizeof *grown);
-    if (!grown) return diag_no_memory(b->diag, sizeof *grown);
-    t->domains = grown;
+    TRY(ARRAY_EXTEND(t->domains, t->n_domains, 1, b->diag));
     t->domains[t->n_domains++] = intern(b, name);
   }
   t->ids = calloc(t->n_domains + 1, sizeof *t->ids);
@@ -60,9 +57,7 @@ static Status read_domains(Builder *b, const Element *el, PlanTraining *t) {
 /* Keeps the model's own words of an element. */
 static Status keep_written(Builder *b, const Element *el) {
   Plan *plan = b->plan;
-  PlanWritten *grown = realloc(plan->written, (plan->n_written + el->n_attrs + 1) * sizeof *grown);
-  if (!grown) return diag_no_memory(b->diag, el->n_attrs * sizeof *grown);
-  plan->written = grown;
+  TRY(ARRAY_EXTEND(plan->written, plan->n_written, el->n_attrs, b->diag));
   for (uint32_t i = 0; i < el->n_attrs; i++)
     plan->written[plan->n_written++] =
         (PlanWritten){intern(b, el->tag), intern(b, el->attrs[i].name),

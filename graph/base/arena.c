@@ -1,6 +1,8 @@
 /* Bump arena in chunks, and interned strings in an open-addressing table. */
 #include "graph/base/arena.h"
 
+#include "graph/base/array.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -148,12 +150,7 @@ static uint32_t find_slot(const Strings *s, const char *text, size_t length) {
 }
 
 static int grow(Strings *s) {
-  if (s->n == s->cap) {
-    const char **grown = realloc(s->text, (size_t)s->cap * 2 * sizeof *grown);
-    if (!grown) return 0;
-    s->text = grown;
-    s->cap *= 2;
-  }
+  if (ARRAY_RESERVE(s->text, s->cap, s->n, 1, NULL) != STATUS_OK) return 0;
   if (s->n * 2 < s->table_size) return 1;
   uint32_t *old = s->table, old_size = s->table_size;
   uint32_t *table = calloc((size_t)old_size * 2, sizeof *table);

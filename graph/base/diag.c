@@ -2,6 +2,7 @@
 #include "graph/base/diag.h"
 
 #include "graph/base/arena.h"
+#include "graph/base/array.h"
 #include "graph/base/text.h"
 
 #include <ctype.h>
@@ -77,13 +78,8 @@ static bool count_repeat(Diag *diag, const DiagEntry *entry) {
 Status diag_add(Diag *diag, const DiagEntry *entry) {
   if (!diag || count_repeat(diag, entry)) return entry->code;
   if (entry->code != STATUS_OK) diag->errors++;
-  if (diag->n == diag->cap) {
-    size_t cap = diag->cap ? diag->cap * 2 : 32;
-    DiagEntry *entries = realloc(diag->entries, cap * sizeof *entries);
-    if (!entries) return entry->code; /* counted all the same */
-    diag->entries = entries;
-    diag->cap = cap;
-  }
+  if (ARRAY_RESERVE(diag->entries, diag->cap, diag->n, 1, NULL) != STATUS_OK)
+    return entry->code; /* counted all the same */
   DiagEntry copy = *entry;
   copy.place = arena_strdup(diag->arena, entry->place);
   copy.repeats = 0;
@@ -146,11 +142,9 @@ static int compare(const void *a, const void *b, void *context) {
 
 static void sort_entries(Diag *diag) {
   if (diag->n_sorted == diag->n) return;
-  size_t *sorted = realloc(diag->sorted, (diag->n + 1) * sizeof *sorted);
-  if (!sorted) return;
-  diag->sorted = sorted;
-  for (size_t i = 0; i < diag->n; i++) sorted[i] = i;
-  qsort_r(sorted, diag->n, sizeof *sorted, compare, diag->entries);
+  if (ARRAY_EXTEND(diag->sorted, 0, diag->n, NULL) != STATUS_OK) return;
+  for (size_t i = 0; i < diag->n; i++) diag->sorted[i] = i;
+  qsort_r(diag->sorted, diag->n, sizeof *diag->sorted, compare, diag->entries);
   diag->n_sorted = diag->n;
 }
 

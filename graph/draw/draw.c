@@ -1,6 +1,7 @@
 /* Pictures through libcgraph objects: names are never pasted into Graphviz text by hand. */
 #include "graph/draw/draw.h"
 
+#include "graph/base/array.h"
 #include "graph/base/text.h"
 
 #include <errno.h>
@@ -83,17 +84,6 @@ static uint32_t key_of(uint32_t scope, uint8_t role) {
   return scope * 4 + role;
 }
 
-static bool index_reserve(BoxIndex *index, uint32_t key, const Strings *strings) {
-  if (key < index->n) return true;
-  uint32_t more = key_of(strings_count(strings), 0) + 4;
-  uint32_t *grown = realloc(index->box, more * sizeof *grown);
-  if (!grown) return false;
-  memset(grown + index->n, 0, (more - index->n) * sizeof *grown);
-  index->box = grown;
-  index->n = more;
-  return true;
-}
-
 /* Puts a node into the box of its scope, cut at the depth of its role. False: out of memory. */
 static bool put_into_box(Draw *d, NodeId id, BoxIndex *index) {
   const Node *node = &d->g->nodes[id];
@@ -102,7 +92,8 @@ static bool put_into_box(Draw *d, NodeId id, BoxIndex *index) {
   int depth = d->depth[node->stamp.role];
   uint32_t scope = strings_intern_n(strings, path, cut_length(path, depth));
   uint32_t key = key_of(scope, node->stamp.role);
-  if (scope == UINT32_MAX || !index_reserve(index, key, strings)) return false;
+  if (scope == UINT32_MAX || ARRAY_RESERVE(index->box, index->n, key, 1, NULL) != STATUS_OK)
+    return false;
   uint32_t box = depth < 0 ? 0 : index->box[key];
   if (!box) {
     d->boxes[d->n_boxes] = (Box){.scope = scope, .role = node->stamp.role, .first = id};

@@ -1,5 +1,6 @@
 /* The expression evaluator: recursive descent that computes as it parses. Both branches of a
  * condition are evaluated for syntax, errors of the branch not taken are dropped. */
+#include "graph/base/array.h"
 #include "graph/base/checked.h"
 #include "graph/base/diag.h"
 #include "graph/base/text.h"
@@ -220,18 +221,13 @@ static Value compare(Expr *x, const char *op, const Value *a, const Value *b) {
 
 static Value parse_list(Expr *x, const char *close) {
   Value out = {.type = VALUE_LIST};
-  uint32_t cap = 8;
-  out.list.items = arena_array(x->arena, cap, sizeof(Value));
-  if (!out.list.items) return fail(x, NULL, "out of memory");
+  uint32_t cap = 0;
+  if (ARRAY_RESERVE_IN(x->arena, out.list.items, cap, 0, 8, NULL) != STATUS_OK)
+    return fail(x, NULL, "out of memory");
   if (take(x, close)) return out;
   do {
-    if (out.list.n == cap) {
-      Value *grown = arena_array(x->arena, (size_t)cap * 2, sizeof *grown);
-      if (!grown) return fail(x, NULL, "out of memory");
-      memcpy(grown, out.list.items, cap * sizeof *grown);
-      out.list.items = grown;
-      cap *= 2;
-    }
+    if (ARRAY_RESERVE_IN(x->arena, out.list.items, cap, out.list.n, 1, NULL) != STATUS_OK)
+      return fail(x, NULL, "out of memory");
     Value item = parse_condition(x);
     if (x->failed) return out;
     if (item.type == VALUE_LIST && item.list.depth >= out.list.depth)

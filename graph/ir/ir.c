@@ -1,6 +1,7 @@
 /* Storage of the intermediate representation: flat arrays that grow by doubling. */
 #include "graph/ir/ir.h"
 
+#include "graph/base/array.h"
 #include "graph/base/checked.h"
 
 #include <float.h>
@@ -111,20 +112,8 @@ void symbols_destroy(Symbols *symbols) {
   free(symbols);
 }
 
-/* Makes room for `more` elements; false when out of memory or past 2^32 - 1 elements. */
-static bool reserve(void **array, uint32_t used, uint32_t more, uint32_t *capacity, size_t size) {
-  if (more > UINT32_MAX - used) return false;
-  uint32_t need = used + more;
-  if (need <= *capacity) return true;
-  uint64_t want = *capacity ? (uint64_t)*capacity * 2 : 256;
-  if (want < need) want = need;
-  if (want > UINT32_MAX) want = UINT32_MAX;
-  void *grown = realloc(*array, (size_t)want * size);
-  if (!grown) return false;
-  *array = grown;
-  *capacity = (uint32_t)want;
-  return true;
-}
+#define ROOM(ARRAY, CAPACITY, USED, MORE)                                                          \
+  (ARRAY_RESERVE(ARRAY, CAPACITY, USED, MORE, NULL) == STATUS_OK)
 
 uint32_t symbols_loc(Symbols *symbols, uint32_t file, uint32_t line, uint32_t column,
                      uint32_t chain) {
@@ -135,8 +124,7 @@ uint32_t symbols_loc(Symbols *symbols, uint32_t file, uint32_t line, uint32_t co
 }
 
 bool symbols_append_loc(Symbols *symbols, SourceLoc loc) {
-  if (!reserve((void **)&symbols->locs, symbols->n_locs, 1, &symbols->cap_locs, sizeof loc))
-    return false;
+  if (!ROOM(symbols->locs, symbols->cap_locs, symbols->n_locs, 1)) return false;
   symbols->locs[symbols->n_locs++] = loc;
   return true;
 }
@@ -145,8 +133,7 @@ Graph *graph_create(Symbols *symbols) {
   Graph *g = calloc(1, sizeof *g);
   if (!g) return NULL;
   g->symbols = symbols;
-  if (!reserve((void **)&g->nodes, 0, 256, &g->cap_nodes, sizeof *g->nodes) ||
-      !reserve((void **)&g->batches, 0, 8, &g->cap_batches, sizeof *g->batches)) {
+  if (!ROOM(g->nodes, g->cap_nodes, 0, 256) || !ROOM(g->batches, g->cap_batches, 0, 8)) {
     graph_destroy(g);
     return NULL;
   }
@@ -170,19 +157,19 @@ void graph_destroy(Graph *g) {
 }
 
 bool graph_reserve(Graph *g, uint32_t inputs, uint32_t attrs, uint32_t ints) {
-  return reserve((void **)&g->input_pool, g->n_inputs, inputs, &g->cap_inputs, sizeof(NodeId)) &&
-         reserve((void **)&g->attr_pool, g->n_attrs, attrs, &g->cap_attrs, sizeof(AttrRef)) &&
-         reserve((void **)&g->int_pool, g->n_ints, ints, &g->cap_ints, sizeof(int64_t));
+  return ROOM(g->input_pool, g->cap_inputs, g->n_inputs, inputs) &&
+         ROOM(g->attr_pool, g->cap_attrs, g->n_attrs, attrs) &&
+         ROOM(g->int_pool, g->cap_ints, g->n_ints, ints);
 }
 
 NodeId graph_append(Graph *g, const Node *proto, const NodeId *inputs, uint32_t n_inputs,
                     const AttrRef *attrs, uint32_t n_attrs, const int64_t *ints) {
   uint32_t n_ints = 0;
   for (uint32_t i = 0; i < n_attrs; i++) n_ints += attrs[i].count;
-  if (!reserve((void **)&g->nodes, g->n_nodes, 1, &g->cap_nodes, sizeof *g->nodes) ||
-      !reserve((void **)&g->input_pool, g->n_inputs, n_inputs, &g->cap_inputs, sizeof(NodeId)) ||
-      !reserve((void **)&g->attr_pool, g->n_attrs, n_attrs, &g->cap_attrs, sizeof(AttrRef)) ||
-      !reserve((void **)&g->int_pool, g->n_ints, n_ints, &g->cap_ints, sizeof(int64_t)))
+  if (!ROOM(g->nodes, g->cap_nodes, g->n_nodes, 1) ||
+      !ROOM(g->input_pool, g->cap_inputs, g->n_inputs, n_inputs) ||
+      !ROOM(g->attr_pool, g->cap_attrs, g->n_attrs, n_attrs) ||
+      !ROOM(g->int_pool, g->cap_ints, g->n_ints, n_ints))
     return NODE_NONE;
   Node *node = &g->nodes[g->n_nodes];
   *node = *proto;
@@ -200,8 +187,8 @@ NodeId graph_append(Graph *g, const Node *proto, const NodeId *inputs, uint32_t 
 
 bool graph_append_attr(Graph *g, NodeId id, const int64_t *values, uint32_t count) {
   (void)id;
-  if (!reserve((void **)&g->attr_pool, g->n_attrs, 1, &g->cap_attrs, sizeof(AttrRef)) ||
-      !reserve((void **)&g->int_pool, g->n_ints, count, &g->cap_ints, sizeof(int64_t)))
+  if (!ROOM(g->attr_pool, g->cap_attrs, g->n_attrs, 1) ||
+      !ROOM(g->int_pool, g->cap_ints, g->n_ints, count))
     return false;
   g->attr_pool[g->n_attrs++] = (AttrRef){g->n_ints, count};
   for (uint32_t k = 0; k < count; k++) g->int_pool[g->n_ints++] = values[k];
@@ -209,15 +196,13 @@ bool graph_append_attr(Graph *g, NodeId id, const int64_t *values, uint32_t coun
 }
 
 Status graph_add_commit(Graph *g, uint32_t state, NodeId value) {
-  if (!reserve((void **)&g->commits, g->n_commits, 1, &g->cap_commits, sizeof *g->commits))
-    return STATUS_SYSTEM;
+  TRY(ARRAY_RESERVE(g->commits, g->cap_commits, g->n_commits, 1, NULL));
   g->commits[g->n_commits++] = (Commit){state, value};
   return STATUS_OK;
 }
 
 Status graph_add_output(Graph *g, uint32_t name, NodeId node, bool declared) {
-  if (!reserve((void **)&g->outputs, g->n_outputs, 1, &g->cap_outputs, sizeof *g->outputs))
-    return STATUS_SYSTEM;
+  TRY(ARRAY_RESERVE(g->outputs, g->cap_outputs, g->n_outputs, 1, NULL));
   g->outputs[g->n_outputs++] = (Output){name, node, declared};
   return STATUS_OK;
 }
@@ -226,8 +211,7 @@ uint32_t graph_add_batch(Graph *g, Batch batch) {
   for (uint32_t i = 1; i < g->n_batches; i++)
     if (memcmp(&g->batches[i], &batch, sizeof batch) == 0) return i;
   if (g->n_batches > UINT8_MAX) return 0;
-  if (!reserve((void **)&g->batches, g->n_batches, 1, &g->cap_batches, sizeof *g->batches))
-    return 0;
+  if (!ROOM(g->batches, g->cap_batches, g->n_batches, 1)) return 0;
   g->batches[g->n_batches] = batch;
   return g->n_batches++;
 }

@@ -1,6 +1,7 @@
 /* Source texts and messages that show the offending line. */
 #include "graph/ir/source.h"
 
+#include "graph/base/array.h"
 #include "graph/base/text.h"
 
 #include <stdbool.h>
@@ -32,9 +33,7 @@ void sources_destroy(Sources *s) {
 }
 
 Status sources_add(Sources *s, uint32_t file, const char *text, size_t length) {
-  SourceText *list = realloc(s->list, (s->n + 1) * sizeof *list);
-  if (!list) return STATUS_SYSTEM;
-  s->list = list;
+  TRY(ARRAY_EXTEND(s->list, s->n, 1, NULL));
   char *copy = malloc(length + 1);
   if (!copy) return STATUS_SYSTEM;
   memcpy(copy, text, length);

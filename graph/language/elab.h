@@ -21,7 +21,7 @@ typedef struct Elab {
   const Binding *globals; /* parameters and lets at the top */
   /* Names of the current program: by string id of the path, the location of the definition. */
   uint32_t *defined, *defined_in;
-  uint32_t cap_defined, program;
+  uint32_t cap_defined, cap_defined_in, program;
   uint64_t n_elements, n_work;
   After after; /* at the top of the model */
   uint32_t cap_params;

@@ -1,6 +1,8 @@
 /* Names of values inside one program while it is elaborated. */
 #include "graph/language/elab.h"
 
+#include "graph/base/array.h"
+
 #include <string.h>
 
 const char *elab_join(Elab *e, const char *path, const char *name) {
@@ -9,26 +11,15 @@ const char *elab_join(Elab *e, const char *path, const char *name) {
   return arena_printf(e->l->arena, "%s/%s", path, name);
 }
 
-static bool reserve(Elab *e, uint32_t id) {
-  if (id < e->cap_defined) return true;
-  uint32_t cap = e->cap_defined ? e->cap_defined : 4096;
-  while (cap <= id) cap *= 2;
-  uint32_t *defined = arena_array(e->l->arena, cap, sizeof *defined);
-  uint32_t *defined_in = arena_array(e->l->arena, cap, sizeof *defined_in);
-  if (!defined || !defined_in) return false;
-  if (e->cap_defined) {
-    memcpy(defined, e->defined, e->cap_defined * sizeof *defined);
-    memcpy(defined_in, e->defined_in, e->cap_defined * sizeof *defined_in);
-  }
-  e->defined = defined;
-  e->defined_in = defined_in;
-  e->cap_defined = cap;
-  return true;
+static Status reserve(Elab *e, uint32_t id) {
+  TRY(ARRAY_RESERVE_IN(e->l->arena, e->defined, e->cap_defined, id, 1, e->l->diag));
+  return ARRAY_RESERVE_IN(e->l->arena, e->defined_in, e->cap_defined_in, id, 1, e->l->diag);
 }
 
 Status elab_define(Elab *e, const char *path, uint32_t loc) {
   uint32_t id = strings_intern(e->l->symbols->strings, path);
-  if (id == UINT32_MAX || !reserve(e, id)) return diag_no_memory(e->l->diag, strlen(path));
+  if (id == UINT32_MAX) return diag_no_memory(e->l->diag, strlen(path));
+  TRY(reserve(e, id));
   if (e->defined_in[id] == e->program) {
     const SourceLoc *before = &e->l->symbols->locs[e->defined[id]];
     return source_error(e->l->sources, e->l->symbols, e->l->diag, loc, STATUS_INVALID,

@@ -1,6 +1,8 @@
 /* Model parameters: declared with a default, overridden from outside. */
 #include "graph/language/elab.h"
 
+#include "graph/base/array.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -64,14 +66,8 @@ static Status define_value(Elab *e, const Frame *f, const Define *define, Value 
 
 static bool add_param(Elab *e, ModelParam param) {
   Model *m = e->model;
-  if (m->n_params == e->cap_params) {
-    uint32_t cap = e->cap_params ? e->cap_params * 2 : 64;
-    ModelParam *grown = arena_array(e->l->arena, cap, sizeof *grown);
-    if (!grown) return false;
-    if (m->n_params) memcpy(grown, m->params, m->n_params * sizeof *grown);
-    m->params = grown;
-    e->cap_params = cap;
-  }
+  if (ARRAY_RESERVE_IN(e->l->arena, m->params, e->cap_params, m->n_params, 1, NULL) != STATUS_OK)
+    return false;
   m->params[m->n_params++] = param;
   return true;
 }

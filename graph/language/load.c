@@ -1,6 +1,8 @@
 /* Files: where they may lie, includes, `extends`, `-D @FILE`. */
 #include "graph/language/load.h"
 
+#include "graph/base/array.h"
+
 #include <dirent.h>
 #include <errno.h>
 #include <limits.h>
@@ -23,26 +25,10 @@ Status raw_error(Loader *l, const RawElement *el, const char *attr, uint32_t cha
   return STATUS_INVALID;
 }
 
-/* Grows an array of the loader by one; false (reported) when out of memory. */
-static bool grow(Loader *l, void **array, uint32_t n, uint32_t *cap, size_t size) {
-  if (n < *cap) return true;
-  uint32_t more = *cap ? *cap * 2 : 32;
-  void *grown = arena_array(l->arena, more, size);
-  if (!grown) {
-    diag_no_memory(l->diag, more * size);
-    return false;
-  }
-  if (n) memcpy(grown, *array, n * size);
-  *array = grown;
-  *cap = more;
-  return true;
-}
-
 /* ---- defines ---- */
 
 Status loader_add_define(Loader *l, Define define) {
-  if (!grow(l, (void **)&l->defines, l->n_defines, &l->cap_defines, sizeof *l->defines))
-    return STATUS_SYSTEM;
+  TRY(ARRAY_RESERVE_IN(l->arena, l->defines, l->cap_defines, l->n_defines, 1, l->diag));
   l->defines[l->n_defines++] = define;
   return STATUS_OK;
 }
@@ -191,8 +177,7 @@ static Status read_file(Loader *l, const char *shown, const char *real, uint32_t
       }
   }
   relative += *relative == '/';
-  if (!grow(l, (void **)&l->files, l->n_files, &l->cap_files, sizeof *l->files))
-    return STATUS_SYSTEM;
+  TRY(ARRAY_RESERVE_IN(l->arena, l->files, l->cap_files, l->n_files, 1, l->diag));
   Strings *strings = l->symbols->strings;
   l->files[l->n_files++] =
       (PlanFile){strings_intern(strings, shown), strings_intern(strings, relative)};
@@ -260,8 +245,7 @@ static Status load_include(Loader *l, RawElement *include, const Open *open) {
   TRY(check_cycle(l, include, "src", real, open));
   for (uint32_t i = 0; i < l->n_included; i++)
     if (strcmp(l->included[i], real) == 0) return STATUS_OK; /* once is enough */
-  if (!grow(l, (void **)&l->included, l->n_included, &l->cap_included, sizeof *l->included))
-    return STATUS_SYSTEM;
+  TRY(ARRAY_RESERVE_IN(l->arena, l->included, l->cap_included, l->n_included, 1, l->diag));
   l->included[l->n_included++] = real;
   RawElement *root;
   uint32_t chain =
@@ -359,10 +343,9 @@ static Status collect_templates(Loader *l, const RawElement *parent) {
       else if (have && have->raw->file == el->file)
         s = raw_error(l, el, "name", 0, NULL, "template '%s' exists already (line %u)", name,
                       have->raw->line);
-      else if (!grow(l, (void **)&l->templates, l->n_templates, &l->cap_templates,
-                     sizeof(Template)))
-        s = STATUS_SYSTEM;
-      else {
+      else
+        s = ARRAY_RESERVE_IN(l->arena, l->templates, l->cap_templates, l->n_templates, 1, l->diag);
+      if (s == STATUS_OK) {
         warn_hidden_op(l, el, name);
         l->templates[l->n_templates++] = (Template){name, el};
       }

@@ -2,19 +2,14 @@
  * an attribute: the same text gives the same integers wherever it stands. */
 #include "graph/plan/attr.h"
 
+#include "graph/base/array.h"
 #include "graph/expression/value.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 static bool push(AttrInts *a, int64_t value) {
-  if (a->n == a->cap) {
-    uint32_t cap = a->cap ? a->cap * 2 : 64;
-    int64_t *grown = realloc(a->ints, cap * sizeof *grown);
-    if (!grown) return false;
-    a->ints = grown;
-    a->cap = cap;
-  }
+  if (ARRAY_RESERVE(a->ints, a->cap, a->n, 1, NULL) != STATUS_OK) return false;
   a->ints[a->n++] = value;
   return true;
 }

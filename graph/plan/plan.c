@@ -1,6 +1,7 @@
 /* The plan's data structure: its life and its look-ups. */
 #include "graph/plan/plan.h"
 
+#include "graph/base/array.h"
 #include "graph/base/text.h"
 
 #include <stdio.h>
@@ -58,9 +59,7 @@ const PlanInput *plan_input_find(const PlanProgram *program, const char *name) {
 }
 
 bool plan_input_add(PlanProgram *program, const PlanInput *input) {
-  PlanInput *grown = realloc(program->inputs, (program->n_inputs + 1u) * sizeof *grown);
-  if (!grown) return false;
-  program->inputs = grown;
+  if (ARRAY_EXTEND(program->inputs, program->n_inputs, 1, NULL) != STATUS_OK) return false;
   program->inputs[program->n_inputs++] = *input;
   return true;
 }

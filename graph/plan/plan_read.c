@@ -3,6 +3,7 @@
  * A file that was made with intent passes the hash, so nothing is trusted: counts are bounded by
  * the bytes that are left, indices by what they index.  What the numbers mean together (shapes,
  * lives, offsets) is the verifier's (ops/verify.h). */
+#include "graph/base/array.h"
 #include "graph/base/open_file.h"
 #include "graph/plan/plan_format.h"
 #include "graph/plan/plan_ops.h"
@@ -62,17 +63,6 @@ static void take_shape(Reader *r, Shape *shape) {
   if (shape_count(shape) < 0) plan_scan_fail(&r->s, "a smaller shape is expected");
 }
 
-/* Makes room for one more element of an array that doubles. */
-static bool grow(void **array, uint32_t n, uint32_t *cap, size_t size) {
-  if (n < *cap) return true;
-  uint32_t more = *cap ? *cap * 2 : 64;
-  void *grown = more > n ? realloc(*array, more * size) : NULL;
-  if (!grown) return false;
-  *array = grown;
-  *cap = more;
-  return true;
-}
-
 /* ---- tables ---- */
 
 static Status read_target(Reader *r) {
@@ -93,14 +83,8 @@ static Status read_strings(Reader *r) {
   plan_scan_open(&r->s, "strings");
   while (status == STATUS_OK && plan_scan_more(&r->s)) {
     size_t length = plan_scan_line_length(&r->s);
-    if (length >= cap) {
-      char *grown = realloc(text, cap = 2 * length + 256);
-      if (!grown) {
-        status = no_memory(r, cap);
-        break;
-      }
-      text = grown;
-    }
+    status = ARRAY_RESERVE(text, cap, length, 1, r->diag);
+    if (status != STATUS_OK) break;
     length = plan_scan_line(&r->s, text);
     if (r->s.bad) break;
     uint32_t id = strings_intern_n(r->plan->symbols->strings, text, length);
@@ -171,9 +155,8 @@ static Status read_states(Reader *r) {
   plan_scan_open(&r->s, "states");
   while (plan_scan_more(&r->s)) {
     uint32_t n = plan->n_states;
-    if (!grow((void **)&plan->states, n, &cap, sizeof *plan->states) ||
-        !grow((void **)&plan->state_offset, n, &cap_offsets, sizeof *plan->state_offset))
-      return no_memory(r, sizeof *plan->states);
+    TRY(ARRAY_RESERVE(plan->states, cap, n, 1, r->diag));
+    TRY(ARRAY_RESERVE(plan->state_offset, cap_offsets, n, 1, r->diag));
     plan->states[n] = (State){0};
     read_state(r, &plan->states[n], &plan->state_offset[n]);
     plan->n_states++;
@@ -187,7 +170,7 @@ static Status read_pairs(Reader *r, const char *group, PlanParam **out, uint32_t
   uint32_t cap = 0;
   plan_scan_open(&r->s, group);
   while (plan_scan_more(&r->s)) {
-    if (!grow((void **)out, *n, &cap, sizeof **out)) return no_memory(r, sizeof **out);
+    TRY(ARRAY_RESERVE(*out, cap, *n, 1, r->diag));
     PlanParam *pair = &(*out)[(*n)++];
     pair->name = take_string(r);
     pair->value = take_string(r);
@@ -200,8 +183,7 @@ static Status read_written(Reader *r) {
   uint32_t cap = 0;
   plan_scan_open(&r->s, "written");
   while (plan_scan_more(&r->s)) {
-    if (!grow((void **)&r->plan->written, r->plan->n_written, &cap, sizeof(PlanWritten)))
-      return no_memory(r, sizeof(PlanWritten));
+    TRY(ARRAY_RESERVE(r->plan->written, cap, r->plan->n_written, 1, r->diag));
     PlanWritten *written = &r->plan->written[r->plan->n_written++];
     written->element = take_string(r);
     written->attribute = take_string(r);
@@ -224,9 +206,8 @@ static Status read_training(Reader *r) {
   t->warmup_steps = take(r, -1, (int64_t)1 << 40);
   t->choose = (uint8_t)take(r, 0, 1);
   while (plan_scan_more(&r->s)) {
-    if (!grow((void **)&t->domains, t->n_domains, &cap, sizeof *t->domains) ||
-        !grow((void **)&t->ids, t->n_domains, &cap_ids, sizeof *t->ids))
-      return no_memory(r, sizeof *t->ids);
+    TRY(ARRAY_RESERVE(t->domains, cap, t->n_domains, 1, r->diag));
+    TRY(ARRAY_RESERVE(t->ids, cap_ids, t->n_domains, 1, r->diag));
     t->domains[t->n_domains] = take_string(r);
     t->ids[t->n_domains++] = take(r, 0, INT32_MAX);
   }
@@ -319,9 +300,9 @@ static Status read_nodes(Reader *r, Graph *g) {
     if (r->s.bad) break;
     n.op = r->file_ops.ops[op].op;
     NodeId id = graph_append(g, &n, NULL, 0, NULL, 0, NULL);
-    if (id == NODE_NONE || !grow((void **)&r->n_inputs, id, &cap, sizeof *r->n_inputs) ||
-        !grow((void **)&r->number, id, &cap_numbers, sizeof *r->number))
-      return no_memory(r, sizeof n);
+    if (id == NODE_NONE) return no_memory(r, sizeof n);
+    TRY(ARRAY_RESERVE(r->n_inputs, cap, id, 1, r->diag));
+    TRY(ARRAY_RESERVE(r->number, cap_numbers, id, 1, r->diag));
     r->n_inputs[id] = n_inputs;
     r->number[id] = op;
   }
@@ -363,8 +344,7 @@ static Status read_steps(Reader *r, PlanProgram *p) {
   uint64_t total = 0;
   plan_scan_open(&r->s, "steps");
   while (plan_scan_more(&r->s)) {
-    if (!grow((void **)&p->steps, p->n_steps, &cap, sizeof *p->steps))
-      return no_memory(r, sizeof *p->steps);
+    TRY(ARRAY_RESERVE(p->steps, cap, p->n_steps, 1, r->diag));
     PlanStep *step = &p->steps[p->n_steps++];
     *step = (PlanStep){.first = (uint32_t)total, .count = (uint32_t)take(r, 1, p->graph->n_nodes)};
     step->work_offset = take(r, OFFSET_NONE, PLAN_ARENA_MAX);
@@ -439,8 +419,7 @@ static Status read_program(Reader *r, PlanProgram *p) {
 static Status read_programs(Reader *r) {
   uint32_t cap = 0;
   do {
-    if (!grow((void **)&r->plan->programs, r->plan->n_programs, &cap, sizeof(PlanProgram)))
-      return no_memory(r, sizeof(PlanProgram));
+    TRY(ARRAY_RESERVE(r->plan->programs, cap, r->plan->n_programs, 1, r->diag));
     PlanProgram *p = &r->plan->programs[r->plan->n_programs];
     *p = (PlanProgram){0};
     r->plan->n_programs++; /* at once: what was read of it is released with the plan */

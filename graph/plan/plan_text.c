@@ -1,6 +1,7 @@
 /* Digits and escapes. */
 #include "graph/plan/plan_text.h"
 
+#include "graph/base/array.h"
 #include "graph/base/replace.h"
 #include "graph/base/text.h"
 #include "graph/plan/plan_format.h"
@@ -10,17 +11,8 @@
 
 static char *reserve(PlanText *b, size_t bytes) {
   if (b->failed) return NULL;
-  if (b->cap - b->n < bytes) {
-    size_t cap = b->cap * 2 + bytes + 4096;
-    char *grown = realloc(b->data, cap);
-    if (!grown) {
-      b->failed = true;
-      return NULL;
-    }
-    b->data = grown;
-    b->cap = cap;
-  }
-  return b->data + b->n;
+  b->failed = ARRAY_RESERVE(b->data, b->cap, b->n, bytes, NULL) != STATUS_OK;
+  return b->failed ? NULL : b->data + b->n;
 }
 
 void plan_text_bytes(PlanText *b, const char *text, size_t n) {

@@ -1,19 +1,14 @@
 /* Rows and what is left out of them. */
 #include "runtime/data/rows.h"
 
+#include "graph/base/array.h"
 #include "runtime/data/identity.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 bool data_rows_add(DataRows *r, DataRow row) {
-  if (r->n == r->capacity) {
-    size_t capacity = r->capacity ? r->capacity * 2 : 1024;
-    DataRow *grown = realloc(r->rows, capacity * sizeof *grown);
-    if (!grown) return false;
-    r->rows = grown;
-    r->capacity = capacity;
-  }
+  if (ARRAY_RESERVE(r->rows, r->capacity, r->n, 1, NULL) != STATUS_OK) return false;
   r->rows[r->n++] = row;
   return row.domain && row.path && row.written && row.pid && row.camera && row.set;
 }
