@@ -127,9 +127,11 @@ static Status copy_params(Builder *b) {
   b->plan->params = calloc(n + 1, sizeof *b->plan->params);
   if (!b->plan->params) return diag_no_memory(b->diag, n * sizeof *b->plan->params);
   Strings *strings = b->model->symbols->strings;
-  for (uint32_t i = 0; i < n; i++)
-    b->plan->params[i] = (PlanParam){strings_intern(strings, b->model->params[i].name),
-                                     strings_intern(strings, b->model->params[i].value)};
+  for (uint32_t i = 0; i < n; i++) {
+    PlanParam *param = &b->plan->params[i];
+    param->name = strings_intern(strings, b->model->params[i].name);
+    param->value = strings_intern(strings, b->model->params[i].value);
+  }
   b->plan->n_params = n;
   return STATUS_OK;
 }

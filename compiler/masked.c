@@ -218,8 +218,10 @@ NodeId masked_add(Emitter *e, NodeId a, NodeId b) {
   NodeId sum = emit_add(e, a, b);
   strip(e, a, &in_a);
   strip(e, b, &in_b);
-  if (in_a.n && in_b.n) /* alive where either is */
-    sum = cover(e, emit_binary(e, OP_OR, alive(e, &in_a), alive(e, &in_b)), true, sum);
+  if (in_a.n && in_b.n) { /* alive where either is */
+    NodeId alive_b = alive(e, &in_b), alive_a = alive(e, &in_a);
+    sum = cover(e, emit_binary(e, OP_OR, alive_a, alive_b), true, sum);
+  }
   while (same.n--) sum = cover(e, same.condition[same.n], same.taken[same.n], sum);
   return sum;
 }

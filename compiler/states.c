@@ -184,7 +184,8 @@ static Status check_numbers(const Builder *b, const Element *element, DType dtyp
 
 static Status declare(Builder *b, const Element *element, const char *path) {
   bool parameter = strcmp(element->tag, "parameter") == 0;
-  State s = {.name = strings_intern(b->model->symbols->strings, path),
+  uint32_t name = strings_intern(b->model->symbols->strings, path);
+  State s = {.name = name,
              .dtype = (uint8_t)(parameter ? b->options->precision : attr_dtype(b, element)),
              .kind = parameter ? STATE_PARAMETER : STATE_STATISTIC,
              .init_a = attr_float(element, "value"),

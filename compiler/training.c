@@ -15,8 +15,9 @@ static uint32_t intern(Builder *b, const char *text) {
 static Status add_schedule(Builder *b, const Element *el) {
   Plan *plan = b->plan;
   TRY(ARRAY_EXTEND(plan->schedules, plan->n_schedules, 1, b->diag));
-  plan->schedules[plan->n_schedules++] =
-      (PlanSchedule){intern(b, attr_text(el, "name")), intern(b, attr_text(el, "value"))};
+  PlanSchedule *schedule = &plan->schedules[plan->n_schedules++];
+  schedule->name = intern(b, attr_text(el, "name"));
+  schedule->value = intern(b, attr_text(el, "value"));
   return STATUS_OK;
 }
 
@@ -58,10 +59,13 @@ static Status read_domains(Builder *b, const Element *el, PlanTraining *t) {
 static Status keep_written(Builder *b, const Element *el) {
   Plan *plan = b->plan;
   TRY(ARRAY_EXTEND(plan->written, plan->n_written, el->n_attrs, b->diag));
-  for (uint32_t i = 0; i < el->n_attrs; i++)
-    plan->written[plan->n_written++] =
-        (PlanWritten){intern(b, el->tag), intern(b, el->attrs[i].name),
-                      intern(b, el->attrs[i].written), el->attrs[i].loc};
+  for (uint32_t i = 0; i < el->n_attrs; i++) {
+    PlanWritten *written = &plan->written[plan->n_written++];
+    written->element = intern(b, el->tag);
+    written->attribute = intern(b, el->attrs[i].name);
+    written->text = intern(b, el->attrs[i].written);
+    written->loc = el->attrs[i].loc;
+  }
   return STATUS_OK;
 }
 

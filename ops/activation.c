@@ -53,7 +53,8 @@ static Status expand_bce(Emitter *e, CompositeCall *c) {
   NodeId x = c->inputs[0], z = c->inputs[1];
   NodeId unit = emit_constant_like(e, 1, z);
   NodeId miss = emit_mul(e, z, emit_unary(e, OP_SOFTPLUS, emit_neg(e, x)));
-  NodeId alarm = emit_mul(e, emit_sub(e, unit, z), emit_unary(e, OP_SOFTPLUS, x));
+  NodeId above = emit_unary(e, OP_SOFTPLUS, x);
+  NodeId alarm = emit_mul(e, emit_sub(e, unit, z), above);
   c->results[0] = emit_add(e, miss, alarm);
   return e->status;
 }

@@ -54,7 +54,8 @@ static bool one_plus_exp(const Emitter *e, NodeId a, NodeId *u) {
 static NodeId softplus_even(Emitter *e, NodeId x) {
   NodeId zero = emit_constant_like(e, 0, x);
   NodeId below = emit_unary(e, OP_SOFTPLUS, x), above = emit_unary(e, OP_SOFTPLUS, emit_neg(e, x));
-  NodeId both = emit_add(e, emit_scale(e, below, 0.5), emit_scale(e, above, 0.5));
+  NodeId half_above = emit_scale(e, above, 0.5), half_below = emit_scale(e, below, 0.5);
+  NodeId both = emit_add(e, half_below, half_above);
   NodeId right = emit_select(e, emit_less(e, zero, x), above, both);
   return emit_select(e, emit_less(e, x, zero), below, right);
 }

@@ -133,8 +133,8 @@ static NodeId same_label(Emitter *e, NodeId labels, int64_t b) {
 
 static NodeId diagonal(Emitter *e, int64_t b) {
   Shape square = {2, {b, b}};
-  return emit_binary(e, OP_EQUAL, emit_iota(e, 0, DTYPE_I32, &square),
-                     emit_iota(e, 1, DTYPE_I32, &square));
+  NodeId column = emit_iota(e, 1, DTYPE_I32, &square), row = emit_iota(e, 0, DTYPE_I32, &square);
+  return emit_binary(e, OP_EQUAL, row, column);
 }
 
 /* Distance of each row of y to the row at `index`, computed anew from differences. */
@@ -253,9 +253,8 @@ static Status expand_spread_hinge(Emitter *e, CompositeCall *c) {
   NodeId h = emit_sub(e, emit_constant_like(e, m, gap), gap);
   NodeId positive = composite_name(e, c, build_positive(e, h), "select/near");
   Shape cube = {3, {1, v, v}}, whole = {3, {b, v, v}};
-  NodeId other = emit_unary(e, OP_NOT,
-                            emit_binary(e, OP_EQUAL, emit_iota(e, 1, DTYPE_I32, &cube),
-                                        emit_iota(e, 2, DTYPE_I32, &cube)));
+  NodeId second = emit_iota(e, 2, DTYPE_I32, &cube), first = emit_iota(e, 1, DTYPE_I32, &cube);
+  NodeId other = emit_unary(e, OP_NOT, emit_binary(e, OP_EQUAL, first, second));
   NodeId zero = emit_constant_like(e, 0, h);
   NodeId near = emit_select(e, positive, emit_mul(e, h, h), zero);
   NodeId term = emit_select(e, emit_broadcast(e, other, &whole), near, zero);

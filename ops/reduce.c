@@ -58,7 +58,8 @@ static NodeId vjp_variance(Emitter *e, NodeId n, NodeId dy, uint32_t i) {
   NodeId x = IN0(e, n), mean = IN1(e, n);
   int64_t count = shape_count(emit_shape(e, x)) / shape_count(emit_shape(e, n));
   NodeId scaled = emit_scale(e, dy, 2.0 / (double)count);
-  return emit_mul(e, emit_sub(e, x, mean), emit_broadcast_like(e, scaled, x));
+  NodeId spread = emit_broadcast_like(e, scaled, x);
+  return emit_mul(e, emit_sub(e, x, mean), spread);
 }
 
 static uint32_t axes_mask(const EmitAttr *a) {

@@ -130,7 +130,7 @@ static bool to_enum(Elab *e, const TypeDecl *decl, Value *value, ExprError *why)
 /* Converts each item in a list of its own: values are shared. */
 static bool to_items(Elab *e, const TypeDecl *decl, Value *value, ExprError *why) {
   const TypeDecl item = {.type = decl->items, .min = decl->min, .max = decl->max};
-  Value list = {.type = VALUE_LIST, .list = {NULL, value->list.n}};
+  Value list = {.type = VALUE_LIST, .list = {.n = value->list.n}};
   list.list.items = arena_array(e->l->arena, (size_t)value->list.n + 1, sizeof(Value));
   if (!list.list.items) return fail(why, NULL, "out of memory");
   for (uint32_t i = 0; i < value->list.n; i++) {
@@ -152,7 +152,7 @@ static bool to_list(Elab *e, const TypeDecl *decl, Value *value, ExprError *why)
     Value *item = arena_alloc(e->l->arena, sizeof *item);
     if (!item) return fail(why, NULL, "out of memory");
     *item = *value;
-    *value = (Value){.type = VALUE_LIST, .list = {item, 1}};
+    *value = (Value){.type = VALUE_LIST, .list = {.items = item, .n = 1}};
   }
   return !decl->items || to_items(e, decl, value, why);
 }

@@ -179,8 +179,9 @@ static Status read_file(Loader *l, const char *shown, const char *real, uint32_t
   relative += *relative == '/';
   TRY(ARRAY_RESERVE_IN(l->arena, l->files, l->cap_files, l->n_files, 1, l->diag));
   Strings *strings = l->symbols->strings;
-  l->files[l->n_files++] =
-      (PlanFile){strings_intern(strings, shown), strings_intern(strings, relative)};
+  PlanFile *file = &l->files[l->n_files++];
+  file->shown = strings_intern(strings, shown);
+  file->relative = strings_intern(strings, relative);
   return raw_read(shown, shown, l->arena, l->symbols, l->sources, l->diag, chain, out_root);
 }
 
