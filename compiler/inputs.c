@@ -11,12 +11,6 @@
 
 /* ---- declarations ---- */
 
-static const State *find_state(const Plan *plan, uint32_t name) {
-  for (uint32_t i = 0; i < plan->n_states; i++)
-    if (plan->states[i].name == name) return &plan->states[i];
-  return NULL;
-}
-
 static Status collides(const Plan *plan, const Sources *sources, Diag *diag, const PlanInput *in,
                        const char *what, uint32_t other) {
   char where[SOURCE_WHERE_MAX];
@@ -29,8 +23,9 @@ static Status collides(const Plan *plan, const Sources *sources, Diag *diag, con
 static Status declare(Plan *plan, PlanProgram *program, const PlanInput *in, const Sources *sources,
                       Diag *diag) {
   const PlanInput *have = plan_input_find(program, plan_text(plan, in->name));
-  const State *state = find_state(plan, in->name);
-  if (state) return collides(plan, sources, diag, in, "a state", state->loc);
+  uint32_t state = plan_state_find(plan, plan_text(plan, in->name));
+  if (state != UINT32_MAX)
+    return collides(plan, sources, diag, in, "a state", plan->states[state].loc);
   if (!have) return plan_input_add(program, in) ? STATUS_OK : diag_no_memory(diag, sizeof *in);
   if (have->dtype == in->dtype && shape_equal(&have->shape, &in->shape)) return STATUS_OK;
   char what[200], shape[SHAPE_TEXT_MAX];
@@ -87,12 +82,6 @@ void inputs_link(PlanProgram *program) {
 
 /* ---- warnings ---- */
 
-static bool has_schedule(const Plan *plan, uint32_t name) {
-  for (uint32_t i = 0; i < plan->n_schedules; i++)
-    if (plan->schedules[i].name == name) return true;
-  return false;
-}
-
 static void warn(const Model *model, const Plan *plan, const PlanProgram *p, const PlanInput *in,
                  Diag *diag) {
   const char *name = plan_text(plan, in->name);
@@ -103,7 +92,8 @@ static void warn(const Model *model, const Plan *plan, const PlanProgram *p, con
         model->sources, model->symbols, diag, in->loc, "exec takes it and does not use it",
         "program '%s' does not need the input '%s': nothing that it writes depends on it",
         plan_text(plan, p->name), name);
-  } else if (p->kind == PROGRAM_TRAIN && !in->shape.rank && !has_schedule(plan, in->name)) {
+  } else if (p->kind == PROGRAM_TRAIN && !in->shape.rank &&
+             plan_schedule_find(plan, name) == UINT32_MAX) {
     text_format(hint, sizeof hint, "add <schedule name=\"%s\" value=\"...\"/> to the model", name);
     source_warning(model->sources, model->symbols, diag, in->loc, hint,
                    "training supplies no value for the input '%s': it has no schedule", name);

@@ -4,6 +4,7 @@
 #include "graph/base/threads.h"
 #include "graph/plan/plan.h"
 #include "runtime/data/check_data.h"
+#include "runtime/data/loader.h"
 #include "runtime/eval/evaluate.h"
 #include "runtime/execute/bench.h"
 #include "runtime/execute/exec.h"
@@ -117,13 +118,13 @@ static const Option options[] = {
     {"checkpoint-every", NUMBER, TRAIN, AT(checkpoint_every), 1, MANY},
     {"warm", NUMBER, BENCH, AT(warm), 0, 1000},
     {"threads", NUMBER, TRAIN | EVAL | EXEC | BENCH | CHECK_DATA, AT(threads), 1, THREADS_MAX},
-    {"workers", NUMBER, TRAIN | EVAL, AT(workers), 1, 64},
+    {"workers", NUMBER, TRAIN | EVAL, AT(workers), 1, LOADER_WORKERS_MAX},
     {"seed", NUMBER, TRAIN | EVAL | SYNTH, AT(seed), 0, INT64_MAX},
-    {"domains", NUMBER, SYNTH, AT(domains), 1, 16},
-    {"ids", NUMBER, SYNTH, AT(ids), 1, 4999},
-    {"test-ids", NUMBER, SYNTH, AT(test_ids), 1, 4999},
-    {"cameras", NUMBER, SYNTH, AT(cameras), 2, 9},
-    {"images", NUMBER, SYNTH, AT(images), 2, 99},
+    {"domains", NUMBER, SYNTH, AT(domains), 1, SYNTH_DOMAINS_MAX},
+    {"ids", NUMBER, SYNTH, AT(ids), 1, SYNTH_IDS_MAX},
+    {"test-ids", NUMBER, SYNTH, AT(test_ids), 1, SYNTH_IDS_MAX},
+    {"cameras", NUMBER, SYNTH, AT(cameras), SYNTH_CAMERAS_MIN, SYNTH_CAMERAS_MAX},
+    {"images", NUMBER, SYNTH, AT(images), SYNTH_IMAGES_MIN, SYNTH_IMAGES_MAX},
     {"resume", FLAG, TRAIN, AT(resume), 0, 0},
     {"quiet", FLAG, TRAIN, AT(quiet), 0, 0},
     {"defines", FLAG, CHECK_DATA, AT(defines), 0, 0},

@@ -58,6 +58,13 @@ const PlanInput *plan_input_find(const PlanProgram *program, const char *name) {
   return NULL;
 }
 
+uint32_t plan_schedule_find(const Plan *plan, const char *name) {
+  uint32_t id = strings_find(plan->symbols->strings, name);
+  for (uint32_t i = 0; id != UINT32_MAX && i < plan->n_schedules; i++)
+    if (plan->schedules[i].name == id) return i;
+  return UINT32_MAX;
+}
+
 bool plan_input_add(PlanProgram *program, const PlanInput *input) {
   if (ARRAY_EXTEND(program->inputs, program->n_inputs, 1, NULL) != STATUS_OK) return false;
   program->inputs[program->n_inputs++] = *input;

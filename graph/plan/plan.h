@@ -136,6 +136,8 @@ uint32_t plan_program_find(const Plan *plan, const char *name);
 uint32_t plan_state_find(const Plan *plan, const char *name);
 /* An input of the program by name; NULL when it has none. */
 const PlanInput *plan_input_find(const PlanProgram *program, const char *name);
+/* UINT32_MAX when there is none. */
+uint32_t plan_schedule_find(const Plan *plan, const char *name);
 /* Appends one; false when out of memory. */
 bool plan_input_add(PlanProgram *program, const PlanInput *input);
 /* The same as plan_program_find; when there is none the message, at `place`, lists those that there

@@ -4,7 +4,6 @@
 
 #include "graph/base/text.h"
 #include "graph/plan/setting.h"
-#include "ops/ops.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -43,15 +42,17 @@ static Status check_size(const Plan *plan, Shape *images, Diag *diag) {
   return STATUS_OK;
 }
 
-static Status check_input(const Plan *plan, const PlanProgram *p, const Node *node,
-                          const char *name, const Shape *expected, Diag *diag) {
+/* The input that sampler and augmentation feed, when the program has it and needs it. */
+static Status check_input(const Plan *plan, const PlanProgram *p, const char *name,
+                          const Shape *expected, Diag *diag) {
   char have[SHAPE_TEXT_MAX], want[SHAPE_TEXT_MAX], place[300];
-  bool is_float = dtype_is_float((DType)node->dtype);
+  const PlanInput *in = plan_input_find(p, name);
+  if (!in || !in->node) return STATUS_OK;
+  bool is_float = dtype_is_float((DType)in->dtype);
   bool images = strcmp(name, "images") == 0;
-  bool typed = images ? is_float : node->dtype == DTYPE_I32 || node->dtype == DTYPE_I64;
-  if (typed && shape_equal(&node->shape, expected)) return STATUS_OK;
-  const SourceLoc *loc =
-      &plan->symbols->locs[node->stamp.loc < plan->symbols->n_locs ? node->stamp.loc : 0];
+  bool typed = images ? is_float : in->dtype == DTYPE_I32 || in->dtype == DTYPE_I64;
+  if (typed && shape_equal(&in->shape, expected)) return STATUS_OK;
+  const SourceLoc *loc = &plan->symbols->locs[in->loc < plan->symbols->n_locs ? in->loc : 0];
   if (loc->line)
     text_format(place, sizeof place, "%s:%u:%u", plan_text(plan, loc->file), loc->line,
                 loc->column);
@@ -62,7 +63,7 @@ static Status check_input(const Plan *plan, const PlanProgram *p, const Node *no
       images ? "images are (domains, batch-ids * batch-images, height, width, 3), floating"
              : "labels are (domains, batch-ids * batch-images), dtype i32",
       "input '%s' is %s %s, sampler and augmentation give %s %s", name,
-      dtype_name((DType)node->dtype), shape_text(&node->shape, have, sizeof have),
+      dtype_name((DType)in->dtype), shape_text(&in->shape, have, sizeof have),
       images ? "floating" : "i32", shape_text(expected, want, sizeof want));
 }
 
@@ -70,13 +71,9 @@ static Status check_programs(const Plan *plan, const Shape *images, Diag *diag) 
   const Shape labels = {2, {images->dim[0], images->dim[1]}};
   for (uint32_t i = 0; i < plan->n_programs; i++) {
     const PlanProgram *p = &plan->programs[i];
-    for (NodeId id = 1; p->kind == PROGRAM_TRAIN && id < p->graph->n_nodes; id++) {
-      const Node *node = &p->graph->nodes[id];
-      if (node->op != OP_INPUT) continue;
-      const char *name = graph_text(p->graph, (uint32_t)node_attr_int(p->graph, id, INPUT_NAME));
-      if (strcmp(name, "images") == 0) TRY(check_input(plan, p, node, name, images, diag));
-      if (strcmp(name, "labels") == 0) TRY(check_input(plan, p, node, name, &labels, diag));
-    }
+    if (p->kind != PROGRAM_TRAIN) continue;
+    TRY(check_input(plan, p, "images", images, diag));
+    TRY(check_input(plan, p, "labels", &labels, diag));
   }
   return STATUS_OK;
 }

@@ -66,15 +66,15 @@ static Status program_error(const Network *n, Diag *diag, const char *text) {
 
 /* Inputs other than the images: seed and step are 0, there are no others. */
 static Status feed_others(const Network *n, Diag *diag) {
-  const PlanProgram *p = &executor_plan(n->executor)->programs[n->program];
-  for (NodeId id = 1; id < p->graph->n_nodes; id++) {
-    const Node *node = &p->graph->nodes[id];
-    if (node->op != OP_INPUT || p->node_offset[id] == OFFSET_NONE) continue;
-    const char *name = graph_text(p->graph, (uint32_t)node_attr_int(p->graph, id, INPUT_NAME));
-    if (strcmp(name, "images") == 0) continue;
+  const Plan *plan = executor_plan(n->executor);
+  const PlanProgram *p = &plan->programs[n->program];
+  for (uint32_t i = 0; i < p->n_inputs; i++) {
+    const char *name = plan_text(plan, p->inputs[i].name);
     Tensor input;
-    if ((strcmp(name, "seed") != 0 && strcmp(name, "step") != 0) ||
-        !executor_input(n->executor, n->program, name, &input))
+    if (strcmp(name, "images") == 0 ||
+        !executor_input(n->executor, n->program, name, &input)) /* nobody reads it */
+      continue;
+    if (strcmp(name, "seed") != 0 && strcmp(name, "step") != 0)
       return program_error(n, diag, "reads an input besides 'images'");
     memset(input.data, 0, (size_t)tensor_bytes(&input));
   }

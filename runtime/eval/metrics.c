@@ -4,6 +4,7 @@
 #include "runtime/eval/metrics.h"
 
 #include "graph/base/philox.h"
+#include "graph/base/threads.h"
 #include "kernels/product.h"
 
 #include <math.h>
@@ -13,7 +14,6 @@
 #include <string.h>
 
 #define QUERY_BLOCK 96 /* queries that share one packing of the gallery */
-#define MAX_THREADS 256
 
 static const float *set_row(const MetricsSet *set, int64_t i, int64_t dim) {
   return set->features + (set->rows ? set->rows[i] : i) * dim;
@@ -206,10 +206,10 @@ static void evaluation_index(Evaluation *e, int64_t *most) {
 /* Runs the blocks on up to `threads` threads, this one included; fewer when the system refuses
  * memory or threads for more. */
 static Status evaluation_run(Evaluation *e, int64_t most, int threads, Diag *diag) {
-  Worker workers[MAX_THREADS];
-  pthread_t handles[MAX_THREADS];
+  Worker workers[THREADS_MAX];
+  pthread_t handles[THREADS_MAX];
   int64_t blocks = (e->query->count + QUERY_BLOCK - 1) / QUERY_BLOCK;
-  int want = threads < 1 ? 1 : threads > MAX_THREADS ? MAX_THREADS : threads, n = 0, started = 0;
+  int want = threads < 1 ? 1 : threads > THREADS_MAX ? THREADS_MAX : threads, n = 0, started = 0;
   if (want > blocks) want = (int)blocks;
   for (; n < want; n++) {
     workers[n].e = e;

@@ -17,7 +17,6 @@
 #include <unistd.h>
 
 #define STEPS 5
-#define STEPS_MAX 1000000
 #define SEED 0
 
 /* An input and what it is fed: inputs share bytes with other values, so each step copies anew. */
@@ -77,20 +76,11 @@ static double label_of(const Plan *plan, int64_t i) {
   return (double)(i / per_identity % (classes > 0 ? classes : 1));
 }
 
-static bool is_schedule(const Plan *plan, const char *name, const double *schedule, double *out) {
-  for (uint32_t i = 0; i < plan->n_schedules; i++)
-    if (strcmp(plan_text(plan, plan->schedules[i].name), name) == 0) {
-      *out = schedule[i];
-      return true;
-    }
-  return false;
-}
-
 static void fill(const Plan *plan, const char *name, const double *schedule, const Tensor *t) {
   int64_t n = shape_count(&t->shape);
-  double scheduled;
-  if (is_schedule(plan, name, schedule, &scheduled)) {
-    for (int64_t i = 0; i < n; i++) tensor_set(t, i, scheduled);
+  uint32_t scheduled = plan_schedule_find(plan, name);
+  if (scheduled != UINT32_MAX) {
+    for (int64_t i = 0; i < n; i++) tensor_set(t, i, schedule[scheduled]);
   } else if (dtype_is_float(t->dtype)) {
     uint64_t site = philox_site(name);
     for (int64_t i = 0; i < n; i++) tensor_set(t, i, philox_uniform(SEED, 0, site, (uint64_t)i));
@@ -122,10 +112,11 @@ static Status make_feed(Bench *b, const char *name, const double *schedule) {
 }
 
 static Status make_feeds(Bench *b) {
-  const Graph *g = b->plan->programs[b->program].graph;
+  const PlanProgram *p = &b->plan->programs[b->program];
   double *schedule = calloc(b->plan->n_schedules + 1u, sizeof *schedule);
-  b->feeds = calloc(g->n_nodes, sizeof *b->feeds);
-  Status status = schedule && b->feeds ? STATUS_OK : diag_no_memory(b->diag, g->n_nodes);
+  b->feeds = calloc(p->n_inputs + 1u, sizeof *b->feeds);
+  Status status =
+      schedule && b->feeds ? STATUS_OK : diag_no_memory(b->diag, p->n_inputs * sizeof *b->feeds);
   if (status == STATUS_OK && b->plan->n_schedules) {
     /* Any length will do; rates are those of a warm-up's start, so that random labels do not lead
      * anywhere in the few steps. */
@@ -134,9 +125,8 @@ static Status make_feeds(Bench *b) {
     status = scratch ? schedule_at(&s, 0, scratch, schedule, b->diag) : diag_no_memory(b->diag, 1);
     arena_destroy(scratch);
   }
-  for (NodeId id = 1; id < g->n_nodes && status == STATUS_OK; id++)
-    if (g->nodes[id].op == OP_INPUT)
-      status = make_feed(b, graph_text(g, (uint32_t)node_attr_int(g, id, INPUT_NAME)), schedule);
+  for (uint32_t i = 0; i < p->n_inputs && status == STATUS_OK; i++)
+    status = make_feed(b, plan_text(b->plan, p->inputs[i].name), schedule);
   free(schedule);
   return status;
 }
@@ -257,8 +247,9 @@ static Status run_all(Bench *b) {
 Status bench_run(const BenchOptions *options, Diag *diag) {
   Bench b = {.options = options, .diag = diag};
   b.steps = options->steps > 0 ? options->steps : STEPS;
-  if (b.steps > STEPS_MAX)
-    return diag_error(diag, STATUS_USAGE, "--steps", NULL, "at most %d steps are timed", STEPS_MAX);
+  if (b.steps > BENCH_STEPS_MAX)
+    return diag_error(diag, STATUS_USAGE, "--steps", NULL, "at most %d steps are timed",
+                      BENCH_STEPS_MAX);
   b.seconds = calloc((size_t)b.steps, sizeof *b.seconds);
   Status status =
       b.seconds ? run_all(&b) : diag_no_memory(diag, (size_t)b.steps * sizeof *b.seconds);

@@ -6,6 +6,8 @@
 
 #include <stdint.h>
 
+#define BENCH_STEPS_MAX 1000000 /* that are timed */
+
 /* What the command line says. Strings are borrowed. */
 typedef struct BenchOptions {
   const char *plan;    /* the plan's file */

@@ -47,8 +47,7 @@ static const PlanProgram *program_of(const Exec *x) {
 /* True when some program has an input of this name, or a schedule makes it: one feed may serve
  * several programs. */
 static bool is_known_input(const Plan *plan, const char *name) {
-  for (uint32_t i = 0; i < plan->n_schedules; i++)
-    if (strcmp(plan_text(plan, plan->schedules[i].name), name) == 0) return true;
+  if (plan_schedule_find(plan, name) != UINT32_MAX) return true;
   for (uint32_t p = 0; p < plan->n_programs; p++)
     if (plan_input_find(&plan->programs[p], name)) return true;
   return strcmp(name, "seed") == 0 || strcmp(name, "step") == 0;

@@ -172,11 +172,11 @@ Status synth_write(const SynthOptions *options, Diag *diag) {
   if (!w.o.dir || !*w.o.dir)
     return diag_error(diag, STATUS_USAGE, "synth", NULL, "no folder is named");
   TRY(take(&w.o.domains, 4, 1, SYNTH_DOMAINS_MAX, "domains", diag));
-  TRY(take(&w.o.train_ids, 100, 1, 4999, "training identities", diag));
-  TRY(take(&w.o.test_ids, 60, 1, 4999, "test identities", diag));
-  TRY(take(&w.o.cameras, 3, 2, 9, "cameras", diag));
-  TRY(take(&w.o.images, 2, 2, 99, "images per camera", diag));
-  TRY(take(&w.o.distractors, 20, -1, 9999, "distractors", diag));
+  TRY(take(&w.o.train_ids, 100, 1, SYNTH_IDS_MAX, "training identities", diag));
+  TRY(take(&w.o.test_ids, 60, 1, SYNTH_IDS_MAX, "test identities", diag));
+  TRY(take(&w.o.cameras, 3, SYNTH_CAMERAS_MIN, SYNTH_CAMERAS_MAX, "cameras", diag));
+  TRY(take(&w.o.images, 2, SYNTH_IMAGES_MIN, SYNTH_IMAGES_MAX, "images per camera", diag));
+  TRY(take(&w.o.distractors, 20, -1, SYNTH_DISTRACTORS_MAX, "distractors", diag));
   TRY(check_free(&w));
   TRY(make_folder(w.o.dir, diag));
   w.cameras = calloc((size_t)w.o.cameras, sizeof *w.cameras);

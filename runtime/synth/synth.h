@@ -10,7 +10,14 @@
 
 #include <stdint.h>
 
+/* Bounds of the options. */
 #define SYNTH_DOMAINS_MAX 16
+#define SYNTH_IDS_MAX 4999
+#define SYNTH_CAMERAS_MIN 2
+#define SYNTH_CAMERAS_MAX 9
+#define SYNTH_IMAGES_MIN 2
+#define SYNTH_IMAGES_MAX 99
+#define SYNTH_DISTRACTORS_MAX 9999
 
 /* Zero (but for dir and seed) takes the default. */
 typedef struct SynthOptions {

@@ -52,10 +52,8 @@ static Tensor *slot(const Feed *feed, Inputs *inputs, const char *name) {
   if (strcmp(name, "labels") == 0) return &inputs->labels;
   if (strcmp(name, "seed") == 0) return &inputs->seed;
   if (strcmp(name, "step") == 0) return &inputs->step;
-  for (uint32_t i = 0; i < feed->plan->n_schedules; i++)
-    if (strcmp(name, plan_text(feed->plan, feed->plan->schedules[i].name)) == 0)
-      return &inputs->schedules[i];
-  return NULL;
+  uint32_t schedule = plan_schedule_find(feed->plan, name);
+  return schedule == UINT32_MAX ? NULL : &inputs->schedules[schedule];
 }
 
 static void find_inputs(const Feed *feed, const Executor *x, Inputs *inputs) {
@@ -94,9 +92,7 @@ static Status find_programs(Feed *feed, const Executor *x, Diag *diag) {
 static bool is_supplied(const Plan *plan, const char *name, bool *scalar) {
   *scalar = strcmp(name, "images") != 0 && strcmp(name, "labels") != 0;
   if (!*scalar || strcmp(name, "seed") == 0 || strcmp(name, "step") == 0) return true;
-  for (uint32_t i = 0; i < plan->n_schedules; i++)
-    if (strcmp(name, plan_text(plan, plan->schedules[i].name)) == 0) return true;
-  return false;
+  return plan_schedule_find(plan, name) != UINT32_MAX;
 }
 
 static Status check_inputs(const Plan *plan, uint32_t program, Diag *diag) {

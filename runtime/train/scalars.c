@@ -60,8 +60,8 @@ static bool find_outputs(Scalars *s, uint32_t program) {
     Scalar *scalar = &p->scalars[p->n++];
     *scalar = (Scalar){name, output_key(name)};
     if (!scalar->key) return false;
-    for (uint32_t k = 0; k < plan->n_schedules; k++)
-      if (strcmp(plan_text(plan, plan->schedules[k].name), name) == 0) p->shadows[k] = true;
+    uint32_t schedule = plan_schedule_find(plan, name);
+    if (schedule != UINT32_MAX) p->shadows[schedule] = true;
   }
   p->loss = p->n ? 0 : p->n;
   for (uint32_t i = p->n; i-- > 0;)
