@@ -77,7 +77,7 @@ Status rewrite_graph(Graph **graph, RewriteRule rule, void *context, Diag *diag)
   Emitter e = {0};
   Status status = STATUS_OK;
   if (!out || !live || !map) status = diag_no_memory(diag, in->n_nodes * sizeof *map);
-  if (status == STATUS_OK) status = emitter_init(&e, out, DTYPE_F32, diag, NULL);
+  if (status == STATUS_OK) status = emitter_init(&e, out, FLOAT_SETTLED, diag, NULL);
   for (uint32_t i = 1; status == STATUS_OK && i < in->n_batches; i++)
     if (!graph_add_batch(out, in->batches[i])) status = diag_no_memory(diag, sizeof(Batch));
   if (status == STATUS_OK) status = map_all(&e, in, live, rule, context, map);

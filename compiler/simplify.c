@@ -75,7 +75,7 @@ static Status own_ends(Graph *g, Diag *diag) {
   if (!written) return diag_no_memory(diag, n_states);
   for (uint32_t i = 0; i < g->n_commits; i++) written[g->commits[i].state] = true;
   Emitter e;
-  Status status = emitter_init(&e, g, DTYPE_F32, diag, NULL);
+  Status status = emitter_init(&e, g, FLOAT_SETTLED, diag, NULL);
   for (uint32_t i = 0; status == STATUS_OK && i < g->n_commits; i++)
     status = own_bytes(&e, true, NULL, &g->commits[i].value);
   for (uint32_t i = 0; status == STATUS_OK && i < g->n_outputs; i++)

@@ -5,7 +5,6 @@
 #include "graph/base/array.h"
 #include "graph/expression/value.h"
 #include "graph/ir/source.h"
-#include "graph/ir/tensor.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -174,7 +173,7 @@ static Status check_numbers(const Builder *b, const Element *element, DType dtyp
   static const char *const names[] = {"value", "spread", "rate", "decay", "noise"};
   for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
     if (!*attr_text(element, names[i])) continue;
-    const char *why = tensor_refuses(dtype, attr_float(element, names[i]));
+    const char *why = dtype_refuses(dtype, attr_float(element, names[i]));
     if (why)
       return element_error(b, element, names[i], NULL, "%s %s %s", names[i],
                            attr_text(element, names[i]), why);

@@ -130,7 +130,7 @@ Status layout_steps(PlanProgram *program, const Units *units, Diag *diag) {
   Status status = STATUS_OK;
   if (!out || !w.map || !w.map_unit || !w.clones || !program->steps)
     status = diag_no_memory(diag, in->n_nodes * sizeof *w.map);
-  if (status == STATUS_OK) status = emitter_init(&w.e, out, DTYPE_F32, diag, NULL);
+  if (status == STATUS_OK) status = emitter_init(&w.e, out, FLOAT_SETTLED, diag, NULL);
   if (status == STATUS_OK) status = count_epochs(&w);
   for (uint32_t i = 1; status == STATUS_OK && i < in->n_batches; i++)
     if (!graph_add_batch(out, in->batches[i])) status = diag_no_memory(diag, sizeof(Batch));

@@ -3,7 +3,6 @@
 
 #include "graph/base/text.h"
 #include "graph/expression/value.h"
-#include "graph/ir/tensor.h"
 #include "ops/composite.h"
 
 #include <ctype.h>
@@ -208,7 +207,7 @@ static NodeId parse_call(Parser *p, const char *name) {
 static bool take_number(Parser *p, const char *what, double *out) {
   skip_blanks(p);
   const char *start = p->at, *end = number_scan(start, out);
-  const char *why = end ? tensor_refuses(p->e->float_type, *out) : NULL;
+  const char *why = end ? dtype_refuses(p->e->float_type, *out) : NULL;
   if (end && !why) {
     p->at = end;
     return true;

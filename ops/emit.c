@@ -224,7 +224,7 @@ NodeId emit_constant_list(Emitter *e, const double *values, DType dtype, const S
     return NODE_NONE;
   }
   for (int64_t i = 0; i < count; i++) {
-    double value = dtype == DTYPE_F32 ? (double)(float)values[i] : values[i];
+    double value = dtype_round(dtype, values[i]);
     if (value == 0) value = 0; /* as below */
     memcpy(&bits[i], &value, sizeof value);
   }
@@ -237,7 +237,7 @@ NodeId emit_constant_list(Emitter *e, const double *values, DType dtype, const S
 
 NodeId emit_constant(Emitter *e, double value, DType dtype, const Shape *shape) {
   if (!shape) shape = &scalar_shape;
-  if (dtype == DTYPE_F32) value = (double)(float)value;
+  value = dtype_round(dtype, value);
   if (value == 0) value = 0; /* one zero: -0 and 0 are the same constant */
   int64_t bits, type = dtype;
   memcpy(&bits, &value, sizeof bits);

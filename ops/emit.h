@@ -30,6 +30,8 @@ typedef struct Emitter {
   uint32_t table_size, table_used;
 } Emitter;
 
+/* The `float_type` of an emitter that only copies nodes, whose types are settled. */
+#define FLOAT_SETTLED DTYPE_COUNT
 Status emitter_init(Emitter *e, Graph *graph, DType float_type, Diag *diag, const Sources *sources);
 void emitter_free(Emitter *e);
 /* Stamps nodes that follow as derived from `node`: its scope, location and batch, order + 1. */

@@ -4,7 +4,6 @@
  * they are small, become the ops that do not. */
 #include "ops/fold.h"
 
-#include "graph/ir/tensor.h"
 #include "ops/infer.h"
 #include "ops/signs.h"
 
@@ -93,7 +92,7 @@ NodeId fold_unary(Emitter *e, OpId op, NodeId a) {
   if (a == NODE_NONE || e->status != STATUS_OK) return NODE_NONE;
   const Node *node = &e->graph->nodes[a];
   if (!dtype_is_float((DType)node->dtype)) return NODE_NONE;
-  if (emit_is_fill(e, a, &x) && fill_unary(op, x, &y) && !tensor_refuses((DType)node->dtype, y))
+  if (emit_is_fill(e, a, &x) && fill_unary(op, x, &y) && !dtype_refuses((DType)node->dtype, y))
     return emit_constant_like(e, y, a);
   if (op == OP_NEG && node->op == OP_NEG) return node_input(e->graph, a, 0);
   if (op == OP_LOG) return fold_log(e, a);
@@ -133,7 +132,7 @@ static bool fill_binary(OpId op, double x, double y, double *z) {
 
 /* A product of factors that overflows or underflows is no factor: (x * 1e-30) * 1e-30 may be 1. */
 static bool is_normal(DType dtype, double x) {
-  return !tensor_refuses(dtype, x) && fabs(x) >= dtype_least(dtype);
+  return !dtype_refuses(dtype, x) && fabs(x) >= dtype_desc(dtype)->least;
 }
 
 /* x op constant, for x that is no constant. */
@@ -191,7 +190,7 @@ NodeId fold_binary(Emitter *e, OpId op, NodeId a, NodeId b) {
   if (!dtype_is_float(emit_dtype(e, a)) || emit_dtype(e, a) != emit_dtype(e, b)) return NODE_NONE;
   double x, y, z;
   bool fa = emit_is_fill(e, a, &x), fb = emit_is_fill(e, b, &y);
-  bool folds = fa && fb && fill_binary(op, x, y, &z) && !tensor_refuses(emit_dtype(e, a), z);
+  bool folds = fa && fb && fill_binary(op, x, y, &z) && !dtype_refuses(emit_dtype(e, a), z);
   if (fa && fb) return folds ? emit_constant_like(e, z, a) : NODE_NONE;
   if (op == OP_DIV) {
     NodeId logistic = fold_logistic(e, a, b);

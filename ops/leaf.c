@@ -1,5 +1,4 @@
 /* Leaves: constants, index ramps, inputs, state and random sites. */
-#include "graph/ir/tensor.h"
 #include "ops/rule.h"
 
 #include <string.h>
@@ -33,7 +32,7 @@ static Status constant_infer(InferContext *c) {
   for (uint32_t i = 0; i < n; i++) {
     double value;
     memcpy(&value, &bits[i], sizeof value);
-    const char *why = tensor_refuses(c->dtype, value);
+    const char *why = dtype_refuses(c->dtype, value);
     if (why) return infer_fail(c, NULL, "value %.16g %s", value, why);
   }
   return STATUS_OK;
@@ -68,10 +67,11 @@ static Status iota_infer(InferContext *c) {
   int64_t axis = infer_int(c, IOTA_AXIS);
   if (c->dtype == DTYPE_I32) return infer_index_axis(c, axis);
   TRY(infer_axis(c, axis));
-  if (c->dtype == DTYPE_F32 && c->shape.dim[axis] > ((int64_t)1 << 24) + 1)
+  int exact = dtype_desc(c->dtype)->exact;
+  if (dtype_is_float(c->dtype) && c->shape.dim[axis] > ((int64_t)1 << exact) + 1)
     return infer_fail(c, "dtype f64, or i64",
-                      "f32 holds the indices up to 2^24 only, these are %lld",
-                      (long long)c->shape.dim[axis]);
+                      "%s holds the indices up to 2^%d only, these are %lld", dtype_name(c->dtype),
+                      exact, (long long)c->shape.dim[axis]);
   return STATUS_OK;
 }
 

@@ -64,7 +64,7 @@ static Status expand_log_sum_exp(Emitter *e, CompositeCall *c) {
   int64_t last = emit_shape(e, x)->rank - 1;
   NodeId most = emit_stop_gradient(e, emit_reduce_max(e, x, last));
   NodeId zero = emit_constant_like(e, 0, most);
-  NodeId top = emit_constant_like(e, dtype_largest(emit_dtype(e, x)), most);
+  NodeId top = emit_constant_like(e, dtype_desc(emit_dtype(e, x))->largest, most);
   NodeId finite = emit_binary(e, OP_LESS_EQUAL, emit_unary(e, OP_ABS, most), top);
   NodeId shift = emit_select(e, finite, most, zero);
   NodeId sum = emit_reduce_sum(e, emit_unary(e, OP_EXP, emit_sub(e, x, shift)), 1u << last);

@@ -4,46 +4,10 @@
 #include "graph/base/array.h"
 #include "graph/base/checked.h"
 
-#include <float.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-static const struct {
-  const char *name;
-  size_t size;
-  double largest, least; /* floating: largest and least normal numbers; 0 otherwise */
-} dtypes[DTYPE_COUNT] = {[DTYPE_F32] = {"f32", 4, (double)FLT_MAX, (double)FLT_MIN},
-                         [DTYPE_F64] = {"f64", 8, DBL_MAX, DBL_MIN},
-                         [DTYPE_I32] = {"i32", 4, 0, 0},
-                         [DTYPE_I64] = {"i64", 8, 0, 0},
-                         [DTYPE_BOOL] = {"bool", 1, 0, 0}};
-
-size_t dtype_size(DType dtype) {
-  return dtypes[dtype].size;
-}
-const char *dtype_name(DType dtype) {
-  return dtypes[dtype].name;
-}
-bool dtype_is_float(DType dtype) {
-  return dtypes[dtype].largest > 0;
-}
-double dtype_largest(DType dtype) {
-  return dtypes[dtype].largest;
-}
-double dtype_least(DType dtype) {
-  return dtypes[dtype].least;
-}
-
-bool dtype_parse(const char *name, DType *out) {
-  for (int i = 0; i < DTYPE_COUNT; i++)
-    if (strcmp(dtypes[i].name, name) == 0) {
-      *out = (DType)i;
-      return true;
-    }
-  return false;
-}
 
 const char *role_name(Role role) {
   static const char *const names[] = {"forward", "inner", "outer", "update"};

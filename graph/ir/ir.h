@@ -10,6 +10,7 @@
 #include "graph/base/arena.h"
 #include "graph/base/diag.h"
 #include "graph/base/status.h"
+#include "graph/ir/dtype.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -17,15 +18,6 @@
 typedef uint32_t NodeId;
 #define NODE_NONE 0u
 #define RANK_MAX 6
-
-typedef enum DType { DTYPE_F32, DTYPE_F64, DTYPE_I32, DTYPE_I64, DTYPE_BOOL, DTYPE_COUNT } DType;
-size_t dtype_size(DType dtype); /* bytes per element */
-const char *dtype_name(DType dtype);
-bool dtype_parse(const char *name, DType *out);
-bool dtype_is_float(DType dtype);
-/* Of floating types: the largest number, and the least that is normal. */
-double dtype_largest(DType dtype);
-double dtype_least(DType dtype);
 
 typedef struct Shape {
   uint8_t rank;

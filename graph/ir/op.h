@@ -13,7 +13,7 @@ typedef enum AttrType {
   ATTR_FLOATS, /* blank-separated */
   ATTR_BOOL,   /* true | false */
   ATTR_ENUM,   /* one of `values`; stored as its index */
-  ATTR_DTYPE,  /* float (the plan's precision), f32, f64, i32, i64, bool; stored as DType */
+  ATTR_DTYPE, /* float (what the plan computes in) or a name of graph/ir/dtype.h; stored as DType */
   ATTR_STRING,
   ATTR_NAME, /* [A-Za-z0-9_.:/-]+ */
   ATTR_REF,  /* reference to a value */

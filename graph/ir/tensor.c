@@ -1,53 +1,34 @@
-/* Reads and writes single elements of any type as a double, and says which doubles a type cannot
- * hold: no value is cut or wrapped in silence. */
+/* Elements of a tensor, one by one or many, as numbers of C. */
 #include "graph/ir/tensor.h"
 
-#include <math.h>
+#include <string.h>
 
 double tensor_get(const Tensor *t, int64_t i) {
-  switch (t->dtype) {
-  case DTYPE_F32:
-    return (double)((const float *)t->data)[i];
-  case DTYPE_F64:
-    return ((const double *)t->data)[i];
-  case DTYPE_I32:
-    return ((const int32_t *)t->data)[i];
-  case DTYPE_I64:
-    return (double)((const int64_t *)t->data)[i];
-  default:
-    return ((const uint8_t *)t->data)[i];
-  }
+  return dtype_desc(t->dtype)->get(t->data, i);
 }
 
 void tensor_set(const Tensor *t, int64_t i, double value) {
-  switch (t->dtype) {
-  case DTYPE_F32:
-    ((float *)t->data)[i] = (float)value;
-    break;
-  case DTYPE_F64:
-    ((double *)t->data)[i] = value;
-    break;
-  case DTYPE_I32:
-    ((int32_t *)t->data)[i] = (int32_t)value;
-    break;
-  case DTYPE_I64:
-    ((int64_t *)t->data)[i] = (int64_t)value;
-    break;
-  default:
-    ((uint8_t *)t->data)[i] = value != 0;
-    break;
-  }
+  dtype_desc(t->dtype)->set(t->data, i, value);
 }
 
-const char *tensor_refuses(DType dtype, double value) {
-  if (!isfinite(value)) return "is not finite";
-  if (dtype == DTYPE_F64) return NULL;
-  if (dtype == DTYPE_F32) return isfinite((float)value) ? NULL : "is too large for f32";
-  if (dtype == DTYPE_BOOL) return value == 0 || value == 1 ? NULL : "is no bool, which is 0 or 1";
-  if (value != floor(value)) return "is no whole number";
-  if (dtype == DTYPE_I32)
-    return value >= INT32_MIN && value <= INT32_MAX ? NULL : "does not fit into 32 bits";
-  return fabs(value) < 0x1p53 ? NULL : "is too large: i64 is written exactly below 2^53 only";
+/* f32 is C's float, whose bytes are copied. */
+void tensor_get_floats(const Tensor *t, float *to, int64_t n) {
+  if (t->dtype == DTYPE_F32)
+    memcpy(to, t->data, (size_t)n * sizeof *to);
+  else
+    for (int64_t i = 0; i < n; i++) to[i] = (float)tensor_get(t, i);
+}
+
+void tensor_set_floats(const Tensor *t, const float *from, int64_t n) {
+  if (t->dtype == DTYPE_F32)
+    memcpy(t->data, from, (size_t)n * sizeof *from);
+  else
+    for (int64_t i = 0; i < n; i++) tensor_set(t, i, (double)from[i]);
+}
+
+bool tensor_is_finite(const Tensor *t) {
+  const DTypeDesc *d = dtype_desc(t->dtype);
+  return !d->finite || d->finite(t->data, shape_count(&t->shape));
 }
 
 int64_t tensor_bytes(const Tensor *t) {

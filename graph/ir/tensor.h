@@ -13,9 +13,11 @@ typedef struct Tensor {
 /* Element `i` of a tensor as a double, and back (rounded to its type). */
 double tensor_get(const Tensor *tensor, int64_t i);
 void tensor_set(const Tensor *tensor, int64_t i, double value);
-/* Why a number as written cannot be an element of this type, as the end of a sentence ("is no whole
- * number"); NULL when it can.  Numbers are held as doubles: i64 takes what is exact there. */
-const char *tensor_refuses(DType dtype, double value);
+/* The first n elements of a floating tensor as C's floats, and back. */
+void tensor_get_floats(const Tensor *tensor, float *to, int64_t n);
+void tensor_set_floats(const Tensor *tensor, const float *from, int64_t n);
+/* No element is infinite or no number; always true of types that are not floating. */
+bool tensor_is_finite(const Tensor *tensor);
 int64_t tensor_bytes(const Tensor *tensor);
 
 #endif

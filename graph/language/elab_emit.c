@@ -116,7 +116,7 @@ static Status check_numbers(Elab *e, const Frame *f, const RawElement *raw, cons
 static Status check_word(Elab *e, const Frame *f, const RawElement *raw, const AttrDesc *desc,
                          const char *text) {
   const char *words = desc->type == ATTR_BOOL    ? "true false"
-                      : desc->type == ATTR_DTYPE ? "float f32 f64 i32 i64 bool"
+                      : desc->type == ATTR_DTYPE ? dtype_words()
                                                  : desc->values;
   if (*text && holds(words, text)) return STATUS_OK;
   const char **names;

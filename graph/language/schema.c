@@ -73,7 +73,7 @@ static void put_attr(FILE *out, const AttrDesc *a) {
     put_enum(out, a->values);
     break;
   case ATTR_DTYPE:
-    put_enum(out, "float f32 f64 i32 i64 bool");
+    put_enum(out, dtype_words());
     break;
   default:
     fputs("<text/>", out);

@@ -197,11 +197,7 @@ static Slot *await_batch(Loader *l) {
 }
 
 static void copy_images(const Loader *l, const Slot *slot, const Tensor *images) {
-  int64_t n = l->rows * l->row_floats;
-  if (images->dtype == DTYPE_F32)
-    memcpy(images->data, slot->images, (size_t)n * sizeof(float));
-  else
-    for (int64_t i = 0; i < n; i++) tensor_set(images, i, (double)slot->images[i]);
+  tensor_set_floats(images, slot->images, l->rows * l->row_floats);
 }
 
 static void copy_labels(const Loader *l, const Slot *slot, const Tensor *labels) {

@@ -30,7 +30,7 @@ typedef struct Loader Loader;
 Status loader_create(const LoaderOptions *options, Diag *diag, Loader **out_loader);
 void loader_destroy(Loader *loader);
 
-/* The next step's batch, waiting for it: `images` (K, B, H, W, 3), f32 or f64, 0..1; `labels`
+/* The next step's batch, waiting for it: `images` (K, B, H, W, 3), floating, 0..1; `labels`
  * (K, B), i32, rank of the identity among the domain's training identities; either may be NULL.
  * Domains in the plan's order, rows identity-major.  A file that cannot be decoded is
  * STATUS_INVALID; with skip_bad its row takes the identity's next readable image and a warning

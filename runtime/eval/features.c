@@ -105,21 +105,13 @@ static Status network_convert(const void *context, const Image *image, void *out
 }
 
 static Status network_run(const Network *n, const ReaderBatch *batch, Features *out, Diag *diag) {
-  const float *from = batch->items;
-  int64_t count = shape_count(&n->images.shape);
-  if (n->images.dtype == DTYPE_F32)
-    memcpy(n->images.data, from, (size_t)count * sizeof *from);
-  else
-    for (int64_t i = 0; i < count; i++) tensor_set(&n->images, i, (double)from[i]);
+  tensor_set_floats(&n->images, batch->items, shape_count(&n->images.shape));
   TRY(feed_others(n, diag));
   TRY(executor_steps(n->executor, n->program, diag));
   Tensor y;
   TRY(executor_read(n->executor, n->program, &n->output, 1, &y, diag));
   float *to = out->rows + batch->first * out->dim;
-  if (y.dtype == DTYPE_F32)
-    memcpy(to, y.data, (size_t)(batch->n * out->dim) * sizeof *to);
-  else
-    for (int64_t i = 0; i < batch->n * out->dim; i++) to[i] = (float)tensor_get(&y, i);
+  tensor_get_floats(&y, to, batch->n * out->dim);
   for (int64_t i = 0; i < batch->n; i++)
     if (out->bad[batch->first + i]) memset(to + i * out->dim, 0, (size_t)out->dim * sizeof *to);
   return STATUS_OK;

@@ -126,12 +126,11 @@ static bool has_shape(const FileTensor *t, const Shape *shape) {
 /* Index of the first element of an integer tensor that the type cannot hold; -1: none.  Only U64
  * has values beyond i64, and a double tells them apart; a BOOL that is not 0 is true. */
 static int64_t first_beyond(const FileTensor *t, DType dtype) {
-  double low = dtype == DTYPE_I32 ? INT32_MIN : dtype == DTYPE_BOOL ? 0 : -0x1p63;
-  double high = dtype == DTYPE_I32 ? (double)INT32_MAX + 1 : dtype == DTYPE_BOOL ? 2 : 0x1p63;
-  if (dtype_is_float(dtype) || t->type == FILE_BOOL) return -1;
+  const DTypeDesc *d = dtype_desc(dtype);
+  if (d->is_float || t->type == FILE_BOOL) return -1;
   for (int64_t i = 0; i < t->count; i++) {
     double value = file_tensor_get(t, i);
-    if (value < low || value >= high) return i;
+    if (value < d->least || value > d->largest) return i;
   }
   return -1;
 }
@@ -163,24 +162,16 @@ Status file_tensor_check(const FileTensor *t, const char *path, DType dtype, con
 
 /* ---- conversion ---- */
 
-/* Bytes can be copied as they are.  A bool's cannot: a file may hold 7 for true, a kernel 1. */
-static bool same_bytes(FileType file, DType dtype) {
-  switch (dtype) {
-  case DTYPE_F32:
-    return file == FILE_F32;
-  case DTYPE_F64:
-    return file == FILE_F64;
-  case DTYPE_I32:
-    return file == FILE_I32;
-  case DTYPE_I64:
-    return file == FILE_I64 || file == FILE_U64;
-  default:
-    return false;
-  }
+/* Bytes can be copied as they are.  A bool's cannot: a file may hold 7 for true, a kernel 1.  A U64
+ * that fits is the same as an i64. */
+static bool same_bytes(const FileTensor *file, DType dtype) {
+  if (dtype == DTYPE_BOOL) return false;
+  if (dtype == DTYPE_I64 && file->type == FILE_U64) return true;
+  return strcmp(file->type_name, dtype_desc(dtype)->file_name) == 0;
 }
 
 void file_tensor_copy(const Tensor *to, const FileTensor *from) {
-  if (same_bytes(from->type, to->dtype)) {
+  if (same_bytes(from, to->dtype)) {
     memcpy(to->data, from->data, (size_t)tensor_bytes(to));
     return;
   }

@@ -10,8 +10,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const char *const names[] = {"F32", "F64", "I32", "I64", "BOOL"};
-
 static int by_name(const void *a, const void *b) {
   const SaveTensor *const *x = a, *const *y = b;
   return strcmp((*x)->name, (*y)->name);
@@ -48,8 +46,8 @@ static json_t *make_entry(const SaveTensor *t, size_t at) {
   json_t *shape = json_array();
   for (int k = 0; k < t->shape.rank; k++)
     json_array_append_new(shape, json_integer(t->shape.dim[k]));
-  return json_pack("{s:s, s:o, s:[I, I]}", "dtype", names[t->dtype], "shape", shape, "data_offsets",
-                   (json_int_t)at, (json_int_t)(at + bytes_of(t)));
+  return json_pack("{s:s, s:o, s:[I, I]}", "dtype", dtype_desc(t->dtype)->file_name, "shape", shape,
+                   "data_offsets", (json_int_t)at, (json_int_t)(at + bytes_of(t)));
 }
 
 static Status add_tensors(json_t *root, const SaveTensor **sorted, uint32_t n, const char *path,

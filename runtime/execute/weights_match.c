@@ -17,7 +17,7 @@ static int64_t first_not_finite(const FileTensor *t, DType dtype) {
   if (!dtype_is_float(dtype)) return -1;
   for (int64_t i = 0; i < t->count; i++) {
     double value = file_tensor_get(t, i);
-    if (!isfinite(dtype == DTYPE_F32 ? (double)(float)value : value)) return i;
+    if (!isfinite(dtype_round(dtype, value))) return i;
   }
   return -1;
 }

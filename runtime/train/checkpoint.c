@@ -71,20 +71,10 @@ static void describe(const Plan *plan, const Run *run, Field f[N_FIELDS]) {
 
 /* ---- writing ---- */
 
-/* The first state that holds a value that is not finite; UINT32_MAX when there is none.  All ones
- * in the exponent: a loop that vectorises. */
+/* The first state that holds a value that is not finite; UINT32_MAX when there is none. */
 static uint32_t find_not_finite(const Plan *plan, const Tensor *states) {
-  for (uint32_t i = 0; i < plan->n_states; i++) {
-    Tensor t = states[i];
-    int64_t n = shape_count(&t.shape);
-    uint32_t bad = 0;
-    if (t.dtype == DTYPE_F32)
-      for (int64_t k = 0; k < n; k++)
-        bad |= (((const uint32_t *)t.data)[k] & 0x7f800000u) == 0x7f800000u;
-    else if (t.dtype == DTYPE_F64)
-      for (int64_t k = 0; k < n; k++) bad |= (((const uint64_t *)t.data)[k] >> 52 & 2047) == 2047;
-    if (bad) return i;
-  }
+  for (uint32_t i = 0; i < plan->n_states; i++)
+    if (!tensor_is_finite(&states[i])) return i;
   return UINT32_MAX;
 }
 

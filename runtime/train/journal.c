@@ -244,15 +244,9 @@ void journal_int(Journal *j, const char *key, int64_t value) {
   put(j, ",%s:%" PRId64, key, value);
 }
 
-/* `%g` drops trailing zeros, so the first precision that reads back is short enough. */
-void journal_float(Journal *j, const char *key, double value, bool is_f32) {
-  char text[40];
-  int most = is_f32 ? 9 : 17;
-  for (int digits = is_f32 ? 6 : 15; digits <= most; digits++) {
-    snprintf(text, sizeof text, "%.*g", digits, value);
-    if (is_f32 ? strtof(text, NULL) == (float)value : strtod(text, NULL) == value) break;
-  }
-  put(j, ",%s:%s", key, text);
+void journal_float(Journal *j, const char *key, double value, DType dtype) {
+  char text[DTYPE_TEXT_MAX];
+  put(j, ",%s:%s", key, dtype_text(dtype, value, text));
 }
 
 static Status write_line(const LogFile *f, const char *line, size_t length, Diag *diag) {

@@ -4,6 +4,7 @@
 #define RUNTIME_TRAIN_JOURNAL_H
 
 #include "graph/base/diag.h"
+#include "graph/ir/dtype.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -26,8 +27,9 @@ Status journal_cut(Journal *journal, int64_t step, Diag *diag);
  * quotes (journal_key). */
 void journal_begin(Journal *journal, int64_t step);
 void journal_text(Journal *journal, const char *key, const char *quoted);
-/* Shortest decimal that reads back as the same float or double. `value` must be finite. */
-void journal_float(Journal *journal, const char *key, double value, bool is_f32);
+/* The shortest decimal that reads back as the same element of a floating type. `value` must be
+ * finite. */
+void journal_float(Journal *journal, const char *key, double value, DType dtype);
 void journal_int(Journal *journal, const char *key, int64_t value);
 /* Writes the line, and one of times.jsonl: seconds of the step and, of these, waiting for data. */
 Status journal_end(Journal *journal, double seconds, double data_seconds, Diag *diag);

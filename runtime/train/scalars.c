@@ -132,13 +132,12 @@ void scalars_log(const Scalars *s, uint32_t program, const Feed *feed, Journal *
   journal_text(journal, "\"program\"", p->key);
   for (uint32_t i = 0; i < s->plan->n_schedules; i++)
     if (!p->shadows[i])
-      journal_float(journal, s->schedule_keys[i], feed_schedule(feed, i),
-                    s->plan->precision == DTYPE_F32);
+      journal_float(journal, s->schedule_keys[i], feed_schedule(feed, i), s->plan->precision);
   for (uint32_t i = 0; i < p->n; i++) {
     const Scalar *scalar = &p->scalars[i];
     double value = tensor_get(&p->values[i], 0);
     if (dtype_is_float(p->values[i].dtype))
-      journal_float(journal, scalar->key, value, p->values[i].dtype == DTYPE_F32);
+      journal_float(journal, scalar->key, value, p->values[i].dtype);
     else
       journal_int(journal, scalar->key, (int64_t)value);
   }
