@@ -16,7 +16,7 @@ ConvShape conv_shape(const Graph *g, NodeId id) {
   const Shape *x = node->op == OP_CONV_DX ? &node->shape : a;
   const Shape *w = node->op == OP_CONV_DW ? &node->shape : b;
   const Shape *y = node->op == OP_CONV ? &node->shape : node->op == OP_CONV_DX ? a : b;
-  ConvShape s = {.f64 = node->dtype == DTYPE_F64,
+  ConvShape s = {.dtype = (DType)node->dtype,
                  .size = dtype_size((DType)node->dtype),
                  .n = x->dim[0],
                  .hx = x->dim[1],
@@ -271,7 +271,8 @@ static Status build_tiles(const KernelSpec *spec, Diag *diag, Kernel *kernel) {
   int64_t taps = s->kh * s->kw;
   k->k_stride = k->adjoint ? s->ci * taps : taps;
   k->n_stride = k->adjoint ? taps : s->ci * taps;
-  k->panels = gemm_panels(s->f64, k->out[2]);
+  k->panels = gemm_panels(s->dtype, k->out[2]);
+  if (!k->panels.type) return spec_no_type(spec, diag, s->dtype);
   TRY(plan(k, spec, diag, &fits));
   if (!fits) {
     conv_destroy(k);

@@ -12,7 +12,7 @@
 
 /* y[n,p,q,o] = sum x[n, p stride - pad + r dilation, .., i] w[o,i,r,s] */
 typedef struct ConvShape {
-  bool f64;
+  DType dtype;
   size_t size; /* bytes per element */
   int64_t n, hx, wx, hy, wy, kh, kw;
   int64_t groups, ci, co; /* channels of one group */

@@ -9,6 +9,7 @@
  * slices join in the binary tree.  Where units are few, slices become tasks of their own and meet
  * in the work buffer: the same bits either way. */
 #include "kernels/cpu/conv.h"
+#include "kernels/cpu/types.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -24,7 +25,7 @@
 #define DW_COLS 64              /* of a panel at most */
 #define DW_TURN (64 << 10)      /* bytes of one o at most for the sums to be turned at the end */
 #define DW_TURN_MIN (512 << 10) /* bytes of dw from which that pays */
-#define DW_PACK ((DW_ROWS / DW_TILE + 1) * (DW_TILE * DW_CHUNK + DW_PAD) * sizeof(double))
+#define DW_PACK ((DW_ROWS / DW_TILE + 1) * (DW_TILE * DW_CHUNK + DW_PAD) * ELEMENT_BYTES_MAX)
 #define DW_ACC (DW_ROWS * DW_PART_BYTES)
 
 typedef struct ConvDw {
@@ -214,13 +215,7 @@ static void unit_slice(const ConvDw *k, const Unit *u, uint32_t slice, const Ker
 }
 
 static void add(const ConvDw *k, const Unit *u, char *to, const char *from) {
-  int64_t n = u->rows * k->pitch;
-  if (k->shape.f64)
-    for (int64_t i = 0; i < n; i++)
-      ((double *)(void *)to)[i] += ((const double *)(const void *)from)[i];
-  else
-    for (int64_t i = 0; i < n; i++)
-      ((float *)(void *)to)[i] += ((const float *)(const void *)from)[i];
+  k->panels.type->add(to, from, u->rows * k->pitch);
 }
 
 /* Writes a unit's sums into dw (O, I, R, S), or, when a later phase turns them, (O, R, S, I). */
@@ -235,14 +230,11 @@ static void store(const ConvDw *k, const Unit *u, const char *acc, char *dw) {
       memcpy(row + (size_t)first * s->size, acc, (size_t)cols * s->size);
       continue;
     }
-    int64_t tap = first / s->ci, i = first % s->ci;
-    for (int64_t c = 0; c < cols; c++) {
-      int64_t at = i * taps + tap;
-      if (s->f64)
-        ((double *)(void *)row)[at] = ((const double *)(const void *)acc)[c];
-      else
-        ((float *)(void *)row)[at] = ((const float *)(const void *)acc)[c];
-      if (++i == s->ci) i = 0, tap++;
+    int64_t tap = first / s->ci, i = first % s->ci, n;
+    for (int64_t c = 0; c < cols; c += n, i = 0, tap++) { /* the channels of a tap */
+      n = s->ci - i < cols - c ? s->ci - i : cols - c;
+      elements_copy(row + (size_t)(i * taps + tap) * s->size, acc + (size_t)c * s->size, n, taps, 1,
+                    s->size);
     }
   }
 }
@@ -258,7 +250,7 @@ static void turn(const ConvDw *k, uint32_t task, uint32_t tasks, char *dw) {
   for (int64_t o = first; o < last; o++) {
     char *row = dw + (size_t)o * bytes;
     memcpy(copy, row, bytes);
-    k->panels.isa->copy[s->f64](row, taps, 1, copy, 1, s->ci, s->ci, taps);
+    k->panels.type->copy(row, taps, 1, copy, 1, s->ci, s->ci, taps);
   }
 }
 
@@ -349,7 +341,8 @@ Status conv_dw_build(const KernelSpec *spec, Diag *diag, Kernel *kernel) {
   if (!k) return STATUS_SYSTEM;
   *k = (ConvDw){.shape = conv_shape(g, id), .x = inputs[0], .dy = inputs[1]};
   const ConvShape *s = &k->shape;
-  k->panels = gemm_panels(s->f64, s->kh * s->kw * s->ci);
+  k->panels = gemm_panels(s->dtype, s->kh * s->kw * s->ci);
+  if (!k->panels.type) return spec_no_type(spec, diag, s->dtype);
   k->slices = slices_rows(g, g->nodes[node_input(g, id, 0)].stamp.batch, s->n, spec->shards);
   int64_t weights = conv_weights(s) * s->groups, macs = s->n * s->hy * s->wy * weights;
   bool large = macs >= 1 << 19;

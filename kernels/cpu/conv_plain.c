@@ -1,15 +1,31 @@
 /* Convolutions by plain loops, in the same order of additions as the tiles.  Only for windows so
  * large that no copy of a single one fits. */
 #include "kernels/cpu/conv.h"
+#include "kernels/cpu/types.h"
 
 #include <math.h>
 #include <stdio.h>
+#include <string.h>
+
+/* sums[i] += a[j] b[k], rounded once. */
+typedef void (*MultiplyAdd)(void *sums, int64_t i, const void *a, int64_t j, const void *b,
+                            int64_t k);
+#define MULTIPLY_ADD(ID, S, T, SUM)                                                                \
+  static void multiply_add_##S(void *sums, int64_t i, const void *a, int64_t j, const void *b,     \
+                               int64_t k) {                                                        \
+    T *sum = (T *)sums + i;                                                                        \
+    *sum = _Generic(*sum, float                                                                    \
+                    : fmaf, default                                                                \
+                    : fma)(((const T *)a)[j], ((const T *)b)[k], *sum);                            \
+  }
+FLOAT_TYPES(MULTIPLY_ADD)
+static const MultiplyAdd multiply_adds[DTYPE_COUNT] = {FLOAT_TYPES(BY_TYPE, multiply_add)};
 
 typedef struct Plain {
   ConvShape shape;
   OpId op;
   uint32_t a, b;
-  Slices slices;
+  MultiplyAdd add;
 } Plain;
 
 static bool inside(const ConvShape *s, int64_t p, int64_t q, int64_t r, int64_t t, int64_t *at) {
@@ -17,17 +33,6 @@ static bool inside(const ConvShape *s, int64_t p, int64_t q, int64_t r, int64_t 
   int64_t w = q * s->stride[1] - s->pad[1] + t * s->dilation[1];
   *at = (h * s->wx + w) * s->cx;
   return h >= 0 && h < s->hx && w >= 0 && w < s->wx;
-}
-
-static double value(const ConvShape *s, const void *v, int64_t i) {
-  return s->f64 ? ((const double *)v)[i] : (double)((const float *)v)[i];
-}
-
-static void add(const ConvShape *s, void *v, int64_t i, double a, double b) {
-  if (s->f64)
-    ((double *)v)[i] = fma(a, b, ((double *)v)[i]);
-  else
-    ((float *)v)[i] = fmaf((float)a, (float)b, ((float *)v)[i]);
 }
 
 /* Adds every product of one image into `out`, which is x, w or y. Taps run as the tiles' do. */
@@ -44,11 +49,11 @@ static void image(const Plain *k, int64_t n, const void *a, const void *b, void 
           for (int64_t i = 0; i < s->ci; i++) {
             int64_t w = (o * s->ci + i) * taps + tap, xi = x0 + x + o / s->co * s->ci + i;
             if (k->op == OP_CONV)
-              add(s, out, y + o, value(s, a, xi), value(s, b, w));
+              k->add(out, y + o, a, xi, b, w);
             else if (k->op == OP_CONV_DX)
-              add(s, out, xi, value(s, a, y + o), value(s, b, w));
+              k->add(out, xi, a, y + o, b, w);
             else
-              add(s, out, w, value(s, a, xi), value(s, b, y + o));
+              k->add(out, w, a, xi, b, y + o);
           }
       }
   }
@@ -67,12 +72,7 @@ static Status plain_run(const Kernel *kernel, uint32_t phase, uint32_t task,
   int64_t each = k->op == OP_CONV_DW ? count : count / s->n;
   int64_t from = k->op == OP_CONV_DW ? 0 : first * each;
   int64_t n = k->op == OP_CONV_DW ? count : (last - first) * each;
-  for (int64_t i = 0; i < n; i++) {
-    if (s->f64)
-      ((double *)args->outputs[0])[from + i] = 0;
-    else
-      ((float *)args->outputs[0])[from + i] = 0;
-  }
+  memset((char *)args->outputs[0] + (size_t)from * s->size, 0, (size_t)n * s->size);
   for (int64_t i = first; i < last; i++)
     image(k, i, args->inputs[k->a], args->inputs[k->b], args->outputs[0]);
   return STATUS_OK;
@@ -87,6 +87,8 @@ Status conv_plain_build(const KernelSpec *spec, Diag *diag, Kernel *kernel) {
                .op = spec->graph->nodes[spec->nodes[0]].op,
                .a = inputs[0],
                .b = inputs[1]};
+  k->add = multiply_adds[k->shape.dtype];
+  if (!k->add) return spec_no_type(spec, diag, k->shape.dtype);
   kernel->run = plain_run;
   kernel->n_phases = 1;
   kernel->tasks[0] = k->op == OP_CONV_DW ? 1 : spec->shards;

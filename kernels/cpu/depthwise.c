@@ -9,7 +9,8 @@
 
 typedef struct Depthwise {
   Conv conv; /* its grids, without runs and strips */
-  const DepthwiseIsa *isa;
+  const DepthwiseType *type;
+  const GemmType *gemm;
   int64_t pitch; /* elements of one tap's weights */
   int64_t block, blocks;
 } Depthwise;
@@ -24,7 +25,7 @@ const DepthwiseIsa *depthwise_isa(void) {
 static void run_pack(const Depthwise *k, const KernelArgs *args) {
   const ConvShape *s = &k->conv.shape;
   int64_t taps = s->kh * s->kw;
-  gemm_isa()->copy[s->f64](args->work, k->pitch, 1, args->inputs[k->conv.w], 1, taps, taps, s->cx);
+  k->gemm->copy(args->work, k->pitch, 1, args->inputs[k->conv.w], 1, taps, taps, s->cx);
 }
 
 /* The columns of a row: `first` .. `last` - 1 have all taps inside. */
@@ -48,7 +49,7 @@ static void run_edge(const Depthwise *k, const ConvGrid *g, const DepthwiseRow *
   d.weight_at += from * d.weight_step;
   d.taps = until - from;
   d.out += (size_t)(q * d.out_step) * k->conv.shape.size;
-  k->isa->row[k->conv.shape.f64](&d, 1);
+  k->type->row(&d, 1);
 }
 
 /* Row p of one image's grid, channels from `channel`. */
@@ -82,7 +83,7 @@ static void run_row(const Depthwise *k, const ConvGrid *g, int64_t image, int64_
   for (int64_t q = last; q < g->size[1]; q++) run_edge(k, g, &d, q);
   d.at = (g->in_at[1] + first * g->in_step[1]) * c->in_pitch;
   d.out += (size_t)(first * d.out_step) * size;
-  if (last > first) k->isa->row[c->shape.f64](&d, last - first);
+  if (last > first) k->type->row(&d, last - first);
 }
 
 static Status depthwise_run(const Kernel *kernel, uint32_t phase, uint32_t task,
@@ -113,7 +114,9 @@ Status depthwise_build(const KernelSpec *spec, Diag *diag, Kernel *kernel) {
   TRY(conv_init(&k->conv, spec, inputs, diag));
   const ConvShape *s = &k->conv.shape;
   int64_t lanes = 64 / (int64_t)s->size;
-  k->isa = depthwise_isa();
+  k->type = &depthwise_isa()->type[s->dtype];
+  k->gemm = gemm_type(s->dtype);
+  if (!k->type->row || !k->gemm) return spec_no_type(spec, diag, s->dtype);
   k->pitch = (s->cx + lanes - 1) / lanes * lanes;
   k->block = BLOCK_BYTES / (int64_t)s->size;
   k->blocks = (s->cx + k->block - 1) / k->block;
@@ -127,6 +130,6 @@ Status depthwise_build(const KernelSpec *spec, Diag *diag, Kernel *kernel) {
   kernel->n_phases = 2;
   kernel->tasks[0] = 1;
   kernel->tasks[1] = (uint32_t)(tasks < k->conv.n_items ? tasks : k->conv.n_items);
-  snprintf(kernel->name, sizeof kernel->name, "depthwise %s", k->isa->name);
+  snprintf(kernel->name, sizeof kernel->name, "depthwise %s", depthwise_isa()->name);
   return STATUS_OK;
 }

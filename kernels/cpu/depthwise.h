@@ -25,12 +25,15 @@ typedef struct DepthwiseSums {
 
 #define DEPTHWISE_ROWS WORK_DEPTHWISE_ROWS
 #define DEPTHWISE_TAPS 4 /* of one call that sums */
+/* Of one element type; `row` NULL: the type is not there. */
+typedef struct DepthwiseType {
+  void (*row)(const DepthwiseRow *row, int64_t cols);
+  /* The first `channels` of them, taps 1 .. DEPTHWISE_TAPS. */
+  void (*sums[DEPTHWISE_TAPS + 1])(const DepthwiseSums *sums);
+} DepthwiseType;
 typedef struct DepthwiseIsa {
   const char *name;
-  int lanes[2];
-  void (*row[2])(const DepthwiseRow *row, int64_t cols);
-  /* The first `channels` of them, taps 1 .. DEPTHWISE_TAPS. */
-  void (*sums[2][DEPTHWISE_TAPS + 1])(const DepthwiseSums *sums);
+  DepthwiseType type[DTYPE_COUNT];
 } DepthwiseIsa;
 extern const DepthwiseIsa depthwise_isa_base, depthwise_isa_v3, depthwise_isa_v4;
 const DepthwiseIsa *depthwise_isa(void);

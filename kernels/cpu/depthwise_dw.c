@@ -11,7 +11,8 @@
 typedef struct DepthwiseDw {
   ConvShape shape;
   uint32_t x, dy;
-  const DepthwiseIsa *isa;
+  const DepthwiseType *type;
+  const GemmType *gemm;
   Slices slices;
   int64_t pitch; /* elements of one tap's sums */
   int64_t block, blocks, step;
@@ -44,7 +45,7 @@ static void run_taps(const DepthwiseDw *k, const DepthwiseSums *row, int64_t s, 
   d.x += at * c->cx * (int64_t)c->size;
   d.dy += (size_t)(first * c->cy) * c->size;
   d.sums += (size_t)(s * k->pitch) * c->size;
-  k->isa->sums[c->f64][n](&d);
+  k->type->sums[n](&d);
 }
 
 /* One row of taps over one row of results: what all taps of a call see at once, the ends of each
@@ -110,13 +111,6 @@ static void run_slice(const DepthwiseDw *k, uint32_t slice, int64_t channel,
   }
 }
 
-static void add(bool f64, void *to, const void *from, int64_t n) {
-  if (f64)
-    for (int64_t i = 0; i < n; i++) ((double *)to)[i] += ((const double *)from)[i];
-  else
-    for (int64_t i = 0; i < n; i++) ((float *)to)[i] += ((const float *)from)[i];
-}
-
 /* Joins the slices of a block and turns its sums to (C, R, S). */
 static void join(const DepthwiseDw *k, int64_t channel, const KernelArgs *args) {
   const ConvShape *s = &k->shape;
@@ -124,9 +118,9 @@ static void join(const DepthwiseDw *k, int64_t channel, const KernelArgs *args) 
   for (uint32_t step = 1; step < k->slices.n; step *= 2)
     for (uint32_t j = 0; j + step < k->slices.n; j += 2 * step)
       for (int64_t t = 0; t < taps; t++)
-        add(s->f64, sums_of(k, args, j, t, channel), sums_of(k, args, j + step, t, channel), n);
-  gemm_isa()->copy[s->f64]((char *)args->outputs[0] + (size_t)(channel * taps) * s->size, 1, taps,
-                           sums_of(k, args, 0, 0, channel), k->pitch, 1, taps, n);
+        k->gemm->add(sums_of(k, args, j, t, channel), sums_of(k, args, j + step, t, channel), n);
+  k->gemm->copy((char *)args->outputs[0] + (size_t)(channel * taps) * s->size, 1, taps,
+                sums_of(k, args, 0, 0, channel), k->pitch, 1, taps, n);
 }
 
 static Status depthwise_dw_run(const Kernel *kernel, uint32_t phase, uint32_t task,
@@ -154,7 +148,9 @@ Status depthwise_dw_build(const KernelSpec *spec, Diag *diag, Kernel *kernel) {
   *k = (DepthwiseDw){.shape = conv_shape(g, id), .x = inputs[0], .dy = inputs[1]};
   const ConvShape *s = &k->shape;
   int64_t lanes = 64 / (int64_t)s->size;
-  k->isa = depthwise_isa();
+  k->type = &depthwise_isa()->type[s->dtype];
+  k->gemm = gemm_type(s->dtype);
+  if (!k->type->sums[1] || !k->gemm) return spec_no_type(spec, diag, s->dtype);
   k->slices = slices_rows(g, g->nodes[node_input(g, id, 0)].stamp.batch, s->n, spec->shards);
   k->pitch = (s->cx + lanes - 1) / lanes * lanes;
   k->block = BLOCK_BYTES / (int64_t)s->size;
@@ -166,6 +162,6 @@ Status depthwise_dw_build(const KernelSpec *spec, Diag *diag, Kernel *kernel) {
   kernel->n_phases = 2;
   kernel->tasks[0] = (uint32_t)(items < most ? items : most);
   kernel->tasks[1] = (uint32_t)(k->blocks < most / 16 ? k->blocks : most < 16 ? 1 : most / 16);
-  snprintf(kernel->name, sizeof kernel->name, "depthwise-dw %s", k->isa->name);
+  snprintf(kernel->name, sizeof kernel->name, "depthwise-dw %s", depthwise_isa()->name);
   return STATUS_OK;
 }

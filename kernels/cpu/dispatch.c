@@ -126,6 +126,17 @@ Status spec_fail(const KernelSpec *spec, Diag *diag, const char *why) {
                     op_desc(node->op)->name, why);
 }
 
+Status member_no_type(const KernelSpec *spec, NodeId member, Diag *diag, DType dtype) {
+  return diag_error(diag, STATUS_INVALID, NULL,
+                    "cast its operands, or compile with another --precision",
+                    "kernel of node %u (%s): there is none for elements of type %s", member,
+                    op_desc(spec->graph->nodes[member].op)->name, dtype_name(dtype));
+}
+
+Status spec_no_type(const KernelSpec *spec, Diag *diag, DType dtype) {
+  return member_no_type(spec, spec->nodes[0], diag, dtype);
+}
+
 Status spec_inputs(const KernelSpec *spec, uint32_t *positions, uint32_t n, Diag *diag) {
   for (uint32_t i = 0; i < n; i++) {
     positions[i] = spec_input(spec, node_input(spec->graph, spec->nodes[0], i));

@@ -64,26 +64,6 @@ static ViewKind view_kind(const FuseLoops *l, const FuseView *v) {
   return VIEW_TILE;
 }
 
-static void put_value(void *to, int64_t i, DType dtype, double value) {
-  switch (dtype) {
-  case DTYPE_F32:
-    ((float *)to)[i] = (float)value;
-    break;
-  case DTYPE_F64:
-    ((double *)to)[i] = value;
-    break;
-  case DTYPE_I32:
-    ((int32_t *)to)[i] = (int32_t)value;
-    break;
-  case DTYPE_I64:
-    ((int64_t *)to)[i] = (int64_t)value;
-    break;
-  default:
-    ((uint8_t *)to)[i] = value != 0;
-    break;
-  }
-}
-
 static int64_t table_length(const Graph *g, NodeId id) {
   return g->nodes[id].op == OP_IOTA ? g->nodes[id].shape.dim[node_attr_int(g, id, IOTA_AXIS)] : 1;
 }
@@ -108,10 +88,10 @@ static Status build_tables(Build *b) {
     NodeId id = b->f->loops.views[i].node;
     if (!is_table(b->spec, &b->f->loops.views[i])) continue;
     int64_t n = table_length(b->g, id);
-    DType dtype = (DType)b->g->nodes[id].dtype;
+    const DTypeDesc *type = dtype_desc((DType)b->g->nodes[id].dtype);
     bool ramp = b->g->nodes[id].op == OP_IOTA;
     for (int64_t k = 0; k < n; k++)
-      put_value(at, k, dtype, ramp ? (double)k : node_attr_float(b->g, id, CONSTANT_VALUES));
+      type->set(at, k, ramp ? (double)k : node_attr_float(b->g, id, CONSTANT_VALUES));
     b->f->views[i].table = at;
     at += ((size_t)n * 8 + 63) / 64 * 64;
   }
@@ -150,24 +130,30 @@ static Value operand(const Build *b, NodeId id) {
   return k != UINT32_MAX ? b->member[k] : view_value(b, id, id);
 }
 
+/* VALUE_NONE where there is no function of the type. */
 static Value add_instr(Build *b, FusedFn fn, Value a, Value c, Value d, double param) {
+  if (!fn) return VALUE_NONE;
   b->instrs[b->n_instrs] = (Instr){.fn = fn, .a = a, .b = c, .c = d, .param = param};
   return b->f->n_views + b->n_instrs++;
+}
+
+/* The type of the first operand that holds data. */
+static DType operand_type(const Build *b, NodeId id) {
+  NodeId input = node_input(b->g, id, b->g->nodes[id].op == OP_SELECT ? 1 : 0);
+  return (DType)b->g->nodes[input].dtype;
 }
 
 static Value add_elementwise(Build *b, NodeId id) {
   const Node *node = &b->g->nodes[id];
   Value v[3] = {VALUE_NONE, VALUE_NONE, VALUE_NONE};
-  DType dtype = DTYPE_F32;
   for (uint32_t i = 0; i < node->n_inputs && i < 3; i++) v[i] = operand(b, node_input(b->g, id, i));
-  dtype = (DType)b->g->nodes[node_input(b->g, id, node->op == OP_SELECT ? 1 : 0)].dtype;
+  DType dtype = operand_type(b, id);
   if (node->op == OP_STOP_GRADIENT) return v[0];
   FusedFn fn = b->f->table->op[node->op][dtype];
   if (node->op == OP_CAST) {
     if (dtype == node->dtype) return v[0];
     fn = b->f->table->cast[dtype][node->dtype];
   }
-  if (!fn) return VALUE_NONE;
   return add_instr(b, fn, v[0], v[1], v[2], node_param(b->g, id));
 }
 
@@ -177,6 +163,7 @@ static Value add_deviation(Build *b, NodeId id) {
   Value x = view_value(b, node_input(b->g, id, 0), node_input(b->g, id, 0));
   Value mean = view_value(b, node_input(b->g, id, 1), node_input(b->g, id, 1));
   Value d = add_instr(b, b->f->table->op[OP_SUB][dtype], x, mean, VALUE_NONE, 0);
+  if (d == VALUE_NONE) return d;
   return add_instr(b, b->f->table->op[OP_MUL][dtype], d, d, VALUE_NONE, 0);
 }
 
@@ -211,7 +198,9 @@ static Status build_instrs(Build *b) {
     NodeId id = b->spec->nodes[k];
     Value v = add_member(b, id);
     if (v == VALUE_NONE)
-      return spec_fail(b->spec, b->diag, "a group holds an op that cannot be fused");
+      return b->g->nodes[id].n_inputs
+                 ? member_no_type(b->spec, id, b->diag, operand_type(b, id))
+                 : spec_fail(b->spec, b->diag, "a group holds an op that cannot be fused");
     bool output = !is_sum(b, id) && output_index(b->spec, id) != UINT32_MAX;
     /* A stored value that is no instruction's own result is copied. */
     if (output && (v < b->f->n_views || b->stored[v - b->f->n_views]))
@@ -245,9 +234,12 @@ static Status build_results(Build *b) {
     SumRun *s = &f->sums[f->n_sums++];
     *s = (SumRun){.sum = sum,
                   .output = output,
-                  .f64 = node->dtype == DTYPE_F64,
+                  .type = &f->table->sums[node->dtype],
+                  .get = dtype_desc((DType)node->dtype)->get,
+                  .size = dtype_size((DType)node->dtype),
                   .scale = 1,
                   .operand = b->member[member_index(b->spec, sum->node)]};
+    if (!s->type->stream) return member_no_type(b->spec, sum->node, b->diag, (DType)node->dtype);
     if (node->op == OP_VARIANCE) s->scale = (double)sum->count / (double)f->loops.elements;
   }
   return STATUS_OK;
@@ -430,10 +422,12 @@ static Status choose_block(Build *b) {
   Fused *f = b->f;
   const FuseLoops *l = &f->loops;
   size_t size = 4;
-  for (uint32_t k = 0; k < b->spec->n_nodes; k++)
-    if (dtype_size((DType)b->g->nodes[b->spec->nodes[k]].dtype) == 8) size = 8;
+  for (uint32_t k = 0; k < b->spec->n_nodes; k++) {
+    size_t own = dtype_size((DType)b->g->nodes[b->spec->nodes[k]].dtype);
+    if (own > size) size = own;
+  }
   for (uint32_t v = 0; v < f->n_views; v++)
-    if (f->views[v].size == 8) size = 8;
+    if (f->views[v].size > size) size = f->views[v].size;
   f->piece = l->piece;
   f->block_rows = l->block_rows;
   size_t fixed = round64(f->n_slots * sizeof(void *)) + round64(f->n_views * sizeof(int64_t)) * 2 +

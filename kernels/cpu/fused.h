@@ -10,15 +10,22 @@
 typedef void (*FusedFn)(void *d, const void *a, const void *b, const void *c, int64_t n,
                         double param);
 
+/* Sums of elements of one type; `stream` NULL: there are none. */
+typedef struct FusedSums {
+  /* Adds a stream of n elements to lanes: element e to lane (phase + e) % lanes. */
+  void (*stream)(void *lane, int64_t lanes, int64_t phase, const void *v, int64_t n);
+  /* Folds k x c lanes to c f64 sums: sum[j] += lanes j, c + j, 2 c + j, ... in a binary tree. */
+  void (*fold)(double *sum, void *lane, int64_t k, int64_t c);
+  /* to[at + i] = sum[i] scale, rounded once. */
+  void (*store)(void *to, int64_t at, const double *sum, int64_t n, double scale);
+} FusedSums;
+
 /* Operations of the register machine; OP_COPY and the casts stand beside the ops of the graph. */
 typedef struct FusedTable {
   FusedFn op[OP_PRIMITIVE_COUNT][DTYPE_COUNT]; /* by type of the first data operand */
   FusedFn cast[DTYPE_COUNT][DTYPE_COUNT];      /* from, to */
   FusedFn copy[DTYPE_COUNT];
-  /* Adds a stream of n elements to lanes: element e to lane (phase + e) % lanes. */
-  void (*stream)(void *lane, int64_t lanes, int64_t phase, const void *v, int64_t n, bool f64);
-  /* Folds k x c lanes to c f64 sums: sum[j] += lanes j, c + j, 2 c + j, ... in a binary tree. */
-  void (*fold)(double *sum, void *lane, int64_t k, int64_t c, bool f64);
+  FusedSums sums[DTYPE_COUNT];
 } FusedTable;
 extern const FusedTable fused_table_base, fused_table_v3, fused_table_v4;
 
@@ -58,7 +65,9 @@ typedef struct SumRun {
   const FuseSum *sum;
   Slot operand, operand_safe; /* in either list */
   uint32_t output;
-  bool f64;
+  const FusedSums *type;
+  double (*get)(const void *data, int64_t i); /* an element */
+  size_t size;                                /* bytes of one */
   double scale;
   int64_t lanes, columns; /* lanes = k x columns */
   int64_t flush;          /* elements between folds */

@@ -51,24 +51,26 @@ static void task_layout(Task *t, char *scratch) {
 
 /* ---- views ---- */
 
+#define FILL(T)                                                                                    \
+  T *d = (T *)(void *)to, one = *(const T *)(const void *)from;                                    \
+  const T *s = (const T *)(const void *)from;                                                      \
+  if (stride == 0)                                                                                 \
+    for (int64_t i = 0; i < n; i++) d[i] = one;                                                    \
+  else                                                                                             \
+    for (int64_t i = 0; i < n; i++) d[i] = s[i * stride];
+
+/* Elements of `size` bytes, whatever they mean. */
 static void fill_run(char *to, const char *from, int64_t n, int64_t stride, size_t size) {
   if (stride == 1) {
     memcpy(to, from, (size_t)n * size);
   } else if (size == 4) {
-    uint32_t *d = (uint32_t *)(void *)to;
-    const uint32_t *s = (const uint32_t *)(const void *)from;
-    if (stride == 0) {
-      uint32_t v = *s;
-      for (int64_t i = 0; i < n; i++) d[i] = v;
-    } else {
-      for (int64_t i = 0; i < n; i++) d[i] = s[i * stride];
-    }
+    FILL(uint32_t)
   } else if (size == 8) {
-    uint64_t *d = (uint64_t *)(void *)to;
-    const uint64_t *s = (const uint64_t *)(const void *)from;
-    for (int64_t i = 0; i < n; i++) d[i] = s[i * stride];
+    FILL(uint64_t)
+  } else if (size == 2) {
+    FILL(uint16_t)
   } else {
-    for (int64_t i = 0; i < n; i++) to[i] = from[i * stride];
+    FILL(uint8_t)
   }
 }
 
@@ -154,30 +156,27 @@ static void place_outer(Task *t) {
 static void sum_put(const Task *t, const SumRun *s, int64_t at, double value) {
   if (s->sum->partial)
     ((double *)t->args->work)[s->sum->cells + t->slice * s->sum->count + at] += value;
-  else if (s->f64)
-    ((double *)t->args->outputs[s->output])[at] = value * s->scale;
   else
-    ((float *)t->args->outputs[s->output])[at] = (float)(value * s->scale);
+    s->type->store(t->args->outputs[s->output], at, &value, 1, s->scale);
 }
 
-static void sum_fold(const Task *t, const SumRun *s, SumState *state, int64_t columns) {
+static void sum_fold(const SumRun *s, SumState *state, int64_t columns) {
   int64_t lanes =
       s->columns == 1 || columns < s->columns ? s->lanes / s->columns * columns : s->lanes;
-  t->f->table->fold(state->sum, state->lane, lanes / columns, columns, s->f64);
+  s->type->fold(state->sum, state->lane, lanes / columns, columns);
   state->count = 0;
 }
 
 /* Adds n elements to a run whose blocks have `columns` columns. */
-static void sum_add(const Task *t, const SumRun *s, SumState *state, const char *v, int64_t n,
-                    int64_t columns) {
+static void sum_add(const SumRun *s, SumState *state, const char *v, int64_t n, int64_t columns) {
   int64_t lanes = s->lanes / s->columns * columns, flush = lanes * FUSE_FLUSH;
   while (n > 0) {
     int64_t part = n < flush - state->count ? n : flush - state->count;
-    t->f->table->stream(state->lane, lanes, state->count % lanes, v, part, s->f64);
+    s->type->stream(state->lane, lanes, state->count % lanes, v, part);
     state->count += part;
-    v += (size_t)part * (s->f64 ? 8 : 4);
+    v += (size_t)part * s->size;
     n -= part;
-    if (state->count == flush) sum_fold(t, s, state, columns);
+    if (state->count == flush) sum_fold(s, state, columns);
   }
 }
 
@@ -191,7 +190,7 @@ static int64_t sum_base(const Task *t, const SumRun *s) {
 /* Ends a run of columns `at` .. of the inner run. */
 static void columns_end(const Task *t, const SumRun *s, SumState *state, int64_t at, int64_t n) {
   const FuseLoops *l = &t->f->loops;
-  if (state->count) sum_fold(t, s, state, n);
+  if (state->count) sum_fold(s, state, n);
   int64_t base = sum_base(t, s);
   int last = l->rank - 1;
   if (l->inner == last) {
@@ -216,7 +215,7 @@ static void columns_end(const Task *t, const SumRun *s, SumState *state, int64_t
 }
 
 static void stream_end(const Task *t, const SumRun *s, SumState *state, int64_t at) {
-  if (state->count) sum_fold(t, s, state, 1);
+  if (state->count) sum_fold(s, state, 1);
   sum_put(t, s, at, state->sum[0]);
   state->sum[0] = 0;
 }
@@ -225,7 +224,7 @@ static void rows_add(const Task *t, const SumRun *s, SumState *state, const char
                      int64_t rows, int64_t n, bool ends) {
   int64_t base = sum_base(t, s), stride = s->sum->stride[t->f->loops.inner - 1];
   for (int64_t i = 0; i < rows; i++) {
-    sum_add(t, s, state, v + (size_t)(i * n) * (s->f64 ? 8 : 4), n, 1);
+    sum_add(s, state, v + (size_t)(i * n) * s->size, n, 1);
     if (ends) stream_end(t, s, state, base + (row + i) * stride);
   }
 }
@@ -244,9 +243,7 @@ static void cells_add(const Task *t, const SumRun *s, const char *v, int64_t row
         rest /= l->dim[a];
       }
       int64_t e = i * n + k;
-      sum_put(t, s, offset,
-              s->f64 ? ((const double *)(const void *)v)[e]
-                     : (double)((const float *)(const void *)v)[e]);
+      sum_put(t, s, offset, s->get(v, e));
     }
 }
 
@@ -257,10 +254,10 @@ static void block_sums(Task *t, int64_t row, int64_t rows, int64_t at, int64_t n
     bool ends = at + n == end || s->sum->partial;
     switch (s->sum->mode) {
     case FUSE_SUM_STREAM:
-      sum_add(t, s, &t->sums[i], v, rows * n, 1);
+      sum_add(s, &t->sums[i], v, rows * n, 1);
       break;
     case FUSE_SUM_COLUMNS:
-      sum_add(t, s, &t->sums[i], v, rows * n, n);
+      sum_add(s, &t->sums[i], v, rows * n, n);
       break;
     case FUSE_SUM_ROWS:
       rows_add(t, s, &t->sums[i], v, row, rows, n, ends);
@@ -372,12 +369,7 @@ static void join(const Fused *f, uint32_t task, uint32_t tasks, const KernelArgs
       for (uint32_t j = 0; j + step < n; j += 2 * step)
         for (int64_t k = first; k < last; k++)
           cells[j * count + k] += cells[(j + step) * count + k];
-    for (int64_t k = first; k < last; k++) {
-      if (s->f64)
-        ((double *)args->outputs[s->output])[k] = cells[k] * s->scale;
-      else
-        ((float *)args->outputs[s->output])[k] = (float)(cells[k] * s->scale);
-    }
+    s->type->store(args->outputs[s->output], first, cells + first, last - first, s->scale);
   }
 }
 

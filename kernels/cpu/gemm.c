@@ -8,17 +8,24 @@ const GemmIsa *gemm_isa(void) {
   return all[isa_current()];
 }
 
-GemmPanels gemm_panels(bool f64, int64_t cols) {
-  GemmPanels p = {.isa = gemm_isa(), .f64 = f64, .cols = cols};
-  p.width = p.isa->most * p.isa->lanes[f64];
+const GemmType *gemm_type(DType dtype) {
+  const GemmType *type = &gemm_isa()->type[dtype];
+  return type->lanes ? type : NULL;
+}
+
+GemmPanels gemm_panels(DType dtype, int64_t cols) {
+  GemmPanels p = {
+      .isa = gemm_isa(), .type = gemm_type(dtype), .size = dtype_size(dtype), .cols = cols};
+  if (!p.type) return p;
+  p.width = p.isa->most * p.type->lanes;
   p.n = (cols + p.width - 1) / p.width;
   return p;
 }
 
 void gemm_rows(const GemmPanels *p, int64_t panel, GemmCall *call, const int64_t *a_at,
                const int64_t *c_at, int64_t rows) {
-  int64_t vectors = gemm_panel_width(p, panel) / p->isa->lanes[p->f64];
-  GemmTile tile = p->isa->tile[p->f64][vectors];
+  int64_t vectors = gemm_panel_width(p, panel) / p->type->lanes;
+  GemmTile tile = p->type->tile[vectors];
   int64_t step = p->isa->rows[vectors];
   call->cols = gemm_panel_cols(p, panel);
   for (int64_t m = 0; m < rows; m += step)
@@ -28,9 +35,9 @@ void gemm_rows(const GemmPanels *p, int64_t panel, GemmCall *call, const int64_t
 void gemm_pack(const GemmPanels *p, int64_t panel, void *to, const void *from, int64_t n_k,
                int64_t k_stride, int64_t n_stride) {
   int64_t cols = gemm_panel_cols(p, panel), width = gemm_panel_width(p, panel);
-  size_t size = p->f64 ? 8 : 4;
-  p->isa->copy[p->f64](to, width, 1, from, k_stride, n_stride, n_k, cols);
+  p->type->copy(to, width, 1, from, k_stride, n_stride, n_k, cols);
   if (cols < width)
     for (int64_t k = 0; k < n_k; k++)
-      memset((char *)to + (size_t)(k * width + cols) * size, 0, (size_t)(width - cols) * size);
+      memset((char *)to + (size_t)(k * width + cols) * p->size, 0,
+             (size_t)(width - cols) * p->size);
 }

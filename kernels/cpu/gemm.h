@@ -31,33 +31,42 @@ typedef void (*GemmTile)(const GemmCall *call, const int64_t *a_at, const int64_
                          int64_t rows);
 
 #define GEMM_VECTORS 4
-typedef struct GemmIsa {
-  const char *name;
-  int lanes[2];               /* elements of a vector: f32, f64 */
-  int most;                   /* vectors in the widest panel */
-  int rows[GEMM_VECTORS + 1]; /* of a tile whose panel has so many vectors */
-  GemmTile tile[2][GEMM_VECTORS + 1];
+/* Of one element type. */
+typedef struct GemmType {
+  int lanes; /* elements of a vector; 0: the type is not there */
+  GemmTile tile[GEMM_VECTORS + 1];
   /* Copies a matrix of `rows` x `cols` with element strides to one with the result's, transposing
    * where that is faster: to[r * to_row + c * to_col] = from[r * from_row + c * from_col]. */
-  void (*copy[2])(void *to, int64_t to_row, int64_t to_col, const void *from, int64_t from_row,
-                  int64_t from_col, int64_t rows, int64_t cols);
+  void (*copy)(void *to, int64_t to_row, int64_t to_col, const void *from, int64_t from_row,
+               int64_t from_col, int64_t rows, int64_t cols);
+  void (*add)(void *to, const void *from, int64_t n); /* partial sums: to[i] += from[i] */
+} GemmType;
+
+typedef struct GemmIsa {
+  const char *name;
+  int most;                   /* vectors in the widest panel */
+  int rows[GEMM_VECTORS + 1]; /* of a tile whose panel has so many vectors */
+  GemmType type[DTYPE_COUNT];
 } GemmIsa;
 extern const GemmIsa gemm_isa_base, gemm_isa_v3, gemm_isa_v4;
 const GemmIsa *gemm_isa(void);
+/* What the current instruction set has for a type; NULL: nothing. */
+const GemmType *gemm_type(DType dtype);
 
 /* Panels of a result with `cols` columns: all but the last have the greatest width. */
 typedef struct GemmPanels {
   const GemmIsa *isa;
-  bool f64;
+  const GemmType *type; /* NULL: there are no tiles for the type, and the rest is not set */
+  size_t size;          /* bytes of an element */
   int64_t cols, width, n;
 } GemmPanels;
-GemmPanels gemm_panels(bool f64, int64_t cols);
+GemmPanels gemm_panels(DType dtype, int64_t cols);
 static inline int64_t gemm_panel_cols(const GemmPanels *p, int64_t i) {
   return i + 1 < p->n ? p->width : p->cols - i * p->width;
 }
 /* Columns of panel i, rounded up to vectors. */
 static inline int64_t gemm_panel_width(const GemmPanels *p, int64_t i) {
-  int64_t lanes = p->isa->lanes[p->f64];
+  int64_t lanes = p->type->lanes;
   return (gemm_panel_cols(p, i) + lanes - 1) / lanes * lanes;
 }
 /* All rows of a block against one panel; call->b and call->c belong to the panel, call->cols is set

@@ -28,17 +28,13 @@
 #define FMA_f64(A, B, C) _mm256_fmadd_pd(A, B, C)
 #include "kernels/cpu/gemm_tile.inc"
 
-#define TILES(S, T) TILE(S, T, 8, 1) TILE(S, T, 6, 2)
-TILES(f32, float)
-TILES(f64, double)
+#define TILES(ID, S, T, SUM) TILE(S, T, 8, 1) TILE(S, T, 6, 2)
+FLOAT_TYPES(TILES)
 
+#define TYPE(ID, S, T, SUM)                                                                        \
+  [DTYPE_##ID] = {LANES_##S, {NULL, tile_##S##_1, tile_##S##_2}, copy_##S, add_##S},
 const GemmIsa gemm_isa_v3 = {
-    .name = "v3",
-    .lanes = {LANES_f32, LANES_f64},
-    .most = 2,
-    .rows = {0, 8, 6},
-    .tile = {{NULL, tile_f32_1, tile_f32_2}, {NULL, tile_f64_1, tile_f64_2}},
-    .copy = {copy_f32, copy_f64}};
+    .name = "v3", .most = 2, .rows = {0, 8, 6}, .type = {FLOAT_TYPES(TYPE)}};
 
 #include "kernels/cpu/depthwise_tile.inc"
 

@@ -28,17 +28,16 @@
 #include "kernels/cpu/gemm_tile.inc"
 
 /* 24 sums and their operands fill the registers. */
-#define TILES(S, T) TILE(S, T, 12, 1) TILE(S, T, 12, 2) TILE(S, T, 8, 3) TILE(S, T, 6, 4)
-TILES(f32, float)
-TILES(f64, double)
+#define TILES(ID, S, T, SUM) TILE(S, T, 12, 1) TILE(S, T, 12, 2) TILE(S, T, 8, 3) TILE(S, T, 6, 4)
+FLOAT_TYPES(TILES)
 
-const GemmIsa gemm_isa_v4 = {.name = "v4",
-                             .lanes = {LANES_f32, LANES_f64},
-                             .most = 4,
-                             .rows = {0, 12, 12, 8, 6},
-                             .tile = {{NULL, tile_f32_1, tile_f32_2, tile_f32_3, tile_f32_4},
-                                      {NULL, tile_f64_1, tile_f64_2, tile_f64_3, tile_f64_4}},
-                             .copy = {copy_f32, copy_f64}};
+#define TYPE(ID, S, T, SUM)                                                                        \
+  [DTYPE_##ID] = {LANES_##S,                                                                       \
+                  {NULL, tile_##S##_1, tile_##S##_2, tile_##S##_3, tile_##S##_4},                  \
+                  copy_##S,                                                                        \
+                  add_##S},
+const GemmIsa gemm_isa_v4 = {
+    .name = "v4", .most = 4, .rows = {0, 12, 12, 8, 6}, .type = {FLOAT_TYPES(TYPE)}};
 
 #include "kernels/cpu/depthwise_tile.inc"
 

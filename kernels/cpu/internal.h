@@ -37,12 +37,18 @@ uint32_t spec_input(const KernelSpec *spec, NodeId id);
 /* The positions of all inputs of the only node; fails when one is missing. */
 Status spec_inputs(const KernelSpec *spec, uint32_t *positions, uint32_t n, Diag *diag);
 Status spec_fail(const KernelSpec *spec, Diag *diag, const char *why);
+/* Fails: there is no function for elements of this type for the only node, or for a member. */
+Status spec_no_type(const KernelSpec *spec, Diag *diag, DType dtype);
+Status member_no_type(const KernelSpec *spec, NodeId member, Diag *diag, DType dtype);
 /* Sets the text of kernel_error; returns STATUS_INVALID: the data are at fault. */
 Status kernel_fail(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 /* Number of tasks for work that moves so many bytes: one when waking a thread costs more than the
  * work; else a multiple of `shards`, so that a slow thread can be relieved. Fixed by the graph. */
 uint32_t task_count(int64_t bytes, uint32_t shards);
+/* Copies n elements of `size` bytes, whatever they mean; strides in elements. */
+void elements_copy(char *to, const char *from, int64_t n, int64_t to_stride, int64_t from_stride,
+                   size_t size);
 /* Elements before and behind an axis: lines along it are outer x row, `row` elements apart. */
 void axis_split(const Shape *shape, int64_t axis, int64_t *outer, int64_t *row);
 /* The part of 0..n-1 that falls to task `task` of `tasks`, cut at multiples of `grain`. */

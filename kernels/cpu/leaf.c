@@ -1,13 +1,12 @@
 /* Constants and random sites. */
 #include "graph/base/philox.h"
-#include "graph/ir/tensor.h"
 #include "kernels/cpu/internal.h"
 
 #include <stdio.h>
 #include <string.h>
 
 typedef struct Leaf {
-  DType dtype;
+  void (*set)(void *data, int64_t i, double value); /* rounds to the element type */
   int64_t count;
   uint32_t n_tasks;
   /* constant */
@@ -25,8 +24,8 @@ static Status constant_run(const Kernel *kernel, uint32_t phase, uint32_t task,
   const Leaf *k = kernel->data;
   int64_t first, last;
   task_range(k->count, 64, task, k->n_tasks, &first, &last);
-  Tensor out = {.data = args->outputs[0], .dtype = k->dtype};
-  for (int64_t i = first; i < last; i++) tensor_set(&out, i, k->values[k->n_values == 1 ? 0 : i]);
+  for (int64_t i = first; i < last; i++)
+    k->set(args->outputs[0], i, k->values[k->n_values == 1 ? 0 : i]);
   return STATUS_OK;
 }
 
@@ -36,13 +35,12 @@ static Status random_run(const Kernel *kernel, uint32_t phase, uint32_t task,
   const Leaf *k = kernel->data;
   int64_t first, last;
   task_range(k->count, 64, task, k->n_tasks, &first, &last);
-  Tensor out = {.data = args->outputs[0], .dtype = k->dtype};
   uint64_t seed = *(const uint64_t *)args->inputs[k->seed];
   uint64_t step = *(const uint64_t *)args->inputs[k->step];
   for (int64_t i = first; i < last; i++)
-    tensor_set(&out, i,
-               k->uniform ? philox_uniform(seed, step, k->site, (uint64_t)i)
-                          : philox_normal(seed, step, k->site, (uint64_t)i));
+    k->set(args->outputs[0], i,
+           k->uniform ? philox_uniform(seed, step, k->site, (uint64_t)i)
+                      : philox_normal(seed, step, k->site, (uint64_t)i));
   return STATUS_OK;
 }
 
@@ -52,7 +50,7 @@ Status leaf_build(const KernelSpec *spec, Diag *diag, Kernel *kernel) {
   const Node *node = &g->nodes[id];
   Leaf *k = kernel_data(kernel, sizeof *k, diag);
   if (!k) return STATUS_SYSTEM;
-  *k = (Leaf){.dtype = (DType)node->dtype, .count = shape_count(&node->shape)};
+  *k = (Leaf){.set = dtype_desc((DType)node->dtype)->set, .count = shape_count(&node->shape)};
   k->n_tasks = task_count(k->count * 8, spec->shards);
   if (node->op == OP_CONSTANT) {
     k->values = (const double *)(const void *)node_attr(g, id, CONSTANT_VALUES, &k->n_values);

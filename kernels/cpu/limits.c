@@ -5,11 +5,13 @@
 
 #define LIMIT_K 64
 
-int64_t limit_products(bool f64, int64_t macs, void *scratch) {
+int64_t limit_products(DType dtype, int64_t macs, void *scratch) {
   const GemmIsa *isa = gemm_isa();
-  int64_t width = (int64_t)isa->most * isa->lanes[f64], rows = isa->rows[isa->most];
-  int64_t size = f64 ? 8 : 4, at[64] = {0}, c_at[64] = {0};
-  GemmPanels panels = gemm_panels(f64, width);
+  const GemmType *type = gemm_type(dtype);
+  if (!type) return -1;
+  int64_t width = (int64_t)isa->most * type->lanes, rows = isa->rows[isa->most];
+  int64_t size = (int64_t)dtype_size(dtype), at[64] = {0}, c_at[64] = {0};
+  GemmPanels panels = gemm_panels(dtype, width);
   GemmRun run = {0, LIMIT_K};
   char *a = scratch, *b = a + rows * LIMIT_K * size, *c = b + width * LIMIT_K * size;
   GemmCall call = {.a = a, .a_step = 1, .runs = &run, .n_runs = 1, .b = b, .c = c};

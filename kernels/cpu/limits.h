@@ -3,14 +3,14 @@
 #ifndef KERNELS_CPU_LIMITS_H
 #define KERNELS_CPU_LIMITS_H
 
-#include <stdbool.h>
-#include <stdint.h>
+#include "graph/ir/dtype.h"
 
 #define LIMIT_SCRATCH (128 << 10) /* bytes that limit_products works in */
 
 /* Runs the widest tile of the products on operands that stay in the first cache; returns the
- * multiply-adds done, at least `macs`. `scratch`: LIMIT_SCRATCH bytes, zeroed, 64-byte aligned. */
-int64_t limit_products(bool f64, int64_t macs, void *scratch);
+ * multiply-adds done, at least `macs`; -1: there are no products of this type. `scratch`:
+ * LIMIT_SCRATCH bytes, zeroed, 64-byte aligned. */
+int64_t limit_products(DType dtype, int64_t macs, void *scratch);
 /* a[i] = b[i] + s c[i]: 12 n bytes. */
 void limit_triad(float *a, const float *b, const float *c, float s, int64_t n);
 

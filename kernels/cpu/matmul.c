@@ -5,6 +5,7 @@
  * of a transposed A are copied likewise, once for the group: where they lie, each step of k is
  * another line. */
 #include "kernels/cpu/gemm.h"
+#include "kernels/cpu/types.h"
 #include "kernels/cpu/work.h"
 
 #include <stdio.h>
@@ -72,7 +73,7 @@ static void run_panels(const Matmul *p, const Item *item, int64_t k, int64_t n_k
 }
 
 static void run_item(const Matmul *p, const Item *item) {
-  _Alignas(64) char copy[ROWS_TRANSPOSED * PITCH * sizeof(double)];
+  _Alignas(64) char copy[ROWS_TRANSPOSED * PITCH * ELEMENT_BYTES_MAX];
   int64_t a_at[ROWS_MAX], c_at[ROWS_MAX];
   GemmRun run;
   GemmCall call = {.runs = &run, .n_runs = 1, .a_step = 1};
@@ -85,9 +86,8 @@ static void run_item(const Matmul *p, const Item *item) {
     run = (GemmRun){0, n_k};
     call.a = item->a + (size_t)(item->row * p->k + k) * p->size;
     if (p->ta) {
-      p->panels.isa->copy[p->panels.f64](copy, PITCH, 1,
-                                         item->a + (size_t)(k * p->m + item->row) * p->size, 1,
-                                         p->m, item->rows, n_k);
+      p->panels.type->copy(copy, PITCH, 1, item->a + (size_t)(k * p->m + item->row) * p->size, 1,
+                           p->m, item->rows, n_k);
       call.a = copy;
     }
     call.add = k > 0;
@@ -178,7 +178,8 @@ Status matmul_build(const KernelSpec *spec, Diag *diag, Kernel *kernel) {
   p->n = out->dim[out->rank - 1];
   p->k = a->dim[a->rank - (p->ta ? 2 : 1)];
   make_batch(p, a, b, out);
-  p->panels = gemm_panels(node->dtype == DTYPE_F64, p->n);
+  p->panels = gemm_panels((DType)node->dtype, p->n);
+  if (!p->panels.type) return spec_no_type(spec, diag, (DType)node->dtype);
   int64_t tasks = p->m * p->n * p->k * p->batch > 1 << 18 ? 4 * (int64_t)spec->shards : 1;
   choose_items(p, tasks);
   int64_t items = p->batch * p->blocks * p->groups;

@@ -55,18 +55,25 @@ static void box_choose_cut(Box *b, uint32_t tasks) {
   }
 }
 
-static void copy_run(char *to, const char *from, int64_t n, int64_t to_stride, int64_t from_stride,
-                     size_t size) {
-  if (size == 4) {
-    uint32_t *d = (uint32_t *)(void *)to;
-    const uint32_t *s = (const uint32_t *)(const void *)from;
-    for (int64_t i = 0; i < n; i++) d[i * to_stride] = s[i * from_stride];
-  } else if (size == 8) {
-    uint64_t *d = (uint64_t *)(void *)to;
-    const uint64_t *s = (const uint64_t *)(const void *)from;
-    for (int64_t i = 0; i < n; i++) d[i * to_stride] = s[i * from_stride];
-  } else {
-    for (int64_t i = 0; i < n; i++) to[i * to_stride] = from[i * from_stride];
+#define COPY_ELEMENTS(T)                                                                           \
+  for (int64_t i = 0; i < n; i++)                                                                  \
+    ((T *)(void *)to)[i * to_stride] = ((const T *)(const void *)from)[i * from_stride];
+
+void elements_copy(char *to, const char *from, int64_t n, int64_t to_stride, int64_t from_stride,
+                   size_t size) {
+  switch (size) {
+  case 8:
+    COPY_ELEMENTS(uint64_t)
+    break;
+  case 4:
+    COPY_ELEMENTS(uint32_t)
+    break;
+  case 2:
+    COPY_ELEMENTS(uint16_t)
+    break;
+  default:
+    COPY_ELEMENTS(uint8_t)
+    break;
   }
 }
 
@@ -80,7 +87,7 @@ static void box_row(char *to, const char *from, int64_t n, int64_t to_stride, in
   else if (to_stride == 1 && from_stride == 1)
     memcpy(to, from, (size_t)n * size);
   else
-    copy_run(to, from, n, to_stride, from_stride, size);
+    elements_copy(to, from, n, to_stride, from_stride, size);
 }
 
 #define TILE 16
@@ -95,7 +102,7 @@ static void box_tiles(const Box *b, char *to, const char *from, int axis, int64_
       for (int64_t i = i0; i < i1; i++) {
         const char *s = from + (size_t)(i * b->from[axis] + j0 * b->from[inner]) * size;
         char *d = to + (size_t)(i * b->to[axis] + j0 * b->to[inner]) * size;
-        copy_run(d, s, j1 - j0, b->to[inner], b->from[inner], size);
+        elements_copy(d, s, j1 - j0, b->to[inner], b->from[inner], size);
       }
     }
 }

@@ -3,19 +3,24 @@
  * once.  Tasks are ranges of images (for pool-scatter, where windows overlap, this keeps every sum
  * in window order) and, where images are few, of channels. */
 #include "kernels/cpu/internal.h"
+#include "kernels/cpu/types.h"
 #include "ops/emit.h"
 
 #include <stdio.h>
 #include <string.h>
 
-typedef struct Pool {
+typedef struct Pool Pool;
+/* Channels c0 .. c1 - 1 of an image. */
+typedef Status (*PoolImage)(const Pool *k, const KernelArgs *args, int64_t image, int64_t c0,
+                            int64_t c1);
+struct Pool {
   uint32_t input, index;
   uint32_t n_tasks, cuts; /* tasks = images x cuts of the channels, grouped into n_tasks */
   OpId op;
-  DType dtype;
+  PoolImage image;
   int64_t n, c, hx, wx, hy, wy; /* x: the large side, y: the small side */
   Window window;
-} Pool;
+};
 
 typedef struct Range {
   int64_t first, last, step; /* first, first + step, .. below last */
@@ -44,11 +49,11 @@ static bool holds(const Pool *k, int d, int64_t p, int64_t i) {
   return (i + k->window.pad[d] - p * k->window.stride[d]) % k->window.dilation[d] == 0;
 }
 
-/* add_TYPE: sums over rows and columns of an image `width` wide; with h >= 0 only of the windows
+/* add_S: sums over rows and columns of an image `width` wide; with h >= 0 only of the windows
  * that hold pixel (h, w). */
 #define POOL_CHUNK 64
-#define POOL_TYPED(TYPE)                                                                           \
-  static void index_##TYPE(const Pool *k, const TYPE *x, int32_t *y, int64_t c0, int64_t c1) {     \
+#define IMAGE(ID, S, TYPE, SUM)                                                                    \
+  static void index_##S(const Pool *k, const TYPE *x, int32_t *y, int64_t c0, int64_t c1) {        \
     for (int64_t p = 0; p < k->hy; p++)                                                            \
       for (int64_t q = 0; q < k->wy; q++) {                                                        \
         Range rows = pixels(k, 0, p, k->hx), columns = pixels(k, 1, q, k->wx);                     \
@@ -75,8 +80,8 @@ static bool holds(const Pool *k, int d, int64_t p, int64_t i) {
         }                                                                                          \
       }                                                                                            \
   }                                                                                                \
-  static Status gather_##TYPE(const Pool *k, const TYPE *x, const int32_t *index, TYPE *y,         \
-                              int64_t c0, int64_t c1) {                                            \
+  static Status gather_##S(const Pool *k, const TYPE *x, const int32_t *index, TYPE *y,            \
+                           int64_t c0, int64_t c1) {                                               \
     int64_t limit = k->hx * k->wx;                                                                 \
     for (int64_t p = 0; p < k->hy * k->wy; p++)                                                    \
       for (int64_t i = c0; i < c1; i++) {                                                          \
@@ -86,8 +91,8 @@ static bool holds(const Pool *k, int d, int64_t p, int64_t i) {
       }                                                                                            \
     return STATUS_OK;                                                                              \
   }                                                                                                \
-  static Status scatter_##TYPE(const Pool *k, const TYPE *y, const int32_t *index, TYPE *x,        \
-                               int64_t c0, int64_t c1) {                                           \
+  static Status scatter_##S(const Pool *k, const TYPE *y, const int32_t *index, TYPE *x,           \
+                            int64_t c0, int64_t c1) {                                              \
     int64_t limit = k->hx * k->wx;                                                                 \
     for (int64_t p = 0; p < limit; p++)                                                            \
       memset(x + p * k->c + c0, 0, (size_t)(c1 - c0) * sizeof *x);                                 \
@@ -99,53 +104,53 @@ static bool holds(const Pool *k, int d, int64_t p, int64_t i) {
       }                                                                                            \
     return STATUS_OK;                                                                              \
   }                                                                                                \
-  static void add_##TYPE(const Pool *k, const TYPE *from, int64_t width, Range rows,               \
-                         Range columns, int64_t h, int64_t w, TYPE *d, int64_t c0, int64_t c1) {   \
+  static void add_##S(const Pool *k, const TYPE *from, int64_t width, Range rows, Range columns,   \
+                      int64_t h, int64_t w, TYPE *d, int64_t c0, int64_t c1) {                     \
     for (int64_t b = c0; b < c1; b += POOL_CHUNK) {                                                \
       int64_t e = b + POOL_CHUNK < c1 ? POOL_CHUNK : c1 - b;                                       \
-      double sum[POOL_CHUNK] = {0};                                                                \
+      SUM sum[POOL_CHUNK] = {0};                                                                   \
       for (int64_t p = rows.first; p < rows.last; p += rows.step) {                                \
         if (h >= 0 && !holds(k, 0, p, h)) continue;                                                \
         for (int64_t q = columns.first; q < columns.last; q += columns.step) {                     \
           if (h >= 0 && !holds(k, 1, q, w)) continue;                                              \
           const TYPE *v = from + (p * width + q) * k->c + b;                                       \
-          for (int64_t i = 0; i < e; i++) sum[i] += (double)v[i];                                  \
+          for (int64_t i = 0; i < e; i++) sum[i] += (SUM)v[i];                                     \
         }                                                                                          \
       }                                                                                            \
       for (int64_t i = 0; i < e; i++) d[b + i] = (TYPE)sum[i];                                     \
     }                                                                                              \
   }                                                                                                \
-  static void sum_##TYPE(const Pool *k, const TYPE *x, TYPE *y, int64_t c0, int64_t c1) {          \
+  static void sum_##S(const Pool *k, const TYPE *x, TYPE *y, int64_t c0, int64_t c1) {             \
     for (int64_t p = 0; p < k->hy; p++)                                                            \
       for (int64_t q = 0; q < k->wy; q++)                                                          \
-        add_##TYPE(k, x, k->wx, pixels(k, 0, p, k->hx), pixels(k, 1, q, k->wx), -1, -1,            \
-                   y + (p * k->wy + q) * k->c, c0, c1);                                            \
+        add_##S(k, x, k->wx, pixels(k, 0, p, k->hx), pixels(k, 1, q, k->wx), -1, -1,               \
+                y + (p * k->wy + q) * k->c, c0, c1);                                               \
   }                                                                                                \
-  static void spread_##TYPE(const Pool *k, const TYPE *y, TYPE *x, int64_t c0, int64_t c1) {       \
+  static void spread_##S(const Pool *k, const TYPE *y, TYPE *x, int64_t c0, int64_t c1) {          \
     for (int64_t h = 0; h < k->hx; h++)                                                            \
       for (int64_t w = 0; w < k->wx; w++)                                                          \
-        add_##TYPE(k, y, k->wy, windows(k, 0, h, k->hy), windows(k, 1, w, k->wy), h, w,            \
-                   x + (h * k->wx + w) * k->c, c0, c1);                                            \
+        add_##S(k, y, k->wy, windows(k, 0, h, k->hy), windows(k, 1, w, k->wy), h, w,               \
+                x + (h * k->wx + w) * k->c, c0, c1);                                               \
   }                                                                                                \
-  static Status image_##TYPE(const Pool *k, const KernelArgs *args, int64_t image, int64_t c0,     \
-                             int64_t c1) {                                                         \
+  static Status image_##S(const Pool *k, const KernelArgs *args, int64_t image, int64_t c0,        \
+                          int64_t c1) {                                                            \
     int64_t nx = k->hx * k->wx * k->c, ny = k->hy * k->wy * k->c;                                  \
     const TYPE *in = args->inputs[k->input];                                                       \
     const int32_t *index = args->inputs[k->index];                                                 \
     TYPE *out = args->outputs[0];                                                                  \
     switch (k->op) {                                                                               \
     case OP_POOL_INDEX:                                                                            \
-      index_##TYPE(k, in + image * nx, (int32_t *)args->outputs[0] + image * ny, c0, c1);          \
+      index_##S(k, in + image * nx, (int32_t *)args->outputs[0] + image * ny, c0, c1);             \
       return STATUS_OK;                                                                            \
     case OP_POOL_GATHER:                                                                           \
-      return gather_##TYPE(k, in + image * nx, index + image * ny, out + image * ny, c0, c1);      \
+      return gather_##S(k, in + image * nx, index + image * ny, out + image * ny, c0, c1);         \
     case OP_POOL_SCATTER:                                                                          \
-      return scatter_##TYPE(k, in + image * ny, index + image * ny, out + image * nx, c0, c1);     \
+      return scatter_##S(k, in + image * ny, index + image * ny, out + image * nx, c0, c1);        \
     case OP_POOL_SUM:                                                                              \
-      sum_##TYPE(k, in + image * nx, out + image * ny, c0, c1);                                    \
+      sum_##S(k, in + image * nx, out + image * ny, c0, c1);                                       \
       return STATUS_OK;                                                                            \
     default:                                                                                       \
-      spread_##TYPE(k, in + image * ny, out + image * nx, c0, c1);                                 \
+      spread_##S(k, in + image * ny, out + image * nx, c0, c1);                                    \
       return STATUS_OK;                                                                            \
     }                                                                                              \
   }
@@ -155,8 +160,9 @@ static Status bad_index(const Pool *k, int32_t index) {
                      (long long)k->hx, (long long)k->wx);
 }
 
-POOL_TYPED(float)
-POOL_TYPED(double)
+FLOAT_TYPES(IMAGE)
+
+static const PoolImage images[DTYPE_COUNT] = {FLOAT_TYPES(BY_TYPE, image)};
 
 static Status pool_run(const Kernel *kernel, uint32_t phase, uint32_t task,
                        const KernelArgs *args) {
@@ -168,8 +174,7 @@ static Status pool_run(const Kernel *kernel, uint32_t phase, uint32_t task,
     int64_t c0, c1;
     task_range(k->c, 16, (uint32_t)(i % k->cuts), k->cuts, &c0, &c1);
     if (c0 == c1) continue;
-    TRY(k->dtype == DTYPE_F64 ? image_double(k, args, i / k->cuts, c0, c1)
-                              : image_float(k, args, i / k->cuts, c0, c1));
+    TRY(k->image(k, args, i / k->cuts, c0, c1));
   }
   return STATUS_OK;
 }
@@ -185,16 +190,18 @@ Status pool_build(const KernelSpec *spec, Diag *diag, Kernel *kernel) {
   const Shape *in = &g->nodes[node_input(g, id, 0)].shape, *out = &node->shape;
   bool up = node->op == OP_POOL_SCATTER || node->op == OP_POOL_SPREAD;
   const Shape *x = up ? out : in, *y = up ? in : out;
+  DType dtype = (DType)g->nodes[node_input(g, id, 0)].dtype;
   *k = (Pool){.input = inputs[0],
               .index = inputs[1],
               .op = node->op,
               .n = x->dim[0],
-              .dtype = (DType)g->nodes[node_input(g, id, 0)].dtype,
+              .image = images[dtype],
               .c = x->dim[3],
               .hx = x->dim[1],
               .wx = x->dim[2],
               .hy = y->dim[1],
               .wy = y->dim[2]};
+  if (!k->image) return spec_no_type(spec, diag, dtype);
   pool_window(g, id, &k->window);
   k->n_tasks = task_count(shape_count(x) * 4, spec->shards);
   while ((k->cuts ? k->cuts : 1) * k->n < k->n_tasks && (k->cuts + 1) * 16 <= k->c) k->cuts++;

@@ -30,7 +30,7 @@ static void pack(float *to, int64_t width, const ProductRows *b, int64_t first, 
 
 void product_rows(const ProductRows *a, int64_t first, int64_t n_a, const ProductRows *b,
                   int64_t dim, float *c, int64_t c_row, void *scratch) {
-  GemmPanels panels = gemm_panels(false, b->count);
+  GemmPanels panels = gemm_panels(DTYPE_F32, b->count);
   for (int64_t p = 0; p < panels.n; p++) {
     int64_t column = p * panels.width;
     for (int64_t k = 0; k < dim; k += CHUNK) {

@@ -5,6 +5,7 @@
  * of the result are independent. */
 #include "ops/resize.h"
 #include "kernels/cpu/internal.h"
+#include "kernels/cpu/types.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,12 +19,14 @@ typedef struct Lists {
   double *factor;
 } Lists;
 
-typedef struct Resize {
+typedef struct Resize Resize;
+struct Resize {
   uint32_t input;
-  DType dtype;
   int64_t images, height, width, channels; /* of the operand */
   Lists rows, columns;
-} Resize;
+  /* Row `row` of an image whose elements begin at in[from], to out[to] and so on. */
+  void (*row)(const Resize *k, const void *in, int64_t from, int64_t row, void *out, int64_t to);
+};
 
 static void lists_free(Lists *l) {
   free(l->start);
@@ -74,25 +77,31 @@ static bool lists_fill(Lists *l, ResizeMode mode, int64_t from, int64_t to, bool
 }
 
 #define RESIZE_CHUNK 64
-#define RESIZE_TYPED(TYPE)                                                                         \
-  static void row_##TYPE(const Resize *k, const TYPE *x, int64_t row, TYPE *y) {                   \
+#define ROW(ID, S, TYPE, SUM)                                                                      \
+  static void row_##S(const Resize *k, const void *in, int64_t from, int64_t row, void *out,       \
+                      int64_t to) {                                                                \
+    const TYPE *x = (const TYPE *)in + from;                                                       \
+    TYPE *y = (TYPE *)out + to;                                                                    \
     const Lists *r = &k->rows, *c = &k->columns;                                                   \
     for (int64_t q = 0; q < c->n; q++)                                                             \
       for (int64_t b = 0; b < k->channels; b += RESIZE_CHUNK) {                                    \
         int64_t e = b + RESIZE_CHUNK < k->channels ? RESIZE_CHUNK : k->channels - b;               \
-        double sum[RESIZE_CHUNK] = {0};                                                            \
+        SUM sum[RESIZE_CHUNK] = {0};                                                               \
         for (int64_t i = r->start[row]; i < r->start[row + 1]; i++)                                \
           for (int64_t j = c->start[q]; j < c->start[q + 1]; j++) {                                \
             const TYPE *v = x + ((int64_t)r->at[i] * k->width + c->at[j]) * k->channels + b;       \
             double factor = r->factor[i] * c->factor[j];                                           \
-            for (int64_t m = 0; m < e; m++) sum[m] += factor * (double)v[m];                       \
+            for (int64_t m = 0; m < e; m++) sum[m] += (SUM)factor * (SUM)v[m];                     \
           }                                                                                        \
         for (int64_t m = 0; m < e; m++) y[q * k->channels + b + m] = (TYPE)sum[m];                 \
       }                                                                                            \
   }
 
-RESIZE_TYPED(float)
-RESIZE_TYPED(double)
+FLOAT_TYPES(ROW)
+
+static void (*const typed_rows[DTYPE_COUNT])(const Resize *k, const void *in, int64_t from,
+                                             int64_t row, void *out,
+                                             int64_t to) = {FLOAT_TYPES(BY_TYPE, row)};
 
 static Status resize_run(const Kernel *kernel, uint32_t phase, uint32_t task,
                          const KernelArgs *args) {
@@ -102,12 +111,7 @@ static Status resize_run(const Kernel *kernel, uint32_t phase, uint32_t task,
   task_range(k->images * k->rows.n, 1, task, kernel->tasks[0], &first, &last);
   for (int64_t i = first; i < last; i++) {
     int64_t from = i / k->rows.n * in, to = i * k->columns.n * k->channels, row = i % k->rows.n;
-    if (k->dtype == DTYPE_F64)
-      row_double(k, (const double *)args->inputs[k->input] + from, row,
-                 (double *)args->outputs[0] + to);
-    else
-      row_float(k, (const float *)args->inputs[k->input] + from, row,
-                (float *)args->outputs[0] + to);
+    k->row(k, args->inputs[k->input], from, row, args->outputs[0], to);
   }
   return STATUS_OK;
 }
@@ -123,12 +127,13 @@ Status resize_build(const KernelSpec *spec, Diag *diag, Kernel *kernel) {
   Resize *k = kernel_data(kernel, sizeof *k, diag);
   if (!k) return STATUS_SYSTEM;
   *k = (Resize){.input = input,
-                .dtype = (DType)g->nodes[id].dtype,
+                .row = typed_rows[g->nodes[id].dtype],
                 .images = in->dim[0],
                 .height = in->dim[1],
                 .width = in->dim[2],
                 .channels = in->dim[3]};
   kernel->destroy = resize_destroy;
+  if (!k->row) return spec_no_type(spec, diag, (DType)g->nodes[id].dtype);
   ResizeMode mode = resize_mode(g, id);
   if (!lists_fill(&k->rows, mode, from->dim[1], to->dim[1], adjoint) ||
       !lists_fill(&k->columns, mode, from->dim[2], to->dim[2], adjoint))

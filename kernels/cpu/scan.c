@@ -3,36 +3,45 @@
  * Lines are independent, elements of a line are added in order.  Up to LANES lines are added side
  * by side: neighbours in memory where there are some, else lines that follow each other. */
 #include "kernels/cpu/internal.h"
+#include "kernels/cpu/types.h"
 
 #include <stdio.h>
 
 #define LANES 16
 
-typedef struct Scan {
+typedef struct Scan Scan;
+struct Scan {
   uint32_t input;
-  DType dtype;
   bool exclusive, reverse;
   /* outer x row lines of `length` elements, `row` apart; `blocks` of up to LANES lines for each
    * outer index, or of several outer indices where row = 1 */
   int64_t outer, length, row, blocks;
-} Scan;
+  /* `n` lines whose first elements are at `first` and then `apart` from each other. */
+  void (*lines)(const Scan *k, const void *in, void *out, int64_t first, int64_t n, int64_t apart);
+};
 
-/* `n` lines whose first elements are `apart` from each other; y may be x. */
-#define SCAN_TYPED(TYPE)                                                                           \
-  static void lines_##TYPE(const Scan *k, const TYPE *x, TYPE *y, int64_t n, int64_t apart) {      \
-    double sum[LANES] = {0};                                                                       \
+/* y may be x. */
+#define LINES(ID, S, TYPE, SUM)                                                                    \
+  static void lines_##S(const Scan *k, const void *in, void *out, int64_t first, int64_t n,        \
+                        int64_t apart) {                                                           \
+    const TYPE *x = (const TYPE *)in + first;                                                      \
+    TYPE *y = (TYPE *)out + first;                                                                 \
+    SUM sum[LANES] = {0};                                                                          \
     for (int64_t i = 0; i < k->length; i++) {                                                      \
       int64_t at = (k->reverse ? k->length - 1 - i : i) * k->row;                                  \
       for (int64_t j = 0; j < n; j++) {                                                            \
-        double before = sum[j];                                                                    \
-        sum[j] += (double)x[at + j * apart];                                                       \
+        SUM before = sum[j];                                                                       \
+        sum[j] += (SUM)x[at + j * apart];                                                          \
         y[at + j * apart] = (TYPE)(k->exclusive ? before : sum[j]);                                \
       }                                                                                            \
     }                                                                                              \
   }
 
-SCAN_TYPED(float)
-SCAN_TYPED(double)
+FLOAT_TYPES(LINES)
+
+static void (*const typed_lines[DTYPE_COUNT])(const Scan *k, const void *in, void *out,
+                                              int64_t first, int64_t n,
+                                              int64_t apart) = {FLOAT_TYPES(BY_TYPE, lines)};
 
 static void run_block(const Scan *k, const KernelArgs *args, int64_t block) {
   int64_t line = block % k->blocks * LANES, first = block / k->blocks * k->length * k->row + line;
@@ -43,12 +52,7 @@ static void run_block(const Scan *k, const KernelArgs *args, int64_t block) {
     first = line * k->length;
   }
   int64_t n = lines - line < LANES ? lines - line : LANES;
-  if (k->dtype == DTYPE_F64)
-    lines_double(k, (const double *)args->inputs[k->input] + first,
-                 (double *)args->outputs[0] + first, n, apart);
-  else
-    lines_float(k, (const float *)args->inputs[k->input] + first, (float *)args->outputs[0] + first,
-                n, apart);
+  k->lines(k, args->inputs[k->input], args->outputs[0], first, n, apart);
 }
 
 static int64_t n_blocks(const Scan *k) {
@@ -75,10 +79,11 @@ Status scan_build(const KernelSpec *spec, Diag *diag, Kernel *kernel) {
   if (!k) return STATUS_SYSTEM;
   int64_t axis = node_attr_int(g, id, SCAN_AXIS);
   *k = (Scan){.input = input,
-              .dtype = (DType)node->dtype,
+              .lines = typed_lines[node->dtype],
               .exclusive = node_attr_int(g, id, SCAN_EXCLUSIVE),
               .reverse = node_attr_int(g, id, SCAN_REVERSE),
               .length = node->shape.dim[axis]};
+  if (!k->lines) return spec_no_type(spec, diag, (DType)node->dtype);
   axis_split(&node->shape, axis, &k->outer, &k->row);
   k->blocks = ((k->row == 1 ? k->outer : k->row) + LANES - 1) / LANES;
   kernel->run = scan_run;

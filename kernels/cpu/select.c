@@ -1,19 +1,22 @@
 /* reduce-max and arg-max along one axis.  The first of equals wins, and the first NaN over all
  * numbers: a value that is no number must not vanish. */
 #include "kernels/cpu/internal.h"
+#include "kernels/cpu/types.h"
 
 #include <stdio.h>
 
-typedef struct Select {
+typedef struct Select Select;
+struct Select {
   uint32_t input, n_tasks;
   bool index; /* arg-max */
-  DType dtype;
   int64_t outer, length, row;
-} Select;
+  void (*line)(const Select *k, const void *in, void *out, int64_t o);
+};
 
 #define CHUNK 64
-#define SELECT_TYPED(TYPE)                                                                         \
-  static void line_##TYPE(const Select *k, const TYPE *x, void *out, int64_t o) {                  \
+#define LINE(ID, S, TYPE, SUM)                                                                     \
+  static void line_##S(const Select *k, const void *in, void *out, int64_t o) {                    \
+    const TYPE *x = (const TYPE *)in + o * k->length * k->row;                                     \
     for (int64_t b = 0; b < k->row; b += CHUNK) {                                                  \
       int64_t e = b + CHUNK < k->row ? CHUNK : k->row - b;                                         \
       TYPE best[CHUNK];                                                                            \
@@ -39,23 +42,20 @@ typedef struct Select {
     }                                                                                              \
   }
 
-SELECT_TYPED(float)
-SELECT_TYPED(double)
+FLOAT_TYPES(LINE)
 
 static Status select_run(const Kernel *kernel, uint32_t phase, uint32_t task,
                          const KernelArgs *args) {
   (void)phase;
   const Select *k = kernel->data;
-  int64_t first, last, step = k->length * k->row;
+  int64_t first, last;
   task_range(k->outer, 1, task, k->n_tasks, &first, &last);
-  for (int64_t o = first; o < last; o++) {
-    if (k->dtype == DTYPE_F64)
-      line_double(k, (const double *)args->inputs[k->input] + o * step, args->outputs[0], o);
-    else
-      line_float(k, (const float *)args->inputs[k->input] + o * step, args->outputs[0], o);
-  }
+  for (int64_t o = first; o < last; o++) k->line(k, args->inputs[k->input], args->outputs[0], o);
   return STATUS_OK;
 }
+
+static void (*const lines[DTYPE_COUNT])(const Select *k, const void *in, void *out,
+                                        int64_t o) = {FLOAT_TYPES(BY_TYPE, line)};
 
 Status select_build(const KernelSpec *spec, Diag *diag, Kernel *kernel) {
   const Graph *g = spec->graph;
@@ -68,8 +68,9 @@ Status select_build(const KernelSpec *spec, Diag *diag, Kernel *kernel) {
   int64_t axis = node_attr_int(g, id, ARG_MAX_AXIS);
   *k = (Select){.input = input,
                 .index = g->nodes[id].op == OP_ARG_MAX,
-                .dtype = (DType)in->dtype,
+                .line = lines[in->dtype],
                 .length = in->shape.dim[axis]};
+  if (!k->line) return spec_no_type(spec, diag, (DType)in->dtype);
   axis_split(&in->shape, axis, &k->outer, &k->row);
   k->n_tasks = task_count(shape_count(&in->shape) * 4, spec->shards);
   kernel->run = select_run;

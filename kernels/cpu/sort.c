@@ -5,19 +5,21 @@
  * them on top: an element that comes before the top replaces it.  Then the heap is taken apart from
  * its end.  No memory beside the result is needed; n log(count) comparisons. */
 #include "kernels/cpu/internal.h"
+#include "kernels/cpu/types.h"
 
 #include <stdio.h>
 
-typedef struct Sort {
+typedef struct Sort Sort;
+struct Sort {
   uint32_t input;
-  DType dtype;
   bool descending;
   int64_t outer, length, row, count; /* lines: outer x row, `row` elements from one to the next */
-} Sort;
+  void (*line)(const Sort *k, const void *in, int64_t from, int32_t *heap);
+};
 
 /* True when element a of a line comes before element b; NaN is above all numbers. */
-#define SORT_TYPED(TYPE)                                                                           \
-  static bool before_##TYPE(const Sort *k, const TYPE *x, int64_t a, int64_t b) {                  \
+#define LINE(ID, S, TYPE, SUM)                                                                     \
+  static bool before_##S(const Sort *k, const TYPE *x, int64_t a, int64_t b) {                     \
     TYPE u = x[a * k->row], v = x[b * k->row];                                                     \
     if (u < v) return !k->descending;                                                              \
     if (u > v) return k->descending;                                                               \
@@ -25,31 +27,30 @@ typedef struct Sort {
     return nu == nv ? a < b : nu == k->descending;                                                 \
   }                                                                                                \
   /* Puts `item` into the heap of n whose place `at` is free; the last element is on top. */       \
-  static void sift_##TYPE(const Sort *k, const TYPE *x, int32_t *heap, int64_t n, int64_t at,      \
-                          int32_t item) {                                                          \
+  static void sift_##S(const Sort *k, const TYPE *x, int32_t *heap, int64_t n, int64_t at,         \
+                       int32_t item) {                                                             \
     for (int64_t child; (child = 2 * at + 1) < n; at = child) {                                    \
-      if (child + 1 < n && before_##TYPE(k, x, heap[child * k->row], heap[(child + 1) * k->row]))  \
+      if (child + 1 < n && before_##S(k, x, heap[child * k->row], heap[(child + 1) * k->row]))     \
         child++;                                                                                   \
-      if (!before_##TYPE(k, x, item, heap[child * k->row])) break;                                 \
+      if (!before_##S(k, x, item, heap[child * k->row])) break;                                    \
       heap[at * k->row] = heap[child * k->row];                                                    \
     }                                                                                              \
     heap[at * k->row] = item;                                                                      \
   }                                                                                                \
-  static void line_##TYPE(const Sort *k, const TYPE *x, int32_t *heap) {                           \
+  static void line_##S(const Sort *k, const void *in, int64_t from, int32_t *heap) {               \
+    const TYPE *x = (const TYPE *)in + from;                                                       \
     for (int64_t i = 0; i < k->count; i++) heap[i * k->row] = (int32_t)i;                          \
-    for (int64_t i = k->count / 2 - 1; i >= 0; i--)                                                \
-      sift_##TYPE(k, x, heap, k->count, i, (int32_t)i);                                            \
+    for (int64_t i = k->count / 2 - 1; i >= 0; i--) sift_##S(k, x, heap, k->count, i, (int32_t)i); \
     for (int64_t i = k->count; i < k->length; i++)                                                 \
-      if (before_##TYPE(k, x, i, *heap)) sift_##TYPE(k, x, heap, k->count, 0, (int32_t)i);         \
+      if (before_##S(k, x, i, *heap)) sift_##S(k, x, heap, k->count, 0, (int32_t)i);               \
     for (int64_t n = k->count - 1; n > 0; n--) {                                                   \
       int32_t item = heap[n * k->row];                                                             \
       heap[n * k->row] = *heap;                                                                    \
-      sift_##TYPE(k, x, heap, n, 0, item);                                                         \
+      sift_##S(k, x, heap, n, 0, item);                                                            \
     }                                                                                              \
   }
 
-SORT_TYPED(float)
-SORT_TYPED(double)
+FLOAT_TYPES(LINE)
 
 static Status sort_run(const Kernel *kernel, uint32_t phase, uint32_t task,
                        const KernelArgs *args) {
@@ -60,13 +61,13 @@ static Status sort_run(const Kernel *kernel, uint32_t phase, uint32_t task,
   for (int64_t i = first; i < last; i++) {
     int64_t from = i / k->row * k->length * k->row + i % k->row;
     int32_t *to = (int32_t *)args->outputs[0] + i / k->row * k->count * k->row + i % k->row;
-    if (k->dtype == DTYPE_F64)
-      line_double(k, (const double *)args->inputs[k->input] + from, to);
-    else
-      line_float(k, (const float *)args->inputs[k->input] + from, to);
+    k->line(k, args->inputs[k->input], from, to);
   }
   return STATUS_OK;
 }
+
+static void (*const lines[DTYPE_COUNT])(const Sort *k, const void *in, int64_t from,
+                                        int32_t *heap) = {FLOAT_TYPES(BY_TYPE, line)};
 
 Status sort_build(const KernelSpec *spec, Diag *diag, Kernel *kernel) {
   const Graph *g = spec->graph;
@@ -78,10 +79,11 @@ Status sort_build(const KernelSpec *spec, Diag *diag, Kernel *kernel) {
   if (!k) return STATUS_SYSTEM;
   int64_t axis = node_attr_int(g, id, ARG_SORT_AXIS);
   *k = (Sort){.input = input,
-              .dtype = (DType)in->dtype,
+              .line = lines[in->dtype],
               .descending = node_attr_int(g, id, ARG_SORT_DESCENDING),
               .length = in->shape.dim[axis],
               .count = g->nodes[id].shape.dim[axis]};
+  if (!k->line) return spec_no_type(spec, diag, (DType)in->dtype);
   axis_split(&in->shape, axis, &k->outer, &k->row);
   kernel->run = sort_run;
   kernel->n_phases = 1;

@@ -17,7 +17,7 @@
 typedef struct Limits {
   float *a, *b, *c;
   char *scratch;
-  bool f64;
+  DType type;
   int64_t macs; /* of a task */
 } Limits;
 
@@ -35,7 +35,7 @@ static void triad(void *context, uint32_t task) {
 
 static void products(void *context, uint32_t task) {
   Limits *l = context;
-  limit_products(l->f64, l->macs, l->scratch + (size_t)task * LIMIT_SCRATCH);
+  limit_products(l->type, l->macs, l->scratch + (size_t)task * LIMIT_SCRATCH);
 }
 
 /* The best of some repeats: what the machine can do, not what it did beside others. */
@@ -53,7 +53,11 @@ static double best_seconds(Threads *threads, ThreadsTask run, Limits *l, uint32_
 Status cpu_limits(Threads *threads, DType type, DeviceLimits *out, KernelError *error) {
   uint32_t n = threads_count(threads);
   size_t bytes = (size_t)TRIAD_ELEMENTS * sizeof(float), room = (size_t)n * LIMIT_SCRATCH;
-  Limits l = {.f64 = type == DTYPE_F64, .macs = (int64_t)1 << 30};
+  Limits l = {.type = type, .macs = (int64_t)1 << 30};
+  if (limit_products(type, 0, NULL) < 0) {
+    snprintf(error->text, sizeof error->text, "there are no products of %s", dtype_name(type));
+    return STATUS_INVALID;
+  }
   l.a = aligned_alloc(64, 3 * bytes);
   l.scratch = aligned_alloc(64, room);
   bool ok = l.a && l.scratch;
