@@ -50,6 +50,11 @@ static const Function functions[] = {
     {"x^-5", OP_POWER, -5, 0.01, 100, false, 5},
     {"x^(1/3)", OP_POWER, 1.0 / 3, 1e-6, 1e6, true, 8},
     {"x^2.5", OP_POWER, 2.5, 1e-3, 1e3, true, 25},
+    {"x^-3 among subnormals", OP_POWER, -3, 0x1p341, 0x1p358, true, 2},
+    {"x^-2 among subnormals", OP_POWER, -2, 0x1p511, 0x1p537, true, 2},
+    {"x^-31 among subnormals", OP_POWER, -31, 0x1p33, 0x1.8p34, true, 16},
+    {"x^-3 next to infinity", OP_POWER, -3, 0x1.a2p-342, 0x1p-338, true, 3},
+    {"x^-8 next to infinity", OP_POWER, -8, 0x1.08p-128, 0x1p-127, true, 8},
     {"x^33", OP_POWER, 33, -2, 2, false, 600},
 };
 
@@ -219,6 +224,11 @@ static const struct {
     {OP_POWER, -1, -2, -0.5},
     {OP_POWER, -2, 0, INFINITY},
     {OP_POWER, 3, 0, 0},
+    {OP_POWER, -3, -0.0, -INFINITY},
+    {OP_POWER, -3, INFINITY, 0},
+    {OP_POWER, -3, -INFINITY, -0.0},
+    {OP_POWER, -4, -INFINITY, 0},
+    {OP_POWER, -3, NAN, NAN},
     {OP_POWER, 0.5, 0, 0},
     {OP_POWER, 0.5, 1, 1},
     {OP_POWER, -0.5, 0, INFINITY},
