@@ -116,10 +116,15 @@ static NodeId vjp_softplus(Emitter *e, NodeId n, NodeId dy, uint32_t i) {
   (void)i;
   return emit_mul(e, dy, emit_unary(e, OP_SIGMOID, IN0(e, n)));
 }
-/* d erf(x) = 2 / sqrt(pi) e^(-x^2) */
+/* d e^(-x^2) = -2 x e^(-x^2) */
+static NodeId vjp_gauss(Emitter *e, NodeId n, NodeId dy, uint32_t i) {
+  (void)i;
+  return emit_mul(e, dy, emit_scale(e, emit_mul(e, IN0(e, n), n), -2));
+}
+/* d erf(x) = 2 / sqrt(pi) e^(-x^2); in the tail exp of a rounded x^2 would lose x^2 ulp */
 static NodeId vjp_erf(Emitter *e, NodeId n, NodeId dy, uint32_t i) {
   (void)i;
-  NodeId x = IN0(e, n), bell = emit_unary(e, OP_EXP, emit_neg(e, emit_mul(e, x, x)));
+  NodeId bell = emit_unary(e, OP_GAUSS, IN0(e, n));
   return emit_mul(e, dy, emit_scale(e, bell, 1.1283791670955126)); /* 2 / sqrt(pi) */
 }
 /* d erfc(x) = -2 / sqrt(pi) e^(-x^2) */
@@ -232,6 +237,8 @@ UNARY(op_softplus, "softplus", "ln(1 + e^x), accurate in both tails", infer_same
       vjp_softplus, .function = "softplus", .costly = true);
 UNARY(op_erfc, "erfc", "1 - erf(x), as accurate where that is small", infer_same_float, vjp_erfc,
       .function = "erfc", .costly = true);
+UNARY(op_gauss, "gauss", "e^(-x^2), accurate in the tail, where x^2 must not be rounded",
+      infer_same_float, vjp_gauss, .function = "gauss", .costly = true);
 UNARY(op_erf, "erf", "error function: 2 / sqrt(pi) times the integral of e^(-t^2) from 0 to x",
       infer_same_float, vjp_erf, .function = "erf", .costly = true);
 UNARY(op_sin, "sin", "sine", infer_same_float, vjp_sin, .function = "sin", .costly = true);

@@ -85,6 +85,23 @@ static NodeId fold_logistic(Emitter *e, NodeId a, NodeId b) {
   return NODE_NONE;
 }
 
+/* e^(-u u) */
+static NodeId fold_gauss(Emitter *e, NodeId a) {
+  const Graph *g = e->graph;
+  if (g->nodes[a].op == OP_NEG) {
+    NodeId square = node_input(g, a, 0);
+    bool same =
+        g->nodes[square].op == OP_MUL && node_input(g, square, 0) == node_input(g, square, 1);
+    return same ? emit_unary(e, OP_GAUSS, node_input(g, square, 0)) : NODE_NONE;
+  }
+  for (uint32_t i = 0; i < 2 && g->nodes[a].op == OP_MUL; i++) { /* (-u) u */
+    NodeId minus = node_input(g, a, i), u = node_input(g, a, 1 - i);
+    if (g->nodes[minus].op == OP_NEG && node_input(g, minus, 0) == u)
+      return emit_unary(e, OP_GAUSS, u);
+  }
+  return NODE_NONE;
+}
+
 /* ---- one operand ---- */
 
 NodeId fold_unary(Emitter *e, OpId op, NodeId a) {
@@ -96,6 +113,7 @@ NodeId fold_unary(Emitter *e, OpId op, NodeId a) {
     return emit_constant_like(e, y, a);
   if (op == OP_NEG && node->op == OP_NEG) return node_input(e->graph, a, 0);
   if (op == OP_LOG) return fold_log(e, a);
+  if (op == OP_EXP) return fold_gauss(e, a);
   if (op == OP_SOFTPLUS && node->op == OP_NEG) {
     NodeId abs = node_input(e->graph, a, 0);
     if (e->graph->nodes[abs].op == OP_ABS) return softplus_even(e, node_input(e->graph, abs, 0));

@@ -77,6 +77,7 @@ static Sign look(const Graph *g, NodeId id, int *left) {
   case OP_CONSTANT:
     return constant_sign(g, id);
   case OP_EXP:
+  case OP_GAUSS:
   case OP_SIGMOID:
   case OP_SOFTPLUS:
   case OP_TANH_SLOPE:

@@ -39,6 +39,9 @@ static const Function functions[] = {
     {"erfc", OP_ERFC, 0, -7, 7, false, 3},
     {"erfc far out", OP_ERFC, 0, 0.5, 26.5, false, 3.5},
     {"erfc near 0", OP_ERFC, 0, 1e-300, 1e-2, true, 1},
+    {"gauss", OP_GAUSS, 0, -6, 6, false, 1.5},
+    {"gauss far out", OP_GAUSS, 0, 5, 27.2, false, 1.5},
+    {"gauss near 0", OP_GAUSS, 0, 1e-300, 1, true, 1},
     {"sin", OP_SIN, 0, -10, 10, false, 1},
     {"sin near 0", OP_SIN, 0, 1e-300, 1e-2, true, 1},
     {"sin of large angles", OP_SIN, 0, -1e6, 1e6, false, 2},
@@ -80,6 +83,8 @@ static long double exact(const Function *f, long double x) {
     return erfl(x);
   case OP_ERFC:
     return erfcl(x);
+  case OP_GAUSS:
+    return expl(-x * x);
   case OP_SIN:
     return sinl(x);
   case OP_COS:
@@ -212,6 +217,11 @@ static const struct {
     {OP_ERFC, 0, INFINITY, 0},
     {OP_ERFC, 0, -INFINITY, 2},
     {OP_ERFC, 0, NAN, NAN},
+    {OP_GAUSS, 0, 0, 1},
+    {OP_GAUSS, 0, 1000, 0},
+    {OP_GAUSS, 0, INFINITY, 0},
+    {OP_GAUSS, 0, -INFINITY, 0},
+    {OP_GAUSS, 0, NAN, NAN},
     {OP_SIN, 0, 0, 0},
     {OP_SIN, 0, -0.0, -0.0},
     {OP_SIN, 0, INFINITY, NAN},

@@ -62,6 +62,28 @@ static Real tanh_slope(Real x) {
 static Real tanh_bend(Real x) {
   return -2 * tanhl(x) * tanh_slope(x);
 }
+static Real gauss(Real x) {
+  return expl(-x * x);
+}
+static Real gauss_slope(Real x) {
+  return -2 * x * gauss(x);
+}
+static Real gauss_bend(Real x) {
+  return (4 * x * x - 2) * gauss(x);
+}
+#define TWO_BY_ROOT_PI 1.128379167095512573896158903121545L
+static Real erf_slope(Real x) {
+  return TWO_BY_ROOT_PI * gauss(x);
+}
+static Real erf_bend(Real x) {
+  return TWO_BY_ROOT_PI * gauss_slope(x);
+}
+static Real erfc_slope(Real x) {
+  return -erf_slope(x);
+}
+static Real erfc_bend(Real x) {
+  return -erf_bend(x);
+}
 static Real log1p_slope(Real x) {
   return 1 / (1 + x);
 }
@@ -105,7 +127,15 @@ static const Row rows[] = {
     {"tanh(x)", {tanhl, tanh_slope, tanh_bend}, -400, 400, {4, 6, 10}, 0},
     {"expm1(x)", {expm1l, expl, expl}, -740, 709, {3, 3, 3}, 0},
     {"log1p(x)", {log1pl, log1p_slope, log1p_bend}, -0.99, 1e9, {2, 3, 4}, 0},
+    {"erf(x)", {erfl, erf_slope, erf_bend}, -9, 9, {2, 3, 5}, 0},
+    {"erfc(x)", {erfcl, erfc_slope, erfc_bend}, -9, 9, {4, 4, 5}, 0},
+    /* the second derivative of these has a root at sqrt(1/2), beside which terms cancel */
+    {"gauss(x)", {gauss, gauss_slope, gauss_bend}, -9, 9, {2, 4, 100}, 0},
     /* what people write */
+    {"exp(-square(x))", {gauss, gauss_slope, gauss_bend}, -9, 9, {2, 4, 100}, 0},
+    {"exp(-x * x)", {gauss, gauss_slope, gauss_bend}, -9, 9, {2, 4, 100}, 0},
+    {"exp(-x ^ 2)", {gauss, gauss_slope, gauss_bend}, -9, 9, {2, 4, 100}, 0},
+    {"exp(x * -x)", {gauss, gauss_slope, gauss_bend}, -9, 9, {2, 4, 100}, 0},
     {"1 / (1 + exp(-x))", {sigmoid, slope, bend}, -800, 800, {3, 5, 9}, 0},
     {"1 / (1 + exp(x))", {mirrored, minus_slope, minus_bend}, -800, 800, {3, 5, 9}, 0},
     {"1 / (exp(-x) + 1)", {sigmoid, slope, bend}, -800, 800, {3, 5, 9}, 0},
