@@ -7,6 +7,11 @@ double tensor_get(const Tensor *t, int64_t i) {
   return dtype_desc(t->dtype)->get(t->data, i);
 }
 
+int64_t tensor_get_int(const Tensor *t, int64_t i) {
+  if (t->dtype == DTYPE_I64) return ((const int64_t *)t->data)[i];
+  return t->dtype == DTYPE_I32 ? ((const int32_t *)t->data)[i] : ((const uint8_t *)t->data)[i];
+}
+
 void tensor_set(const Tensor *t, int64_t i, double value) {
   dtype_desc(t->dtype)->set(t->data, i, value);
 }

@@ -106,6 +106,9 @@ static Status make_feed(Bench *b, const char *name, const double *schedule) {
   b->n_feeds++;
   Tensor values = feed->input;
   values.data = feed->values;
+  uint32_t scheduled = plan_schedule_find(b->plan, name);
+  if (scheduled != UINT32_MAX)
+    TRY(schedule_check(b->plan, scheduled, 0, schedule[scheduled], values.dtype, b->diag));
   fill(b->plan, name, schedule, &values);
   if (image_rows(&values) > b->images) b->images = image_rows(&values);
   return STATUS_OK;

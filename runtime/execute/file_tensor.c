@@ -123,12 +123,25 @@ static bool has_shape(const FileTensor *t, const Shape *shape) {
   return true;
 }
 
+/* A value of U64 that no i64 is: its highest bit is set. */
+static bool is_beyond_i64(const FileTensor *t, int64_t i) {
+  int64_t bits;
+  memcpy(&bits, (const char *)t->data + (size_t)i * sizeof bits, sizeof bits);
+  return bits < 0;
+}
+
 /* Index of the first element of an integer tensor that the type cannot hold; -1: none.  Only U64
- * has values beyond i64, and a double tells them apart; a BOOL that is not 0 is true. */
+ * has values beyond i64, which a double does not tell from the last of i64; the bounds of the
+ * others are exact in one.  A BOOL that is not 0 is true. */
 static int64_t first_beyond(const FileTensor *t, DType dtype) {
   const DTypeDesc *d = dtype_desc(dtype);
   if (d->is_float || t->type == FILE_BOOL) return -1;
+  if (dtype == DTYPE_I64 && t->type != FILE_U64) return -1;
   for (int64_t i = 0; i < t->count; i++) {
+    if (dtype == DTYPE_I64) {
+      if (is_beyond_i64(t, i)) return i;
+      continue;
+    }
     double value = file_tensor_get(t, i);
     if (value < d->least || value > d->largest) return i;
   }

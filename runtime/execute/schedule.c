@@ -51,3 +51,14 @@ Status schedule_at(const Schedule *s, int64_t step, Arena *scratch, double *valu
                     plan_text(s->plan, s->plan->schedules[error.schedule].name), (long long)step,
                     error.text);
 }
+
+Status schedule_check(const Plan *plan, uint32_t schedule, int64_t step, double value, DType dtype,
+                      Diag *diag) {
+  const char *why = dtype_refuses(dtype, value);
+  if (!why) return STATUS_OK;
+  return diag_error(diag, STATUS_INVALID, plan_place(plan),
+                    dtype_is_float(dtype) ? NULL : "floor(x) and round(x) make whole numbers",
+                    "schedule '%s' at step %lld: the value %.16g %s, and its input is %s",
+                    plan_text(plan, plan->schedules[schedule].name), (long long)step, value, why,
+                    dtype_name(dtype));
+}

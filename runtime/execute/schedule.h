@@ -18,5 +18,9 @@ Status schedule_create(const Plan *plan, int64_t steps, int64_t epochs, int64_t 
 /* values[i] of plan->schedules[i] at `step`, in f64.  `scratch` as plan_schedule_values has it. */
 Status schedule_at(const Schedule *schedule, int64_t step, Arena *scratch, double *values,
                    Diag *diag);
+/* STATUS_INVALID when an input of this type cannot hold `value`, that of plan->schedules[schedule]
+ * at `step`: 0.5 for an i32, 1e39 for an f32. */
+Status schedule_check(const Plan *plan, uint32_t schedule, int64_t step, double value, DType dtype,
+                      Diag *diag);
 
 #endif

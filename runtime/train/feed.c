@@ -75,6 +75,35 @@ static bool is_trained(const Plan *plan, uint32_t program) {
   return p->kind == PROGRAM_TRAIN && (!chooses(plan) || p->held_out);
 }
 
+/* Whole numbers up to it are exact in the type. */
+static int64_t most_of(DType dtype) {
+  const DTypeDesc *d = dtype_desc(dtype);
+  if (d->exact == 63) return INT64_MAX;
+  return d->is_float ? (int64_t)1 << d->exact : (int64_t)d->largest;
+}
+
+/* Seed and step become what the input's type makes of them: another seed, a step that stands. */
+static Status check_counts(const Feed *feed, const Inputs *inputs, Diag *diag) {
+  const struct {
+    const char *name;
+    const Tensor *input;
+    int64_t value;
+  } counts[] = {{"seed", &inputs->seed, (int64_t)feed->seed},
+                {"step", &inputs->step, feed->schedule->total_steps - 1}};
+  for (int i = 0; i < 2; i++) {
+    const Tensor *t = counts[i].input;
+    if (!t->data || counts[i].value <= most_of(t->dtype)) continue;
+    return diag_error(diag, STATUS_INVALID, plan_place(feed->plan),
+                      i == 0 ? "declare it with dtype=\"i64\", or give a smaller --seed"
+                             : "declare it with dtype=\"i64\"",
+                      "the %s %" PRId64 " does not fit into the input '%s' of program '%s', %s",
+                      i == 0 ? "seed" : "last step", counts[i].value, counts[i].name,
+                      plan_text(feed->plan, feed->plan->programs[inputs->program].name),
+                      dtype_name(t->dtype));
+  }
+  return STATUS_OK;
+}
+
 static Status find_programs(Feed *feed, const Executor *x, Diag *diag) {
   const Plan *plan = feed->plan;
   for (uint32_t i = 0; i < plan->n_programs; i++) {
@@ -83,6 +112,7 @@ static Status find_programs(Feed *feed, const Executor *x, Diag *diag) {
     *inputs = (Inputs){i, .schedules = calloc(plan->n_schedules + 1u, sizeof(Tensor))};
     if (!inputs->schedules) return diag_no_memory(diag, plan->n_schedules * sizeof(Tensor));
     find_inputs(feed, x, inputs);
+    TRY(check_counts(feed, inputs, diag));
   }
   return STATUS_OK;
 }
@@ -197,8 +227,12 @@ Status feed_scalars(Feed *feed, uint32_t program, int64_t step, Diag *diag) {
   TRY(schedule_at(feed->schedule, step, feed->scratch, feed->values, diag));
   set_integer(&inputs->seed, feed->seed);
   set_integer(&inputs->step, (uint64_t)step);
-  for (uint32_t i = 0; i < feed->plan->n_schedules; i++)
-    if (inputs->schedules[i].data) tensor_set(&inputs->schedules[i], 0, feed->values[i]);
+  for (uint32_t i = 0; i < feed->plan->n_schedules; i++) {
+    const Tensor *to = &inputs->schedules[i];
+    if (!to->data) continue;
+    TRY(schedule_check(feed->plan, i, step, feed->values[i], to->dtype, diag));
+    tensor_set(to, 0, feed->values[i]);
+  }
   return STATUS_OK;
 }
 

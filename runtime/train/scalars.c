@@ -135,10 +135,10 @@ void scalars_log(const Scalars *s, uint32_t program, const Feed *feed, Journal *
       journal_float(journal, s->schedule_keys[i], feed_schedule(feed, i), s->plan->precision);
   for (uint32_t i = 0; i < p->n; i++) {
     const Scalar *scalar = &p->scalars[i];
-    double value = tensor_get(&p->values[i], 0);
-    if (dtype_is_float(p->values[i].dtype))
-      journal_float(journal, scalar->key, value, p->values[i].dtype);
+    const Tensor *value = &p->values[i];
+    if (dtype_is_float(value->dtype))
+      journal_float(journal, scalar->key, tensor_get(value, 0), value->dtype);
     else
-      journal_int(journal, scalar->key, (int64_t)value);
+      journal_int(journal, scalar->key, tensor_get_int(value, 0));
   }
 }

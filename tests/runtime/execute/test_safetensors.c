@@ -230,6 +230,9 @@ static void test_types(void) {
       {"i", "I64", 2, 16, {[8] = 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff}, -1},
       {"l", "U32", 2, 8, {[4] = 0, 0, 0, 0x80}, 0x1p31},
       {"l", "U64", 2, 16, {[8] = 1, 0, 0, 0, 0, 0, 0, 0x40}, 0x1p62},
+      /* the last of i64, which a double rounds beyond it */
+      {"l", "I64", 2, 16, {[8] = 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x7f}, 0x1p63},
+      {"l", "U64", 2, 16, {[8] = 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x7f}, 0x1p63},
       {"b", "U8", 3, 3, {0, 1, 0}, 1},
       {"b", "BOOL", 3, 3, {0, 7, 0}, 1},
   };
