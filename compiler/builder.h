@@ -80,6 +80,8 @@ Status element_error(const Builder *b, const Element *element, const char *attr,
 /* Makes `path` and all names below it poisoned. */
 Status names_poison(ProgramBuilder *p, const char *path);
 Status names_define(ProgramBuilder *p, const char *path, NodeId node);
+/* At the end of a scope: one called `out` is its parent's value, by the value `out` that it has. */
+Status names_close(ProgramBuilder *p, const char *path);
 NodeId names_get(const ProgramBuilder *p, const char *path); /* NODE_NONE: undefined; or poison */
 /* Resolves a reference from `place`; reports at `element` (and returns NODE_NONE) when it names
  * nothing: did you mean, used before its definition, or a cycle. */

@@ -208,7 +208,8 @@ static Status build_scope(ProgramBuilder *p, const Element *el, const Place *pla
   Place inside = {.path = path_join(p->b, place->path, attr_text(el, "name")),
                   .param_path = path_join(p->b, place->param_path, attr_text(el, "name")),
                   .parameters = place->parameters};
-  return elements_build(p, el, &inside);
+  TRY(elements_build(p, el, &inside));
+  return names_close(p, inside.path);
 }
 
 typedef struct ValueScope {

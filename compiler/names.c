@@ -21,6 +21,12 @@ Status names_define(ProgramBuilder *p, const char *path, NodeId node) {
   return define(p, path, node);
 }
 
+Status names_close(ProgramBuilder *p, const char *path) {
+  if (strcmp(path_last_name(path), "out") != 0 || names_get(p, path)) return STATUS_OK;
+  NodeId node = names_get(p, path_join(p->b, path, "out"));
+  return node ? define(p, path, node) : STATUS_OK;
+}
+
 Status names_poison(ProgramBuilder *p, const char *path) {
   p->poisoned = true;
   return define(p, path, NODE_POISON);
@@ -99,6 +105,7 @@ static void catalogue_fill(const ProgramBuilder *p, const Element *parent, const
   }
 }
 
+/* The element that defines `path`: so named, or the `out` of a scope, or of its scope `out`, ... */
 static const void *visit_element(const void *context, const char *path) {
   const Catalogue *c = context;
   size_t n = strlen(path);
@@ -106,8 +113,10 @@ static const void *visit_element(const void *context, const char *path) {
     const char *have = c->entries[i].path;
     const char *tag = c->entries[i].element->tag;
     bool opens = strcmp(tag, "scope") == 0 || strcmp(tag, "pass") == 0;
-    if (strcmp(have, path) == 0 && !opens) return &c->entries[i];
-    if (strncmp(have, path, n) == 0 && strcmp(have + n, "/out") == 0) return &c->entries[i];
+    if (opens || strncmp(have, path, n) != 0) continue;
+    const char *rest = have + n;
+    while (strncmp(rest, "/out", 4) == 0) rest += 4;
+    if (!*rest) return &c->entries[i];
   }
   return NULL;
 }

@@ -29,13 +29,17 @@ static const char *const model =
     "</scope>\n"
     "<scope name='last'><constant name='out' values='7'/></scope>\n"
     "<neg name='result' in='last'/>\n" /* a scope's name is its value `out` */
+    "<scope name='deep'><scope name='out'><scope name='out'><constant name='out' values='8'/>\n"
+    "</scope></scope><neg name='inner' in='out'/></scope>\n"
+    "<neg name='through' in='deep'/>\n" /* and so on */
     "<output value='a/b/c/outwards'/><output value='a/b/c/absolute'/>\n"
     "<output value='a/b/c/from-middle'/><output value='a/b/c/from-top'/>\n"
     "<output value='a/b/d/nearest'/><output value='a/b/d/by-path'/><output value='a/b/d/own'/>\n"
     "<output value='a/b/d/cousin'/><output value='result'/>\n"
+    "<output value='deep/inner'/><output value='through'/>\n"
     "</program>\n</model>\n";
 
-static const double expected[] = {-2, -1, -20, -10, -3, -2, -4, 2, -7};
+static const double expected[] = {-2, -1, -20, -10, -3, -2, -4, 2, -7, -8, -8};
 
 static void test_scopes(void) {
   Compiled c = support_compile(support_write("names.xml", model), NULL, 0, DTYPE_F64);

@@ -63,6 +63,15 @@ static const Case cases[] = {
      PROGRAM("<input name=\"x\"/>\n<relu name=\"a\" in=\"b\"/>\n<relu name=\"b\" in=\"x\"/>\n"
              "<output value=\"a\"/>\n"),
      {"'b' is used before it is defined (line 5)", "move the definition up"}},
+    {.what = "order, by a scope's name",
+     PROGRAM(
+         "<input name=\"x\"/>\n<relu name=\"a\" in=\"b\"/>\n<scope name=\"b\"><scope "
+         "name=\"out\">\n<relu name=\"out\" in=\"x\"/></scope></scope>\n<output value=\"a\"/>\n"),
+     {"'b' is used before it is defined (line 6)", "move the definition up"}},
+    {.what = "a scope `out` without a value",
+     PROGRAM("<input name=\"x\"/>\n<scope name=\"b\"><scope name=\"out\">\n<relu name=\"y\" "
+             "in=\"x\"/></scope></scope>\n<relu name=\"a\" in=\"b\"/>\n<output value=\"a\"/>\n"),
+     {"there is no value 'b'"}},
     {.what = "no value",
      PROGRAM("<input name=\"images\"/>\n<relu name=\"y\" in=\"imagse\"/>\n<output value=\"y\"/>\n"),
      {"there is no value 'imagse'", "did you mean 'images'?"}},
