@@ -8,6 +8,7 @@
 #include "ops/ops.h"
 
 #include <CUnit/Basic.h>
+#include <glob.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -49,6 +50,22 @@ static inline void support_clean(void) {
   char command[600];
   snprintf(command, sizeof command, "rm -rf '%s'", support_folder());
   if (system(command) != 0) perror(command);
+}
+
+/* Calls `visit` with every model of files like `pattern`, which passes libraries by; how many. */
+static inline uint32_t support_each_model(const char *pattern, void (*visit)(const char *path)) {
+  glob_t found;
+  uint32_t n = 0;
+  if (glob(pattern, 0, NULL, &found) != 0) return 0;
+  for (size_t i = 0; i < found.gl_pathc; i++) {
+    char text[16] = "";
+    FILE *file = fopen(found.gl_pathv[i], "r");
+    if (file && fread(text, 1, 7, file) == 7 && strcmp(text, "<model ") == 0)
+      visit(found.gl_pathv[i]), n++;
+    if (file) fclose(file);
+  }
+  globfree(&found);
+  return n;
 }
 
 /* All messages as printed; the caller frees. */

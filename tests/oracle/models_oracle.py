@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""Independent float64 oracle of the models in tests/models/ and of two in models/examples/: meta_weight.xml,
-hard_tasks.xml.
+"""Independent float64 oracle of the models in tests/models/ and of some in models/examples/: meta_weight.xml,
+hard_tasks.xml, vit.xml, depthwise.xml.
 
 Written from the papers' equations and the models' comments: it shares no code with the C program.
 Every derivative is PyTorch's own: a meta-gradient is the derivative of the last loss through the
@@ -19,7 +19,7 @@ import numpy as np
 import torch
 import torch.nn.functional as nnf
 
-from cdvm_oracle import bits, symmetric
+from cdvm_oracle import bits, symmetric, uniform
 
 torch.set_num_threads(1)
 torch.set_default_dtype(torch.float64)
@@ -30,13 +30,16 @@ torch.set_default_dtype(torch.float64)
 # same in C
 # ---------------------------------------------------------------------------------------------
 
+AROUND_ONE = ("scale", "variance", "running_var", "norm/weight", "norm1/weight", "norm2/weight", "norm/batch/weight")
+
+
 def initial_value(name, shape):
     s = symmetric(name, shape)
     if ":" in name:                                     # an optimiser's buffer
-        return 0.05 * s
+        return 0.05 * (1 + s) if name.startswith("second_moment:") else 0.05 * s
     if len(shape) >= 2:
         return s * math.sqrt(3 * shape[0] / math.prod(shape))
-    return 1 + 0.2 * s if name.endswith(("scale", "variance")) else 0.1 * s
+    return 1 + 0.2 * s if name.endswith(AROUND_ONE) else 0.1 * s
 
 
 def real(name, *shape):
@@ -348,6 +351,212 @@ def hard_tasks(case):
     return r
 
 
+# ---------------------------------------------------------------------------------------------
+# models/examples/vit.xml
+# ---------------------------------------------------------------------------------------------
+
+VIT = {"height": 12, "width": 8, "patch": 4, "features": 8, "heads": 2, "depth": 2, "classes": 5, "rows": 6}
+
+
+def vit_shapes(pooling):
+    d, patches = VIT["features"], VIT["height"] // VIT["patch"] * (VIT["width"] // VIT["patch"])
+    shapes = {"patches/weight": (d, 3, VIT["patch"], VIT["patch"])}
+    if pooling == "token":
+        shapes["token"] = (1, 1, d)
+    shapes["position"] = (patches + (pooling == "token"), d)
+    for i in range(VIT["depth"]):
+        dense = {f"attention/{w}": (d, d) for w in ("query", "key", "value", "out")}
+        dense.update({"mlp/fc1": (2 * d, d), "mlp/out": (d, 2 * d)})
+        for n, (to, of) in dense.items():
+            shapes[f"block{i}/{n}/weight"], shapes[f"block{i}/{n}/bias"] = (to, of), (to,)
+        for n in ("norm1", "norm2"):
+            shapes[f"block{i}/{n}/weight"] = shapes[f"block{i}/{n}/bias"] = (d,)
+    shapes["norm/weight"] = shapes["norm/bias"] = (d,)
+    shapes["classifier/weight"], shapes["classifier/bias"] = (VIT["classes"], d), (VIT["classes"],)
+    return shapes
+
+
+def vit_features(images, at, pooling, noise=None, p=0.25):
+    """noise: of each branch that drops, uniform random numbers; None: evaluation."""
+    d, heads = VIT["features"], VIT["heads"]
+
+    def dense(x, name):
+        return nnf.linear(x, at[f"{name}/weight"], at[f"{name}/bias"])
+
+    def norm(x, name):
+        return nnf.layer_norm(x, (d,), at[f"{name}/weight"], at[f"{name}/bias"], 1e-5)
+
+    def drop(x, name):
+        return x if noise is None else x * (noise[name] >= p) / (1 - p)
+
+    def attention(x, name):
+        q, k, v = (dense(x, f"{name}/{w}").unflatten(2, (heads, d // heads)) for w in ("query", "key", "value"))
+        share = torch.softmax(torch.einsum("nihc,njhc->nhij", q, k) / math.sqrt(d // heads), -1)
+        return dense(torch.einsum("nhij,njhc->nihc", share, v).flatten(2), f"{name}/out")
+
+    x = nnf.conv2d(4 * images.permute(0, 3, 1, 2) - 2, at["patches/weight"], stride=VIT["patch"]).flatten(2).mT
+    if pooling == "token":
+        x = torch.cat([at["token"].expand(len(x), 1, d), x], 1)
+    x = x + at["position"]
+    for i in range(VIT["depth"]):
+        x = x + drop(attention(norm(x, f"block{i}/norm1"), f"block{i}/attention"), f"drop{i}/attention")
+        h = nnf.gelu(dense(norm(x, f"block{i}/norm2"), f"block{i}/mlp/fc1"))
+        x = x + drop(dense(h, f"block{i}/mlp/out"), f"drop{i}/mlp")
+    x = norm(x, "norm")
+    return x[:, 0] if pooling == "token" else x.mean(1)
+
+
+def adamw(theta, G, step, plain, lr=0.05, decay=0.05):
+    """One step of torch's AdamW on copies; `plain`: the names that do not decay."""
+    copies = {n: x.detach().clone() for n, x in theta.items()}
+    groups = [{"params": [copies[n] for n in copies if (n in plain) == free], "weight_decay": 0 if free else decay}
+              for free in (False, True)]
+    optimiser = torch.optim.AdamW(groups, lr=lr, betas=(0.9, 0.999), eps=1e-8, foreach=False)
+    for n, x in copies.items():
+        x.grad = G[n].detach()
+        optimiser.state[x] = {"step": step.clone(), **{torch_name: initial_value(f"{name}:{n}", x.shape)
+                              for torch_name, name in (("exp_avg", "first_moment"), ("exp_avg_sq", "second_moment"))}}
+    optimiser.step()
+    after = dict(copies)
+    for n, x in copies.items():
+        after[f"first_moment:{n}"] = optimiser.state[x]["exp_avg"]
+        after[f"second_moment:{n}"] = optimiser.state[x]["exp_avg_sq"]
+    return after
+
+
+def vit(case):
+    pooling, radius, rows = case.get("pooling", "token"), case.get("radius", 0.05), VIT["rows"]
+    shapes = vit_shapes(pooling)
+    theta, r = leaves(initial(shapes)), Result()
+    images = real("images", 1, rows, VIT["height"], VIT["width"], 3)[0]
+    labels = index("labels", rows, VIT["classes"])
+    noise = {f"drop{i}/{b}": uniform(f"drop{i}/{b}", (rows, shapes["position"][0], VIT["features"]))
+             for i in range(VIT["depth"]) for b in ("attention", "mlp")}
+
+    def loss(at):
+        scores = nnf.linear(vit_features(images, at, pooling, noise), at["classifier/weight"], at["classifier/bias"])
+        return nnf.cross_entropy(scores, labels, label_smoothing=0.1)
+
+    value = r.values["train/loss"] = loss(theta)
+    F = G = gradient(value, theta)
+    norm = r.values["norm/F"] = torch.sqrt(sum((f * f).sum() for f in F.values()))
+    if radius:
+        uphill = {n: radius * f / norm for n, f in F.items()}
+        if case.get("order", 2) == 1:
+            uphill = {n: f.detach() for n, f in uphill.items()}
+        value = r.values["ahead/loss"] = loss(combine(torch.add, theta, uphill))
+        G = gradient(value, theta)
+    r.fields(F=F, G=G)
+    steps = initial_value("adamw/steps", ())
+    plain = [n for n in shapes if n in ("token", "position") or n.rsplit("/", 2)[-2].startswith("norm")]
+    r.after({"adamw/steps": steps + 1, **adamw(theta, G, steps, plain)})
+    return r
+
+
+def vit_evaluate(case):
+    theta, r = initial(vit_shapes("token")), Result()
+    y = vit_features(real("images", 16, VIT["height"], VIT["width"], 3), theta, "token")
+    r.values["ynorm"] = y / torch.sqrt((y * y).sum(1, keepdim=True) + 1e-12)
+    return r
+
+
+# ---------------------------------------------------------------------------------------------
+# models/examples/depthwise.xml
+# ---------------------------------------------------------------------------------------------
+
+STEM, IDS, GROUP = 8, (3, 2, 4), 4
+# Of each block: channels, expansion, multiplier, stride, dilation.
+BLOCKS = ((8, 1, 2, 1, 1), (12, 2, 1, 2, 1), (12, 2, 1, 1, 2))
+
+
+def depthwise_units():
+    """name: (channels read, written, groups, kernel, stride, dilation, whether it bends), in order."""
+    units, before = {"stem": (3, STEM, 1, 3, 2, 1, True)}, STEM
+    for i, (to, expand, multiplier, stride, dilation) in enumerate(BLOCKS):
+        inner = before * expand
+        if expand > 1:
+            units[f"block{i}/widen"] = (before, inner, 1, 1, 1, 1, True)
+        units[f"block{i}/depthwise"] = (inner, inner * multiplier, inner, 3, stride, dilation, True)
+        units[f"block{i}/project"] = (inner * multiplier, to, 1, 1, 1, 1, False)
+        before = to
+    units["head"] = (before, 4 * before, 1, 1, 1, 1, True)
+    return units
+
+
+def depthwise_shapes(kind):
+    shapes, statistics = {}, {}
+    norm = "norm/batch" if kind == "batch" else "norm"
+    for name, (of, to, groups, kernel, *_) in depthwise_units().items():
+        shapes[f"{name}/conv/weight"] = (to, of // groups, kernel, kernel)
+        shapes[f"{name}/{norm}/weight"] = shapes[f"{name}/{norm}/bias"] = (to,)
+        if kind == "batch":
+            statistics[f"{name}/{norm}/running_mean"] = statistics[f"{name}/{norm}/running_var"] = (to,)
+    shapes["classifier/weight"], shapes["classifier/bias"] = (sum(IDS), to), (sum(IDS),)
+    return shapes, statistics
+
+
+def depthwise_features(images, at, kind, running=None, training=True):
+    """running: moments that torch's batch norm moves, or uses when not training."""
+    units = depthwise_units()
+
+    def unit(x, name):
+        _, to, groups, kernel, stride, dilation, bends = units[name]
+        x = nnf.conv2d(x, at[f"{name}/conv/weight"], None, stride, kernel // 2 * dilation, dilation, groups)
+        norm = f"{name}/norm/batch" if kind == "batch" else f"{name}/norm"
+        w, b = at[f"{norm}/weight"], at[f"{norm}/bias"]
+        if kind == "group":
+            x = nnf.group_norm(x, max(1, to // GROUP), w, b, 1e-5)
+        else:
+            moments = [running and running[f"{norm}/running_{m}"] for m in ("mean", "var")]
+            x = nnf.batch_norm(x, *moments, w, b, training, 0.1, 1e-5)
+        return nnf.relu6(x) if bends else x
+
+    x = unit(4 * images.permute(0, 3, 1, 2) - 2, "stem")
+    for i in range(len(BLOCKS)):
+        y = x
+        for part in ("widen", "depthwise", "project"):
+            y = unit(y, f"block{i}/{part}") if f"block{i}/{part}" in units else y
+        x = x + y if x.shape == y.shape else y
+    return unit(x, "head").mean((2, 3))
+
+
+def depthwise(case):
+    held, kind, domains = case.get("held", 0), case.get("norm", "group"), len(IDS)
+    shapes, statistics = depthwise_shapes(kind)
+    theta, running, r = leaves(initial(shapes)), initial(statistics), Result()
+    momentum = initial({f"momentum:{n}": s for n, s in shapes.items()})
+    images = real("images", domains, 4, 16, 12, 3)
+    labels = index("labels", domains * 4, min(IDS)).reshape(domains, 4)
+    labels = labels + torch.tensor([sum(IDS[:k]) for k in range(domains)])[:, None]
+
+    def loss(domains, at, moments):
+        y = depthwise_features(images[domains].flatten(0, 1), at, kind, moments)
+        return nnf.cross_entropy(nnf.linear(y, at["classifier/weight"], at["classifier/bias"]), labels[domains].flatten())
+
+    train = r.values["train/loss"] = loss([k for k in range(domains) if k != held], theta, running)
+    F = gradient(train, theta)
+    r.fields(F=F)
+    if case.get("order", 2) == 1:
+        F = {n: f.detach() for n, f in F.items()}
+    test = r.values["test/loss"] = loss([held], combine(lambda t, f: t - 0.05 * f, theta, F), None)
+    value = r.values["loss"] = train + test
+    G = gradient(value, theta)
+    shrink = min(1.0, 10 / math.sqrt(sum((g * g).sum().item() for g in G.values())))
+    velocity = {n: 0.9 * momentum[f"momentum:{n}"] + shrink * G[n] + 1e-4 * theta[n] for n in shapes}
+    r.fields(G=G)
+    r.after({n: theta[n] - 0.05 * velocity[n] for n in shapes})
+    r.after({f"momentum:{n}": v for n, v in velocity.items()})
+    r.after(running)
+    return r
+
+
+def depthwise_evaluate(case):
+    (shapes, statistics), r = depthwise_shapes("batch"), Result()
+    y = depthwise_features(real("images", 16, 16, 12, 3), initial(shapes), "batch", initial(statistics), False)
+    r.values["ynorm"] = y / torch.sqrt((y * y).sum(1, keepdim=True) + 1e-12)
+    return r
+
+
 MODELS = {
     "siamese": (siamese, {"default": {}, "order1": {"order": 1}, "one": {"steps": 1}, "three": {"steps": 3},
                           "compare": {"program": siamese_compare}}),
@@ -357,6 +566,10 @@ MODELS = {
     "hard_tasks": (hard_tasks, {"default": {}, "order1": {"order": 1}, "worst": {"worst": 1},
                                 "all": {"hard": 10}}),
     "prototypes": (prototypes, {"default": {}, "order1": {"order": 1}, "one": {"heads": 1}}),
+    "vit": (vit, {"default": {}, "order1": {"order": 1}, "mean": {"pooling": "mean"}, "flat": {"radius": 0},
+                  "evaluate": {"program": vit_evaluate}}),
+    "depthwise": (depthwise, {"default": {}, "order1": {"order": 1}, "batch": {"norm": "batch"},
+                              "last": {"held": 2}, "evaluate": {"program": depthwise_evaluate}}),
 }
 
 

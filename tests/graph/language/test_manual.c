@@ -135,8 +135,17 @@ static void test_examples(void) {
   free(manual);
 }
 
-/* Every element, type, function and option that exists is in the manual, and what it says graphc
- * prints can be printed. */
+static void is_in_manual(const char *path) {
+  char *manual = shell_slurp("docs/model-language.md", NULL), word[64];
+  snprintf(word, sizeof word, "`%s`", strrchr(path, '/') + 1);
+  bool found = strstr(manual, word) != NULL;
+  if (!found) printf("\nmissing: %s\n", word);
+  CU_ASSERT_TRUE(found);
+  free(manual);
+}
+
+/* Every example, element, type, function and option that exists is in the manual, and what it says
+ * graphc prints can be printed. */
 static void test_complete(void) {
   static const char *const consumed[] = {"param",   "let",      "if",     "for",    "group",
                                          "require", "template", "arg",    "slot",   "include",
@@ -165,6 +174,7 @@ static void test_complete(void) {
     CU_ASSERT_TRUE(found);
   }
   free(manual);
+  CU_ASSERT(support_each_model("models/examples/*.xml", is_in_manual) >= 8);
 }
 
 int main(void) {
