@@ -6,7 +6,7 @@
 #ifndef KERNELS_KERNEL_H
 #define KERNELS_KERNEL_H
 
-#include "graph/base/diag.h"
+#include "graph/base/status.h"
 #include "graph/plan/target.h"
 
 typedef struct KernelSpec {
@@ -41,8 +41,8 @@ typedef struct Backend {
   const Target *target; /* the facts that they keep */
   /* Chooses and prepares an implementation.  `context` is what the device gives its kernels
    * (handles of libraries); all memory that running it needs is taken here, or is in the work
-   * buffer. */
-  Status (*create)(void *context, const KernelSpec *spec, Diag *diag, Kernel **out_kernel);
+   * buffer.  On failure *error says why, and *out_kernel is NULL. */
+  Status (*create)(void *context, const KernelSpec *spec, KernelError *error, Kernel **out_kernel);
   /* Puts one run of the kernel on a stream of the device; `args` and its lists must stay until it
    * has run.  Allocates nothing.  STATUS_INVALID when the data are at fault (an index out of
    * range), STATUS_SYSTEM when the machine is; then *error says why. */

@@ -11,6 +11,6 @@ static const Target *const all[] = {
 };
 
 const TargetTable *targets_table(void) {
-  static const TargetTable table = {all, sizeof all / sizeof *all};
+  static const TargetTable table = {all, sizeof all / sizeof *all, "this program knows"};
   return &table;
 }

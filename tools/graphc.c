@@ -8,6 +8,7 @@
 #include "kernels/targets.h"
 #include "ops/ops.h"
 #include "ops/verify.h"
+#include "runtime/device/plugin.h"
 
 #include <errno.h>
 #include <fnmatch.h>
@@ -32,7 +33,7 @@ static const char usage_text[] =
     "  --manual            elements and ops with their attributes (needs no model)\n"
     "  --report[=json]     parameters, multiply-adds and memory per program and scope\n"
     "  --precision=f32|f64 element type of the plan\n"
-    "  --target=NAME       what will run the plan (%s)\n"
+    "  --target=NAME       what will run the plan: %s; or a plug-in, a file with a slash\n"
     "  --shards=N          slices of a batch (default 4); results depend on it, not on threads\n"
     "  --keep=GLOB         values that exec may fetch besides the outputs\n"
     "  --input=GLOB        values that become inputs\n"
@@ -123,11 +124,21 @@ static Status unknown_option(const char *given) {
   return STATUS_USAGE;
 }
 
-static Status unknown_target(const char *given) {
+/* A target of this program, or that of a device which is a plug-in. */
+static Status take_target(Args *a, const char *value) {
   char names[256], text[320];
-  snprintf(text, sizeof text, "--target is one of: %s; not '%%s'",
+  const DeviceTable *device;
+  if (strchr(value, '/')) {
+    TRY(device_plugin_load(value, a->diag, &device));
+    a->build.target = device->backend->target;
+    return STATUS_OK;
+  }
+  a->build.target = target_find(targets_table(), value);
+  if (a->build.target) return STATUS_OK;
+  snprintf(text, sizeof text,
+           "--target is one of: %s; or the file of a plug-in, with a slash; not '%%s'",
            target_names(targets_table(), names, sizeof names));
-  return usage_error(text, given);
+  return usage_error(text, value);
 }
 
 static bool is_pass(const char *name) {
@@ -196,9 +207,7 @@ static Status take_option(Args *a, int option, const char *value) {
       return usage_error("--precision is f32 or f64, not '%s'", value);
     break;
   case OPT_TARGET:
-    a->build.target = target_find(targets_table(), value);
-    if (!a->build.target) return unknown_target(value);
-    break;
+    return take_target(a, value);
   case OPT_SHARDS:
     if (!parse_count(value, 1, 64, &number))
       return usage_error("--shards is 1..64, not '%s'", value);

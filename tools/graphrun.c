@@ -5,6 +5,7 @@
 #include "graph/plan/plan.h"
 #include "runtime/data/check_data.h"
 #include "runtime/data/loader.h"
+#include "runtime/device/find.h"
 #include "runtime/eval/evaluate.h"
 #include "runtime/execute/bench.h"
 #include "runtime/execute/exec.h"
@@ -50,6 +51,8 @@ static const char usage_text[] =
     "\n"
     "  train, eval, exec, bench, check-data:  --threads=N (default: the cores; results do not "
     "depend on it)\n"
+    "  train, eval, exec, bench, info:        --device=NAME what runs the plan (default: cpu);\n"
+    "                             with a slash in it the file of a plug-in\n"
     "  train, eval:               --workers=N --bad-images=fatal|skip\n"
     "  train, eval, synth:        --seed=N\n"
     "  train:                     --quiet (no progress line)\n"
@@ -69,7 +72,7 @@ typedef struct TextList {
 typedef struct Args {
   const char *operand;
   const char *data, *out, *init, *weights, *domain, *protocol, *baseline, *compare, *program, *feed,
-      *fetch, *trace, *bad_images, *init_prefix;
+      *fetch, *trace, *bad_images, *init_prefix, *device;
   TextList init_skip;
   int64_t epochs, steps, stop_at, checkpoint_every, warm, threads, workers, seed;
   int64_t domains, ids, test_ids, cameras, images;
@@ -111,6 +114,7 @@ static const Option options[] = {
     {"feed", TEXT, EXEC, AT(feed), 0, 0},
     {"fetch", TEXT, EXEC, AT(fetch), 0, 0},
     {"trace", TEXT, BENCH, AT(trace), 0, 0},
+    {"device", TEXT, TRAIN | EVAL | EXEC | BENCH | INFO, AT(device), 0, 0},
     {"bad-images", TEXT, TRAIN | EVAL, AT(bad_images), 0, 0},
     {"epochs", NUMBER, TRAIN, AT(epochs), 1, MANY},
     {"steps", NUMBER, TRAIN | BENCH, AT(steps), 1, MANY},
@@ -163,8 +167,15 @@ static Status keep_inputs(const Args *a, const char *out) {
   return STATUS_OK;
 }
 
+static Status device_of(const Args *a, Diag *diag, const DeviceTable **out) {
+  return device_find(a->device ? a->device : DEVICE_DEFAULT, diag, out);
+}
+
 static Status run_train(const Args *a, Diag *diag) {
+  const DeviceTable *device;
+  TRY(device_of(a, diag, &device));
   TrainOptions o = {.plan = a->operand,
+                    .device = device,
                     .data = a->data,
                     .out = a->out,
                     .init = a->init,
@@ -185,8 +196,11 @@ static Status run_train(const Args *a, Diag *diag) {
 }
 
 static Status run_exec(const Args *a, Diag *diag) {
+  const DeviceTable *device;
   TRY(keep_inputs(a, a->out));
+  TRY(device_of(a, diag, &device));
   ExecOptions o = {.plan = a->operand,
+                   .device = device,
                    .program = a->program,
                    .feed = a->feed,
                    .weights = a->weights,
@@ -197,8 +211,11 @@ static Status run_exec(const Args *a, Diag *diag) {
 }
 
 static Status run_bench(const Args *a, Diag *diag) {
+  const DeviceTable *device;
   TRY(keep_inputs(a, a->trace));
+  TRY(device_of(a, diag, &device));
   BenchOptions o = {.plan = a->operand,
+                    .device = device,
                     .program = a->program,
                     .trace = a->trace,
                     .threads = threads_of(a),
@@ -216,8 +233,11 @@ static Status run_check_data(const Args *a, Diag *diag) {
 static Status run_eval(const Args *a, Diag *diag) {
   if (a->baseline && strcmp(a->baseline, "color") != 0)
     return usage_error(NULL, "--baseline is color, not '%s'", a->baseline);
+  const DeviceTable *device;
   TRY(keep_inputs(a, a->out));
+  TRY(device_of(a, diag, &device));
   EvalOptions o = {.plan = a->operand,
+                   .device = device,
                    .weights = a->weights,
                    .data = a->data,
                    .domain = a->domain,
@@ -233,7 +253,9 @@ static Status run_eval(const Args *a, Diag *diag) {
 }
 
 static Status run_info(const Args *a, Diag *diag) {
-  return info_run(a->operand, diag);
+  const DeviceTable *device = NULL; /* a plan for another machine can be read, too */
+  if (a->device) TRY(device_of(a, diag, &device));
+  return info_run(a->operand, device, diag);
 }
 
 static Status run_synth(const Args *a, Diag *diag) {

@@ -506,8 +506,8 @@ static Status describe_target(const Reader *r, const char *path) {
   snprintf(hint, sizeof hint, "compile the model again: graphc MODEL.xml --target=%.*s",
            (int)strcspn(known, " "), known);
   return diag_error(r->diag, STATUS_INVALID, path, hint,
-                    "the plan is for the target '%s', this program runs those for: %s", r->unknown,
-                    known);
+                    "the plan was compiled for the target '%s', %s: %s", r->unknown,
+                    r->targets->owner, known);
 }
 
 static Status describe(const Reader *r, const char *path) {

@@ -48,6 +48,7 @@ typedef struct Target {
 typedef struct TargetTable {
   const Target *const *targets;
   uint32_t count;
+  const char *owner; /* who runs them or has them, in messages: `the device 'cpu' runs` */
 } TargetTable;
 /* NULL when there is none of that name. */
 const Target *target_find(const TargetTable *table, const char *name);

@@ -47,9 +47,16 @@ static Status cpu_enqueue(const Kernel *kernel, void *stream, const KernelArgs *
   return STATUS_OK;
 }
 
-static Status cpu_create(void *context, const KernelSpec *spec, Diag *diag, Kernel **out_kernel) {
+static Status cpu_create(void *context, const KernelSpec *spec, KernelError *error,
+                         Kernel **out_kernel) {
   (void)context;
-  return kernel_create(spec, diag, out_kernel);
+  Diag *diag = diag_create();
+  Status status = kernel_create(spec, diag, out_kernel);
+  const DiagEntry *entry = diag && status != STATUS_OK ? diag_entry(diag, 0) : NULL;
+  if (status != STATUS_OK)
+    snprintf(error->text, sizeof error->text, "%s", entry ? entry->text : "out of memory");
+  diag_destroy(diag);
+  return status;
 }
 
 const Backend backend_cpu = {.target = &target_cpu,

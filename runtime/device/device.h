@@ -15,7 +15,7 @@
 #include "kernels/kernel.h"
 
 typedef enum DeviceStream { STREAM_STEPS, STREAM_COPIES, DEVICE_STREAMS } DeviceStream;
-typedef enum DeviceEvent { EVENT_STEPS, EVENT_INPUTS, DEVICE_EVENTS } DeviceEvent;
+typedef enum DeviceEvent { EVENT_STEPS, EVENT_COPIES, DEVICE_EVENTS } DeviceEvent;
 
 /* What a command is for: the caller's number, which comes back with its failure. */
 typedef uint64_t DeviceSite;
@@ -54,6 +54,7 @@ typedef struct DeviceLimits {
 } DeviceLimits;
 
 struct DeviceTable {
+  const char *name;       /* of --device, a word */
   const Backend *backend; /* its kernels; plans for the backend's target run here */
 
   /* STATUS_USAGE or STATUS_SYSTEM, with a message: no driver, no such number of threads. */
@@ -92,20 +93,16 @@ struct DeviceTable {
   Status (*synchronise)(Device *device, DeviceStream stream);
   /* Launches that come again, such as the steps of a program.  When the device has recorded the
    * sequence of this number it puts all of it on the stream, and *out_done is true; else the
-   * caller launches, and the device may record until the end, which follows in any case.  Both may
-   * be NULL. */
+   * caller launches, and the device may record until the end, which follows in any case; `whole` is
+   * false when not all could be launched.  Both may be NULL. */
   Status (*sequence_begin)(Device *device, DeviceStream stream, uint32_t sequence, bool *out_done);
-  Status (*sequence_end)(Device *device, DeviceStream stream, uint32_t sequence);
+  Status (*sequence_end)(Device *device, DeviceStream stream, uint32_t sequence, bool whole);
 
   /* For bench. */
   Status (*limits)(Device *device, DType type, DeviceLimits *out);         /* measures */
   void (*observe)(Device *device, DeviceObserver observer, void *context); /* observer NULL: none */
   uint32_t (*parts)(const Kernel *kernel); /* of one run; both may be NULL: it shows none */
 };
-
-/* The device of this program that runs plans of a target: one for each
- * runtime/device/device_NAME.c, found when it is built.  NULL when there is none. */
-const DeviceTable *device_find(const Target *target);
 
 /* Sets device->error; returns `status`. */
 Status device_fail(Device *device, Status status, DeviceSite site, const char *format, ...)

@@ -210,10 +210,12 @@ static uint32_t cpu_parts(const Kernel *kernel) {
 }
 
 static Status cpu_measure(Device *device, DType type, DeviceLimits *out) {
+  device->error.site = DEVICE_SITE_NONE;
   return cpu_limits(((Cpu *)device)->stream.threads, type, out, &device->error.what);
 }
 
-const DeviceTable device_cpu = {.backend = &backend_cpu,
+const DeviceTable device_cpu = {.name = "cpu",
+                                .backend = &backend_cpu,
                                 .open = cpu_open,
                                 .close = cpu_close,
                                 .memory = cpu_memory,

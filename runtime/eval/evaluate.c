@@ -96,9 +96,9 @@ static Status find_program(Eval *e) {
 }
 
 static Status open_network(Eval *e) {
-  TRY(plan_open(e->o.plan, e->diag, &e->plan));
+  TRY(plan_open(e->o.plan, e->o.device, e->diag, &e->plan));
   TRY(find_program(e));
-  ExecutorOptions options = {.threads = e->o.threads, .program = e->program};
+  ExecutorOptions options = {.threads = e->o.threads, .program = e->program, .device = e->o.device};
   TRY(executor_create_with(e->plan, &options, e->diag, &e->executor));
   SafeFile *file;
   TRY(safe_read(e->o.weights, e->diag, &file));

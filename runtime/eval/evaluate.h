@@ -7,13 +7,11 @@
 #ifndef RUNTIME_EVAL_EVALUATE_H
 #define RUNTIME_EVAL_EVALUATE_H
 
-#include "graph/base/diag.h"
-
-#include <stdbool.h>
-#include <stdint.h>
+#include "runtime/execute/execute.h"
 
 typedef struct EvalOptions {
   const char *plan, *weights; /* NULL with baseline_color */
+  const DeviceTable *device;  /* what runs the plan; NULL: the CPU */
   const char *data;           /* as dataset_read takes it */
   const char *domain;         /* NULL: every domain that can be tested on */
   /* NULL or "market": the manifest's query and gallery.  "split:NAME:TRIALS:SEED": TRIALS random

@@ -225,10 +225,11 @@ static void put_head(const Bench *b) {
 
 static Status run_all(Bench *b) {
   const BenchOptions *o = b->options;
-  TRY(plan_open(o->plan, b->diag, &b->plan));
+  TRY(plan_open(o->plan, o->device, b->diag, &b->plan));
   b->program = default_program(b->plan);
   if (o->program) TRY(plan_program_require(b->plan, o->plan, o->program, b->diag, &b->program));
-  TRY(executor_create(b->plan, o->threads, b->diag, &b->x));
+  TRY(executor_create_with(b->plan, &(ExecutorOptions){o->threads, EXECUTOR_ALL, o->device},
+                           b->diag, &b->x));
   TRY(executor_prepare(b->x, b->program, b->diag));
   TRY(make_feeds(b));
   b->base = memory_of("VmRSS"); /* plan, kernels and a batch are there, the arena is not yet */

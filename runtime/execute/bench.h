@@ -2,17 +2,16 @@
 #ifndef RUNTIME_EXECUTE_BENCH_H
 #define RUNTIME_EXECUTE_BENCH_H
 
-#include "graph/base/diag.h"
-
-#include <stdint.h>
+#include "runtime/device/device.h"
 
 #define BENCH_STEPS_MAX 1000000 /* that are timed */
 
 /* What the command line says. Strings are borrowed. */
 typedef struct BenchOptions {
-  const char *plan;    /* the plan's file */
-  const char *program; /* NULL: the first training program, else the first */
-  const char *trace;   /* NULL; a file for one further step as Chrome trace events (JSON) */
+  const char *plan;          /* the plan's file */
+  const char *program;       /* NULL: the first training program, else the first */
+  const char *trace;         /* NULL; a file for one further step as Chrome trace events (JSON) */
+  const DeviceTable *device; /* NULL: the CPU */
   uint32_t threads;
   int64_t steps, warm; /* timed steps and those before them; 0 steps: 5 */
 } BenchOptions;

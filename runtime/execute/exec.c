@@ -296,7 +296,8 @@ static Status prepare_values(const Exec *x, const SafeFile *file) {
 static Status run(Exec *x) {
   SafeFile *file = NULL;
   if (x->options->feed) TRY(safe_read(x->options->feed, x->diag, &file));
-  Status status = executor_create(x->plan, x->options->threads, x->diag, &x->executor);
+  ExecutorOptions options = {x->options->threads, EXECUTOR_ALL, x->options->device};
+  Status status = executor_create_with(x->plan, &options, x->diag, &x->executor);
   if (status == STATUS_OK) status = prepare_values(x, file);
   if (status == STATUS_OK) status = run_once(x);
   executor_destroy(x->executor);
@@ -315,7 +316,7 @@ static Status check_options(const ExecOptions *o, Diag *diag) {
 Status exec_run(const ExecOptions *options, Diag *diag) {
   Plan *plan;
   TRY(check_options(options, diag));
-  TRY(plan_open(options->plan, diag, &plan));
+  TRY(plan_open(options->plan, options->device, diag, &plan));
   Exec x = {.options = options, .plan = plan, .diag = diag};
   Arena *arena = arena_create();
   Status status = arena ? split_fetch(&x, arena) : diag_no_memory(diag, sizeof x);

@@ -2,9 +2,7 @@
 #ifndef RUNTIME_EXECUTE_EXEC_H
 #define RUNTIME_EXECUTE_EXEC_H
 
-#include "graph/base/diag.h"
-
-#include <stdint.h>
+#include "runtime/device/device.h"
 
 typedef struct ExecOptions {
   const char *plan, *program;
@@ -12,6 +10,7 @@ typedef struct ExecOptions {
   const char *weights; /* a checkpoint; NULL: none */
   const char *fetch; /* comma-separated GLOBs over the values that graphc --keep kept; NULL: none */
   const char *out;   /* safetensors */
+  const DeviceTable *device; /* NULL: the CPU */
   uint32_t threads;
 } ExecOptions;
 

@@ -1,75 +1,108 @@
 /* The executor's life, and the order of what it asks the device for.
  *
- * Steps and commits go on one stream, copies from and to the host on another.  What they share is
- * ordered by two events: inputs overwrite bytes that the steps before them used, so their copies
- * wait for those (EVENT_STEPS), and steps wait for their inputs (EVENT_INPUTS); outputs and states
- * are fetched when the steps have run.  The host waits for its own copies only, before it may fill
- * the memory anew or look at it. */
+ * Steps and commits go on one stream, copies from and to the host on another.  Inputs overwrite
+ * bytes that the steps before them used, so their copies follow those; steps follow their inputs;
+ * outputs and states are fetched when the steps have run.  A stream that follows waits for an event
+ * of the other, once for all that is new there; nothing is recorded that nobody waits for.  The
+ * host waits for its own copies only, before it may fill the memory anew or look at it. */
 #include "runtime/execute/executor.h"
 
 #include "ops/ops.h"
+#include "runtime/device/find.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
 /* ---- failures ---- */
 
-static Status step_failed(const Executor *x, Status status, uint32_t program, uint32_t s,
-                          Diag *diag) {
+Status executor_step_failed(const Executor *x, Status status, uint32_t program, uint32_t step,
+                            const char *hint, const char *text, Diag *diag) {
   const PlanProgram *p = &x->plan->programs[program];
-  const Node *node = &p->graph->nodes[p->step_nodes[p->steps[s].first]];
+  const Node *node = &p->graph->nodes[p->step_nodes[p->steps[step].first]];
   const SourceLoc *loc = &x->plan->symbols->locs[node->stamp.loc];
-  return diag_error(diag, status, plan_text(x->plan, p->name),
-                    status == STATUS_INVALID ? "do the data fit the plan? (labels, indices)" : NULL,
-                    "step %u, %s '%s' (%s:%u): %s", s, op_desc(node->op)->name,
-                    graph_text(p->graph, node->name ? node->name : node->stamp.scope),
-                    node->stamp.loc ? plan_text(x->plan, loc->file) : "",
-                    node->stamp.loc ? loc->line : 0, x->device->error.what.text);
+  return diag_error(
+      diag, status, plan_text(x->plan, p->name), hint, "step %u, %s '%s' (%s:%u): %s", step,
+      op_desc(node->op)->name, graph_text(p->graph, node->name ? node->name : node->stamp.scope),
+      node->stamp.loc ? plan_text(x->plan, loc->file) : "", node->stamp.loc ? loc->line : 0, text);
 }
 
-Status executor_failed(const Executor *x, Status status, Diag *diag) {
-  const char *text = x->device->error.what.text, *doing;
-  DeviceSite site = x->device->error.site;
-  uint32_t program = (uint32_t)(site >> 32), what = (uint32_t)site;
-  if (site == DEVICE_SITE_NONE || program >= x->plan->n_programs)
-    return diag_error(diag, status, plan_place(x->plan), NULL, "the device '%s' fails: %s",
-                      x->plan->target->name, text);
-  if (what < x->plan->programs[program].n_steps) return step_failed(x, status, program, what, diag);
+/* What could not be done, of a program or of all; NULL: nothing in particular. */
+static const char *undone(uint32_t what) {
   switch (what) {
   case SITE_INPUTS:
-    doing = "its inputs cannot be sent to";
-    break;
+    return "its inputs cannot be sent to";
   case SITE_OUTPUTS:
-    doing = "its outputs cannot be fetched from";
-    break;
+    return "its outputs cannot be fetched from";
   case SITE_COMMIT:
-    doing = "its new states cannot be kept on";
-    break;
+    return "its new states cannot be kept on";
+  case SITE_SEQUENCE:
+    return "its steps cannot be given to";
+  case SITE_STATES_IN:
+    return "states cannot be sent to";
+  case SITE_STATES_OUT:
+    return "states cannot be fetched from";
   default:
-    return diag_error(diag, status, plan_place(x->plan), NULL, "states cannot be %s '%s': %s",
-                      what == SITE_STATES_IN ? "sent to the device" : "fetched from the device",
-                      x->plan->target->name, text);
+    return NULL;
   }
-  return diag_error(diag, status, plan_text(x->plan, x->plan->programs[program].name), NULL,
-                    "%s the device '%s': %s", doing, x->plan->target->name, text);
+}
+
+Status executor_failed(const Executor *x, Status status, DeviceSite site, Diag *diag) {
+  const char *text = x->device->error.what.text, *name = x->table->name;
+  if (x->device->error.site != DEVICE_SITE_NONE) site = x->device->error.site;
+  uint32_t program = (uint32_t)(site >> 32), what = (uint32_t)site;
+  bool known = program < x->plan->n_programs;
+  if (known && what < x->plan->programs[program].n_steps)
+    return executor_step_failed(
+        x, status, program, what,
+        status == STATUS_INVALID ? "do the data fit the plan? (labels, indices)" : NULL, text,
+        diag);
+  const char *place = known && what <= SITE_SEQUENCE
+                          ? plan_text(x->plan, x->plan->programs[program].name)
+                          : plan_place(x->plan);
+  const char *what_not = undone(what);
+  if (!what_not)
+    return diag_error(diag, status, place, NULL, "the device '%s' fails: %s", name, text);
+  return diag_error(diag, status, place, NULL, "%s the device '%s': %s", what_not, name, text);
+}
+
+/* ---- streams ---- */
+
+Status executor_follow(Executor *x, DeviceStream stream, DeviceSite site, Diag *diag) {
+  DeviceStream other = stream == STREAM_STEPS ? STREAM_COPIES : STREAM_STEPS;
+  DeviceEvent event = other == STREAM_STEPS ? EVENT_STEPS : EVENT_COPIES;
+  if (!x->fresh[other]) return STATUS_OK;
+  x->behind[other] = x->behind[stream] = true;
+  TRY_DEVICE(x, site, x->table->record(x->device, other, event), diag);
+  TRY_DEVICE(x, site, x->table->wait(x->device, stream, event), diag);
+  x->fresh[other] = false;
+  return STATUS_OK;
+}
+
+Status executor_synchronise(Executor *x, DeviceStream stream, DeviceSite site, Diag *diag) {
+  DeviceStream other = stream == STREAM_STEPS ? STREAM_COPIES : STREAM_STEPS;
+  if (!x->behind[stream]) return STATUS_OK;
+  TRY_DEVICE(x, site, x->table->synchronise(x->device, stream), diag);
+  x->fresh[stream] = x->behind[stream] = false;
+  if (!x->fresh[other]) x->behind[other] = false; /* this stream waited for all of it */
+  return STATUS_OK;
 }
 
 /* ---- life ---- */
 
 static Status find_device(const Plan *plan, const ExecutorOptions *options, Diag *diag,
                           const DeviceTable **out) {
-  *out = options->device ? options->device : device_find(plan->target);
-  if (!*out)
-    return diag_error(
-        diag, STATUS_INVALID, plan_place(plan), "graphc --target=NAME compiles for another",
-        "no device of this program runs plans for the target '%s'", plan->target->name);
-  if ((*out)->backend->target != plan->target)
-    return diag_error(diag, STATUS_INVALID, plan_place(plan),
-                      "graphc --target=NAME compiles for another",
-                      "the plan is for the target '%s', the device runs those for '%s'",
-                      plan->target->name, (*out)->backend->target->name);
-  return STATUS_OK;
+  *out = options->device;
+  if (!*out) TRY(device_find(DEVICE_DEFAULT, diag, out));
+  const Target *runs = (*out)->backend->target;
+  char hint[128];
+  if (runs == plan->target) return STATUS_OK;
+  snprintf(hint, sizeof hint, "compile the model again: graphc MODEL.xml --target=%.64s",
+           runs->name);
+  return diag_error(diag, STATUS_INVALID, plan_place(plan), hint,
+                    "the plan was compiled for the target '%s', the device '%s' runs: %s",
+                    plan->target->name, (*out)->name, runs->name);
 }
 
 static Status take_arena(Executor *x, Diag *diag) {
@@ -83,16 +116,9 @@ static Status take_arena(Executor *x, Diag *diag) {
   Status status = x->table->allocate(x->device, (size_t)bytes + (bytes == 0), &at);
   if (status != STATUS_OK)
     return diag_error(diag, status, plan_place(x->plan), "smaller batches or pictures need less",
-                      "the device '%s' gives no arena of %lld bytes: %s", x->plan->target->name,
+                      "the device '%s' gives no arena of %lld bytes: %s", x->table->name,
                       (long long)bytes, x->device->error.what.text);
   x->arena = at;
-  if (x->plan->state_bytes) {
-    TRY_DEVICE(x,
-               x->table->fill(x->device, STREAM_STEPS, at, 0, (size_t)x->plan->state_bytes,
-                              executor_site(0, SITE_STATES_IN)),
-               diag);
-    TRY_DEVICE(x, x->table->record(x->device, STREAM_STEPS, EVENT_STEPS), diag);
-  }
   x->view = x->table->host_view ? x->table->host_view(x->device, at) : NULL;
   return STATUS_OK;
 }
@@ -130,7 +156,7 @@ void executor_destroy(Executor *x) {
   if (!x) return;
   /* Commands that wait still name kernels and memory. */
   for (uint32_t s = 0; x->device && s < DEVICE_STREAMS; s++)
-    x->table->synchronise(x->device, (DeviceStream)s);
+    executor_synchronise(x, (DeviceStream)s, DEVICE_SITE_NONE, NULL);
   for (uint32_t i = 0; x->programs && i < x->plan->n_programs; i++) executor_release(x, i);
   if (x->device) {
     executor_values_destroy(x);
@@ -154,27 +180,24 @@ static int64_t now_ns(void) {
 }
 
 static Status send_inputs(Executor *x, uint32_t program, Diag *diag) {
-  const DeviceTable *t = x->table;
   const Prepared *p = &x->programs[program];
-  TRY_DEVICE(x, t->wait(x->device, STREAM_COPIES, EVENT_STEPS), diag);
-  TRY_DEVICE(x,
-             t->copy_in(x->device, STREAM_COPIES, p->inputs, p->n_inputs,
-                        executor_site(program, SITE_INPUTS)),
+  DeviceSite site = executor_site(program, SITE_INPUTS);
+  TRY(executor_follow(x, STREAM_COPIES, site, diag));
+  executor_gives(x, STREAM_COPIES);
+  TRY_DEVICE(x, site, x->table->copy_in(x->device, STREAM_COPIES, p->inputs, p->n_inputs, site),
              diag);
-  TRY_DEVICE(x, t->record(x->device, STREAM_COPIES, EVENT_INPUTS), diag);
-  TRY_DEVICE(x, t->wait(x->device, STREAM_STEPS, EVENT_INPUTS), diag);
   return STATUS_OK;
 }
 
 static Status launch(Executor *x, uint32_t program, uint32_t s, Diag *diag) {
   Step *step = &x->programs[program].steps[s];
+  DeviceSite site = executor_site(program, s);
   int64_t begin = x->measure ? now_ns() : 0;
-  TRY_DEVICE(x,
-             x->table->launch(x->device, STREAM_STEPS, step->kernel, &step->args,
-                              executor_site(program, s)),
+  executor_gives(x, STREAM_STEPS);
+  TRY_DEVICE(x, site, x->table->launch(x->device, STREAM_STEPS, step->kernel, &step->args, site),
              diag);
   if (!x->measure) return STATUS_OK;
-  TRY_DEVICE(x, x->table->synchronise(x->device, STREAM_STEPS), diag);
+  TRY(executor_synchronise(x, STREAM_STEPS, site, diag));
   step->ns += now_ns() - begin;
   return STATUS_OK;
 }
@@ -187,26 +210,33 @@ static Status launch_all(Executor *x, uint32_t program, Diag *diag) {
 
 /* As a sequence that the device may know already. */
 static Status launch_sequence(Executor *x, uint32_t program, Diag *diag) {
+  DeviceSite site = executor_site(program, SITE_SEQUENCE);
   bool done = false;
-  TRY_DEVICE(x, x->table->sequence_begin(x->device, STREAM_STEPS, program, &done), diag);
+  executor_gives(x, STREAM_STEPS);
+  TRY_DEVICE(x, site, x->table->sequence_begin(x->device, STREAM_STEPS, program, &done), diag);
   Status status = done ? STATUS_OK : launch_all(x, program, diag);
-  Status end = x->table->sequence_end(x->device, STREAM_STEPS, program);
+  Status end = x->table->sequence_end(x->device, STREAM_STEPS, program, status == STATUS_OK);
   TRY(status);
-  TRY_DEVICE(x, end, diag);
+  TRY_DEVICE(x, site, end, diag);
   return STATUS_OK;
 }
 
 Status executor_steps(Executor *x, uint32_t program, Diag *diag) {
   TRY(executor_prepare(x, program, diag));
+  TRY(executor_states_start(x, diag));
+  x->states_here = false;
+  DeviceSite site = executor_site(program, SITE_INPUTS);
   bool sent = x->programs[program].n_inputs > 0;
   if (sent) TRY(send_inputs(x, program, diag));
-  if (x->table->sequence_begin && !x->measure && !x->observer)
-    TRY(launch_sequence(x, program, diag));
-  else
-    TRY(launch_all(x, program, diag));
-  TRY_DEVICE(x, x->table->record(x->device, STREAM_STEPS, EVENT_STEPS), diag);
-  if (sent) TRY_DEVICE(x, x->table->synchronise(x->device, STREAM_COPIES), diag);
-  return STATUS_OK;
+  Status status = executor_follow(x, STREAM_STEPS, site, diag);
+  if (status == STATUS_OK)
+    status = x->table->sequence_begin && !x->measure && !x->observer
+                 ? launch_sequence(x, program, diag)
+                 : launch_all(x, program, diag);
+  if (!sent) return status;
+  /* Inputs may be set anew now, whatever came of it. */
+  Status waited = executor_synchronise(x, STREAM_COPIES, site, status == STATUS_OK ? diag : NULL);
+  return status == STATUS_OK ? waited : status;
 }
 
 /* No value of a commit lies in another state's bytes, except the one that is committed there too
@@ -214,12 +244,12 @@ Status executor_steps(Executor *x, uint32_t program, Diag *diag) {
 Status executor_commit(Executor *x, uint32_t program, Diag *diag) {
   TRY(executor_prepare(x, program, diag));
   const Prepared *p = &x->programs[program];
+  DeviceSite site = executor_site(program, SITE_COMMIT);
   if (!p->n_commits) return STATUS_OK;
-  TRY_DEVICE(x,
-             x->table->copy_within(x->device, STREAM_STEPS, p->commits, p->n_commits,
-                                   executor_site(program, SITE_COMMIT)),
-             diag);
-  TRY_DEVICE(x, x->table->record(x->device, STREAM_STEPS, EVENT_STEPS), diag);
+  x->states_here = false;
+  executor_gives(x, STREAM_STEPS);
+  TRY_DEVICE(x, site,
+             x->table->copy_within(x->device, STREAM_STEPS, p->commits, p->n_commits, site), diag);
   return STATUS_OK;
 }
 
@@ -229,9 +259,9 @@ Status executor_run(Executor *x, uint32_t program, Diag *diag) {
 }
 
 Status executor_wait(Executor *x, Diag *diag) {
-  TRY_DEVICE(x, x->table->synchronise(x->device, STREAM_STEPS), diag);
-  TRY_DEVICE(x, x->table->synchronise(x->device, STREAM_COPIES), diag);
-  return STATUS_OK;
+  DeviceSite site = executor_site(0, SITE_WAIT);
+  TRY(executor_synchronise(x, STREAM_STEPS, site, diag));
+  return executor_synchronise(x, STREAM_COPIES, site, diag);
 }
 
 /* ---- measuring ---- */
@@ -272,6 +302,6 @@ void executor_times(const Executor *x, uint32_t program, StepTime *out) {
 }
 
 Status executor_limits(Executor *x, DType type, DeviceLimits *out, Diag *diag) {
-  TRY_DEVICE(x, x->table->limits(x->device, type, out), diag);
+  TRY_DEVICE(x, executor_site(0, SITE_WAIT), x->table->limits(x->device, type, out), diag);
   return STATUS_OK;
 }

@@ -16,14 +16,15 @@ typedef struct Executor Executor;
 typedef struct ExecutorOptions {
   uint32_t threads;
   uint32_t program; /* only programs that need no more scratch than this one; EXECUTOR_ALL: all */
-  const DeviceTable *device; /* NULL: the one of this program that the plan is for */
+  const DeviceTable *device; /* NULL: the CPU */
 } ExecutorOptions;
 
-/* Opens the device and takes the arena; all states are zero.  The plan must outlive the executor
- * and have passed the verifier.  STATUS_NO_FIT when the device has less memory. */
+/* Opens the device and takes the arena; states are zero until they are written.  The plan must
+ * outlive the executor and have passed the verifier.  STATUS_NO_FIT when the device has less
+ * memory. */
 Status executor_create_with(const Plan *plan, const ExecutorOptions *options, Diag *diag,
                             Executor **out_executor);
-/* The same for all programs, on the plan's own device. */
+/* The same for all programs, on the CPU. */
 Status executor_create(const Plan *plan, uint32_t threads, Diag *diag, Executor **out_executor);
 void executor_destroy(Executor *executor);
 const Plan *executor_plan(const Executor *executor);
@@ -53,9 +54,13 @@ bool executor_input(const Executor *executor, uint32_t program, const char *name
  * until the next run.  Allocates the first time only. */
 Status executor_read(Executor *executor, uint32_t program, const uint32_t *outputs, uint32_t n,
                      Tensor *out, Diag *diag);
-/* Fetches all states, in the plan's order; valid until the next run. */
+/* Fetches all states, in the plan's order, unless they are here since the last run; valid until the
+ * next one.  Who changes them calls executor_states_write then. */
 Status executor_states_read(Executor *executor, const Tensor **out_states, Diag *diag);
-/* Sends the states that were read, with what the caller has changed in them. */
+/* The same without their values, for a caller that sets all of them. */
+Status executor_states_new(Executor *executor, const Tensor **out_states, Diag *diag);
+/* Sends the states that were read or are new; they must not be changed before they are read
+ * again. */
 Status executor_states_write(Executor *executor, Diag *diag);
 
 /* ---- measuring ---- */

@@ -29,6 +29,10 @@ struct Executor {
   DeviceCopy *copies; /* a list under work: room for all states or outputs */
   Tensor *state_list; /* as executor_states_read gives them */
   Prepared *programs;
+  /* Since the other stream waited for it, and since the host did, the stream was given commands. */
+  bool fresh[DEVICE_STREAMS], behind[DEVICE_STREAMS];
+  bool states_set;  /* they are not to be zeroed any more */
+  bool states_here; /* what is on the host are their values */
   bool measure;
   TaskObserver observer; /* NULL: none */
   void *observer_context;
@@ -38,23 +42,46 @@ struct Executor {
 #define SITE_INPUTS 0xfffffff0u
 #define SITE_OUTPUTS 0xfffffff1u
 #define SITE_COMMIT 0xfffffff2u
-#define SITE_STATES_IN 0xfffffff3u
-#define SITE_STATES_OUT 0xfffffff4u
+#define SITE_SEQUENCE 0xfffffff3u
+/* Those of no program: */
+#define SITE_STATES_IN 0xfffffff4u
+#define SITE_STATES_OUT 0xfffffff5u
+#define SITE_WAIT 0xfffffff6u
 static inline DeviceSite executor_site(uint32_t program, uint32_t what) {
   return (DeviceSite)program << 32 | what;
 }
 
-/* Turns the device's error into a message that names what failed. */
-Status executor_failed(const Executor *x, Status status, Diag *diag);
-#define TRY_DEVICE(X, CALL, DIAG)                                                                  \
+/* Turns the device's error into a message that names the command which failed; where the device
+ * cannot tell, `site`, what was under way. */
+Status executor_failed(const Executor *x, Status status, DeviceSite site, Diag *diag);
+#define TRY_DEVICE(X, SITE, CALL, DIAG)                                                            \
   do {                                                                                             \
     Status device_status_ = (CALL);                                                                \
-    if (device_status_ != STATUS_OK) return executor_failed((X), device_status_, (DIAG));          \
+    if (device_status_ != STATUS_OK) return executor_failed((X), device_status_, (SITE), (DIAG));  \
   } while (0)
+
+/* The message of a step that fails, or cannot be made. */
+Status executor_step_failed(const Executor *x, Status status, uint32_t program, uint32_t step,
+                            const char *hint, const char *text, Diag *diag);
+
+/* ---- commands ---- */
+
+/* To be called before each command: the stream has something that others do not know of. */
+static inline void executor_gives(Executor *x, DeviceStream stream) {
+  x->fresh[stream] = x->behind[stream] = true;
+}
+/* What the stream is given next waits for all that the other one was given. */
+Status executor_follow(Executor *x, DeviceStream stream, DeviceSite site, Diag *diag);
+/* The host waits for all that the stream was given, and for what that waited for. */
+Status executor_synchronise(Executor *x, DeviceStream stream, DeviceSite site, Diag *diag);
+
+/* ---- parts ---- */
 
 /* Host memory for the inputs of any program, and the lists. */
 Status executor_values_create(Executor *x, Diag *diag);
 void executor_values_destroy(Executor *x);
+/* Zeroes the states unless somebody has written them. */
+Status executor_states_start(Executor *x, Diag *diag);
 /* Destroys a program's kernels; it must not be running. */
 void executor_release(Executor *x, uint32_t program);
 /* The list of copies that sends a program's inputs; NULL, and no error, where nothing is sent. */

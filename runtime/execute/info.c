@@ -158,9 +158,9 @@ static void print_states(const Plan *plan) {
   }
 }
 
-Status info_run(const char *plan_path, Diag *diag) {
+Status info_run(const char *plan_path, const DeviceTable *device, Diag *diag) {
   Plan *plan;
-  TRY(plan_open(plan_path, diag, &plan));
+  TRY(plan_open(plan_path, device, diag, &plan));
   print_model(plan);
   print_training(plan);
   print_parameters(plan);

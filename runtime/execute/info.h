@@ -2,9 +2,10 @@
 #ifndef RUNTIME_EXECUTE_INFO_H
 #define RUNTIME_EXECUTE_INFO_H
 
-#include "graph/base/diag.h"
+#include "runtime/device/device.h"
 
-/* Reads and verifies the plan, then prints what it holds to standard output. */
-Status info_run(const char *plan_path, Diag *diag);
+/* Reads and verifies the plan, then prints what it holds to standard output.  With a device the
+ * plan must be one that it runs. */
+Status info_run(const char *plan_path, const DeviceTable *device, Diag *diag);
 
 #endif

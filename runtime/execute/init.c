@@ -34,7 +34,7 @@ static void init_state(const Plan *plan, const State *s, uint64_t seed, const Te
 Status init_states(Executor *x, uint64_t seed, Diag *diag) {
   const Plan *plan = executor_plan(x);
   const Tensor *states;
-  TRY(executor_states_read(x, &states, diag));
+  TRY(executor_states_new(x, &states, diag));
   for (uint32_t i = 0; i < plan->n_states; i++)
     init_state(plan, &plan->states[i], seed, &states[i]);
   return executor_states_write(x, diag);

@@ -5,10 +5,16 @@
 #include "ops/ops.h"
 #include "ops/verify.h"
 
-#include <string.h>
+#include <stdio.h>
 
-Status plan_open(const char *path, Diag *diag, Plan **out_plan) {
-  TRY(plan_read(path, ops_table(), targets_table(), diag, out_plan));
+Status plan_open(const char *path, const DeviceTable *device, Diag *diag, Plan **out_plan) {
+  char owner[64];
+  TargetTable own = {.count = 1, .owner = owner};
+  if (device) {
+    snprintf(owner, sizeof owner, "the device '%.32s' runs", device->name);
+    own.targets = &device->backend->target;
+  }
+  TRY(plan_read(path, ops_table(), device ? &own : targets_table(), diag, out_plan));
   Status status = verify_plan(*out_plan, path, diag);
   if (status == STATUS_OK) return STATUS_OK;
   plan_destroy(*out_plan);

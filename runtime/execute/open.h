@@ -3,9 +3,10 @@
 #define RUNTIME_EXECUTE_OPEN_H
 
 #include "graph/plan/plan.h"
+#include "runtime/device/device.h"
 
-/* Reads and verifies the plan in file `path`; the caller destroys it.  On failure *out_plan is
- * NULL. */
-Status plan_open(const char *path, Diag *diag, Plan **out_plan);
+/* Reads and verifies the plan in file `path`, which the device is to run; NULL: none, it may be for
+ * any target of this program.  The caller destroys it.  On failure *out_plan is NULL. */
+Status plan_open(const char *path, const DeviceTable *device, Diag *diag, Plan **out_plan);
 
 #endif

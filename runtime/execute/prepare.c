@@ -67,7 +67,11 @@ static Status prepare_step(Preparer *r, uint32_t s, Step *out, Diag *diag) {
     *r->pointer++ = arena + r->p->node_offset[r->outputs[i]];
   const DeviceTable *t = r->x->table;
   void *context = t->context ? t->context(r->x->device) : NULL;
-  return t->backend->create(context, &spec, diag, &out->kernel);
+  KernelError error;
+  Status status = t->backend->create(context, &spec, &error, &out->kernel);
+  if (status == STATUS_OK) return STATUS_OK;
+  return executor_step_failed(r->x, status, (uint32_t)(r->p - r->x->plan->programs), s, NULL,
+                              error.text, diag);
 }
 
 static uint32_t count_pointers(Preparer *r) {

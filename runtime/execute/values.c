@@ -33,12 +33,16 @@ static size_t output_bytes(const PlanProgram *p) {
   return bytes;
 }
 
-/* Zeroed host memory of the device's, unless it is there already. */
+/* Host memory of the device's, unless it is there already. */
 static Status take_host(const Executor *x, size_t bytes, char **at, Diag *diag) {
   void *memory = NULL;
   if (*at) return STATUS_OK;
-  TRY_DEVICE(x, x->table->host_allocate(x->device, bytes + 1, &memory), diag);
-  *at = memset(memory, 0, bytes + 1);
+  Status status = x->table->host_allocate(x->device, bytes + 1, &memory);
+  if (status != STATUS_OK)
+    return diag_error(diag, status, plan_place(x->plan), NULL,
+                      "the device '%s' gives no %zu bytes of the host's memory: %s", x->table->name,
+                      bytes + 1, x->device->error.what.text);
+  *at = memory;
   return STATUS_OK;
 }
 
@@ -53,7 +57,10 @@ Status executor_values_create(Executor *x, Diag *diag) {
   x->copies = calloc(most + 1, sizeof *x->copies);
   x->state_list = calloc((size_t)plan->n_states + 1, sizeof *x->state_list);
   if (!x->copies || !x->state_list) return diag_no_memory(diag, most * sizeof *x->copies);
-  return x->view ? STATUS_OK : take_host(x, inputs, &x->inputs, diag);
+  if (x->view) return STATUS_OK;
+  TRY(take_host(x, inputs, &x->inputs, diag));
+  memset(x->inputs, 0, inputs); /* one that nobody sets is zero on every device */
+  return STATUS_OK;
 }
 
 void executor_values_destroy(Executor *x) {
@@ -97,11 +104,10 @@ Status executor_input_copies(const Executor *x, uint32_t program, Prepared *out,
 
 /* Fetches x->copies when the steps have run, and waits for them. */
 static Status fetch(Executor *x, uint32_t n, DeviceSite site, Diag *diag) {
-  const DeviceTable *t = x->table;
-  TRY_DEVICE(x, t->wait(x->device, STREAM_COPIES, EVENT_STEPS), diag);
-  TRY_DEVICE(x, t->copy_out(x->device, STREAM_COPIES, x->copies, n, site), diag);
-  TRY_DEVICE(x, t->synchronise(x->device, STREAM_COPIES), diag);
-  return STATUS_OK;
+  TRY(executor_follow(x, STREAM_COPIES, site, diag));
+  executor_gives(x, STREAM_COPIES);
+  TRY_DEVICE(x, site, x->table->copy_out(x->device, STREAM_COPIES, x->copies, n, site), diag);
+  return executor_synchronise(x, STREAM_COPIES, site, diag);
 }
 
 /* Where output `index` is on the host, without a view. */
@@ -132,7 +138,8 @@ Status executor_read(Executor *x, uint32_t program, const uint32_t *outputs, uin
 }
 
 /* Fills x->state_list, and x->copies from the device to the host (or back). */
-static void list_states(Executor *x, bool back) {
+static Status list_states(Executor *x, bool back, Diag *diag) {
+  if (!x->view) TRY(take_host(x, (size_t)x->plan->state_bytes, &x->states, diag));
   for (uint32_t i = 0; i < x->plan->n_states; i++) {
     const State *s = &x->plan->states[i];
     char *there = x->arena + x->plan->state_offset[i];
@@ -141,25 +148,45 @@ static void list_states(Executor *x, bool back) {
     size_t bytes = (size_t)tensor_bytes(&x->state_list[i]);
     x->copies[i] = back ? (DeviceCopy){there, here, bytes} : (DeviceCopy){here, there, bytes};
   }
+  return STATUS_OK;
+}
+
+Status executor_states_start(Executor *x, Diag *diag) {
+  DeviceSite site = executor_site(0, SITE_STATES_IN);
+  size_t bytes = (size_t)x->plan->state_bytes;
+  if (x->states_set || bytes == 0) return STATUS_OK;
+  x->states_set = true;
+  executor_gives(x, STREAM_COPIES);
+  TRY_DEVICE(x, site, x->table->fill(x->device, STREAM_COPIES, x->arena, 0, bytes, site), diag);
+  return STATUS_OK;
 }
 
 Status executor_states_read(Executor *x, const Tensor **out_states, Diag *diag) {
-  if (!x->view) TRY(take_host(x, (size_t)x->plan->state_bytes, &x->states, diag));
-  list_states(x, false);
+  TRY(executor_states_start(x, diag));
+  TRY(executor_states_new(x, out_states, diag));
+  if (x->view || x->states_here || x->plan->n_states == 0) return STATUS_OK;
+  TRY(fetch(x, x->plan->n_states, executor_site(0, SITE_STATES_OUT), diag));
+  x->states_here = true;
+  return STATUS_OK;
+}
+
+/* They may still be on their way to the device. */
+Status executor_states_new(Executor *x, const Tensor **out_states, Diag *diag) {
+  TRY(list_states(x, false, diag));
   *out_states = x->state_list;
-  if (x->view || x->plan->n_states == 0) return STATUS_OK;
-  return fetch(x, x->plan->n_states, executor_site(0, SITE_STATES_OUT), diag);
+  if (!x->states_here) return STATUS_OK;
+  return executor_synchronise(x, STREAM_COPIES, executor_site(0, SITE_STATES_IN), diag);
 }
 
 Status executor_states_write(Executor *x, Diag *diag) {
-  const DeviceTable *t = x->table;
+  DeviceSite site = executor_site(0, SITE_STATES_IN);
+  x->states_set = true;
   if (x->view || x->plan->n_states == 0) return STATUS_OK;
-  list_states(x, true);
-  TRY_DEVICE(x, t->wait(x->device, STREAM_COPIES, EVENT_STEPS), diag);
-  TRY_DEVICE(x,
-             t->copy_in(x->device, STREAM_COPIES, x->copies, x->plan->n_states,
-                        executor_site(0, SITE_STATES_IN)),
-             diag);
-  TRY_DEVICE(x, t->synchronise(x->device, STREAM_COPIES), diag);
+  TRY(list_states(x, true, diag));
+  TRY(executor_follow(x, STREAM_COPIES, site, diag));
+  executor_gives(x, STREAM_COPIES);
+  TRY_DEVICE(x, site,
+             x->table->copy_in(x->device, STREAM_COPIES, x->copies, x->plan->n_states, site), diag);
+  x->states_here = true;
   return STATUS_OK;
 }

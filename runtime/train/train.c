@@ -253,12 +253,13 @@ static Status start_loader(Train *t) {
 
 static Status set_up(Train *t) {
   const TrainOptions *o = t->options;
-  TRY(plan_open(o->plan, t->diag, &t->plan));
+  TRY(plan_open(o->plan, o->device, t->diag, &t->plan));
   TRY(feed_check(t->plan, t->diag));
   TRY(open_data(t));
   TRY(plan_run(t));
   TRY(open_folder(t));
-  TRY(executor_create(t->plan, o->threads, t->diag, &t->executor));
+  TRY(executor_create_with(t->plan, &(ExecutorOptions){o->threads, EXECUTOR_ALL, o->device},
+                           t->diag, &t->executor));
   TRY(feed_create(t->executor, &t->schedule, o->seed, t->diag, &t->feed));
   TRY(scalars_create(t->executor, t->diag, &t->scalars));
   TRY(start_weights(t));

@@ -167,7 +167,7 @@ static void test_target(void) {
   memcpy(at, "<target>\ntpu\n", 13);
   const char *path = spill_hashed("target.xml", body, plan.n - body_of(&plan));
   CU_ASSERT_TRUE(
-      refused(path, "the plan is for the target 'tpu', this program runs those for: cpu"));
+      refused(path, "the plan was compiled for the target 'tpu', this program knows: cpu"));
   CU_ASSERT_TRUE(refused(path, "hint: compile the model again: graphc MODEL.xml --target=cpu"));
   free(plan.data);
   char *longer = malloc(200);

@@ -1,0 +1,14 @@
+/* Devices by name, those of the program and plug-ins. */
+#ifndef RUNTIME_DEVICE_FIND_H
+#define RUNTIME_DEVICE_FIND_H
+
+#include "runtime/device/device.h"
+
+#define DEVICE_DEFAULT "cpu"
+
+/* The device of this name: one of the program (a runtime/device/device_NAME.c), else the plug-in
+ * device_NAME.so in the folder of the program's file.  A name with a slash is a plug-in's path.
+ * STATUS_SYSTEM when there is none; the message lists those that there are. */
+Status device_find(const char *name, Diag *diag, const DeviceTable **out_device);
+
+#endif

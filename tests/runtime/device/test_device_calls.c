@@ -1,0 +1,328 @@
+/* Every call that the executor makes of a device is needed, and each that fails is one message and
+ * no leak.  A call is taken away, or fails, or copies the wrong bytes, one after the other; the toy
+ * (late execution, an account of who may run when) or the results must show it. */
+#include "tests/runtime/device/broken.h"
+#include "tests/runtime/device/device_test.h"
+
+/* Two programs that share a state; a commit that is copied and one that is not; a step without
+ * inputs.  Every value changes with every run. */
+static const char *const model_text =
+    "<model name='m' xmlns='urn:graphc:model:1'>\n<program name='p'>\n"
+    "<input name='v' shape='40'/>\n<state name='sum' shape='40' value='0.5'/>\n"
+    "<state name='old' shape='40'/>\n"
+    "<expr name='new' value='sum + v'/>\n<expr name='more' value='new * v + old'/>\n"
+    "<commit state='sum' value='new'/>\n<commit state='old' value='sum + 0.5 * more'/>\n"
+    "<expr name='total' value='sum(tanh(more))'/>\n<output value='more'/>\n"
+    "<output value='total'/>\n</program>\n<program name='q'>\n"
+    "<state name='sum' shape='40' value='0.5'/>\n"
+    "<commit state='sum' value='tanh(sum)'/>\n</program>\n</model>\n";
+
+#define RESENT 4 /* the number of the copy that use_states sends again */
+
+static uint32_t seen_parts;
+static void count_part(void *context, uint32_t step, uint32_t phase, uint32_t task, int64_t begin,
+                       int64_t end) {
+  (void)context, (void)step, (void)phase, (void)task, (void)begin, (void)end;
+  seen_parts++;
+}
+
+/* Inputs may be set anew as soon as the call returns: this does. */
+static Status steps(Executor *x, uint32_t program, int run, Diag *diag) {
+  device_test_fill(x, program, run);
+  TRY(executor_steps(x, program, diag));
+  device_test_fill(x, program, run + 5);
+  return STATUS_OK;
+}
+
+static Status run_and_read(Executor *x, int run, Bytes *out, Diag *diag) {
+  for (uint32_t p = 0; p < executor_plan(x)->n_programs; p++) {
+    TRY(steps(x, p, run, diag));
+    TRY(device_test_outputs(x, p, out, diag));
+    TRY(executor_commit(x, p, diag));
+  }
+  return STATUS_OK;
+}
+
+static Status run_unread(Executor *x, int run, Diag *diag) {
+  for (uint32_t p = 0; p < executor_plan(x)->n_programs; p++) {
+    TRY(steps(x, p, run, diag));
+    TRY(executor_commit(x, p, diag));
+  }
+  return STATUS_OK;
+}
+
+/* States are zero before they are set, and may be set anew when they are read. */
+static Status use_states(Executor *x, Bytes *out, Diag *diag) {
+  const Tensor *states;
+  TRY(device_test_states(x, out, diag));
+  TRY(init_states(x, 1, diag));
+  for (int i = 0; i < 2; i++) {
+    TRY(run_unread(x, i, diag));
+    TRY(executor_states_read(x, &states, diag));
+    tensor_set(&states[i], 3, 0.75);
+    TRY(executor_states_write(x, diag));
+  }
+  TRY(executor_states_read(x, &states, diag));
+  tensor_set(&states[0], 4, 0.25);
+  return executor_states_write(x, diag);
+}
+
+static Status use_measures(Executor *x, Bytes *out, Diag *diag) {
+  DeviceLimits limits = {0};
+  seen_parts = 0;
+  TRY(executor_wait(x, diag));
+  control->waiting = 0;
+  executor_measure(x, true);
+  TRY(run_and_read(x, 5, out, diag));
+  bytes_add(out, &control->waiting, sizeof control->waiting);
+  executor_measure(x, false);
+  TRY(executor_limits(x, DTYPE_F32, &limits, diag));
+  bytes_add(out, &limits, sizeof limits);
+  executor_observe(x, count_part, NULL);
+  TRY(run_and_read(x, 6, out, diag));
+  TRY(executor_wait(x, diag)); /* now all parts were seen */
+  bytes_add(out, &seen_parts, sizeof seen_parts);
+  executor_observe(x, NULL, NULL);
+  TRY(run_unread(x, 7, diag));
+  TRY(device_test_states(x, out, diag));
+  bytes_add(out, &seen_parts, sizeof seen_parts);
+  return STATUS_OK;
+}
+
+/* All that an executor can be asked for. */
+static Status use(Executor *x, Bytes *out, Diag *diag) {
+  TRY(use_states(x, out, diag));
+  for (int run = 0; run < 3; run++) TRY(run_and_read(x, run, out, diag));
+  TRY(run_unread(x, 3, diag));
+  TRY(run_unread(x, 4, diag));
+  TRY(use_measures(x, out, diag));
+  return executor_steps(x, 1, diag); /* their end is left to executor_destroy */
+}
+
+static Status results(const Plan *plan, const DeviceTable *table, Bytes *out, Diag *diag) {
+  Executor *x;
+  *out = (Bytes){0};
+  ExecutorOptions options = {.threads = 1, .program = EXECUTOR_ALL, .device = table};
+  Status status = executor_create_with(plan, &options, diag, &x);
+  if (status == STATUS_OK) status = use(x, out, diag);
+  executor_destroy(x);
+  return status;
+}
+
+typedef struct Case {
+  Compiled c;
+  const DeviceTable *table;
+  Plan *plan;
+  Bytes want;
+  uint32_t made[BROKEN_N];
+} Case;
+
+static Case open_case(void) {
+  Case k = {
+      .c = device_test_compile(support_write("m.xml", model_text), NULL, 0, toy->backend->target),
+      .table = broken_table(toy)};
+  device_test_clear(TOY_LAZY, 0);
+  broken_set(BROKEN_N, 0, BROKEN_NOT);
+  CU_ASSERT_EQUAL(results(k.c.plan, k.table, &k.want, k.c.diag), STATUS_OK);
+  diag_print(k.c.diag, stdout);
+  CU_ASSERT_FATAL(device_test_clean("unbroken"));
+  memcpy(k.made, broken.made, sizeof k.made);
+  for (int call = 0; call < BROKEN_N; call++) {
+    if (!k.made[call]) printf("\n  %s is never called", broken_names[call]);
+    CU_ASSERT(k.made[call] > 0);
+  }
+  return k;
+}
+
+static void close_case(Case *k) {
+  free(k->want.data);
+  support_release(&k->c);
+  broken_clean();
+  device_test_clear(TOY_LAZY, 0);
+}
+
+/* ---- every call is needed ---- */
+
+static bool notices(const Case *k, BrokenCall call, uint32_t at, BrokenHow how) {
+  Bytes have;
+  device_test_clear(TOY_LAZY, 0);
+  broken_set(call, at, how);
+  Status status = results(k->c.plan, k->table, &have, NULL);
+  bool seen = status != STATUS_OK || control->faults || control->alive || control->loose ||
+              !bytes_same(&have, &k->want);
+  CU_ASSERT(broken.done);
+  free(have.data);
+  broken_clean();
+  return seen;
+}
+
+/* Those that return what is asked for cannot be left out. */
+static bool can_be_dropped(BrokenCall call) {
+  return call != BROKEN_open && call != BROKEN_allocate && call != BROKEN_host_allocate &&
+         call != BROKEN_create;
+}
+
+static void every_call_is_needed(void) {
+  Case k = open_case();
+  uint32_t n = 0, missed = 0;
+  for (BrokenCall call = 0; call < BROKEN_N; call++)
+    for (uint32_t at = 0; can_be_dropped(call) && at < k.made[call]; at++) {
+      bool seen = notices(&k, call, at, BROKEN_DROPPED);
+      if (!seen)
+        printf("\n  nobody misses call %u of %s (site %llx)", at, broken_names[call],
+               (unsigned long long)broken.site);
+      missed += !seen;
+      n++;
+    }
+  printf("(%u of %u) ", n - missed, n);
+  CU_ASSERT_EQUAL(missed, 0);
+  close_case(&k);
+}
+
+/* What nobody can see: of zeroed states (the first fetch) all parts are alike; states that are sent
+ * again before a run (use_states) overwrite what was sent. */
+static bool is_harmless(BrokenCall call, uint32_t at, BrokenHow how) {
+  return (call == BROKEN_copy_out && at == 0 && how != BROKEN_SHORT) ||
+         (call == BROKEN_copy_in && at == RESENT);
+}
+
+static void every_byte_is_needed(void) {
+  static const BrokenCall calls[] = {BROKEN_copy_in, BROKEN_copy_out, BROKEN_copy_within,
+                                     BROKEN_fill};
+  Case k = open_case();
+  uint32_t n = 0, missed = 0;
+  for (size_t i = 0; i < sizeof calls / sizeof *calls; i++)
+    for (uint32_t at = 0; at < k.made[calls[i]]; at++)
+      for (BrokenHow how = BROKEN_SHORT; how <= BROKEN_SHIFTED; how++) {
+        if (is_harmless(calls[i], at, how)) continue;
+        if (calls[i] == BROKEN_fill && how == BROKEN_LONG) continue; /* has no such form */
+        bool seen = notices(&k, calls[i], at, how);
+        if (!seen) printf("\n  %s, call %u: %d goes unseen", broken_names[calls[i]], at, (int)how);
+        missed += !seen;
+        n++;
+      }
+  printf("(%u of %u) ", n - missed, n);
+  CU_ASSERT_EQUAL(missed, 0);
+  close_case(&k);
+}
+
+/* ---- failures ---- */
+
+static bool begins(const char *text, const char *with) {
+  return strncmp(text, with, strlen(with)) == 0;
+}
+
+/* Where the message must say that it happened: the step with its line, else what was under way. */
+static bool is_placed(BrokenCall call, const char *text) {
+  bool program = begins(text, "p: error: ") || begins(text, "q: error: ");
+  bool step = strstr(text, ": error: step ") && strstr(text, "m.xml:");
+  if (call == BROKEN_open) return begins(text, "toy: error: ");
+  if (call == BROKEN_launch || call == BROKEN_create) return program && step;
+  return step ? program : strstr(text, "the device 'toy'") && (program || begins(text, "m: "));
+}
+
+static void fails_well(const Case *k, BrokenCall call, uint32_t at, BrokenHow how) {
+  Diag *diag = diag_create();
+  Bytes have;
+  char what[64];
+  device_test_clear(TOY_LAZY, 0);
+  broken_set(call, at, how);
+  Status status = results(k->c.plan, k->table, &have, diag);
+  char *text = support_messages(diag);
+  snprintf(what, sizeof what, "%s is broken", broken_names[call]);
+  bool ok = broken.done && status == STATUS_SYSTEM && diag_error_count(diag) == 1 &&
+            strstr(text, what) && is_placed(call, text);
+  if (!ok)
+    printf("\n  %s, call %u (%d): status %d: %s", broken_names[call], at, (int)how, (int)status,
+           text);
+  CU_ASSERT(ok);
+  if (control->faults || control->alive)
+    printf("\n  %s, call %u (%d): %s, %d left", broken_names[call], at, (int)how, control->fault,
+           (int)control->alive);
+  CU_ASSERT(!control->faults && !control->alive);
+  free(text);
+  free(have.data);
+  diag_destroy(diag);
+}
+
+/* At the call, and, of what runs later, when somebody waits or calls again; not in the last waits,
+ * which are the destruction's. */
+static void failures_are_one_message(void) {
+  Case k = open_case();
+  k.made[BROKEN_synchronise]--;
+  for (BrokenCall call = 0; call < BROKEN_observe; call++)
+    for (uint32_t at = 0; at < k.made[call]; at++) {
+      bool runs_later = call >= BROKEN_copy_in && call <= BROKEN_wait;
+      fails_well(&k, call, at, BROKEN_FAILS);
+      if (runs_later) {
+        fails_well(&k, call, at, BROKEN_LATE);
+        fails_well(&k, call, at, BROKEN_SOON);
+      }
+    }
+  close_case(&k);
+}
+
+/* What could not be launched to its end is not given again as if it had been. */
+static void sequences_are_whole(void) {
+  Case k = open_case();
+  Executor *x;
+  Bytes want = {0}, have = {0};
+  for (int fails = 0; fails < 2; fails++) {
+    Bytes *out = fails ? &have : &want;
+    device_test_clear(TOY_LAZY, 0);
+    broken_set(BROKEN_launch, 1, fails ? BROKEN_FAILS : BROKEN_NOT);
+    CU_ASSERT_EQUAL_FATAL(
+        executor_create_with(k.c.plan, &(ExecutorOptions){1, EXECUTOR_ALL, k.table}, NULL, &x),
+        STATUS_OK);
+    CU_ASSERT_EQUAL(init_states(x, 1, NULL), STATUS_OK);
+    CU_ASSERT_EQUAL(steps(x, 0, 1, NULL) != STATUS_OK, fails);
+    CU_ASSERT_EQUAL(steps(x, 0, 2, NULL), STATUS_OK);
+    CU_ASSERT_EQUAL(device_test_outputs(x, 0, out, NULL), STATUS_OK);
+    executor_destroy(x);
+    CU_ASSERT(!control->faults && !control->alive);
+  }
+  CU_ASSERT(bytes_same(&want, &have));
+  free(want.data);
+  free(have.data);
+  close_case(&k);
+}
+
+/* A kernel that finds the data at fault long after its launch. */
+static void data_are_at_fault(void) {
+  Compiled c = device_test_compile(
+      support_write("g.xml", "<model name='g' xmlns='urn:graphc:model:1'>\n<program name='p'>\n"
+                             "<input name='rows' shape='5 3'/><input name='at' shape='2' "
+                             "dtype='i32'/>\n<gather name='some' in='rows' index='at'/>\n"
+                             "<output value='some'/></program>\n</model>\n"),
+      NULL, 0, toy->backend->target);
+  Executor *x;
+  Tensor t;
+  uint32_t output = 0;
+  device_test_clear(TOY_LAZY, 0);
+  CU_ASSERT_EQUAL_FATAL(
+      executor_create_with(c.plan, &(ExecutorOptions){1, EXECUTOR_ALL, toy}, c.diag, &x),
+      STATUS_OK);
+  CU_ASSERT_FATAL(executor_input(x, 0, "at", &t));
+  tensor_set(&t, 1, 5);
+  CU_ASSERT_EQUAL(executor_run(x, 0, c.diag), STATUS_OK); /* it has not run yet */
+  CU_ASSERT_EQUAL(executor_read(x, 0, &output, 1, &t, c.diag), STATUS_INVALID);
+  executor_destroy(x);
+  char *text = support_messages(c.diag);
+  bool ok = diag_error_count(c.diag) == 1 && strstr(text, "p: error: step 0, gather 'some'") &&
+            strstr(text, "g.xml:4): ") && strstr(text, "hint: do the data fit the plan?");
+  if (!ok) printf("\n%s", text);
+  CU_ASSERT(ok);
+  CU_ASSERT(!control->faults && !control->alive);
+  free(text);
+  support_release(&c);
+}
+
+int main(void) {
+  static const SupportTest tests[] = {{"every call is needed", every_call_is_needed},
+                                      {"every byte is needed", every_byte_is_needed},
+                                      {"failures are one message", failures_are_one_message},
+                                      {"sequences are whole", sequences_are_whole},
+                                      {"data are at fault", data_are_at_fault}};
+  if (!device_test_load()) return 1;
+  return support_run("device calls", tests, sizeof tests / sizeof *tests);
+}
