@@ -272,16 +272,50 @@ static Status build_commit(ProgramBuilder *p, const Element *el, const Place *pl
   return p->e.status;
 }
 
+/* The program's output of that name, when it has one so far; NULL: none. */
+static const Output *find_output(const ProgramBuilder *p, const char *name) {
+  uint32_t id = strings_find(p->b->model->symbols->strings, name);
+  for (uint32_t i = 0; i < p->e.graph->n_outputs; i++)
+    if (p->e.graph->outputs[i].name == id) return &p->e.graph->outputs[i];
+  return NULL;
+}
+
+/* A scalar output of training is written to metrics.jsonl, by its name, beside the schedules and
+ * two words of each line's own; one that is called like these two becomes `output/step`. */
+static Status check_metric(const ProgramBuilder *p, const Element *el, const char *name,
+                           NodeId node) {
+  static const char *const own[] = {"step", "program"};
+  const Graph *g = p->e.graph;
+  if (!attr_is(p->program, "kind", "train") || g->nodes[node].shape.rank) return STATUS_OK;
+  for (size_t i = 0; i < sizeof own / sizeof *own; i++) {
+    char renamed[32];
+    snprintf(renamed, sizeof renamed, "output/%s", own[i]);
+    bool is_own = strcmp(name, own[i]) == 0;
+    if (!is_own && strcmp(name, renamed) != 0) continue;
+    const Output *other = find_output(p, is_own ? renamed : own[i]);
+    if (other && !g->nodes[other->node].shape.rank)
+      return element_error(p->b, el, "name", "give one of the two outputs another name",
+                           "outputs '%s' and '%s' would both be '%s' in metrics.jsonl, where each "
+                           "line has a '%s' already",
+                           own[i], renamed, renamed, own[i]);
+  }
+  bool is_input = g->nodes[node].op == OP_INPUT &&
+                  strcmp(graph_text(g, (uint32_t)node_attr_int(g, node, INPUT_NAME)), name) == 0;
+  if (!is_input && plan_schedule_find(p->b->plan, name) != UINT32_MAX)
+    source_warning(p->b->model->sources, p->b->model->symbols, p->b->diag, el->loc,
+                   "give the output another name, to have both",
+                   "the output '%s' hides the schedule of that name in metrics.jsonl", name);
+  return STATUS_OK;
+}
+
 static Status build_output(ProgramBuilder *p, const Element *el, const Place *place) {
   NodeId node = names_resolve(p, place, el, "value", attr_text(el, "value"));
   if (!node) return p->e.status;
   const char *name = attr_text(el, "name");
   if (!*name) name = attr_text(el, "value") + (*attr_text(el, "value") == '/');
   uint32_t id = strings_intern(p->b->model->symbols->strings, name);
-  for (uint32_t i = 0; i < p->e.graph->n_outputs; i++)
-    if (p->e.graph->outputs[i].name == id)
-      return p->e.status =
-                 element_error(p->b, el, "name", NULL, "output '%s' exists already", name);
+  if (find_output(p, name))
+    return p->e.status = element_error(p->b, el, "name", NULL, "output '%s' exists already", name);
   if (strcmp(name, "__metadata__") == 0)
     return p->e.status =
                element_error(p->b, el, NULL, "it is what a safetensors file calls its texts",
@@ -291,6 +325,8 @@ static Status build_output(ProgramBuilder *p, const Element *el, const Place *pl
                                        "give it another name; exec writes every state as it is "
                                        "after the step",
                                        "output '%s' has the name of a state", name);
+  p->e.status = check_metric(p, el, name, node);
+  if (p->e.status != STATUS_OK) return p->e.status;
   if (graph_add_output(p->e.graph, id, node, true) != STATUS_OK)
     return p->e.status = diag_no_memory(p->b->diag, sizeof(Output));
   return STATUS_OK;

@@ -177,6 +177,9 @@ static Status check_name(const Builder *b, const Element *el) {
     if (strcmp(name, supplied[i]) == 0)
       return element_error(b, el, "name", "give the input and its schedule another name",
                            "training supplies '%s' by itself", name);
+  if (strcmp(name, "program") == 0)
+    return element_error(b, el, "name", "give the input and its schedule another name",
+                         "each line of metrics.jsonl has a 'program' already, which is what ran");
   for (size_t i = 0; i < sizeof known / sizeof *known; i++)
     for (const Element *later = el->next; later; later = later->next)
       if (strcmp(name, known[i]) == 0 && strcmp(later->tag, "schedule") == 0 &&
