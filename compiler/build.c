@@ -16,6 +16,34 @@ static bool matches(const char *const *globs, uint32_t n, const char *name) {
   return false;
 }
 
+/* What a fetch of that name gives: an output, or a state as it is after the step; NODE_NONE:
+ * neither.  *what says which. */
+static NodeId fetched(const ProgramBuilder *p, uint32_t name, const char **what) {
+  const Graph *g = p->e.graph;
+  for (uint32_t i = 0; i < g->n_outputs; i++)
+    if (g->outputs[i].name == name) {
+      *what = "the output";
+      return g->outputs[i].node;
+    }
+  *what = "the state";
+  uint32_t state = plan_state_find(p->b->plan, graph_text(g, name));
+  for (NodeId id = 1; id < g->n_nodes && state != UINT32_MAX; id++)
+    if (g->nodes[id].op == OP_STATE && node_attr_int(g, id, STATE_INDEX) == state) return id;
+  return NODE_NONE;
+}
+
+/* A value that --keep asks for and that cannot be had, because an output or a state, which is
+ * another value, has its name. */
+static void warn_hidden(const ProgramBuilder *p, uint32_t name, NodeId node) {
+  const Model *model = p->b->model;
+  const char *what;
+  if (fetched(p, name, &what) == node) return;
+  source_warning(model->sources, model->symbols, p->b->diag, p->e.graph->nodes[node].stamp.loc,
+                 "give one of them another name",
+                 "--keep: the value '%s' cannot be fetched: %s of this name is another value",
+                 graph_text(p->e.graph, name), what);
+}
+
 /* --keep: every named value that matches becomes an output, in order of definition; then values
  * named inside composites (selections).  States can be fetched anyway. */
 static Status keep_values(ProgramBuilder *p) {
@@ -32,11 +60,12 @@ static Status keep_values(ProgramBuilder *p) {
   for (uint32_t i = 0; i < p->n_names && status == STATUS_OK; i++) {
     uint32_t name = p->names[i];
     NodeId node = p->value_by_string[name];
-    if (taken[name] || node == NODE_POISON ||
-        !matches(o->keep, o->n_keep, strings_text(strings, name)))
-      continue;
+    if (node == NODE_POISON || !matches(o->keep, o->n_keep, strings_text(strings, name))) continue;
+    if (taken[name])
+      warn_hidden(p, name, node);
+    else
+      status = graph_add_output(g, name, node, false);
     taken[name] = true;
-    status = graph_add_output(g, name, node, false);
   }
   for (NodeId id = 1; id < g->n_nodes && status == STATUS_OK; id++) {
     uint32_t name = g->nodes[id].name;
