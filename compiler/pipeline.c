@@ -19,6 +19,7 @@
 #include "compiler/inputs.h"
 #include "compiler/layout.h"
 #include "compiler/simplify.h"
+#include "compiler/unread.h"
 #include "graph/base/checked.h"
 #include "ops/ops.h"
 #include "ops/verify.h"
@@ -126,6 +127,8 @@ Status pipeline_run(const Model *model, const PipelineOptions *options, Diag *di
   TRY(build_plan(model, &options->build, diag, &plan));
   Status status = pipeline_finish(plan, options, model->sources, diag);
   if (status == STATUS_OK) inputs_warn(model, plan, diag);
+  /* Values that became inputs cut off what led to them, as was asked for. */
+  if (status == STATUS_OK && !options->build.n_inputs) status = unread_warn(model, plan, diag);
   if (status != STATUS_OK) {
     pipeline_release(plan);
     return status;

@@ -345,6 +345,124 @@ static void test_hidden_ops(void) {
   check(rows, sizeof rows / sizeof *rows);
 }
 
+/* A fetch by name gives an output or a state first: another value of that name is out of reach. */
+static void test_hidden_values(void) {
+  support_write("kept.xml",
+                MODEL "<program name=\"p\"><input name=\"x\" shape=\"4\"/>\n"
+                      "<pass name=\"t\"><scope name=\"a\"><parameter name=\"w\" shape=\"4\"/>"
+                      "<expr name=\"y\" value=\"w * {/x}\"/></scope></pass>\n"
+                      "<scope name=\"a\"><expr name=\"w\" value=\"2 * {/x}\"/></scope>\n"
+                      "<expr name=\"v\" value=\"{a/w} + 1\"/>\n"
+                      "<output name=\"v\" value=\"t/a/y\"/><output name=\"u\" value=\"v\"/>"
+                      "<output value=\"x\"/></program>\n</model>\n");
+  static const Row rows[] = {
+      {"kept.xml --check --keep=a/w",
+       0,
+       0,
+       {"kept.xml:4:17: warning: --keep: the value 'a/w' cannot be fetched: the state of this name "
+        "is another value",
+        "hint: give one of them another name"}},
+      {"kept.xml --check --keep='[a-z]'",
+       0,
+       0,
+       {"kept.xml:5:1: warning: --keep: the value 'v' cannot be fetched: the output of this name "
+        "is another value"}},
+      {"kept.xml --check --keep='t/*'", 0, 0, {NULL}},
+  };
+  check(rows, sizeof rows / sizeof *rows);
+  Shell s = shell("\"$GRAPHC\" kept.xml --check --keep='t/*' --keep=x --keep=u; "
+                  "\"$GRAPHC\" kept.xml --check");
+  CU_ASSERT_STRING_EQUAL(s.err, "");
+  shell_free(&s);
+}
+
+#define TRAINED(STATES, REST, AFTER)                                                               \
+  MODEL "<program name=\"p\" kind=\"train\"><input name=\"lr\"/><random name=\"x\" shape=\"4\"/>"  \
+        "<parameter name=\"w\" shape=\"4\"/>\n" STATES                                             \
+        "<expr name=\"loss\" value=\"sum(square(w - x))\"/><gradient name=\"G\" of=\"loss\"/>"     \
+        "<commit field=\"theta\" value=\"theta - lr * (G + 0.1 * theta)\"/>\n" REST "</program>\n" \
+        "<training steps=\"5\" warmup-steps=\"0\"/><schedule name=\"lr\" value=\"0.1\"/>" AFTER    \
+        "</model>\n"
+#define LOSS "<output value=\"loss\"/>"
+
+/* A layer that was built and not connected is trained and saved like the others. */
+static void test_unread_states(void) {
+  support_write("unread.xml",
+                TRAINED("<parameter name=\"forgotten\" shape=\"4\"/>\n"
+                        "<parameter name=\"frozen\" shape=\"4\" trainable=\"false\"/>\n"
+                        "<state name=\"seen\" shape=\"4\"/>\n",
+                        LOSS, ""));
+  /* All of these are there for something: counted, averaged, left for a fetch, read by another's
+   * update, or in a model that reports nothing. */
+  support_write("read.xml",
+                TRAINED("<state name=\"count\"/><state name=\"last\" shape=\"4\"/>"
+                        "<state name=\"mean\" shape=\"4\"/><parameter name=\"rate\" shape=\"1\" "
+                        "value=\"1\" trainable=\"false\"/>\n",
+                        LOSS "<commit state=\"count\" value=\"count + 1\"/>"
+                             "<commit state=\"last\" value=\"x * {/rate}\"/>"
+                             "<commit state=\"mean\" value=\"0.9 * mean + last\"/>"
+                             "<output name=\"m\" value=\"mean\"/>",
+                        ""));
+  support_write("silent.xml", TRAINED("", "", ""));
+  static const Row rows[] = {
+      {"unread.xml --check",
+       0,
+       0,
+       {"unread.xml:3:1: warning: no output depends on the parameter 'forgotten': only its own "
+        "update reads it\n",
+        "hint: use it in what the loss is made of, or remove it",
+        "unread.xml:4:1: warning: no program reads the parameter 'frozen'\n",
+        "unread.xml:5:1: warning: no program reads or writes the state 'seen'\n"}}};
+  check(rows, sizeof rows / sizeof *rows);
+  Shell s = shell("\"$GRAPHC\" read.xml --check; \"$GRAPHC\" silent.xml --check; "
+                  "\"$GRAPHC\" unread.xml --check --input=x");
+  CU_ASSERT_STRING_EQUAL(s.err, "");
+  shell_free(&s);
+}
+
+/* A line of metrics.jsonl has one value for each of its keys. */
+static void test_metrics(void) {
+#define OTHER "<output name=\"other\" value=\"lr\"/>\n"
+#define AS(NAME) "<output name=\"" NAME "\" value=\"loss\"/>"
+  support_write("twice.xml", TRAINED("", OTHER AS("step") "\n" AS("output/step"), ""));
+  support_write("thrice.xml", TRAINED("", OTHER AS("output/program") "\n" AS("program"), ""));
+  support_write("shadow.xml", TRAINED("", OTHER AS("lr"), ""));
+  support_write("key.xml", TRAINED("<input name=\"program\"/>", OTHER LOSS,
+                                   "\n<schedule name=\"program\" value=\"1\"/>"));
+  support_write("fine.xml", TRAINED("",
+                                    AS("step") "<output value=\"lr\"/>"
+                                               "<output name=\"output/step\" value=\"x\"/>",
+                                    ""));
+  static const Row rows[] = {
+      {"twice.xml --check",
+       1,
+       1,
+       {"twice.xml:6:15: error: outputs 'step' and 'output/step' would both be 'output/step' in "
+        "metrics.jsonl, where each line has a 'step' already",
+        "hint: give one of the two outputs another name"}},
+      {"thrice.xml --check",
+       1,
+       1,
+       {"thrice.xml:6:15: error: outputs 'program' and 'output/program' would both be "
+        "'output/program' in metrics.jsonl, where each line has a 'program' already"}},
+      {"shadow.xml --check",
+       0,
+       0,
+       {"shadow.xml:5:1: warning: the output 'lr' hides the schedule of that name in metrics.jsonl",
+        "hint: give the output another name, to have both"}},
+      {"key.xml --check",
+       1,
+       1,
+       {"key.xml:7:17: error: each line of metrics.jsonl has a 'program' already, which is what "
+        "ran",
+        "hint: give the input and its schedule another name"}},
+  };
+  check(rows, sizeof rows / sizeof *rows);
+  Shell s = shell("\"$GRAPHC\" fine.xml --check");
+  CU_ASSERT_STRING_EQUAL(s.err, "");
+  shell_free(&s);
+}
+
 int main(void) {
   static const SupportTest tests[] = {{"usage", test_usage},
                                       {"warnings", test_warnings},
@@ -355,6 +473,9 @@ int main(void) {
                                       {"places", test_places},
                                       {"expanded", test_expanded},
                                       {"unused templates", test_unused_templates},
-                                      {"hidden ops", test_hidden_ops}};
+                                      {"hidden ops", test_hidden_ops},
+                                      {"hidden values", test_hidden_values},
+                                      {"unread states", test_unread_states},
+                                      {"metrics", test_metrics}};
   return support_run("graphc", tests, sizeof tests / sizeof *tests);
 }
