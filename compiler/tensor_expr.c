@@ -232,6 +232,10 @@ static NodeId parse_name(Parser *p) {
   while ((isalnum((unsigned char)*p->at) || *p->at == '_') && n + 1 < sizeof name)
     name[n++] = *p->at++;
   name[n] = 0;
+  if (isalnum((unsigned char)*p->at) || *p->at == '_')
+    return emitter_fail(p->e, "shorter names of scopes, or an <alias>",
+                        "expression '%s': a name is longer than %d bytes", p->shown,
+                        NAME_TEXT_MAX - 1);
   if (take(p, '(')) return parse_call(p, name);
   return p->resolve(p->context, name);
 }
@@ -240,7 +244,11 @@ static NodeId parse_path(Parser *p) {
   char name[NAME_TEXT_MAX];
   const char *end = strchr(p->at, '}');
   size_t n = end ? (size_t)(end - p->at) : 0;
-  if (!end || n == 0 || n >= sizeof name) return fail_at(p, "a path and '}'");
+  if (end && n >= sizeof name)
+    return emitter_fail(p->e, "shorter names of scopes, or an <alias>",
+                        "expression '%s': a path is longer than %d bytes", p->shown,
+                        NAME_TEXT_MAX - 1);
+  if (!end || n == 0) return fail_at(p, "a path and '}'");
   memcpy(name, p->at, n);
   name[n] = 0;
   p->at = end + 1;

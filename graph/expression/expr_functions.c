@@ -45,6 +45,7 @@ static bool number(const Value *v, double *out) {
   }
 }
 
+/* False of a number with a fraction. */
 static bool whole(const Value *v, int64_t *out) {
   double f;
   char *end;
@@ -57,7 +58,7 @@ static bool whole(const Value *v, int64_t *out) {
     *out = strtoll(v->s, &end, 10);
     if (*v->s && !*end && !errno) return true;
   }
-  if (!number(v, &f) || !(fabs(f) < 9e15)) return false;
+  if (!number(v, &f) || !(fabs(f) < 9e15) || f != floor(f)) return false;
   *out = (int64_t)f;
   return true;
 }
@@ -98,7 +99,10 @@ static bool call_abs(Call *c) {
 
 static bool call_int(Call *c) {
   int64_t i;
-  return whole(&c->args[0], &i) ? give_int(c, i) : fail(c, "needs a number below 9e15");
+  double x;
+  if (whole(&c->args[0], &i)) return give_int(c, i);
+  if (!number(&c->args[0], &x) || !(fabs(x) < 9e15)) return fail(c, "needs a number below 9e15");
+  return give_int(c, (int64_t)x); /* the fraction is cut off */
 }
 
 static bool call_str(Call *c) {
@@ -180,7 +184,7 @@ static bool call_range(Call *c) {
   int64_t from = 0, to, step = 1;
   if (!whole(&c->args[c->n > 1], &to) || (c->n > 1 && !whole(&c->args[0], &from)) ||
       (c->n > 2 && !whole(&c->args[2], &step)))
-    return fail(c, "needs whole numbers");
+    return fail(c, "needs whole numbers: // divides so, int(x) cuts a fraction off");
   if (step == 0) return fail(c, "the step is 0");
   const int64_t most = (int64_t)1 << 40;
   if (from > most || to > most || from < -most || to < -most)
@@ -270,7 +274,7 @@ static bool call_sum(Call *c) {
     int64_t n;
     if (!number(v, &x)) return fail(c, "needs numbers");
     f += x;
-    if (integers && whole(v, &n) && (double)n == x)
+    if (integers && whole(v, &n))
       integers = checked_add(i, n, &i);
     else
       integers = false;

@@ -50,10 +50,13 @@ static double parse_f64(const char *text) {
 const DTypeDesc dtype_table[DTYPE_COUNT] = {
     [DTYPE_F32] = {ROW(f32, "F32", float), .is_float = true, .least = (double)FLT_MIN,
                    .largest = (double)FLT_MAX, .exact = FLT_MANT_DIG,
-                   .beyond = "is too large for f32", .sum = DTYPE_F64, .finite = finite_f32,
-                   .digits_kept = FLT_DIG, .digits_all = FLT_DECIMAL_DIG, .parse = parse_f32},
+                   .beyond = "is too large for f32",
+                   .vanishes = "is too small for f32, which makes it 0", .sum = DTYPE_F64,
+                   .finite = finite_f32, .digits_kept = FLT_DIG, .digits_all = FLT_DECIMAL_DIG,
+                   .parse = parse_f32},
     [DTYPE_F64] = {ROW(f64, "F64", double), .is_float = true, .least = DBL_MIN, .largest = DBL_MAX,
-                   .exact = DBL_MANT_DIG, .beyond = "is too large for f64", .sum = DTYPE_F64,
+                   .exact = DBL_MANT_DIG, .beyond = "is too large for f64",
+                   .vanishes = "is too small for f64, which makes it 0", .sum = DTYPE_F64,
                    .finite = finite_f64, .digits_kept = DBL_DIG, .digits_all = DBL_DECIMAL_DIG,
                    .parse = parse_f64},
     [DTYPE_I32] = {ROW(i32, "I32", int32_t), .least = INT32_MIN, .largest = INT32_MAX, .exact = 31,
@@ -92,6 +95,7 @@ double dtype_round(DType dtype, double value) {
 const char *dtype_refuses(DType dtype, double value) {
   const DTypeDesc *d = &dtype_table[dtype];
   if (!isfinite(value)) return "is not finite";
+  if (d->is_float && value != 0 && dtype_round(dtype, value) == 0) return d->vanishes;
   if (d->is_float) return isfinite(dtype_round(dtype, value)) ? NULL : d->beyond;
   if (dtype == DTYPE_BOOL) return value == 0 || value == 1 ? NULL : d->beyond;
   if (value != floor(value)) return "is no whole number";

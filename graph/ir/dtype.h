@@ -27,9 +27,10 @@ typedef struct DTypeDesc {
   bool is_float;
   /* Floating: the least normal and the largest number.  Others: the least and the largest. */
   double least, largest;
-  int exact;          /* every whole number up to 2^exact is an element */
-  const char *beyond; /* what a number beyond the largest is, as the end of a sentence */
-  DType sum;          /* floating: the type in which kernels hold long sums of elements */
+  int exact;            /* every whole number up to 2^exact is an element */
+  const char *beyond;   /* what a number beyond the largest is, as the end of a sentence */
+  const char *vanishes; /* floating: what a number is that becomes 0, likewise */
+  DType sum;            /* floating: the type in which kernels hold long sums of elements */
   /* Element i as a double, and back: rounded to nearest; whole and in range where it is no
    * floating type. */
   double (*get)(const void *data, int64_t i);
