@@ -71,7 +71,9 @@ static NodeId reduce(Emitter *e, NodeId a, uint32_t axes, int depth) {
   if (emit_is_fill(e, a, &value)) {
     Shape shape;
     reduced_shape(e, a, mask, &shape);
-    return emit_constant(e, value * (double)emit_axes_count(e, a, mask), emit_dtype(e, a), &shape);
+    value *= (double)emit_axes_count(e, a, mask);
+    if (!dtype_refuses(emit_dtype(e, a), value))
+      return emit_constant(e, value, emit_dtype(e, a), &shape);
   }
   NodeId pulled = pull_out(e, a, mask, depth);
   if (pulled || e->status != STATUS_OK) return pulled;
@@ -118,7 +120,11 @@ NodeId emit_variance(Emitter *e, NodeId a, NodeId mean, uint32_t axes) {
   if (e->status != STATUS_OK || a == NODE_NONE || mean == NODE_NONE) return NODE_NONE;
   int64_t list[RANK_MAX];
   uint32_t n = axes_list(e, a, axes, list);
-  if (n == 0) return emit_constant_like(e, 0, mean); /* one element deviates by nothing */
+  if (n == 0 && a == mean) return emit_constant_like(e, 0, mean); /* one element is its own mean */
+  if (n == 0) {
+    NodeId off = emit_sub(e, a, mean);
+    return emit_mul(e, off, off);
+  }
   NodeId inputs[] = {a, mean};
   EmitAttr attrs[] = {{list, n}};
   return emit_node(e, OP_VARIANCE, inputs, 2, attrs);

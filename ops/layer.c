@@ -70,6 +70,37 @@ static const InputDesc dropout_inputs[] = {
      "uniform random numbers of its shape, a <random>; without it nothing is dropped"}};
 static const AttrDesc dropout_attrs[] = {
     {"p", ATTR_FLOAT, "0.5", NULL, 0, 0.999, "share of elements that become 0"}};
+/* Where a value that was only cut or moved comes from. */
+static const Node *origin(const Emitter *e, NodeId id) {
+  for (;;) {
+    const Node *node = &e->graph->nodes[id];
+    switch (node->op) {
+    case OP_RESHAPE:
+    case OP_TRANSPOSE:
+    case OP_SLICE:
+    case OP_GATHER:
+    case OP_STOP_GRADIENT:
+      id = node_input(e->graph, id, 0);
+      break;
+    default:
+      return node;
+    }
+  }
+}
+
+/* p is a share of U(0, 1); of N(0, 1) other numbers of elements lie below it. */
+static bool is_uniform(Emitter *e, NodeId noise) {
+  const Node *node = origin(e, noise);
+  NodeId id = (NodeId)(node - e->graph->nodes);
+  if (node->op != OP_RANDOM || node_attr_int(e->graph, id, RANDOM_DISTRIBUTION) == RANDOM_UNIFORM)
+    return true;
+  char a[INFER_LABEL_MAX];
+  emitter_fail(e, "distribution=\"uniform\" in its <random>",
+               "the noise %s is drawn from N(0, 1): the share p holds for U(0, 1)",
+               infer_node_label(e->graph, noise, a));
+  return false;
+}
+
 /* The noise is a named random site: passes that share it drop the same elements, and derivatives of
  * every order read the one mask. */
 static Status expand_dropout(Emitter *e, CompositeCall *c) {
@@ -85,6 +116,7 @@ static Status expand_dropout(Emitter *e, CompositeCall *c) {
                  shape_text(emit_shape(e, noise), t, sizeof t));
     return e->status;
   }
+  if (!is_uniform(e, noise)) return e->status;
   NodeId bound = emit_constant_like(e, p, noise);
   NodeId kept = emit_binary(e, OP_LESS_EQUAL, bound, noise);
   kept = composite_name(e, c, kept, "select/kept");
@@ -195,6 +227,22 @@ const OpDesc op_sum = {.name = "sum",
 static const AttrDesc gem_attrs[] = {
     {"p", ATTR_FLOAT, "3", NULL, 0.01, 100, "exponent"},
     {"eps", ATTR_FLOAT, "1e-3", NULL, 0, 0, "x > eps passes, else eps with derivative 0"}};
+/* The largest element of each map, by which the powers are kept in range: (rows, 1, 1, channels). A
+ * constant for derivatives, since (mean (x/m)^p)^(1/p) m is the same for every m. 1 where the
+ * largest is 0 or no finite number. */
+static NodeId map_scale(Emitter *e, NodeId x) {
+  NodeId most = emit_stop_gradient(e, emit_reduce_max(e, emit_reduce_max(e, x, 1), 2));
+  if (most == NODE_NONE) return most;
+  NodeId zero = emit_constant_like(e, 0, most), unit = emit_constant_like(e, 1, most);
+  NodeId top = emit_constant_like(e, dtype_desc(emit_dtype(e, x))->largest, most);
+  NodeId above = emit_less(e, zero, most);
+  NodeId finite = emit_binary(e, OP_LESS_EQUAL, most, top);
+  return emit_select(e, emit_binary(e, OP_AND, above, finite), most, unit);
+}
+
+/* Up to this exponent powers of what networks compute stay within f32. */
+#define GEM_PLAIN 6
+
 /* (mean_hw max(x, eps)^p)^(1/p) */
 static Status expand_gem(Emitter *e, CompositeCall *c) {
   NodeId x = c->inputs[0];
@@ -209,9 +257,13 @@ static Status expand_gem(Emitter *e, CompositeCall *c) {
   double eps = composite_float(c, 1);
   NodeId below = composite_name(e, c, build_below(e, x, eps), "select/below");
   x = emit_select(e, below, emit_constant_like(e, eps, x), x);
+  NodeId scale = p > GEM_PLAIN ? map_scale(e, x) : NODE_NONE;
+  if (scale) x = emit_div(e, x, scale);
   NodeId mean = emit_mean(e, emit_power(e, x, p), 6);
   mean = emit_reshape_dims(e, mean, 2, (int64_t[]){rows, channels});
-  c->results[0] = emit_power(e, mean, 1 / p);
+  NodeId result = emit_power(e, mean, 1 / p);
+  if (scale) scale = emit_reshape_dims(e, scale, 2, (int64_t[]){rows, channels});
+  c->results[0] = scale ? emit_mul(e, result, scale) : result;
   return e->status;
 }
 const OpDesc op_gem = {.name = "gem",

@@ -177,7 +177,8 @@ static Status expand_batch_hard(Emitter *e, CompositeCall *c) {
   NodeId r = pair_squares(e, emit_stop_gradient(e, y));
   NodeId near = build_below(e, r, 1e-6);
   r = emit_select(e, near, emit_constant_like(e, 0, r), r);
-  NodeId none = emit_constant_like(e, -1e30, r);
+  /* below every distance, which are squares, and every distance's opposite */
+  NodeId none = emit_constant_like(e, -dtype_desc(emit_dtype(e, r))->largest, r);
   NodeId ip = emit_arg_max(e, emit_select(e, positive, r, none), 1);
   NodeId in = emit_arg_max(e, emit_select(e, negative, emit_neg(e, r), none), 1);
   composite_name(e, c, ip, "select/positive");

@@ -51,22 +51,40 @@ static NodeId vjp_reduce_max(Emitter *e, NodeId n, NodeId dy, uint32_t i) {
   return emit_place(e, dy, emit_arg_max(e, x, axis), axis, length);
 }
 
-/* v = mean (x - m)^2: dv/dx = 2/n (x - m).  dv/dm = -2/n sum (x - m) = 0 because m is the mean, at
- * every order: the rule's own derivative goes through m where it stands in (x - m). */
-static NodeId vjp_variance(Emitter *e, NodeId n, NodeId dy, uint32_t i) {
-  if (i == 1) return NODE_NONE;
-  NodeId x = IN0(e, n), mean = IN1(e, n);
-  int64_t count = shape_count(emit_shape(e, x)) / shape_count(emit_shape(e, n));
-  NodeId scaled = emit_scale(e, dy, 2.0 / (double)count);
-  NodeId spread = emit_broadcast_like(e, scaled, x);
-  return emit_mul(e, emit_sub(e, x, mean), spread);
-}
-
 static uint32_t axes_mask(const EmitAttr *a) {
   uint32_t mask = 0;
   for (uint32_t i = 0; i < a->count; i++) mask |= 1u << a->values[i];
   return mask;
 }
+
+/* Whether `mean` is the node that the mean of x makes: equal nodes are one. */
+static bool is_mean_of(Emitter *e, NodeId mean, NodeId x, uint32_t axes) {
+  Stamp stamp = e->stamp;
+  e->stamp = e->graph->nodes[mean].stamp;
+  NodeId own = emit_mean(e, x, axes);
+  e->stamp = stamp;
+  return own == mean;
+}
+
+/* v = mean (x - m)^2: dv/dx = 2/n (x - m).  dv/dm = -2/n sum (x - m) = 0 where m is the mean, at
+ * every order: the rule's own derivative goes through m where it stands in (x - m).  A model may
+ * give another point, a running mean or a parameter; then it counts. */
+static NodeId vjp_variance(Emitter *e, NodeId n, NodeId dy, uint32_t i) {
+  NodeId x = IN0(e, n), mean = IN1(e, n);
+  EmitAttr attr = {0};
+  attr.values = node_attr(e->graph, n, REDUCE_AXES, &attr.count);
+  uint32_t axes = axes_mask(&attr);
+  if (i == 1 && is_mean_of(e, mean, x, axes)) return NODE_NONE;
+  int64_t count = shape_count(emit_shape(e, x)) / shape_count(emit_shape(e, n));
+  NodeId scaled = emit_scale(e, dy, 2.0 / (double)count);
+  if (i == 1) {
+    NodeId off = emit_reduce_sum(e, emit_sub(e, x, mean), axes);
+    return emit_neg(e, emit_mul(e, off, scaled));
+  }
+  NodeId spread = emit_broadcast_like(e, scaled, x);
+  return emit_mul(e, emit_sub(e, x, mean), spread);
+}
+
 static NodeId make_sum(Emitter *e, const NodeId *in, uint32_t n, const EmitAttr *a) {
   (void)n;
   return emit_reduce_sum(e, in[0], axes_mask(&a[REDUCE_AXES]));
@@ -114,26 +132,29 @@ const OpDesc op_arg_max = {
     .infer = arg_max_infer,
     .vjp = vjp_none};
 
-static const InputDesc variance_inputs[] = {{"in", false, false, "the operand"},
-                                            {"mean", false, false, "its mean over the axes"}};
+static const InputDesc variance_inputs[] = {
+    {"in", false, false, "the operand"},
+    {"mean", false, false, "its mean over the axes, or another point of that shape"}};
 static Status variance_infer(InferContext *c) {
   char a[INFER_LABEL_MAX];
   TRY(reduce_infer(c));
   if (infer_dtype(c, 1) != c->dtype || !shape_equal(infer_shape(c, 1), &c->shape))
-    return infer_fail(c, NULL, "%s is not the mean over these axes", infer_label(c, 1, a));
+    return infer_fail(c, NULL, "%s has not the shape of the mean over these axes",
+                      infer_label(c, 1, a));
   return STATUS_OK;
 }
 static NodeId make_variance(Emitter *e, const NodeId *in, uint32_t n, const EmitAttr *a) {
   (void)n;
   return emit_variance(e, in[0], in[1], axes_mask(&a[REDUCE_AXES]));
 }
-const OpDesc op_variance = {.name = "variance",
-                            .doc = "Biased variance over axes, given the mean (two passes).",
-                            .op_class = OP_CLASS_REDUCE,
-                            .inputs = variance_inputs,
-                            .n_inputs = 2,
-                            .attrs = axes_attrs,
-                            .n_attrs = 1,
-                            .make = make_variance,
-                            .infer = variance_infer,
-                            .vjp = vjp_variance};
+const OpDesc op_variance = {
+    .name = "variance",
+    .doc = "Mean of (x - mean)^2 over axes: the biased variance when that is the mean.",
+    .op_class = OP_CLASS_REDUCE,
+    .inputs = variance_inputs,
+    .n_inputs = 2,
+    .attrs = axes_attrs,
+    .n_attrs = 1,
+    .make = make_variance,
+    .infer = variance_infer,
+    .vjp = vjp_variance};

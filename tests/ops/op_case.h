@@ -204,7 +204,7 @@ static inline void parse_inputs(OpCase *c, DType dtype, const EmitAttr *attrs) {
     c->inputs[c->n_inputs++] = id;
     if (id && dtype_is_float(emit_dtype(&c->lab.e, id))) c->by[c->n_by++] = id;
   }
-  /* The mean of a variance is its operand's, by contract. */
+  /* The mean of a variance is its operand's, unless the row has one. */
   if (c->id == OP_VARIANCE && c->n_inputs == 1) {
     uint32_t mask = 0;
     for (uint32_t i = 0; i < attrs->count; i++) mask |= 1u << attrs->values[i];

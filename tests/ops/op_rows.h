@@ -104,6 +104,7 @@ static const OpRow op_rows[] = {
     {"variance", "f(3,4,5)", "axes=0,1", "(1,1,5)", 0},
     {"variance", "f(2,3,2,3)", "axes=1,2", "(2,1,1,3)", 0},
     {"variance", "f(37)", "axes=0", "(1)", 0},
+    {"variance", "f(3,4,5) f(1,1,5)", "axes=0,1", "(1,1,5)", 0}, /* about another point */
     {"cumulative-sum", "f(3,7)", "axis=1", "(3,7)", 0},
     {"cumulative-sum", "f(2,5,3)", "axis=1 exclusive=true", "(2,5,3)", 0},
     {"cumulative-sum", "f(33)", "axis=0 reverse=true", "(33)", 0},
@@ -309,6 +310,8 @@ static const OpRow op_rows[] = {
     {"gem", "s(2,2,2,2)", "p=3 eps=0.01", "(2,2)", 0},
     {"gem", "p(1,2,2,2)", "p=1", "(1,2)", 0},
     {"gem", "p(2,1,3,1)", "p=2.5", "(2,1)", 0},
+    {"gem", "s(2,2,2,3)", "p=8 eps=0.01", "(2,3)", 0},
+    {"gem", "p(1,2,2,2)", "p=7.5", "(1,2)", 0},
     {"linear", "f(3,5) f(4,5) f(4)", "", "(3,4)", 60},
     {"linear", "f(1,5) f(1,5) -", "", "(1,1)", 5},
     {"linear", "f(2,3,5) f(4,5) f(4)", "", "(2,3,4)", 120},

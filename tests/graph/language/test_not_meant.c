@@ -1,0 +1,74 @@
+/* What a model says, would be taken, and cannot be meant: said by graphc, with its place. */
+#include "tests/shell.h"
+
+#define PROGRAM(BODY)                                                                              \
+  "<model name=\"m\" xmlns=\"urn:graphc:model:1\">\n<program name=\"p\">\n" BODY                   \
+  "</program>\n</model>\n"
+
+typedef struct Case {
+  const char *what, *text;
+  const char *expect[4]; /* parts of the one error */
+  const char *option;    /* of graphc, with which there is none */
+} Case;
+
+#define NOISE(DISTRIBUTION, NAME)                                                                  \
+  PROGRAM("<input name=\"x\" shape=\"4\"/>\n<random name=\"r\" shape=\"8\"" DISTRIBUTION "/>\n"    \
+          "<part name=\"half\" in=\"r\" start=\"4\" size=\"4\"/>\n"                                \
+          "<input name=\"own\" shape=\"4\"/>\n<expr name=\"z\" value=\"x + 0 * own\"/>\n"          \
+          "<dropout name=\"y\" in=\"x\" noise=\"" NAME "\"/>\n<output value=\"y\"/>\n"             \
+          "<output value=\"z\"/>\n")
+
+static const Case cases[] = {
+    {"normal noise",
+     NOISE("", "half"),
+     {".xml:8:1: error: dropout 'y': the noise 'half' (line 5) is drawn from N(0, 1): the share p",
+      "hint: distribution=\"uniform\" in its <random>"},
+     NULL},
+    {"a number that f32 makes 0",
+     PROGRAM(
+         "<input name=\"x\"/>\n<expr name=\"y\" value=\"x + 1e-50\"/>\n<output value=\"y\"/>\n"),
+     {".xml:4:1: error: expression 'x + 1e-50': the number 1e-50 is too small for f32, which "
+      "makes it 0"},
+     "--precision=f64"},
+    {"a constant that f32 makes 0",
+     PROGRAM("<constant name=\"c\" values=\"1 1e-50\" shape=\"2\"/>\n<output value=\"c\"/>\n"),
+     {".xml:3:1: error: constant 'c': value 1e-50 is too small for f32"},
+     "--precision=f64"},
+    {"a deviation that f32 makes 0",
+     PROGRAM("<parameter name=\"w\" shape=\"2\" init=\"normal\" spread=\"1e-46\"/>\n"
+             "<expr name=\"y\" value=\"w + 1\"/>\n<output value=\"y\"/>\n"),
+     {".xml:3:", "error: spread 1e-46 is too small for f32"},
+     "--precision=f64"},
+};
+
+static void test_cases(void) {
+  for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    const Case *k = &cases[i];
+    support_write("model.xml", k->text);
+    Shell s = shell("\"$GRAPHC\" model.xml -o out.xml");
+    CU_ASSERT_TRUE(shell_says(k->what, s, 1, 1, k->expect));
+    if (k->option) shell_must("\"$GRAPHC\" model.xml -o out.xml %s", k->option);
+  }
+}
+
+/* Nothing is said of what is well: uniform noise, and noise from outside, of which nothing is
+ * known; the smallest numbers that f32 holds. */
+static void test_fine(void) {
+  static const char *const texts[] = {
+      NOISE(" distribution=\"uniform\"", "half"), NOISE("", "own"),
+      PROGRAM("<input name=\"x\"/>\n<expr name=\"y\" value=\"x * 1.5e-45 + 0.0\"/>\n"
+              "<output value=\"y\"/>\n")};
+  for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
+    support_write("model.xml", texts[i]);
+    Shell s = shell("\"$GRAPHC\" model.xml -o out.xml");
+    CU_ASSERT_PTR_NULL(strstr(s.err, "error"));
+    CU_ASSERT_PTR_NULL(strstr(s.err, "noise"));
+    CU_ASSERT_EQUAL(s.code, 0);
+    shell_free(&s);
+  }
+}
+
+int main(void) {
+  static const SupportTest tests[] = {{"not meant", test_cases}, {"fine", test_fine}};
+  return support_run("not meant", tests, sizeof tests / sizeof *tests);
+}
