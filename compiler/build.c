@@ -111,7 +111,8 @@ static Status build_program(Builder *b, const Element *el, PlanProgram *out) {
   p.committed = calloc(b->plan->n_states + 1, sizeof *p.committed);
   Status status = p.committed ? STATUS_OK : diag_no_memory(b->diag, b->plan->n_states);
   if (status == STATUS_OK)
-    status = emitter_init(&p.e, out->graph, b->options->precision, b->diag, b->model->sources);
+    status =
+        emitter_init(&p.e, out->graph, b->options->precision->storage, b->diag, b->model->sources);
   if (status == STATUS_OK) status = fields_init(&p);
   Place top = {.path = "", .param_path = ""};
   if (status == STATUS_OK) status = elements_build(&p, el, &top);
@@ -192,7 +193,7 @@ Status build_plan(const Model *model, const BuildOptions *options, Diag *diag, P
   if (status == STATUS_OK) status = copy_params(&b);
   if (status == STATUS_OK) status = hash_model(&b);
   free(b.state_by_string);
-  free(b.state_field);
+  free(b.state_uses);
   if (status != STATUS_OK) {
     b.plan->symbols = NULL; /* the model's */
     plan_destroy(b.plan);

@@ -10,7 +10,7 @@
 #include "graph/plan/plan.h"
 
 typedef struct BuildOptions {
-  DType precision; /* f32 or f64: what `float` means */
+  const Precision *precision; /* what `float` means: a row of precision_table */
   uint32_t shards;
   const Target *target;    /* what will run the plan; must outlive it */
   const char *const *keep; /* GLOBs: further values that can be fetched */

@@ -24,13 +24,18 @@ typedef struct Field {
   bool *known;       /* FIELD_EXPR: component is evaluated */
 } Field;
 
+typedef struct StateUse {
+  uint32_t field; /* the name of the state-field that made it, 0: none */
+  DType read;     /* the type in which values read it */
+} StateUse;
+
 typedef struct Builder {
   const Model *model;
   const BuildOptions *options;
   Diag *diag;
   Plan *plan;
-  uint32_t cap_states, cap_state_field;
-  uint32_t *state_field;     /* of each state: the name of the state-field that made it, 0: none */
+  uint32_t cap_states, cap_state_uses;
+  StateUse *state_uses;      /* of each state */
   uint32_t n_parameters;     /* states [0, n_parameters) are the parameters */
   uint32_t *state_by_string; /* string id -> state index + 1 */
   uint32_t state_by_string_size;
@@ -75,11 +80,22 @@ DType attr_dtype(const Builder *b, const Element *element);
 Status element_error(const Builder *b, const Element *element, const char *attr, const char *hint,
                      const char *format, ...) __attribute__((format(printf, 5, 6)));
 
+/* ---- masters.c ---- */
+/* The state at entry, in its own type. */
+NodeId master_state(ProgramBuilder *p, uint32_t state);
+/* A value that stands for the state, in the type in which values read it. */
+NodeId master_read(ProgramBuilder *p, uint32_t state, NodeId value);
+/* What `float` means in an expression that updates the state, and a value as its operand. */
+DType master_float(const ProgramBuilder *p, uint32_t state);
+NodeId master_operand(ProgramBuilder *p, uint32_t state, NodeId value);
+
 /* ---- names.c ---- */
 #define NODE_POISON UINT32_MAX /* a name whose definition failed: uses are not reported again */
 /* Makes `path` and all names below it poisoned. */
 Status names_poison(ProgramBuilder *p, const char *path);
 Status names_define(ProgramBuilder *p, const char *path, NodeId node);
+/* The same, and the node does not take the name. */
+Status names_refer(ProgramBuilder *p, const char *path, NodeId node);
 /* At the end of a scope: one called `out` is its parent's value, by the value `out` that it has. */
 Status names_close(ProgramBuilder *p, const char *path);
 NodeId names_get(const ProgramBuilder *p, const char *path); /* NODE_NONE: undefined; or poison */

@@ -24,7 +24,7 @@ static Status parse_attrs(ProgramBuilder *p, const Element *el, const OpDesc *op
   for (uint32_t i = 0; i < op->n_attrs; i++) {
     uint32_t first = out->list.n;
     const char *text = element_attr(el, op->attrs[i].name);
-    if (!attr_parse(&out->list, op, i, text, p->b->options->precision, strings))
+    if (!attr_parse(&out->list, op, i, text, p->b->options->precision->storage, strings))
       return diag_no_memory(p->b->diag, 2 * (size_t)out->list.cap * sizeof *out->list.ints);
     out->refs[i] = (AttrRef){first, out->list.n - first};
   }
@@ -153,7 +153,7 @@ static Status build_random(ProgramBuilder *p, const Element *el, const char *pat
   int distribution = attr_is(el, "distribution", "uniform") ? RANDOM_UNIFORM : RANDOM_NORMAL;
   NodeId seed = scalar_input(p, "seed"), step = scalar_input(p, "step");
   NodeId node = emit_random(&p->e, strings_intern(p->b->model->symbols->strings, path),
-                            distribution, seed, step, p->b->options->precision, &shape);
+                            distribution, seed, step, p->b->options->precision->storage, &shape);
   return names_define(p, path, node);
 }
 
@@ -172,10 +172,10 @@ static Status build_state(ProgramBuilder *p, const Place *place, const Element *
   const State *s = &p->b->plan->states[index];
   Field *field = place->parameters && s->trainable ? fields_find(p, place->parameters) : NULL;
   if (s->kind != STATE_PARAMETER) field = NULL;
-  NodeId node = field ? fields_component(p, field, index)
-                      : emit_state(&p->e, index, (DType)s->dtype, &s->shape);
-  emitter_name(&p->e, node, name);
-  return names_define(p, path, node);
+  NodeId value = field ? fields_component(p, field, index) : master_state(p, index);
+  emitter_name(&p->e, value, name);
+  NodeId node = master_read(p, index, value);
+  return node == value ? names_define(p, path, node) : names_refer(p, path, node);
 }
 
 static Status build_pass(ProgramBuilder *p, const Element *el, const Place *place) {
@@ -216,6 +216,7 @@ typedef struct ValueScope {
   ProgramBuilder *p;
   const Place *place;
   const Element *element;
+  uint32_t state; /* that the expression updates */
 } ValueScope;
 
 static NodeId resolve_value(void *context, const char *name) {
@@ -223,8 +224,23 @@ static NodeId resolve_value(void *context, const char *name) {
   return names_resolve(s->p, s->place, s->element, "value", name);
 }
 
+static NodeId resolve_update(void *context, const char *name) {
+  ValueScope *s = context;
+  return master_operand(s->p, s->state, resolve_value(context, name));
+}
+
+static NodeId update_expr(ProgramBuilder *p, const Place *place, const Element *el,
+                          uint32_t state) {
+  ValueScope scope = {p, place, el, state};
+  DType float_type = p->e.float_type;
+  p->e.float_type = master_float(p, state);
+  NodeId value = tensor_expr(&p->e, attr_text(el, "value"), resolve_update, &scope);
+  p->e.float_type = float_type;
+  return value;
+}
+
 NodeId values_expr(ProgramBuilder *p, const Place *place, const Element *el, const char *text) {
-  ValueScope scope = {p, place, el};
+  ValueScope scope = {.p = p, .place = place, .element = el};
   return tensor_expr(&p->e, text, resolve_value, &scope);
 }
 
@@ -262,7 +278,7 @@ static Status build_commit(ProgramBuilder *p, const Element *el, const Place *pl
   if (index == UINT32_MAX) return p->e.status = unknown_state(p, el, state);
   Stamp stamp = p->e.stamp;
   p->e.stamp.role = ROLE_UPDATE;
-  NodeId value = values_expr(p, place, el, attr_text(el, "value"));
+  NodeId value = update_expr(p, place, el, index);
   if (value) {
     Shape want = p->b->plan->states[index].shape;
     if (emit_shape(&p->e, value)->rank == 0) value = emit_broadcast(&p->e, value, &want);

@@ -110,14 +110,7 @@ static NodeId resolve_in_field(void *context, const char *name) {
   if (node && emit_shape(&s->p->e, node)->rank != 0)
     return emitter_fail(&s->p->e, "reduce it first",
                         "'%s' is no scalar: field expressions use fields and scalars", name);
-  return node;
-}
-
-static NodeId state_node(ProgramBuilder *p, uint32_t index) {
-  const State *s = &p->b->plan->states[index];
-  NodeId node = emit_state(&p->e, index, (DType)s->dtype, &s->shape);
-  emitter_name(&p->e, node, strings_text(p->b->model->symbols->strings, s->name));
-  return node;
+  return master_operand(s->p, s->param, node);
 }
 
 static NodeId field_state(ProgramBuilder *p, const Field *field, uint32_t param) {
@@ -125,7 +118,7 @@ static NodeId field_state(ProgramBuilder *p, const Field *field, uint32_t param)
       arena_printf(p->b->model->arena, "%s:%s", field->name,
                    strings_text(p->b->model->symbols->strings, p->b->plan->states[param].name));
   uint32_t index = states_find(p->b, name);
-  return index == UINT32_MAX ? NODE_NONE : state_node(p, index);
+  return index == UINT32_MAX ? NODE_NONE : master_state(p, index);
 }
 
 static NodeId evaluate(ProgramBuilder *p, Field *field, uint32_t param) {
@@ -134,6 +127,8 @@ static NodeId evaluate(ProgramBuilder *p, Field *field, uint32_t param) {
   FieldScope scope = {p, param, field->element};
   Emitter *e = &p->e;
   Stamp stamp = e->stamp;
+  DType float_type = e->float_type;
+  e->float_type = master_float(p, param);
   e->stamp.scope = strings_intern(p->b->model->symbols->strings, text);
   e->stamp.loc = field->element->loc;
   e->stamp.role = ROLE_UPDATE;
@@ -146,6 +141,7 @@ static NodeId evaluate(ProgramBuilder *p, Field *field, uint32_t param) {
                               : emit_add(e, node, emit_constant(e, 0, (DType)s->dtype, &s->shape)),
                           &s->shape);
   e->stamp = stamp;
+  e->float_type = float_type;
   return node;
 }
 
@@ -154,7 +150,7 @@ NodeId fields_component(ProgramBuilder *p, Field *field, uint32_t param) {
   NodeId node = field->component[param];
   switch (field->kind) {
   case FIELD_THETA:
-    return state_node(p, param);
+    return master_state(p, param);
   case FIELD_RATE:
     return emit_constant(&p->e, s->rate, (DType)s->dtype, NULL);
   case FIELD_DECAY:
@@ -312,7 +308,7 @@ Status fields_norm(ProgramBuilder *p, const Element *element) {
   Emitter *e = &p->e;
   Stamp stamp = e->stamp;
   e->stamp.role = ROLE_UPDATE;
-  NodeId sum = emit_constant(e, 0, p->b->options->precision, NULL);
+  NodeId sum = emit_constant(e, 0, p->b->options->precision->master, NULL);
   for (uint32_t i = 0; i < p->b->n_parameters; i++) {
     if (!p->b->plan->states[i].trainable) continue;
     NodeId x = fields_component(p, of, i);
@@ -322,7 +318,7 @@ Status fields_norm(ProgramBuilder *p, const Element *element) {
   NodeId nothing = emit_constant_like(e, 0, sum),
          zero = emit_binary(e, OP_LESS_EQUAL, sum, nothing);
   NodeId root = emit_unary(e, OP_SQRT, emit_select(e, zero, emit_constant_like(e, 1, sum), sum));
-  NodeId norm = emit_select(e, zero, nothing, root);
+  NodeId norm = emit_cast(e, emit_select(e, zero, nothing, root), e->float_type);
   e->stamp = stamp;
   return names_define(p, attr_text(element, "name"), norm);
 }
@@ -335,7 +331,13 @@ static Status commit_state(ProgramBuilder *p, const Element *element, uint32_t i
   const char *name = strings_text(p->b->model->symbols->strings, s->name);
   if (!value) return p->e.status;
   char have[SHAPE_TEXT_MAX], want[SHAPE_TEXT_MAX];
-  if (!shape_equal(emit_shape(&p->e, value), &s->shape) || emit_dtype(&p->e, value) != s->dtype)
+  if (emit_dtype(&p->e, value) != s->dtype)
+    return p->e.status =
+               element_error(p->b, element, "value",
+                             "<cast name=\"...\" in=\"...\" dtype=\"...\"/> converts a value",
+                             "state '%s' holds %s, the value is %s", name,
+                             dtype_name((DType)s->dtype), dtype_name(emit_dtype(&p->e, value)));
+  if (!shape_equal(emit_shape(&p->e, value), &s->shape))
     return p->e.status = element_error(p->b, element, "value", NULL,
                                        "state '%s' has shape %s, the value has %s", name,
                                        shape_text(&s->shape, want, sizeof want),

@@ -27,6 +27,11 @@ Status names_close(ProgramBuilder *p, const char *path) {
   return node ? define(p, path, node) : STATUS_OK;
 }
 
+Status names_refer(ProgramBuilder *p, const char *path, NodeId node) {
+  if (node == NODE_NONE || p->e.status != STATUS_OK) return p->e.status;
+  return define(p, path, node);
+}
+
 Status names_poison(ProgramBuilder *p, const char *path) {
   p->poisoned = true;
   return define(p, path, NODE_POISON);

@@ -46,7 +46,7 @@ void report_summary(const Plan *plan, FILE *out) {
   uint32_t tensors;
   int64_t parameters = trainable(plan, &tensors);
   fprintf(out, "model       %s, %s, %u slices\n", plan_text(plan, plan->model_name),
-          dtype_name(plan->precision), plan->shards);
+          plan->precision->name, plan->shards);
   fputs("parameters  ", out);
   put_count(parameters, out);
   fprintf(out, " in %u tensors; state ", tensors);
@@ -195,7 +195,7 @@ static Status plan_json(const Plan *plan, int depth, Diag *diag, json_t *root) {
   TRY(report_parameters(plan, depth, diag, &scopes));
   json_object_set_new(root, "model", json_string(plan_text(plan, plan->model_name)));
   json_object_set_new(root, "model_hash", json_string(hash));
-  json_object_set_new(root, "precision", json_string(dtype_name(plan->precision)));
+  json_object_set_new(root, "precision", json_string(plan->precision->name));
   json_object_set_new(root, "shards", json_integer(plan->shards));
   json_object_set_new(root, "parameters", json_integer(parameters));
   json_object_set_new(root, "tensors", json_integer(tensors));

@@ -75,7 +75,7 @@ Status attr_shape(const Builder *b, const Element *element, Shape *out) {
 }
 
 DType attr_dtype(const Builder *b, const Element *element) {
-  DType dtype = b->options->precision;
+  DType dtype = b->options->precision->storage;
   const char *text = attr_text(element, "dtype");
   if (*text && strcmp(text, "float") != 0) dtype_parse(text, &dtype);
   return dtype;
@@ -114,9 +114,11 @@ static const char *difference(const State *a, const State *b) {
 }
 
 /* Two declarations of one name: they must describe the same tensor. */
-static Status check_same(Builder *b, const State *have, const State *want, const Element *element) {
+static Status check_same(Builder *b, uint32_t index, const State *want, const StateUse *use,
+                         const Element *element) {
   static const char hint[] = "shared tensors are declared alike everywhere";
   char sa[SHAPE_TEXT_MAX], sb[SHAPE_TEXT_MAX], where[SOURCE_WHERE_MAX];
+  const State *have = &b->plan->states[index];
   const char *name = strings_text(b->model->symbols->strings, have->name);
   source_where(b->model->symbols, have->loc, where);
   if (!shape_equal(&have->shape, &want->shape))
@@ -124,39 +126,39 @@ static Status check_same(Builder *b, const State *have, const State *want, const
                          shape_text(&want->shape, sa, sizeof sa),
                          shape_text(&have->shape, sb, sizeof sb), where);
   const char *what = difference(have, want);
+  if (!what && b->state_uses[index].read != use->read) what = "its element type";
   if (!what) return STATUS_OK;
   return element_error(b, element, NULL, hint, "'%s' is declared differently at %s: %s", name,
                        where, what);
 }
 
 /* A state-field makes states of its own; only the same one, in another program, is the same. */
-static Status check_field(Builder *b, uint32_t have, const State *want, uint32_t field,
+static Status check_field(Builder *b, uint32_t have, const State *want, const StateUse *use,
                           const Element *element) {
   const State *state = &b->plan->states[have];
   const Strings *strings = b->model->symbols->strings;
   char where[SOURCE_WHERE_MAX];
-  if (b->state_field[have] == field) return check_same(b, state, want, element);
+  if (b->state_uses[have].field == use->field) return check_same(b, have, want, use, element);
   return element_error(b, element, "name",
                        "a state-field NAME makes the state NAME:PARAMETER for each trainable "
                        "parameter: give one of them another name",
                        "state-field '%s' makes the state '%s', which exists already (%s)",
-                       strings_text(strings, field), strings_text(strings, want->name),
+                       strings_text(strings, use->field), strings_text(strings, want->name),
                        source_where(b->model->symbols, state->loc, where));
 }
 
-/* `field`: the name of the state-field that makes it, 0: it is declared. */
-static Status add_state(Builder *b, const State *state, uint32_t field, const Element *element) {
+static Status add_state(Builder *b, const State *state, StateUse use, const Element *element) {
   Plan *plan = b->plan;
   if (strcmp(strings_text(b->model->symbols->strings, state->name), "__metadata__") == 0)
     return element_error(b, element, "name", "it is what a safetensors file calls its texts",
                          "no state can be named '__metadata__'");
   uint32_t have = states_find(b, strings_text(b->model->symbols->strings, state->name));
   if (have != UINT32_MAX)
-    return field ? check_field(b, have, state, field, element)
-                 : check_same(b, &plan->states[have], state, element);
+    return use.field ? check_field(b, have, state, &use, element)
+                     : check_same(b, have, state, &use, element);
   TRY(ARRAY_RESERVE(plan->states, b->cap_states, plan->n_states, 1, b->diag));
-  TRY(ARRAY_RESERVE(b->state_field, b->cap_state_field, plan->n_states, 1, b->diag));
-  b->state_field[plan->n_states] = field;
+  TRY(ARRAY_RESERVE(b->state_uses, b->cap_state_uses, plan->n_states, 1, b->diag));
+  b->state_uses[plan->n_states] = use;
   plan->states[plan->n_states] = *state;
   return index_state(b, state->name, plan->n_states++);
 }
@@ -181,11 +183,20 @@ static Status check_numbers(const Builder *b, const Element *element, DType dtyp
   return STATUS_OK;
 }
 
+/* What is declared `float` is held in the master type and read as the values of a step. */
+static DType state_type(const Builder *b, const Element *element, DType *read) {
+  const char *text = attr_text(element, "dtype");
+  *read = attr_dtype(b, element);
+  return !*text || strcmp(text, "float") == 0 ? b->options->precision->master : *read;
+}
+
 static Status declare(Builder *b, const Element *element, const char *path) {
   bool parameter = strcmp(element->tag, "parameter") == 0;
+  StateUse use = {0};
+  DType dtype = state_type(b, element, &use.read);
   uint32_t name = strings_intern(b->model->symbols->strings, path);
   State s = {.name = name,
-             .dtype = (uint8_t)(parameter ? b->options->precision : attr_dtype(b, element)),
+             .dtype = (uint8_t)dtype,
              .kind = parameter ? STATE_PARAMETER : STATE_STATISTIC,
              .init_a = attr_float(element, "value"),
              .rate = 1,
@@ -193,7 +204,7 @@ static Status declare(Builder *b, const Element *element, const char *path) {
              .external = intern_or_zero(b, attr_text(element, "external")),
              .loc = element->loc};
   TRY(attr_shape(b, element, &s.shape));
-  TRY(check_numbers(b, element, (DType)s.dtype));
+  TRY(check_numbers(b, element, use.read));
   if (parameter) {
     s.init = (uint8_t)init_kind(element);
     s.init_b = attr_float(element, "spread");
@@ -207,7 +218,7 @@ static Status declare(Builder *b, const Element *element, const char *path) {
   } else if (attr_is(element, "kind", "optimiser")) {
     s.kind = STATE_OPTIMISER;
   }
-  return add_state(b, &s, 0, element);
+  return add_state(b, &s, use, element);
 }
 
 /* Parameters are named by their scopes without the pass. Errors are collected: go on after one. */
@@ -232,7 +243,7 @@ static Status collect(Builder *b, const Element *parent, const char *path, bool 
 static Status collect_fields(Builder *b, const Element *program) {
   for (const Element *el = program->first_child; el; el = el->next) {
     if (strcmp(el->tag, "state-field") != 0) continue;
-    TRY(check_numbers(b, el, b->options->precision));
+    TRY(check_numbers(b, el, b->options->precision->storage));
     uint32_t field = strings_intern(b->model->symbols->strings, attr_text(el, "name"));
     for (uint32_t i = 0; i < b->n_parameters; i++) {
       State s = b->plan->states[i];
@@ -247,7 +258,7 @@ static Status collect_fields(Builder *b, const Element *program) {
                   .decay = 1,
                   .loc = el->loc,
                   .shape = s.shape};
-      TRY(add_state(b, &s, field, el));
+      TRY(add_state(b, &s, (StateUse){field, b->state_uses[i].read}, el));
     }
   }
   return STATUS_OK;

@@ -22,7 +22,7 @@ typedef struct Emitter {
   Diag *diag;
   const Sources *sources; /* may be NULL */
   Status status;
-  DType float_type; /* what `float` means: the plan's precision */
+  DType float_type; /* what `float` means where the nodes stand */
   Reversal reversal;
   Stamp stamp;           /* of the nodes that follow */
   const char *composite; /* the composite that is being expanded, for messages; NULL: none */

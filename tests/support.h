@@ -91,8 +91,9 @@ static inline Compiled support_compile(const char *path, const char *const *defi
                                        DType precision) {
   Compiled c = {.diag = diag_create()};
   ModelOptions options = {.path = path, .defines = defines, .n_defines = n};
-  PipelineOptions pipeline = {.build = {.precision = precision, .shards = 4, .target = &target_cpu},
-                              .verify = true};
+  PipelineOptions pipeline = {
+      .build = {.precision = precision_plain(precision), .shards = 4, .target = &target_cpu},
+      .verify = true};
   c.status = model_load(&options, ops_table(), c.diag, &c.model);
   if (c.status == STATUS_OK) c.status = pipeline_run(c.model, &pipeline, c.diag, &c.plan);
   return c;

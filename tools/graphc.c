@@ -32,7 +32,7 @@ static const char usage_text[] =
     "  --schema            the RELAX NG schema of the language (needs no model)\n"
     "  --manual            elements and ops with their attributes (needs no model)\n"
     "  --report[=json]     parameters, multiply-adds and memory per program and scope\n"
-    "  --precision=f32|f64 element type of the plan\n"
+    "  --precision=NAME    element types: f32 (default), f64, or f32+f64 (states in f64)\n"
     "  --target=NAME       what will run the plan: %s; or a plug-in, a file with a slash\n"
     "  --shards=N          slices of a batch (default 4); results depend on it, not on threads\n"
     "  --keep=GLOB         values that exec may fetch besides the outputs\n"
@@ -141,6 +141,12 @@ static Status take_target(Args *a, const char *value) {
   return usage_error(text, value);
 }
 
+static Status unknown_precision(const char *given) {
+  char names[PRECISION_NAMES_MAX], text[160];
+  snprintf(text, sizeof text, "--precision is one of %s, not '%%s'", precision_names(names));
+  return usage_error(text, given);
+}
+
 static bool is_pass(const char *name) {
   for (size_t i = 0; pipeline_passes[i]; i++)
     if (strcmp(pipeline_passes[i], name) == 0) return true;
@@ -199,12 +205,8 @@ static Status take_option(Args *a, int option, const char *value) {
       return usage_error("--report or --report=json, not '%s'", value);
     break;
   case OPT_PRECISION:
-    if (strcmp(value, "f32") == 0)
-      a->build.precision = DTYPE_F32;
-    else if (strcmp(value, "f64") == 0)
-      a->build.precision = DTYPE_F64;
-    else
-      return usage_error("--precision is f32 or f64, not '%s'", value);
+    a->build.precision = precision_find(value);
+    if (!a->build.precision) return unknown_precision(value);
     break;
   case OPT_TARGET:
     return take_target(a, value);
@@ -458,7 +460,7 @@ int main(int argc, char **argv) {
   a.keep = lists + 2 * argc;
   a.inputs = lists + 3 * argc;
   a.build = (BuildOptions){
-      .precision = DTYPE_F32, .shards = 4, .target = target_find(targets_table(), "cpu")};
+      .precision = PRECISION_DEFAULT, .shards = 4, .target = target_find(targets_table(), "cpu")};
   Status status = parse_args(&a, argc, argv);
   a.model.defines = a.defines;
   a.model.include_dirs = a.includes;

@@ -79,11 +79,11 @@ static bool is_pair(const OpDesc *op, const AttrDesc *attr) {
          attr->type == ATTR_INTS;
 }
 
-bool attr_parse(AttrInts *out, const OpDesc *op, uint32_t attr, const char *text, DType precision,
+bool attr_parse(AttrInts *out, const OpDesc *op, uint32_t attr, const char *text, DType float_type,
                 Strings *strings) {
   const AttrDesc *desc = &op->attrs[attr];
   uint32_t first = out->n;
   if (!text) text = desc->fallback ? desc->fallback : "";
-  if (!push_values(out, desc, text, precision, strings)) return false;
+  if (!push_values(out, desc, text, float_type, strings)) return false;
   return !is_pair(op, desc) || out->n != first + 1 || push(out, out->ints[first]);
 }

@@ -12,9 +12,9 @@ typedef struct AttrInts {
 
 /* Appends the values of attribute `attr` of the op, whose type and range were checked: a float is
  * its bit pattern, a string its id.  `text` NULL: the default, nothing when there is none.  `float`
- * is `precision`; where windows have a height and a width, one number stands for both.  False when
+ * is `float_type`; where windows have a height and a width, one number stands for both.  False when
  * out of memory. */
-bool attr_parse(AttrInts *out, const OpDesc *op, uint32_t attr, const char *text, DType precision,
+bool attr_parse(AttrInts *out, const OpDesc *op, uint32_t attr, const char *text, DType float_type,
                 Strings *strings);
 
 #endif

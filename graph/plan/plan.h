@@ -9,9 +9,10 @@
 
 #include "graph/ir/ir.h"
 #include "graph/ir/op.h"
+#include "graph/ir/precision.h"
 #include "graph/plan/target.h"
 
-#define PLAN_VERSION 4
+#define PLAN_VERSION 5
 #define OFFSET_NONE (-1)
 #define PLAN_ARENA_MAX ((int64_t)1 << 44) /* bytes */
 
@@ -105,9 +106,9 @@ typedef struct Plan {
   const PlanFile *files; /* not owned; what is not listed keeps its name */
   uint32_t n_files;
   uint32_t model_name;
-  uint64_t model_hash;  /* xxh3 of the expanded model's text */
-  const Target *target; /* not owned: what it was laid out for */
-  DType precision;
+  uint64_t model_hash;        /* xxh3 of the expanded model's text */
+  const Target *target;       /* not owned: what it was laid out for */
+  const Precision *precision; /* not owned: a row of precision_table */
   uint32_t shards;
   State *states;
   uint32_t n_states;

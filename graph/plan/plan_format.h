@@ -1,13 +1,13 @@
 /* clang-format off */
 /* How a plan is written.  XML, UTF-8, data only; elements in this order:
  *
- *     <plan version="3" hash="XXH3_64 of every byte after this line, 16 hex digits" xmlns="...">
+ *     <plan version="N" hash="XXH3_64 of every byte after this line, 16 hex digits" xmlns="...">
  *     <target>     the name of what it was laid out for
  *     <ops>        of each op in use: its name, then those of its attributes; rows name an op by its
  *                  place in this list, from 0
  *     <strings>    one a line; ids count from 1, id 0 is the empty string
  *     <places>     file line column chain           ids count from 1; chain: the id of a place before
- *     <model>      name hash precision shards state-bytes
+ *     <model>      name hash storage sum master shards state-bytes   (the types: a precision)
  *     <states>     name dtype kind trainable init init-a init-b init-site rate decay noise external
  *                  group place offset rank dim...
  *     <schedules>  name value

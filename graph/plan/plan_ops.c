@@ -92,7 +92,7 @@ typedef struct Values {
   AttrRef (*refs)[PLAN_ATTRS_MAX]; /* by op in the file: its defaults */
 } Values;
 
-static bool parse_defaults(Values *v, DType precision) {
+static bool parse_defaults(Values *v, DType float_type) {
   Strings *strings = v->g->symbols->strings;
   v->refs = calloc((size_t)v->ops->n + 1, sizeof *v->refs);
   if (!v->refs) return false;
@@ -100,7 +100,7 @@ static bool parse_defaults(Values *v, DType precision) {
     for (uint32_t i = 0; i < PLAN_ATTRS_MAX; i++) {
       if (!(v->ops->ops[k].missing >> i & 1)) continue;
       uint32_t first = v->defaults.n;
-      if (!attr_parse(&v->defaults, v->table->ops[v->ops->ops[k].op], i, NULL, precision, strings))
+      if (!attr_parse(&v->defaults, v->table->ops[v->ops->ops[k].op], i, NULL, float_type, strings))
         return false;
       v->refs[k][i] = (AttrRef){first, v->defaults.n - first};
     }
@@ -172,11 +172,11 @@ static Status read_values(Values *v, uint32_t n_strings, Diag *diag) {
 }
 
 Status plan_ops_read_attrs(PlanScan *s, const OpTable *table, const PlanOps *ops, Graph *g,
-                           const uint32_t *number, uint32_t n_strings, DType precision,
+                           const uint32_t *number, uint32_t n_strings, DType float_type,
                            Diag *diag) {
   Values v = {.s = s, .table = table, .ops = ops, .g = g, .number = number};
-  Status status = parse_defaults(&v, precision) ? read_values(&v, n_strings, diag)
-                                                : diag_no_memory(diag, sizeof *v.refs);
+  Status status = parse_defaults(&v, float_type) ? read_values(&v, n_strings, diag)
+                                                 : diag_no_memory(diag, sizeof *v.refs);
   free(v.refs);
   free(v.defaults.ints);
   return status;

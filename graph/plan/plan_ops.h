@@ -27,8 +27,9 @@ typedef struct PlanOps {
 /* Reads the group <ops>. STATUS_INVALID with `foreign`, or with what the scan says. */
 Status plan_ops_read(PlanScan *s, const OpTable *table, PlanOps *out, Diag *diag);
 /* Reads <attrs> and <ints> of a program, whose nodes are read; `number[id]` is the node's op in
- * the file. `n_strings` bounds the ids of strings, `precision` is what `float` means. */
+ * the file. `n_strings` bounds the ids of strings, `float_type` is what `float` means. */
 Status plan_ops_read_attrs(PlanScan *s, const OpTable *table, const PlanOps *ops, Graph *g,
-                           const uint32_t *number, uint32_t n_strings, DType precision, Diag *diag);
+                           const uint32_t *number, uint32_t n_strings, DType float_type,
+                           Diag *diag);
 
 #endif

@@ -119,7 +119,10 @@ static Status read_model(Reader *r) {
   plan_scan_open(&r->s, "model");
   r->plan->model_name = take_string(r);
   r->plan->model_hash = (uint64_t)take(r, INT64_MIN, INT64_MAX);
-  r->plan->precision = (DType)take(r, DTYPE_F32, DTYPE_F64);
+  DType types[3]; /* storage, sum, master */
+  for (int i = 0; i < 3; i++) types[i] = (DType)take(r, 0, DTYPE_COUNT - 1);
+  r->plan->precision = precision_of(types[0], types[1], types[2]);
+  if (!r->plan->precision) plan_scan_fail(&r->s, "a precision that this program knows is expected");
   r->plan->shards = (uint32_t)take(r, 1, 64);
   r->plan->state_bytes = take(r, 0, PLAN_ARENA_MAX);
   plan_scan_close(&r->s, "model");
@@ -407,7 +410,7 @@ static Status read_program(Reader *r, PlanProgram *p) {
   TRY(read_nodes(r, p->graph));
   TRY(read_inputs(r, p->graph));
   TRY(plan_ops_read_attrs(&r->s, r->ops, &r->file_ops, p->graph, r->number, r->n_strings,
-                          r->plan->precision, r->diag));
+                          r->plan->precision->storage, r->diag));
   TRY(read_offsets(r, p));
   TRY(read_steps(r, p));
   TRY(read_ends(r, p->graph));

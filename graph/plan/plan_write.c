@@ -77,7 +77,9 @@ static void put_model(Writer *w) {
   plan_text_start(b, "model");
   put_name(w, plan->model_name);
   plan_text_int(b, (int64_t)plan->model_hash);
-  plan_text_int(b, plan->precision);
+  plan_text_int(b, plan->precision->storage);
+  plan_text_int(b, plan->precision->sum);
+  plan_text_int(b, plan->precision->master);
   plan_text_int(b, plan->shards);
   plan_text_int(b, plan->state_bytes);
   plan_text_row(b);

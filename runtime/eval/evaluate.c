@@ -124,7 +124,7 @@ static void print_choices(const Plan *plan) {
 static void print_head(const Eval *e) {
   if (e->plan) {
     printf("model     %s %016" PRIx64 ", %s", e->head.model, e->plan->model_hash,
-           dtype_name(e->plan->precision));
+           e->plan->precision->name);
     print_choices(e->plan);
     printf("\nweights   %s%s\n", e->o.weights, e->step);
   } else {

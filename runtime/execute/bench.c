@@ -218,7 +218,7 @@ static uint32_t default_program(const Plan *plan) {
 static void put_head(const Bench *b) {
   const PlanProgram *p = &b->plan->programs[b->program];
   printf("plan        %s, program %s, %s, %u threads\n", b->options->plan,
-         plan_text(b->plan, p->name), dtype_name(b->plan->precision), b->options->threads);
+         plan_text(b->plan, p->name), b->plan->precision->name, b->options->threads);
   printf("work        %.3f GMAC, scratch %.1f MB, state %.1f MB\n", (double)p->macs * 1e-9,
          (double)p->scratch_bytes * 1e-6, (double)b->plan->state_bytes * 1e-6);
 }
@@ -237,7 +237,7 @@ static Status run_all(Bench *b) {
   put_head(b);
   TRY(run_steps(b));
   DeviceLimits limits;
-  TRY(executor_limits(b->x, b->plan->precision, &limits, b->diag));
+  TRY(executor_limits(b->x, b->plan->precision->storage, &limits, b->diag));
   TRY(put_kernels(b, &limits));
   if (o->trace) {
     feed_all(b);

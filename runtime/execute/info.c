@@ -32,7 +32,7 @@ static void print_model(const Plan *plan) {
     tensors++;
   }
   printf("model       %s %016" PRIx64 ", %s, plan version %d\n", text(plan, plan->model_name),
-         plan->model_hash, dtype_name(plan->precision), PLAN_VERSION);
+         plan->model_hash, plan->precision->name, PLAN_VERSION);
   printf("parameters  %" PRId64 " in %u tensors, %" PRId64 " of them trained\n", parameters,
          tensors, trained);
   printf("memory      state %" PRId64 " bytes, arena %" PRId64 " bytes\n", plan->state_bytes,

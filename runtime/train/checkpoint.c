@@ -46,7 +46,7 @@ static void describe(const Plan *plan, const Run *run, Field f[N_FIELDS]) {
   f[PRECISION] = (Field){.key = "precision",
                          .what = "precision",
                          .hint = "see graphc --precision",
-                         .text = dtype_name(plan->precision)};
+                         .text = plan->precision->name};
   f[SHARDS] = (Field){.key = "shards",
                       .what = "number of shards",
                       .hint = "the order of sums depends on it: see graphc --shards"};

@@ -132,7 +132,8 @@ void scalars_log(const Scalars *s, uint32_t program, const Feed *feed, Journal *
   journal_text(journal, "\"program\"", p->key);
   for (uint32_t i = 0; i < s->plan->n_schedules; i++)
     if (!p->shadows[i])
-      journal_float(journal, s->schedule_keys[i], feed_schedule(feed, i), s->plan->precision);
+      journal_float(journal, s->schedule_keys[i], feed_schedule(feed, i),
+                    s->plan->precision->storage);
   for (uint32_t i = 0; i < p->n; i++) {
     const Scalar *scalar = &p->scalars[i];
     const Tensor *value = &p->values[i];

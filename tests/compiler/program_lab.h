@@ -32,7 +32,7 @@ static inline Graph *graph_copy(const Graph *g) {
  * Release with program_release: the symbols stay the lab's. */
 static inline Plan *program_compile(Lab *lab, const State *states, uint32_t n_states) {
   Plan *plan = plan_create(lab->symbols);
-  plan->precision = lab->e.float_type;
+  plan->precision = precision_plain(lab->e.float_type);
   plan->shards = lab->shards;
   plan->target = &target_cpu;
   plan->n_states = n_states;

@@ -11,8 +11,8 @@ static const Target *toy; /* one that only tests know: a plug-in's */
 static Compiled compile_for(const char *path, const Target *target) {
   Compiled c = {.diag = diag_create()};
   ModelOptions options = {.path = path};
-  PipelineOptions pipeline = {.build = {.precision = DTYPE_F32, .shards = 4, .target = target},
-                              .verify = true};
+  PipelineOptions pipeline = {
+      .build = {.precision = PRECISION_DEFAULT, .shards = 4, .target = target}, .verify = true};
   c.status = model_load(&options, ops_table(), c.diag, &c.model);
   if (c.status == STATUS_OK) c.status = pipeline_run(c.model, &pipeline, c.diag, &c.plan);
   if (c.status != STATUS_OK) diag_print(c.diag, stdout);

@@ -19,7 +19,7 @@ static bool oracle_compile(Comparison *c) {
   for (; n < json_array_size(list) && n < 32; n++)
     defines[n] = json_string_value(json_array_get(list, n));
   ModelOptions options = {.path = ORACLE_MODEL, .defines = defines, .n_defines = n};
-  PipelineOptions pipeline = {.build = {.precision = DTYPE_F64,
+  PipelineOptions pipeline = {.build = {.precision = precision_find("f64"),
                                         .shards = 4,
                                         .target = &target_cpu,
                                         .keep = keep,

@@ -93,7 +93,7 @@ static inline StepGraph step_open(const char *path, const char *program, double 
   static const char *const inputs[] = {"e/*"};
   const char *defines[] = {"width=8", "height=32", "image_width=16", "batch_ids=2", "ids=8 8 8"};
   ModelOptions options = {.path = path, .root = ".", .defines = defines, .n_defines = 5};
-  BuildOptions build = {.precision = DTYPE_F64,
+  BuildOptions build = {.precision = precision_find("f64"),
                         .shards = 1,
                         .keep = keep,
                         .n_keep = sizeof keep / sizeof *keep,

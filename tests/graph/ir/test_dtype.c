@@ -1,4 +1,5 @@
 /* The table of element types: each column says what the elements do. */
+#include "graph/ir/precision.h"
 #include "graph/ir/tensor.h"
 #include "tests/shell.h"
 
@@ -138,12 +139,32 @@ static void test_floats(void) {
   }
 }
 
+/* Each row is found by its name and by its types; kernels hold sums as the row says. */
+static void test_precisions(void) {
+  char names[PRECISION_NAMES_MAX];
+  precision_names(names);
+  for (size_t i = 0; i < PRECISION_COUNT; i++) {
+    const Precision *p = &precision_table[i];
+    CU_ASSERT_PTR_EQUAL(precision_find(p->name), p);
+    CU_ASSERT_PTR_EQUAL(precision_of(p->storage, p->sum, p->master), p);
+    CU_ASSERT_PTR_NOT_NULL(strstr(names, p->name));
+    CU_ASSERT(dtype_is_float(p->storage) && dtype_is_float(p->master));
+    CU_ASSERT_EQUAL(p->sum, dtype_sum(p->storage));
+    CU_ASSERT(dtype_desc(p->master)->exact >= dtype_desc(p->storage)->exact);
+  }
+  FOR_FLOATS(t) CU_ASSERT_PTR_EQUAL(precision_plain(t), precision_find(dtype_name(t)));
+  CU_ASSERT_PTR_EQUAL(PRECISION_DEFAULT, precision_find("f32"));
+  CU_ASSERT_PTR_NULL(precision_find("bf16"));
+  CU_ASSERT_PTR_NULL(precision_of(DTYPE_F64, DTYPE_F64, DTYPE_F32));
+}
+
 int main(void) {
   static const SupportTest tests[] = {{"elements", test_elements},
                                       {"rounding", test_rounding},
                                       {"numbers that are refused", test_refused},
                                       {"texts", test_texts},
                                       {"what is finite", test_finite},
-                                      {"C's floats", test_floats}};
+                                      {"C's floats", test_floats},
+                                      {"precisions", test_precisions}};
   return support_run("dtype", tests, sizeof tests / sizeof *tests);
 }

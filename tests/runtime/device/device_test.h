@@ -83,8 +83,8 @@ static inline Compiled device_test_compile(const char *path, const char *const *
                                            const Target *target) {
   Compiled c = {.diag = diag_create()};
   ModelOptions options = {.path = path, .defines = defines, .n_defines = n};
-  PipelineOptions pipeline = {.build = {.precision = DTYPE_F32, .shards = 4, .target = target},
-                              .verify = true};
+  PipelineOptions pipeline = {
+      .build = {.precision = PRECISION_DEFAULT, .shards = 4, .target = target}, .verify = true};
   c.status = model_load(&options, ops_table(), c.diag, &c.model);
   if (c.status == STATUS_OK) c.status = pipeline_run(c.model, &pipeline, c.diag, &c.plan);
   if (c.status != STATUS_OK) diag_print(c.diag, stdout);

@@ -161,7 +161,7 @@ static Run start(const OtherModel *m, const Case *c) {
   static const char *const keep[] = {"*:*"};
   const char *const defines[] = {m->define, c->define};
   ModelOptions options = {.path = m->path, .defines = defines, .n_defines = 2};
-  PipelineOptions pipeline = {.build = {.precision = DTYPE_F64,
+  PipelineOptions pipeline = {.build = {.precision = precision_find("f64"),
                                         .shards = 4,
                                         .target = &target_cpu,
                                         .keep = keep,
