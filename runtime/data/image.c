@@ -65,10 +65,27 @@ static bool png_complete(const uint8_t *d, size_t n) {
   return false;
 }
 
+static uint32_t little_endian(const uint8_t *d, int bytes) {
+  uint32_t value = 0;
+  for (int i = bytes; i-- > 0;) value = value << 8 | d[i];
+  return value;
+}
+
+/* The size that the header claims may be 0, or that of the part that is there: the pixels are
+ * counted.  Headers of 12 bytes are OS/2's; compressions 0, 3 and 6 store rows as they are. */
 static bool bmp_complete(const uint8_t *d, size_t n) {
-  if (n < 26) return false;
-  size_t size = (size_t)d[2] | (size_t)d[3] << 8 | (size_t)d[4] << 16 | (size_t)d[5] << 24;
-  return size <= n;
+  if (n < 26 || little_endian(d + 2, 4) > n) return false;
+  bool old = little_endian(d + 14, 4) == 12;
+  if (!old && n < 54) return false;
+  uint64_t width = little_endian(d + 18, old ? 2 : 4), bits = little_endian(d + (old ? 24 : 28), 2);
+  int64_t height = old ? (int64_t)little_endian(d + 20, 2) : (int32_t)little_endian(d + 22, 4);
+  uint32_t compression = old ? 0 : little_endian(d + 30, 4);
+  uint64_t rows = (uint64_t)(height < 0 ? -height : height), from = little_endian(d + 10, 4);
+  if (!fits((int64_t)width, (int64_t)rows) || rows == 0) return true; /* refused for what it is */
+  bool plain = compression == 0 || compression == 3 || compression == 6;
+  uint64_t packed = plain ? 0 : little_endian(d + 34, 4);
+  uint64_t last = (width * bits + 7) / 8, row = (width * bits + 31) / 32 * 4;
+  return from + (plain ? row * (rows - 1) + last : packed) <= n;
 }
 
 static Status check_container(const uint8_t *d, size_t n, char *error) {

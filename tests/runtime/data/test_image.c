@@ -123,6 +123,28 @@ static void test_truncated(void) {
   }
 }
 
+/* A BMP's header says how long the file is: programs write 0 there, or what they had when they
+ * stopped.  Its rows count; of the last one, all but what fills it up. */
+static void test_bmp_length(void) {
+  uint8_t bytes[SAMPLE_MAX];
+  size_t n = sample_bytes("bmp", bytes), fill = 1;
+  int accepted = 0;
+  for (size_t keep = 2; keep <= n; keep++)
+    for (int claim = 0; claim < 2; claim++) {
+      char error[IMAGE_ERROR_MAX] = "";
+      uint32_t length = claim ? (uint32_t)keep : 0;
+      Image image;
+      uint8_t copy[SAMPLE_MAX];
+      memcpy(copy, bytes, n);
+      for (int i = 0; i < 4; i++) copy[2 + i] = (uint8_t)(length >> 8 * i);
+      Status status = decode(copy, keep, &image, error);
+      if (keep < n - fill) CU_ASSERT_STRING_EQUAL(error, "is truncated");
+      accepted += status == STATUS_OK;
+      free(image.rgb);
+    }
+  CU_ASSERT(accepted >= 2); /* the whole file, with both claims */
+}
+
 #define TOO_LARGE "is larger than 64 megapixels or 65535 pixels a side"
 
 /* Sizes that a header only claims are refused before memory is taken for them. */
@@ -255,9 +277,15 @@ static void test_pillow(void) {
 }
 
 int main(void) {
-  static const SupportTest tests[] = {
-      {"encodings", test_encodings}, {"depths", test_depths},       {"refusals", test_refusals},
-      {"truncated", test_truncated}, {"too large", test_too_large}, {"damaged", test_damaged},
-      {"resize", test_resize},       {"same size", test_same_size}, {"pillow", test_pillow}};
+  static const SupportTest tests[] = {{"encodings", test_encodings},
+                                      {"depths", test_depths},
+                                      {"refusals", test_refusals},
+                                      {"truncated", test_truncated},
+                                      {"a BMP without its length", test_bmp_length},
+                                      {"too large", test_too_large},
+                                      {"damaged", test_damaged},
+                                      {"resize", test_resize},
+                                      {"same size", test_same_size},
+                                      {"pillow", test_pillow}};
   return support_run("image", tests, sizeof tests / sizeof *tests);
 }
