@@ -45,6 +45,38 @@ static void warn_respelled(const Gather *g, const IdentityRanks *ranks, const ch
                line[1]);
 }
 
+/* Identities that differ in what a reader does not see, or hardly: `A1` and `a1`, `7` and a 7
+ * behind a no-break blank.  They are two, as they are written; one person is likely meant. */
+static bool warn_alike(const Gather *g, const IdentityRanks *ids, const char *what,
+                       const char *many) {
+  Arena *scratch = arena_create();
+  const char **looks = scratch ? arena_array(scratch, ids->n + 1u, sizeof *looks) : NULL;
+  uint32_t *first = scratch ? arena_array(scratch, ids->n + 1u, sizeof *first) : NULL;
+  IdentityRanks ranks;
+  bool ok = looks && first;
+  for (uint32_t i = 0; ok && i < ids->n; i++) {
+    looks[i] = identity_look(scratch, ids->names[i]);
+    first[i] = UINT32_MAX;
+    ok = looks[i] != NULL;
+  }
+  ok = ok && identity_rank(scratch, looks, ids->n, &ranks);
+  for (uint32_t i = 0; ok && ranks.n < ids->n && i < ids->n; i++) {
+    uint32_t *of = &first[ranks.of[i]], n = ids->n - ranks.n;
+    if (*of == UINT32_MAX) {
+      *of = i;
+      continue;
+    }
+    diag_warning(
+        g->rows->diag, g->data->path,
+        "numbers are compared as numbers, names byte by byte: write one of them in one way",
+        "domain '%s': %u %s another but for case or blanks (%s'%s' and '%s')", g->domain->name, n,
+        n == 1 ? what : many, n == 1 ? "" : "the first are ", ids->names[*of], ids->names[i]);
+    break;
+  }
+  arena_destroy(scratch);
+  return ok;
+}
+
 /* Numbers the identities that stand in training rows; `pids` are all identities. */
 static bool fill_classes(Gather *g, const IdentityRanks *pids) {
   DataDomain *d = g->domain;
@@ -74,9 +106,11 @@ static bool fill_images(Gather *g) {
   for (uint32_t i = 0; i < d->n_images; i++) g->texts[i] = gathered(g, i)->camera;
   if (!identity_rank(g->data->arena, g->texts, d->n_images, &cameras)) return false;
   warn_respelled(g, &cameras, "camera", "cameras");
+  if (!warn_alike(g, &cameras, "camera looks like", "cameras look like")) return false;
   for (uint32_t i = 0; i < d->n_images; i++) g->texts[i] = gathered(g, i)->pid;
   if (!identity_rank(g->data->arena, g->texts, d->n_images, &pids)) return false;
   warn_respelled(g, &pids, "identity", "identities");
+  if (!warn_alike(g, &pids, "identity looks like", "identities look like")) return false;
   d->pids = pids.names;
   d->n_pids = pids.n;
   d->cameras = cameras.names;

@@ -114,6 +114,7 @@ static Status read_header(Csv *c, char **fields, int n) {
     if (c->column[k] >= 0 || k > COLUMN_CAMERA) continue;
     const char *field = misspelt(fields, n, k), *hint = CSV_HEADER;
     if (field) hint = arena_printf(c->rows->arena, "'%s' is called '%s'", column_names[k], field);
+    if (n == 1 && strpbrk(fields[0], ";\t|")) hint = "commas stand between fields: " CSV_HEADER;
     return csv_error(c, hint, "there is no column '%s'", column_names[k]);
   }
   warn_misspelt(c, fields, n);
@@ -228,6 +229,9 @@ static Status read_row(Csv *c, char **fields, int n) {
 /* `text` is one line without its end. */
 static Status read_line(Csv *c, char *text, size_t length) {
   char *fields[COLUMNS_MAX];
+  bool wide = c->line == 1 && length > 1 &&
+              (memcmp(text, "\xFF\xFE", 2) == 0 || memcmp(text, "\xFE\xFF", 2) == 0);
+  if (wide) return csv_error(c, "save the manifest as UTF-8", "the text is UTF-16%s", "");
   if (strlen(text) != length || strchr(text, '\r'))
     return csv_error(c, "lines end in LF or CR LF", "a %s stands inside the line",
                      strlen(text) != length ? "zero byte" : "carriage return");

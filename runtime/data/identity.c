@@ -66,6 +66,35 @@ bool identity_is_junk(const char *text) {
   return id.negative && id.n == 1 && *id.digits == '1';
 }
 
+/* UTF-8 of blanks that tables and word processors leave: no-break, of zero width, ideographic, the
+ * mark of byte order. */
+static size_t blank_length(const char *at) {
+  static const char *const blanks[] = {
+      " ", "\t", "\xC2\xA0", "\xE2\x80\x8B", "\xE3\x80\x80", "\xEF\xBB\xBF"};
+  for (size_t i = 0; i < sizeof blanks / sizeof *blanks; i++)
+    if (strncmp(at, blanks[i], strlen(blanks[i])) == 0) return strlen(blanks[i]);
+  return 0;
+}
+
+const char *identity_look(Arena *arena, const char *text) {
+  char *look = arena_strdup(arena, text), *to = look;
+  for (const char *at = text; look && *at;) {
+    size_t blank = blank_length(at);
+    bool wide = strncmp(at, "\xEF\xBC", 2) == 0 && (unsigned char)(at[2] - '\x90') < 10;
+    if (blank) {
+      at += blank;
+    } else if (wide) { /* a digit as wide as an ideograph */
+      *to++ = (char)('0' + (unsigned char)(at[2] - '\x90'));
+      at += 3;
+    } else {
+      *to++ = *at >= 'A' && *at <= 'Z' ? (char)(*at - 'A' + 'a') : *at;
+      at++;
+    }
+  }
+  if (look) *to = 0;
+  return look;
+}
+
 /* ---- numbering ---- */
 
 typedef struct Spelling {

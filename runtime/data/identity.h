@@ -29,6 +29,9 @@ bool identity_same(const char *a, const char *b);
 bool identity_is_zero(const char *text);
 /* -1, however it is spelled: an image of nobody. */
 bool identity_is_junk(const char *text);
+/* What a reader sees of it, so that two identities that look alike are found: small letters, no
+ * blanks of any kind, the digits of ASCII.  NULL when out of memory. */
+const char *identity_look(Arena *arena, const char *text);
 
 /* Texts numbered by identity.  `names` has the first spelling of each, sorted: by value when all
  * are numbers, else bytewise. */

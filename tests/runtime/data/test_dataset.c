@@ -57,6 +57,10 @@ static void test_csv_errors(void) {
   static const struct {
     const char *text, *message;
   } cases[] = {
+      {"path;pid;camera\na;1;1\n", "~/bad.csv:1: error: there is no column 'path'\nhint: commas "
+                                   "stand between fields: the first "
+                                   "line reads path,pid,camera,domain,split\n"},
+      {"\xFF\xFEp", "~/bad.csv:1: error: the text is UTF-16\nhint: save the manifest as UTF-8\n"},
       {"", "~/bad.csv: error: lists no images\n"
            "hint: the first line reads path,pid,camera,domain,split\n"},
       {"path,pid,camera\na.jpg,-1,1\n",
@@ -209,7 +213,7 @@ static void test_spellings(void) {
   CU_ASSERT_STRING_EQUAL(d->cameras[0], "-1");
   dataset_destroy(data);
   /* names are compared byte by byte */
-  data = read_rows("a,Anna,1,train\nb,anna,c1,train\nc,1e3,c01,train\nd,1000,1,train\n"
+  data = read_rows("a,Anna,1,train\nb,anne,c1,train\nc,1e3,c01,train\nd,1000,1,train\n"
                    "e,0x10,1,train\nf,16,1,train\ng,nan7,1,train\n",
                    "");
   CU_ASSERT(data->domains[0].n_classes == 7 && data->domains[0].n_cameras == 3);
@@ -240,6 +244,35 @@ static void test_identity(void) {
   CU_ASSERT(identity_same("00012345678901234567890123", "12345678901234567890123.0"));
   CU_ASSERT(!identity_same("12345678901234567890123", "12345678901234567890124"));
   CU_ASSERT(!identity_same("-2", "2") && identity_same("-0", "0") && !identity_same("a1", "a01"));
+}
+
+#define ALIKE_HINT                                                                                 \
+  "hint: numbers are compared as numbers, names byte by byte: write one of them in one way\n"
+
+/* Two as they are written; a reader sees one. */
+static void test_alike(void) {
+  DataSet *data = read_rows(
+      "a,A1,c1,train\nb,a1,C1,train\nc,B2,c1,train\nd,b2,c1,train\n",
+      "~/s.csv: warning: domain 's': 1 camera looks like another but for case or blanks "
+      "('C1' and 'c1')\n" ALIKE_HINT
+      "~/s.csv: warning: domain 's': 2 identities look like another but for case or blanks "
+      "(the first are 'A1' and 'a1')\n" ALIKE_HINT);
+  CU_ASSERT(data->domains[0].n_pids == 4 && data->domains[0].n_cameras == 2);
+  dataset_destroy(data);
+  static const char *const sevens[] = {"\xC2\xA0"
+                                       "7",
+                                       "7\xE2\x80\x8B", "\xEF\xBC\x97", "0 7"};
+  for (size_t i = 0; i < sizeof sevens / sizeof *sevens; i++) {
+    char rows[100], expected[400];
+    snprintf(rows, sizeof rows, "a,7,1,train\nb,%s,1,train\nc,8,1,train\nd,70,1,train\n",
+             sevens[i]);
+    bool first = sevens[i][0] == '0'; /* bytewise */
+    snprintf(expected, sizeof expected,
+             "~/s.csv: warning: domain 's': 1 identity looks like another but for case or blanks "
+             "('%s' and '%s')\n" ALIKE_HINT,
+             first ? sevens[i] : "7", first ? "7" : sevens[i]);
+    dataset_destroy(read_rows(rows, expected));
+  }
 }
 
 /* A manifest that counts from 0 has a person 0; one that only searches for images of 0 has none. */
@@ -351,6 +384,7 @@ int main(void) {
                                       {"csv limits", test_csv_limits},
                                       {"spellings", test_spellings},
                                       {"identity", test_identity},
+                                      {"alike", test_alike},
                                       {"zero", test_zero},
                                       {"same file", test_same_file},
                                       {"misspelt", test_misspelt},
