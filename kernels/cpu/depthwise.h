@@ -1,10 +1,25 @@
-/* Depthwise convolutions: every channel by itself, with one result.  Vectors hold channels, which
- * lie together; nothing is packed but the weights, nothing is padded.  Each element is one chain of
- * fused multiply-adds over the taps that fall inside of the image (of a weight: over pixels). */
+/* Depthwise convolutions: every input channel by itself, with M results (its multiplier): channel o
+ * of y and of the weights belongs to channel o / M of x.  Vectors hold channels of y, which lie
+ * together, and with M > 1 a vector of x repeats each of its channels; nothing is packed but the
+ * weights, nothing is padded.  Each element is one chain of fused multiply-adds over the taps that
+ * fall inside of the image (of a weight: over pixels); the input gradient adds the M chains of its
+ * channel, the first first. */
 #ifndef KERNELS_CPU_DEPTHWISE_H
 #define KERNELS_CPU_DEPTHWISE_H
 
 #include "kernels/cpu/conv.h"
+
+/* Where the elements of a vector of y's channels are in one of x's.  The vector that starts at
+ * channel o, with o % M = phase: element i is (phase + i) / M behind the first. */
+#define DEPTHWISE_LANES 16 /* of any instruction set, at most */
+typedef struct DepthwiseSpread {
+  int64_t multiplier, first; /* at[k] = (first + k) / multiplier */
+  int32_t at[2 * DEPTHWISE_LANES];
+} DepthwiseSpread;
+DepthwiseSpread depthwise_spread(int64_t multiplier);
+static inline const int32_t *depthwise_lanes(const DepthwiseSpread *s, int64_t phase) {
+  return s->at + (phase > s->first ? phase - s->first : 0); /* before `first` all are 0 */
+}
 
 /* Columns of one row of results: result q = sum over rows and taps of x[at + q col_step + t
  * tap_step] w[weight_at + t weight_step].  Steps and offsets in elements, pointers at a channel. */
@@ -14,6 +29,7 @@ typedef struct DepthwiseRow {
   int64_t at, col_step, tap_step, weight_at, weight_step;
   char *out;
   int64_t out_step, channels;
+  const DepthwiseSpread *spread; /* `spread` alone: the first channel has phase 0 */
 } DepthwiseRow;
 
 /* sums[t sum_step] += sum over `cols` of x[q col_step + t tap_step] dy[q dy_step]. */
@@ -21,15 +37,27 @@ typedef struct DepthwiseSums {
   const char *x, *dy;
   char *sums;
   int64_t cols, col_step, tap_step, dy_step, sum_step, channels;
+  const DepthwiseSpread *spread; /* `spread_sums` alone */
+  int64_t phase;                 /* of the first channel */
 } DepthwiseSums;
+
+/* out[c] = the sum of in[c M + j] over j; `more`: added to what out holds. */
+typedef struct DepthwiseFold {
+  const char *in;
+  char *out;
+  int64_t channels, multiplier;
+  bool more;
+} DepthwiseFold;
 
 #define DEPTHWISE_ROWS WORK_DEPTHWISE_ROWS
 #define DEPTHWISE_TAPS 4 /* of one call that sums */
 /* Of one element type; `row` NULL: the type is not there. */
 typedef struct DepthwiseType {
-  void (*row)(const DepthwiseRow *row, int64_t cols);
+  void (*row)(const DepthwiseRow *row, int64_t cols), (*spread)(const DepthwiseRow *, int64_t);
+  void (*fold)(const DepthwiseFold *fold);
   /* The first `channels` of them, taps 1 .. DEPTHWISE_TAPS. */
   void (*sums[DEPTHWISE_TAPS + 1])(const DepthwiseSums *sums);
+  void (*spread_sums[DEPTHWISE_TAPS + 1])(const DepthwiseSums *sums);
 } DepthwiseType;
 typedef struct DepthwiseIsa {
   const char *name;

@@ -1,12 +1,12 @@
-/* Depthwise conv-dw: dw[c, r, s] = sum over pixels of x[pixel stride - pad + (r, s) dilation, c]
- * dy[pixel, c].  Each slice of the batch is one chain over its pixels in memory order, in a part of
- * the work buffer, taps before channels; slices join in the binary tree. */
+/* Depthwise conv-dw: dw[o, r, s] = sum over pixels of x[pixel stride - pad + (r, s) dilation, o /
+ * M] dy[pixel, o].  Each slice of the batch is one chain over its pixels in memory order, in a part
+ * of the work buffer, taps before channels; slices join in the binary tree. */
 #include "kernels/cpu/depthwise.h"
 
 #include <stdio.h>
 #include <string.h>
 
-#define BLOCK_BYTES 512 /* of channels of a unit */
+#define BLOCK_BYTES 512 /* of channels of y in a unit */
 
 typedef struct DepthwiseDw {
   ConvShape shape;
@@ -14,6 +14,7 @@ typedef struct DepthwiseDw {
   const DepthwiseType *type;
   const GemmType *gemm;
   Slices slices;
+  DepthwiseSpread spread;
   int64_t pitch; /* elements of one tap's sums */
   int64_t block, blocks, step;
 } DepthwiseDw;
@@ -45,7 +46,7 @@ static void run_taps(const DepthwiseDw *k, const DepthwiseSums *row, int64_t s, 
   d.x += at * c->cx * (int64_t)c->size;
   d.dy += (size_t)(first * c->cy) * c->size;
   d.sums += (size_t)(s * k->pitch) * c->size;
-  k->type->sums[n](&d);
+  (c->co == 1 ? k->type->sums : k->type->spread_sums)[n](&d);
 }
 
 /* One row of taps over one row of results: what all taps of a call see at once, the ends of each
@@ -82,11 +83,13 @@ static void run_row(const DepthwiseDw *k, const KernelArgs *args, uint32_t slice
                        .tap_step = s->dilation[1] * s->cx,
                        .dy_step = s->cy,
                        .sum_step = k->pitch,
-                       .channels = c + k->step < end ? k->step : end - c};
+                       .channels = c + k->step < end ? k->step : end - c,
+                       .spread = &k->spread,
+                       .phase = c % s->co};
     for (int64_t r = 0; r < s->kh; r++) {
       int64_t h = p * s->stride[0] - s->pad[0] + r * s->dilation[0];
       if (h < 0 || h >= s->hx) continue;
-      int64_t x = (image * s->hx + h) * s->wx * s->cx + c;
+      int64_t x = (image * s->hx + h) * s->wx * s->cx + c / s->co;
       d.x = (const char *)args->inputs[k->x] + (size_t)x * s->size;
       d.sums = sums_of(k, args, slice, r * s->kw, c);
       run_tap_row(k, &d);
@@ -95,7 +98,7 @@ static void run_row(const DepthwiseDw *k, const KernelArgs *args, uint32_t slice
 }
 
 static int64_t block_end(const DepthwiseDw *k, int64_t channel) {
-  return channel + k->block < k->shape.cx ? channel + k->block : k->shape.cx;
+  return channel + k->block < k->shape.cy ? channel + k->block : k->shape.cy;
 }
 
 static void run_slice(const DepthwiseDw *k, uint32_t slice, int64_t channel,
@@ -111,7 +114,7 @@ static void run_slice(const DepthwiseDw *k, uint32_t slice, int64_t channel,
   }
 }
 
-/* Joins the slices of a block and turns its sums to (C, R, S). */
+/* Joins the slices of a block and turns its sums to (C M, R, S). */
 static void join(const DepthwiseDw *k, int64_t channel, const KernelArgs *args) {
   const ConvShape *s = &k->shape;
   int64_t n = block_end(k, channel) - channel, taps = s->kh * s->kw;
@@ -152,9 +155,10 @@ Status depthwise_dw_build(const KernelSpec *spec, Diag *diag, Kernel *kernel) {
   k->gemm = gemm_type(s->dtype);
   if (!k->type->sums[1] || !k->gemm) return spec_no_type(spec, diag, s->dtype);
   k->slices = slices_rows(g, g->nodes[node_input(g, id, 0)].stamp.batch, s->n, spec->shards);
-  k->pitch = (s->cx + lanes - 1) / lanes * lanes;
+  k->spread = depthwise_spread(s->co);
+  k->pitch = (s->cy + lanes - 1) / lanes * lanes;
   k->block = BLOCK_BYTES / (int64_t)s->size;
-  k->blocks = (s->cx + k->block - 1) / k->block;
+  k->blocks = (s->cy + k->block - 1) / k->block;
   k->step = 2 * lanes;
   int64_t macs = s->n * s->hy * s->wy * conv_weights(s) * s->groups;
   int64_t items = k->blocks * k->slices.n, most = macs < 1 << 17 ? 1 : 64;

@@ -25,6 +25,8 @@
 #define turn_f32(TO, TO_ROW, FROM, FROM_COL) (void)0
 #define TURN_f64 1
 #define turn_f64(TO, TO_ROW, FROM, FROM_COL) (void)0
+#define SPREAD_f32(P, AT, N) ((void)(AT), (void)(N), *(P))
+#define SPREAD_f64(P, AT, N) ((void)(AT), (void)(N), *(P))
 #include "kernels/cpu/gemm_tile.inc"
 
 #define TILES(ID, S, T, SUM) TILE(S, T, 4, 1) TILE(S, T, 4, 2) TILE(S, T, 4, 3) TILE(S, T, 4, 4)

@@ -26,6 +26,17 @@
 #define SPLAT_f64(X) _mm256_set1_pd(X)
 #define ZERO_f64 _mm256_setzero_pd()
 #define FMA_f64(A, B, C) _mm256_fmadd_pd(A, B, C)
+#define SPREAD_f32(P, AT, N)                                                                       \
+  _mm256_permutevar8x32_ps(LOAD_PART_f32(P, N), _mm256_loadu_si256((const __m256i *)(AT)))
+/* As pairs of 32 bits: 2 AT and 2 AT + 1. */
+static inline __m256d repeat_f64(__m256d v, const int32_t *at) {
+  __m256i twice = _mm256_slli_epi64(
+      _mm256_cvtepi32_epi64(_mm_loadu_si128((const __m128i *)(const void *)at)), 1);
+  __m256i pair = _mm256_or_si256(twice, _mm256_slli_epi64(twice, 32));
+  pair = _mm256_or_si256(pair, _mm256_set1_epi64x((int64_t)1 << 32));
+  return _mm256_castps_pd(_mm256_permutevar8x32_ps(_mm256_castpd_ps(v), pair));
+}
+#define SPREAD_f64(P, AT, N) repeat_f64(LOAD_PART_f64(P, N), AT)
 #include "kernels/cpu/gemm_tile.inc"
 
 #define TILES(ID, S, T, SUM) TILE(S, T, 8, 1) TILE(S, T, 6, 2)

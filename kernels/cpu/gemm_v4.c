@@ -25,6 +25,10 @@
 #define SPLAT_f64(X) _mm512_set1_pd(X)
 #define ZERO_f64 _mm512_setzero_pd()
 #define FMA_f64(A, B, C) _mm512_fmadd_pd(A, B, C)
+#define SPREAD_f32(P, AT, N) _mm512_permutexvar_ps(_mm512_loadu_si512(AT), LOAD_PART_f32(P, N))
+#define SPREAD_f64(P, AT, N)                                                                       \
+  _mm512_permutexvar_pd(_mm512_cvtepi32_epi64(_mm256_loadu_si256((const __m256i *)(AT))),          \
+                        LOAD_PART_f64(P, N))
 #include "kernels/cpu/gemm_tile.inc"
 
 /* 24 sums and their operands fill the registers. */

@@ -24,11 +24,11 @@ static const Shape *weight_shape(const Graph *g, NodeId id) {
   return node->op == OP_CONV_DW ? &node->shape : &g->nodes[node_input(g, id, 1)].shape;
 }
 
-/* One result for each of several channels. */
+/* Several input channels, each with results of its own. */
 bool conv_is_depthwise(const Graph *g, NodeId id) {
   const Shape *w = weight_shape(g, id);
   int64_t groups = node_attr_int(g, id, CONV_GROUPS);
-  return groups > 1 && w->dim[0] == groups && w->dim[1] == 1 && w->dim[2] <= WORK_DEPTHWISE_ROWS;
+  return groups > 1 && w->dim[1] == 1 && w->dim[2] <= WORK_DEPTHWISE_ROWS;
 }
 
 /* The weights, or the sums of each slice, taps before channels. */

@@ -1,7 +1,8 @@
 /* Convolutions and matrix products over a table of shapes. */
 #include "tests/kernels/kernel_test.h"
 
-static int n_split; /* weight gradients whose sums are cut into slices */
+static int n_split;     /* weight gradients whose sums are cut into slices */
+static int n_depthwise; /* cases that took the depthwise kernels */
 
 typedef struct Case {
   int64_t n, h, w, i, o, kh, kw, stride[2], pad[2], dilation[2];
@@ -56,7 +57,15 @@ static const Case cases[] = {
     {2, 6, 5, 8, 8, 2, 2, {3, 3}, {0, 0}, {1, 1}, 8},
     {2, 4, 4, 8, 8, 1, 1, {1, 1}, {2, 1}, {1, 1}, 8},
     {2, 3, 2, 16, 16, 3, 9, {1, 1}, {1, 4}, {1, 1}, 16},
-    {2, 14, 13, 24, 48, 3, 3, {1, 1}, {1, 1}, {1, 1}, 24}, /* two results a channel */
+    /* several results a channel */
+    {2, 14, 13, 24, 48, 3, 3, {1, 1}, {1, 1}, {1, 1}, 24},
+    {3, 9, 30, 11, 33, 3, 3, {2, 2}, {1, 1}, {1, 1}, 11},
+    {2, 12, 13, 37, 148, 3, 3, {1, 1}, {2, 3}, {2, 3}, 37},
+    {2, 7, 7, 130, 650, 5, 5, {1, 1}, {2, 2}, {1, 1}, 130},
+    {2, 9, 20, 5, 35, 3, 2, {2, 1}, {0, 0}, {1, 2}, 5},
+    {2, 6, 5, 3, 51, 3, 3, {1, 1}, {1, 1}, {1, 1}, 3},   /* more than a vector */
+    {2, 5, 19, 2, 600, 3, 3, {1, 1}, {1, 1}, {1, 1}, 2}, /* more than are folded at once */
+    {1, 4, 4, 2, 1200, 1, 3, {1, 3}, {0, 1}, {1, 1}, 2},
     {1, 2, 100, 2, 2, 1, 3, {1, 1}, {0, 1}, {1, 1}, 2},
     /* no copy of a window fits */
     {1, 310, 305, 2, 2, 2, 2, {1, 1}, {1, 1}, {300, 300}, 1},
@@ -81,17 +90,20 @@ static NodeId make_conv(Lab *lab, const Case *c, OpId op, DType dtype) {
   return emit_conv_dw(&lab->e, x, y, &win);
 }
 
-static bool is_split(Lab *lab, NodeId id) {
+static void count_kernels(Lab *lab, NodeId id) {
   LabRun run = {
       .nodes = &id, .n_nodes = 1, .outputs = &id, .n_outputs = 1, .work_bytes = -1, .share = -1};
   void *result;
   char name[48];
   CU_ASSERT_EQUAL_FATAL(lab_run(lab, &run, &result, name), STATUS_OK);
   free(result);
-  return strstr(name, " split") != NULL;
+  n_split += strstr(name, " split") != NULL;
+  n_depthwise += strncmp(name, "depthwise", 9) == 0;
 }
 
 static void check_convs(OpId op, DType dtype, double tolerance) {
+  int want = 0;
+  n_depthwise = 0;
   for (int i = 0; i < N_CASES; i++) {
     Lab lab;
     char what[96];
@@ -104,9 +116,11 @@ static void check_convs(OpId op, DType dtype, double tolerance) {
     NodeId id = make_conv(&lab, &cases[i], op, dtype);
     snprintf(what, sizeof what, "%s %s case %d", op_desc(op)->name, dtype_name(dtype), i);
     CU_ASSERT(lab_check_node(&lab, id, tolerance, what));
-    n_split += is_split(&lab, id);
+    count_kernels(&lab, id);
+    want += cases[i].groups > 1 && cases[i].groups == cases[i].i;
     lab_free(&lab);
   }
+  CU_ASSERT_EQUAL(n_depthwise, want);
 }
 
 static void test_conv(void) {
