@@ -129,38 +129,88 @@ static const char *nearest_function(const char *name) {
   return near;
 }
 
-/* What to use instead of a function that there is not; false: nothing comes to mind. */
-static bool function_hint(const char *name, char *hint) {
-  for (size_t i = 0; i < sizeof other_names / sizeof *other_names; i++)
-    if (strcmp(name, other_names[i].name) == 0)
-      return snprintf(hint, HINT_MAX, "%s", other_names[i].hint) > 0;
+/* The op whose element has the name of a function, as it is or with `-` for `_`; NULL: none. */
+static const OpDesc *op_like(const char *name) {
   const OpTable *ops = ops_table();
   char spelt[NAME_TEXT_MAX];
   size_t n = 0;
   for (; name[n] && n + 1 < sizeof spelt; n++) spelt[n] = name[n] == '_' ? '-' : name[n];
   spelt[n] = 0;
   uint32_t id = op_table_find(ops, spelt);
-  if (id && !ops->ops[id]->hidden) {
-    const OpDesc *op = ops->ops[id];
-    size_t at =
-        (size_t)snprintf(hint, HINT_MAX, "%s is an op: <%s name=\"...\"", op->name, op->name);
-    for (uint32_t i = 0; i < op->n_inputs && at < HINT_MAX; i++)
-      if (!op->inputs[i].optional)
-        at += (size_t)snprintf(hint + at, HINT_MAX - at, " %s=\"...\"", op->inputs[i].name);
-    for (uint32_t i = 0; i < op->n_attrs && at < HINT_MAX; i++)
-      if (!op->attrs[i].fallback)
-        at += (size_t)snprintf(hint + at, HINT_MAX - at, " %s=\"...\"", op->attrs[i].name);
-    if (at < HINT_MAX) snprintf(hint + at, HINT_MAX - at, "/>");
-    return true;
+  return id && !ops->ops[id]->hidden ? ops->ops[id] : NULL;
+}
+
+/* How its element is written: with what it needs and the attribute `given` (NULL: no other). */
+static void element_form(const OpDesc *op, const char *given, char *hint) {
+  size_t at = text_append(hint, HINT_MAX, 0, "<%s name=\"...\"", op->name);
+  for (uint32_t i = 0; i < op->n_inputs; i++)
+    if (!op->inputs[i].optional)
+      at = text_append(hint, HINT_MAX, at, " %s=\"...\"", op->inputs[i].name);
+  for (uint32_t i = 0; i < op->n_attrs; i++)
+    if (!op->attrs[i].fallback || (given && strcmp(op->attrs[i].name, given) == 0))
+      at = text_append(hint, HINT_MAX, at, " %s=\"...\"", op->attrs[i].name);
+  text_append(hint, HINT_MAX, at, "/>");
+}
+
+/* What to use instead of a function that there is not; false: nothing comes to mind. */
+static bool function_hint(const char *name, char *hint) {
+  for (size_t i = 0; i < sizeof other_names / sizeof *other_names; i++)
+    if (strcmp(name, other_names[i].name) == 0)
+      return snprintf(hint, HINT_MAX, "%s", other_names[i].hint) > 0;
+  const OpDesc *op = op_like(name);
+  if (op) {
+    char form[HINT_MAX];
+    element_form(op, NULL, form);
+    return text_format(hint, HINT_MAX, "%s is an op: %s", op->name, form) > 0;
   }
   const char *near = nearest_function(name);
   if (near) snprintf(hint, HINT_MAX, "did you mean '%s'?", near);
   return near != NULL;
 }
 
+static bool is_function(const char *name) {
+  const OpTable *ops = ops_table();
+  bool found = false;
+  for (uint32_t id = 1; id < ops->count; id++)
+    found = found || (ops->ops[id]->function && strcmp(name, ops->ops[id]->function) == 0);
+  for (size_t i = 0; i < N_OWN; i++) found = found || strcmp(name, own_functions[i].name) == 0;
+  return found;
+}
+
 static NodeId fail_count(Parser *p, const char *name, int n) {
-  return emitter_fail(p->e, NULL, "expression '%s': %s does not take %d arguments", p->shown, name,
-                      n);
+  char hint[HINT_MAX];
+  const OpDesc *op = op_like(name);
+  bool more = op && op->n_attrs > 0 && n > op->n_inputs; /* perhaps the axes of a sum */
+  if (more) element_form(op, op->attrs[0].name, hint);
+  return emitter_fail(p->e, more ? hint : NULL, "expression '%s': %s does not take %d arguments",
+                      p->shown, name, n);
+}
+
+/* `form=tanh` among arguments: attributes are given to elements only. */
+static bool is_attribute(const char *at, char name[NAME_TEXT_MAX]) {
+  size_t n = 0;
+  while (isspace((unsigned char)*at)) at++;
+  if (!isalpha((unsigned char)*at)) return false;
+  for (; (isalnum((unsigned char)*at) || strchr("_-", *at)) && *at && n + 1 < NAME_TEXT_MAX; at++)
+    name[n++] = *at == '_' ? '-' : *at;
+  name[n] = 0;
+  while (isspace((unsigned char)*at)) at++;
+  return at[0] == '=' && at[1] != '=';
+}
+
+static NodeId fail_attribute(Parser *p, const char *function, const char *attribute) {
+  char hint[HINT_MAX] = "a = b is equal(a, b)";
+  const OpDesc *op = op_like(function);
+  bool has = false;
+  for (uint32_t i = 0; op && i < op->n_attrs; i++)
+    has = has || strcmp(op->attrs[i].name, attribute) == 0;
+  if (has)
+    element_form(op, attribute, hint);
+  else if (!is_function(function))
+    function_hint(function, hint);
+  return emitter_fail(p->e, hint,
+                      "expression '%s': functions take values, and no attributes ('%s')", p->shown,
+                      attribute);
 }
 
 /* As the op's element is built. */
@@ -196,6 +246,8 @@ static NodeId parse_call(Parser *p, const char *name) {
   do {
     if (n == 3)
       return emitter_fail(p->e, NULL, "expression '%s': %s has too many arguments", p->shown, name);
+    char attribute[NAME_TEXT_MAX];
+    if (is_attribute(p->at, attribute)) return fail_attribute(p, name, attribute);
     args[n] = parse_sum(p);
     if (args[n++] == NODE_NONE) return NODE_NONE;
   } while (take(p, ','));

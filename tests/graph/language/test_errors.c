@@ -518,6 +518,18 @@ static const Case cases[] = {
       "cross-entropy is an op: <cross-entropy name=\"...\" in=\"...\" labels=\"...\"/>",
       "a power is x ^ 2, or exp(y * log(x))", "a > b is less(b, a)", "did you mean 'sqrt'?"},
      .errors = 5},
+    {.what = "attributes in functions",
+     PROGRAM("<input name=\"x\"/>\n<expr name=\"a\" value=\"gelu(x, form=tanh)\"/>\n"
+             "<expr name=\"b\" value=\"sum(x, axes = 1)\"/>\n"
+             "<expr name=\"c\" value=\"mean(x, 1)\"/>\n"
+             "<expr name=\"d\" value=\"where(x=1, x, x)\"/>\n"
+             "<expr name=\"e\" value=\"cumsum(x, axis=0)\"/>\n"),
+     {".xml:4:1: error: expression 'gelu(x, form=tanh)': functions take values, and no attributes "
+      "('form')\n",
+      "hint: <gelu name=\"...\" in=\"...\" form=\"...\"/>",
+      "hint: <sum name=\"...\" in=\"...\" axes=\"...\"/>",
+      "hint: <mean name=\"...\" in=\"...\" axes=\"...\"/>", "hint: a = b is equal(a, b)"},
+     .errors = 5},
     {.what = "operators of others",
      PROGRAM("<input name=\"x\"/>\n<expr name=\"a\" value=\"x ** 2\"/>\n"
              "<expr name=\"b\" value=\"x > 2\"/>\n<expr name=\"c\" value=\"x @ x\"/>\n"
