@@ -40,11 +40,14 @@ static Status compare_infer(InferContext *c) {
   return STATUS_OK;
 }
 
+static const char bool_hint[] = "less(a, b), equal(a, b) and not(equal(x, 0)) are bool";
+
 static Status logic_infer(InferContext *c) {
   char a[INFER_LABEL_MAX];
   for (uint32_t i = 0; i < infer_n_inputs(c); i++)
     if (infer_dtype(c, i) != DTYPE_BOOL || !shape_equal(infer_shape(c, i), infer_shape(c, 0)))
-      return infer_fail(c, NULL, "%s must be bool, of the other's shape", infer_label(c, i, a));
+      return infer_fail(c, bool_hint, "%s must be bool, of the other's shape",
+                        infer_label(c, i, a));
   c->dtype = DTYPE_BOOL;
   c->shape = *infer_shape(c, 0);
   return STATUS_OK;
@@ -317,7 +320,7 @@ static const InputDesc select_inputs[] = {{"condition", false, false, "bool"},
 static Status select_infer(InferContext *c) {
   char a[INFER_LABEL_MAX];
   if (infer_dtype(c, 0) != DTYPE_BOOL)
-    return infer_fail(c, NULL, "%s must be bool", infer_label(c, 0, a));
+    return infer_fail(c, bool_hint, "%s must be bool", infer_label(c, 0, a));
   if (infer_dtype(c, 1) != infer_dtype(c, 2))
     return infer_fail(c, "use cast", "the two values have different element types");
   for (uint32_t i = 1; i < 3; i++)

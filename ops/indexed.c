@@ -5,7 +5,8 @@
 static Status index_vector(InferContext *c) {
   char a[INFER_LABEL_MAX];
   if (infer_dtype(c, 1) != DTYPE_I32 || infer_shape(c, 1)->rank != 1)
-    return infer_fail(c, NULL, "%s must be a vector of i32", infer_label(c, 1, a));
+    return infer_fail(c, "<cast dtype=\"i32\"> makes indices of numbers, <reshape> a vector",
+                      "%s must be a vector of i32", infer_label(c, 1, a));
   if (infer_shape(c, 0)->rank < 1)
     return infer_fail(c, NULL, "%s is a scalar, rows are needed", infer_label(c, 0, a));
   c->dtype = infer_dtype(c, 0);

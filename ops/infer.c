@@ -64,9 +64,13 @@ Status infer_require_float(InferContext *c, uint32_t input, int rank) {
     return infer_fail(c, "use cast", "%s holds %s, a floating type is needed",
                       infer_label(c, input, label), dtype_name(infer_dtype(c, input)));
   if (rank >= 0 && infer_shape(c, input)->rank != rank)
-    return infer_fail(c, NULL, "%s has shape %s, %d dimensions are needed",
-                      infer_label(c, input, label),
-                      shape_text(infer_shape(c, input), shape, sizeof shape), rank);
+    return infer_fail(
+        c,
+        rank == 4   ? "images are (N, height, width, channels), weights (out, in, height, width)"
+        : rank == 2 ? "<flatten> makes rows of images, <reshape> of anything"
+                    : NULL,
+        "%s has shape %s, %d dimensions are needed", infer_label(c, input, label),
+        shape_text(infer_shape(c, input), shape, sizeof shape), rank);
   return STATUS_OK;
 }
 

@@ -10,14 +10,19 @@ static Status expand_linear(Emitter *e, CompositeCall *c) {
   NodeId x = c->inputs[0], w = c->inputs[1];
   if (!x || !w) return e->status;
   const Shape *xs = emit_shape(e, x), *ws = emit_shape(e, w);
-  char a[INFER_LABEL_MAX];
-  if (xs->rank < 2 || ws->rank != 2 || xs->dim[xs->rank - 1] != ws->dim[1]) {
+  char a[INFER_LABEL_MAX], shape[SHAPE_TEXT_MAX];
+  if (ws->rank != 2) {
+    emitter_fail(e, "one row of weights for each result", "weight is (out, in), %s has shape %s",
+                 infer_node_label(e->graph, w, a), shape_text(ws, shape, sizeof shape));
+    return e->status;
+  }
+  if (xs->rank < 2 || xs->dim[xs->rank - 1] != ws->dim[1]) {
     emitter_fail(e,
                  xs->rank == 4  ? "flatten, or average over the map first"
                  : xs->rank < 2 ? "reshape a vector to one row (1 N)"
                                 : NULL,
                  "weight expects rows of %lld features, %s has %lld in %d dimensions",
-                 (long long)(ws->rank == 2 ? ws->dim[1] : 0), infer_node_label(e->graph, x, a),
+                 (long long)ws->dim[1], infer_node_label(e->graph, x, a),
                  (long long)(xs->rank ? xs->dim[xs->rank - 1] : 1), xs->rank);
     return e->status;
   }

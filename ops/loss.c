@@ -16,8 +16,9 @@ static bool require_rows(Emitter *e, NodeId x) {
   char a[INFER_LABEL_MAX];
   if (x == NODE_NONE) return false;
   if (emit_shape(e, x)->rank == 2) return true;
-  emitter_fail(e, NULL, "rows (N, M) are needed, %s has %d dimensions",
-               infer_node_label(e->graph, x, a), emit_shape(e, x)->rank);
+  emitter_fail(e, "<flatten> makes rows of images; <reshape> of anything",
+               "rows (N, M) are needed, %s has %d dimensions", infer_node_label(e->graph, x, a),
+               emit_shape(e, x)->rank);
   return false;
 }
 
@@ -38,7 +39,7 @@ static bool require_labels(Emitter *e, NodeId labels, NodeId x, const char *what
 static Status expand_softmax(Emitter *e, CompositeCall *c) {
   NodeId x = c->inputs[0];
   if (!x || emit_shape(e, x)->rank == 0) {
-    emitter_fail(e, NULL, "soft-max of a scalar");
+    emitter_fail(e, "it runs along the last axis", "soft-max of a scalar");
     return e->status;
   }
   NodeId p = emit_unary(e, OP_EXP, shifted(e, x));

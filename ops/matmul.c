@@ -51,8 +51,9 @@ static Status matmul_infer(InferContext *c) {
   matmul_dims(x, infer_int(c, MATMUL_TRANSPOSE_A), &m, &k);
   matmul_dims(y, infer_int(c, MATMUL_TRANSPOSE_B), &k2, &n);
   if (k != k2)
-    return infer_fail(c, NULL, "%s gives %lld columns, %s has %lld rows", infer_label(c, 0, a),
-                      (long long)k, infer_label(c, 1, b), (long long)k2);
+    return infer_fail(c, "transpose-a and transpose-b exchange the last two axes",
+                      "%s gives %lld columns, %s has %lld rows", infer_label(c, 0, a), (long long)k,
+                      infer_label(c, 1, b), (long long)k2);
   c->dtype = infer_dtype(c, 0);
   c->shape.dim[c->shape.rank++] = m;
   c->shape.dim[c->shape.rank++] = n;

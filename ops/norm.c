@@ -1,5 +1,6 @@
 /* Composites: normalisation and statistics.  Channels are the last axis; variances in two passes.
  */
+#include "graph/base/text.h"
 #include "ops/rule.h"
 
 static const InputDesc affine_inputs[] = {{"in", false, false, "the operand, channels last"},
@@ -16,8 +17,10 @@ static NodeId channel_row(Emitter *e, NodeId v, NodeId like) {
   for (int i = 0; i < shape.rank; i++) shape.dim[i] = 1;
   shape.dim[shape.rank - 1] = emit_shape(e, like)->dim[shape.rank - 1];
   if (shape_count(emit_shape(e, v)) != shape.dim[shape.rank - 1]) {
-    char a[INFER_LABEL_MAX], b[INFER_LABEL_MAX];
-    return emitter_fail(e, NULL, "%s has %lld elements, %s has %lld channels",
+    char a[INFER_LABEL_MAX], b[INFER_LABEL_MAX], hint[80];
+    text_format(hint, sizeof hint, "channels are the last axis: shape=\"%lld\" fits",
+                (long long)shape.dim[shape.rank - 1]);
+    return emitter_fail(e, hint, "%s has %lld elements, %s has %lld channels",
                         infer_node_label(e->graph, v, a), (long long)shape_count(emit_shape(e, v)),
                         infer_node_label(e->graph, like, b), (long long)shape.dim[shape.rank - 1]);
   }
@@ -33,8 +36,9 @@ static bool has_rank(Emitter *e, NodeId x, int low) {
   if (x == NODE_NONE) return false;
   if (emit_shape(e, x)->rank >= low) return true;
   char a[INFER_LABEL_MAX];
-  emitter_fail(e, NULL, "%s has %d dimensions, at least %d are needed",
-               infer_node_label(e->graph, x, a), emit_shape(e, x)->rank, low);
+  emitter_fail(e, "channels are the last axis of it: (rows, channels), (N, H, W, C)",
+               "%s has %d dimensions, at least %d are needed", infer_node_label(e->graph, x, a),
+               emit_shape(e, x)->rank, low);
   return false;
 }
 
@@ -192,7 +196,8 @@ static Status expand_moments(Emitter *e, CompositeCall *c) {
   Shape from = *emit_shape(e, x);
   int64_t groups = composite_int(c, 1), channels = from.dim[from.rank - 1];
   if (from.dim[0] % groups != 0) {
-    emitter_fail(e, NULL, "%lld rows cannot be split into %lld groups", (long long)from.dim[0],
+    emitter_fail(e, "groups of equal size are cut from the first axis",
+                 "%lld rows cannot be split into %lld groups", (long long)from.dim[0],
                  (long long)groups);
     return e->status;
   }

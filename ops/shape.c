@@ -31,8 +31,9 @@ static Status reshape_infer(InferContext *c) {
                         infer_label(c, 0, a), shape_text(infer_shape(c, 0), s, sizeof s), i);
   TRY(infer_set_shape(c, BROADCAST_SHAPE));
   if (shape_count(infer_shape(c, 0)) != shape_count(&c->shape))
-    return infer_fail(c, NULL, "%s has shape %s, which has not as many elements as %s",
-                      infer_label(c, 0, a), shape_text(infer_shape(c, 0), s, sizeof s),
+    return infer_fail(c, "one dimension may be -1: what the others leave",
+                      "%s has shape %s, which has not as many elements as %s", infer_label(c, 0, a),
+                      shape_text(infer_shape(c, 0), s, sizeof s),
                       shape_text(&c->shape, t, sizeof t));
   return STATUS_OK;
 }

@@ -48,6 +48,28 @@ static const Case cases[] = {
     {.what = "no word",
      PROGRAM("<input name=\"x\" dtype=\"f23\"/>\n"),
      {"'f23' is none of", "did you mean 'f32'?"}},
+    {.what = "channels of a norm",
+     PROGRAM("<input name=\"x\" shape=\"4 6\"/>\n<parameter name=\"w\" shape=\"4\"/>\n"
+             "<batch-norm name=\"n\" in=\"x\" weight=\"w\" bias=\"w\"/>\n"
+             "<linear name=\"l\" in=\"x\" weight=\"w\"/>\n"
+             "<softmax name=\"s\" in=\"x\"/>\n<batch-norm name=\"m\" in=\"w\" weight=\"w\" "
+             "bias=\"w\"/>\n"
+             "<moments name=\"g\" in=\"x\" groups=\"3\"/>\n"),
+     {".xml:5:1: error: batch-norm 'n': 'w' (line 4) has 4 elements, 'x' (line 3) has 6 channels\n",
+      "hint: channels are the last axis: shape=\"6\" fits",
+      "linear 'l': weight is (out, in), 'w' (line 4) has shape (4)",
+      "hint: channels are the last axis of it: (rows, channels), (N, H, W, C)",
+      "hint: groups of equal size are cut from the first axis"},
+     .errors = 4},
+    {.what = "kinds and shapes of operands",
+     PROGRAM(
+         "<input name=\"x\" shape=\"4 6\"/>\n<expr name=\"a\" value=\"where(x, 1, 2)\"/>\n"
+         "<matmul name=\"c\" in=\"x\" with=\"x\"/>\n<reshape name=\"d\" in=\"x\" shape=\"5 5\"/>\n"
+         "<gather name=\"e\" in=\"x\" index=\"x\"/>\n<conv name=\"h\" in=\"x\" weight=\"x\"/>\n"),
+     {"'x' (line 3) must be bool\n", "hint: less(a, b), equal(a, b) and not(equal(x, 0)) are bool",
+      "hint: transpose-a and transpose-b exchange",
+      "hint: one dimension may be -1: what the others", "hint: <cast dtype=\"i32\"> makes indices"},
+     .errors = 5},
     {.what = "channels",
      PROGRAM("<input name=\"x\" shape=\"2 8 8 3\"/>\n"
              "<parameter name=\"w1\" shape=\"16 3 3 3\"/>\n<parameter name=\"w2\" shape=\"16 8 3 "
