@@ -88,6 +88,18 @@ static const DataPart grid_parts[] = {{"probe", "probe", SPLIT_QUERY},
                                       {"gallery", "gallery", SPLIT_GALLERY}};
 static const DataPart ilids_parts[] = {{"", NULL, SPLIT_GALLERY}};
 
+/* Market's folders and names, but for the frame; where that is told the set is this one. */
+static bool parse_duke_frame(const char *name, DataName *out) {
+  return parse_market(name, out) && strncmp(out->camera + out->n_camera, "_f", 2) == 0;
+}
+static bool recognise_duke(const DataLayout *layout, const char *path, bool empty) {
+  DataLayout strict = *layout;
+  strict.parse = parse_duke_frame;
+  if (!empty && data_parts_recognise(&strict, path, false)) return true;
+  return data_parts_recognise(layout, path, empty) &&
+         !data_parts_recognise(data_layout_find("market"), path, empty);
+}
+
 #define PARTS(TABLE) .parts = TABLE, .n_parts = sizeof TABLE / sizeof *TABLE
 
 /* ---- the table ---- */
@@ -101,20 +113,6 @@ static const DataLayout layouts[] = {
      .camera = "column",
      .use = "column",
      .read = data_read_csv},
-    {.word = "market",
-     .set = "Market-1501",
-     .form = "bounding_box_train, query, bounding_box_test: 0002_c1s1_000451_03.jpg",
-     .identity = "1st field; -1 is junk, 0 outside training is nobody",
-     .camera = "digits after c",
-     .use = "by folder",
-     .people = 1501,
-     .images = 29419,
-     .read = data_read_parts,
-     .roots = here,
-     PARTS(market_parts),
-     .parse = parse_market,
-     .zero_is_nobody = true,
-     .recognise = data_parts_recognise},
     {.word = "dukemtmc",
      .set = "DukeMTMC-reID",
      .form = "bounding_box_train, query, bounding_box_test: 0005_c2_f0046985.jpg",
@@ -128,6 +126,20 @@ static const DataLayout layouts[] = {
      PARTS(market_parts),
      .parse = parse_market,
      .numbering = NUMBERS_APART,
+     .recognise = recognise_duke},
+    {.word = "market",
+     .set = "Market-1501",
+     .form = "bounding_box_train, query, bounding_box_test: 0002_c1s1_000451_03.jpg",
+     .identity = "1st field; -1 is junk, 0 outside training is nobody",
+     .camera = "digits after c",
+     .use = "by folder",
+     .people = 1501,
+     .images = 29419,
+     .read = data_read_parts,
+     .roots = here,
+     PARTS(market_parts),
+     .parse = parse_market,
+     .zero_is_nobody = true,
      .recognise = data_parts_recognise},
     {.word = "msmt17",
      .set = "MSMT17",

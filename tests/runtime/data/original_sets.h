@@ -72,6 +72,24 @@ static inline void original_market(const char *root) {
   original_file("%s/readme.txt", root);
 }
 
+/* ---- DukeMTMC-reID: 702 people to train on, 702 who are asked for and 408 more in the gallery,
+ * numbered in one row with gaps up to 7140; names tell the frame ---- */
+
+static inline void original_duke_part(const char *root, const char *part, int first, int ids,
+                                      int images) {
+  for (int i = 0; i < images; i++)
+    original_file("%s/%s/%04d_c%d_f%07d.jpg", root, part, first + 6 * (i % ids), i / ids % 8 + 1,
+                  46182 + 60 * (i / ids));
+}
+
+static inline void original_duke(const char *root) {
+  original_duke_part(root, "bounding_box_train", 1, 702, 16522);
+  original_duke_part(root, "query", 5, 702, 2228);
+  original_duke_part(root, "bounding_box_test", 5, 1110, 17661);
+  original_file("%s/CITATION.txt", root);
+  original_file("%s/LICENSE_DukeMTMC.txt", root);
+}
+
 /* ---- MSMT17: lists, numbered from 0 for training (with validation) and for tests anew.  Only the
  * lists are read; of the 126,441 images a few lie there ---- */
 

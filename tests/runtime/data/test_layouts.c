@@ -100,6 +100,22 @@ static void market(void) {
   dataset_destroy(data);
 }
 
+static void duke(void) {
+  original_duke("DukeMTMC-reID");
+  check_set("dukemtmc", "DukeMTMC-reID", (Counts){36411, 1812, 8, 16522, 2228, 17661, 702}, "",
+            36411, 1812, "");
+  char *text;
+  DataSet *data = read_set(support_path("DukeMTMC-reID"), &text);
+  const DataDomain *d = &data->domains[0];
+  CU_ASSERT_STRING_EQUAL(d->classes[0], "0001");
+  CU_ASSERT_STRING_EQUAL(d->classes[701], "4207");
+  CU_ASSERT_STRING_EQUAL(d->cameras[7], "8");
+  CU_ASSERT_STRING_EQUAL(d->images[0].path,
+                         support_path("DukeMTMC-reID/bounding_box_train/0001_c1_f0046182.jpg"));
+  free(text);
+  dataset_destroy(data);
+}
+
 /* Both versions; the numbers of training and tests are other people. */
 static void msmt17(void) {
 #define VALIDATION ": warning: 2373 images for validation are left out (the first is '"
@@ -376,6 +392,7 @@ static void manual(void) {
 
 int main(void) {
   static const SupportTest tests[] = {{"market", market},
+                                      {"duke", duke},
                                       {"msmt17", msmt17},
                                       {"cuhk03np", cuhk03np},
                                       {"training sets", training_sets},
