@@ -88,6 +88,13 @@ static double as_double(const Value *v) {
   return v->type == VALUE_INT ? (double)v->i : v->f;
 }
 
+/* -1, 0 or 1 of two numbers; whole ones exactly, beyond 2^53 too. */
+static int compare_numbers(const Value *a, const Value *b) {
+  if (a->type == VALUE_INT && b->type == VALUE_INT) return (a->i > b->i) - (a->i < b->i);
+  double x = as_double(a), y = as_double(b);
+  return (x > y) - (x < y);
+}
+
 static Value real(Expr *x, double f) {
   if (!isfinite(f)) return fail(x, NULL, "the result is not a finite number");
   return (Value){.type = VALUE_FLOAT, .f = f};
@@ -106,7 +113,7 @@ static Value list_add(Expr *x, const Value *a, const Value *b) {
 
 static bool same_value(Expr *x, const Value *a, const Value *b) {
   Value p, q;
-  if (to_number(a, &p) && to_number(b, &q)) return as_double(&p) == as_double(&q);
+  if (to_number(a, &p) && to_number(b, &q)) return compare_numbers(&p, &q) == 0;
   const char *s = value_text(x->arena, a), *t = value_text(x->arena, b);
   return s && t && strcmp(s, t) == 0;
 }
@@ -208,7 +215,7 @@ static Value compare(Expr *x, const char *op, const Value *a, const Value *b) {
   }
   int order;
   if (to_number(a, &p) && to_number(b, &q))
-    order = (as_double(&p) > as_double(&q)) - (as_double(&p) < as_double(&q));
+    order = compare_numbers(&p, &q);
   else if (a->type == VALUE_STRING && b->type == VALUE_STRING)
     order = strcmp(a->s, b->s);
   else
@@ -321,7 +328,10 @@ static Value parse_postfix(Expr *x) {
     if (x->failed || x->skipping) continue;
     if (v.type != VALUE_LIST)
       return fail(x, NULL, "only lists have elements, this is %s", type_name(&v));
-    if (!to_number(&i, &n) || n.type != VALUE_INT || n.i < 0 || n.i >= (int64_t)v.list.n)
+    bool number = to_number(&i, &n);
+    if (number && n.type == VALUE_FLOAT && n.f == floor(n.f) && fabs(n.f) < 9e15)
+      n = integer((int64_t)n.f); /* 4 / 2 */
+    if (!number || n.type != VALUE_INT || n.i < 0 || n.i >= (int64_t)v.list.n)
       return fail(x, "elements count from 0", "the list has %u elements, not one at %s", v.list.n,
                   value_text(x->arena, &i));
     Value item = v.list.items[n.i];

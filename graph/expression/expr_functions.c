@@ -112,8 +112,13 @@ static bool call_str(Call *c) {
 
 static bool call_len(Call *c) {
   if (c->args[0].type == VALUE_LIST) return give_int(c, c->args[0].list.n);
-  if (c->args[0].type == VALUE_STRING) return give_int(c, (int64_t)strlen(c->args[0].s));
-  return fail(c, "needs a list or a text");
+  if (c->args[0].type != VALUE_STRING) return fail(c, "needs a list or a text");
+  int64_t characters = 0;
+  for (const char *at = c->args[0].s; *at; characters++) {
+    size_t n = text_char_length(at, strlen(at));
+    at += n ? n : 1; /* a byte that is no character is one */
+  }
+  return give_int(c, characters);
 }
 
 /* min, max over arguments, or over one list */

@@ -89,6 +89,9 @@ size_t elab_split(Elab *e, const char *text, const char ***out);
 /* Attribute `attr` must be the name of a variable. */
 Status elab_need_identifier(Elab *e, const Frame *f, const RawElement *raw, const char *attr);
 Status elab_param(Elab *e, Frame *f, const RawElement *raw);
+/* Warns of a let that hides a parameter and does not read it: what -D sets is lost from there on.
+ */
+void elab_warn_hidden(Elab *e, const Frame *f, const RawElement *let);
 /* <require>: an error at the setting of a parameter that it names, or at itself, unless it holds.
  */
 Status elab_require(Elab *e, const Frame *f, const RawElement *raw);

@@ -3,6 +3,7 @@
 
 #include "graph/base/array.h"
 
+#include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -76,6 +77,29 @@ static const ModelParam *find_param(const Elab *e, const char *name) {
   for (uint32_t i = 0; i < e->model->n_params; i++)
     if (strcmp(e->model->params[i].name, name) == 0) return &e->model->params[i];
   return NULL;
+}
+
+static bool is_word(char c) {
+  return isalnum((unsigned char)c) || c == '_';
+}
+
+static bool mentions(const char *text, const char *name) {
+  size_t n = strlen(name);
+  for (const char *at = text; (at = strstr(at, name)); at++)
+    if ((at == text || !is_word(at[-1])) && !is_word(at[n])) return true;
+  return false;
+}
+
+void elab_warn_hidden(Elab *e, const Frame *f, const RawElement *let) {
+  const char *name = raw_attr(let, "name");
+  const ModelParam *param = find_param(e, name);
+  if (!param || mentions(raw_attr(let, "value"), name)) return;
+  const Symbols *symbols = e->l->symbols;
+  source_warning(
+      e->l->sources, symbols, e->l->diag, elab_loc(e, f, let, "name"),
+      "another name for one of them",
+      "the let hides the parameter '%s' (line %u): what -D sets is not read from here on", name,
+      symbols->locs[param->loc].line);
 }
 
 Status elab_param(Elab *e, Frame *f, const RawElement *raw) {

@@ -55,6 +55,7 @@ static Status elaborate_let(Elab *e, Frame *f, const RawElement *raw) {
                      "let needs a value");
   Value value;
   TRY(elab_expression(e, f, raw, "value", &value));
+  elab_warn_hidden(e, f, raw);
   if (!binding_add(e->l->arena, &f->env, raw_attr(raw, "name"), value, raw->line))
     return diag_no_memory(e->l->diag, sizeof value);
   return STATUS_OK;

@@ -154,6 +154,34 @@ static Status count_people(const Work *w) {
   return status;
 }
 
+static bool is_row_zero(const float *row, int64_t dim) {
+  int64_t k = 0;
+  while (k < dim && row[k] == 0) k++;
+  return k == dim;
+}
+
+/* Features that are 0 lie equally near to all, equal ones equally near to each other: such images
+ * are ranked by their order in the data, which says nothing of the network. */
+static void warn_features(const Work *w) {
+  const Features *f = &w->features;
+  int64_t zeros = 0, first = -1, equal = 0, n = 0;
+  for (int64_t i = 0; i < w->n_rows; i++) {
+    if (f->bad[i]) continue;
+    const float *row = f->rows + i * f->dim;
+    if (first < 0) first = i;
+    n++;
+    zeros += is_row_zero(row, f->dim);
+    equal += memcmp(row, f->rows + first * f->dim, (size_t)f->dim * sizeof *row) == 0;
+  }
+  const char *hint = "images that are equally near are ranked in the order of the data";
+  if (n > 2 && equal == n)
+    diag_warning(w->diag, w->place, hint, "all %lld features are equal%s", (long long)n,
+                 zeros ? ", and 0" : "");
+  else if (zeros)
+    diag_warning(w->diag, w->place, hint, "%lld of %lld features are 0", (long long)zeros,
+                 (long long)n);
+}
+
 static Status describe(Work *w, Executor *executor, uint32_t program) {
   const EvalOptions *o = w->options;
   FeatureJob job = {.paths = w->paths,
@@ -183,6 +211,7 @@ Status evaluation_domain(const EvalOptions *options, const Protocol *protocol,
     number_images(&w);
     status = describe(&w, executor, program);
   }
+  if (status == STATUS_OK) warn_features(&w);
   for (uint32_t t = 0; status == STATUS_OK && t < out->n_trials; t++)
     status = match_trial(&w, &out->trials[t]);
   if (status == STATUS_OK) status = count_people(&w);

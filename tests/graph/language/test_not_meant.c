@@ -51,6 +51,29 @@ static void test_cases(void) {
   }
 }
 
+/* A let that hides a parameter and does not read it: -D would do nothing, in silence. */
+static void test_hidden(void) {
+  static const char form[] =
+      "<model name=\"m\" xmlns=\"urn:graphc:model:1\">\n"
+      "<param name=\"rate\" type=\"float\" value=\"1\"/>\n<let name=\"rate\" value=\"%s\"/>\n"
+      "<program name=\"p\">\n<constant name=\"c\" values=\"${rate}\"/>\n<output value=\"c\"/>\n"
+      "</program>\n</model>\n";
+  static const char *const values[] = {"7", "len('rates') + 7", "2 * rate", "max(rate, 3)"};
+  for (size_t i = 0; i < sizeof values / sizeof *values; i++) {
+    char text[600];
+    snprintf(text, sizeof text, form, values[i]);
+    support_write("model.xml", text);
+    Shell s = shell("\"$GRAPHC\" model.xml -o out.xml -D rate=2");
+    const char *said =
+        strstr(s.err, "warning: the let hides the parameter 'rate' (line 2): what -D "
+                      "sets is not read from here on");
+    CU_ASSERT_EQUAL(said != NULL, i < 2);
+    if (said) CU_ASSERT_EQUAL(strncmp(s.err, "model.xml:3:", 12), 0);
+    CU_ASSERT_EQUAL(s.code, 0);
+    shell_free(&s);
+  }
+}
+
 /* Nothing is said of what is well: uniform noise, and noise from outside, of which nothing is
  * known; the smallest numbers that f32 holds. */
 static void test_fine(void) {
@@ -69,6 +92,7 @@ static void test_fine(void) {
 }
 
 int main(void) {
-  static const SupportTest tests[] = {{"not meant", test_cases}, {"fine", test_fine}};
+  static const SupportTest tests[] = {
+      {"not meant", test_cases}, {"hidden", test_hidden}, {"fine", test_fine}};
   return support_run("not meant", tests, sizeof tests / sizeof *tests);
 }

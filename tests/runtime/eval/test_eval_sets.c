@@ -147,11 +147,54 @@ static void everywhere(void) {
   }
 }
 
+static const char dark_model[] = "<model name='dark' xmlns='urn:graphc:model:1'>\n"
+                                 "  <program name='evaluate' kind='evaluate'>\n"
+                                 "    <input name='images' shape='2 8 4 3'/>\n"
+                                 "    <parameter name='level' shape='1' value='0.5'/>\n"
+                                 "    <mean name='color' in='images' axes='1 2'/>\n"
+                                 "    <expr name='ynorm' value='max(color - level, 0)'/>\n"
+                                 "    <output value='ynorm'/>\n"
+                                 "  </program>\n"
+                                 "</model>\n";
+
+/* Features of a network that is dead, or is for some images: their ranks are the order of the data.
+ */
+static void no_features(void) {
+  support_write("dark.xml", dark_model);
+  support_write("start.xml",
+                "<model name='start' xmlns='urn:graphc:model:1'><program name='p'>"
+                "<parameter name='level' shape='1' value='0.5'/>"
+                "<expr name='y' value='level + 1'/><output value='y'/></program></model>");
+  shell_must("\"$GRAPHC\" dark.xml && \"$GRAPHC\" start.xml && "
+             "\"$GRAPHRUN\" exec start.plan.xml --program=p -o w.st");
+  picture("dark/query/0001_c1s1_000000_00.bmp", 0x10);
+  picture("dark/query/0002_c1s1_000000_00.bmp", 0x20);
+  picture("dark/bounding_box_test/0001_c2s1_000000_00.bmp", 0x30);
+  picture("dark/bounding_box_test/0002_c2s1_000000_00.bmp", 0x40);
+  static const char eval[] = "\"$GRAPHRUN\" eval dark.plan.xml --weights=w.st --data=dark";
+  CU_ASSERT(shell_says("dark", shell(eval), 0, 0,
+                       PARTS("dark: domain dark: warning: all 4 features are equal, and 0\n"
+                             "hint: images that are equally near are ranked in the order of")));
+  picture("dark/query/0002_c1s1_000000_00.bmp", 0xF020F0);
+  CU_ASSERT(shell_says("dim", shell(eval), 0, 0, PARTS("warning: 3 of 4 features are 0\n")));
+  picture("dark/query/0001_c1s1_000000_00.bmp", 0xF0F020);
+  picture("dark/bounding_box_test/0001_c2s1_000000_00.bmp", 0x20F0F0);
+  picture("dark/bounding_box_test/0002_c2s1_000000_00.bmp", 0xF02020);
+  CU_ASSERT(shell_says("bright", shell("%s 2>err; ! grep feature err", eval), 0, 0, PARTS("")));
+  Shell s = shell("rm -rf same && mkdir -p same/query same/bounding_box_test && for i in 1 2; do "
+                  "cp dark/query/0001_c1s1_000000_00.bmp same/query/000${i}_c1s1_000000_00.bmp; "
+                  "cp dark/query/0001_c1s1_000000_00.bmp "
+                  "same/bounding_box_test/000${i}_c2s1_000000_00.bmp; done; "
+                  "\"$GRAPHRUN\" eval --baseline=color --data=same");
+  CU_ASSERT(shell_says("same", s, 0, 0, PARTS("warning: all 4 features are equal\n")));
+}
+
 int main(void) {
   static const SupportTest tests[] = {{"grid", grid},
                                       {"published", published},
                                       {"from zero", from_zero},
                                       {"spellings", spellings},
-                                      {"everywhere", everywhere}};
+                                      {"everywhere", everywhere},
+                                      {"features that say nothing", no_features}};
   return support_run("eval sets", tests, sizeof tests / sizeof *tests);
 }
