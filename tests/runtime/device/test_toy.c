@@ -116,8 +116,166 @@ static void same_bits(void) {
   check_model("models/cdvm_small.xml", small, 5);
 }
 
+/* ---- the account ---- */
+
+/* A device and memory of it, for calls that no executor makes. */
+typedef struct Account {
+  Device *device;
+  void *at, *host;
+} Account;
+
+static Account account_open(void) {
+  Account a;
+  device_test_clear(TOY_LAZY, 0);
+  CU_ASSERT_EQUAL_FATAL(toy->open(&(DeviceOptions){1}, NULL, &a.device), STATUS_OK);
+  CU_ASSERT_EQUAL_FATAL(toy->allocate(a.device, 1024, &a.at), STATUS_OK);
+  CU_ASSERT_EQUAL_FATAL(toy->host_allocate(a.device, 1024, &a.host), STATUS_OK);
+  return a;
+}
+
+static void in(const Account *a, DeviceStream stream, size_t to, size_t bytes) {
+  DeviceCopy copy = {(char *)a->at + to, a->host, bytes};
+  toy->copy_in(a->device, stream, &copy, 1, 7);
+}
+
+static void out(const Account *a, DeviceStream stream, size_t from, size_t bytes) {
+  DeviceCopy copy = {a->host, (char *)a->at + from, bytes};
+  toy->copy_out(a->device, stream, &copy, 1, 8);
+}
+
+static void over_itself(Account *a) {
+  DeviceCopy copy = {(char *)a->at + 4, a->at, 64};
+  in(a, STREAM_COPIES, 0, 64);
+  toy->copy_within(a->device, STREAM_COPIES, &copy, 1, 9);
+}
+static void never_written(Account *a) {
+  in(a, STREAM_COPIES, 0, 64);
+  out(a, STREAM_COPIES, 64, 64);
+}
+static void in_part(Account *a) {
+  in(a, STREAM_COPIES, 0, 64);
+  out(a, STREAM_COPIES, 0, 60);
+}
+static void two_at_once(Account *a) {
+  in(a, STREAM_COPIES, 0, 64);
+  in(a, STREAM_COPIES, 64, 64);
+  out(a, STREAM_COPIES, 0, 128);
+}
+static void cut(Account *a) {
+  in(a, STREAM_COPIES, 0, 64);
+  in(a, STREAM_COPIES, 0, 32);
+  out(a, STREAM_COPIES, 32, 32);
+}
+static void too_early(Account *a) {
+  in(a, STREAM_COPIES, 0, 64);
+  out(a, STREAM_STEPS, 0, 64);
+}
+static void over_a_write(Account *a) {
+  toy->fill(a->device, STREAM_STEPS, a->at, 0, 64, 7);
+  toy->fill(a->device, STREAM_COPIES, a->at, 0, 64, 8);
+}
+static void over_a_read(Account *a) {
+  DeviceCopy copy = {(char *)a->at + 512, a->at, 64};
+  in(a, STREAM_COPIES, 0, 64);
+  toy->record(a->device, STREAM_COPIES, EVENT_COPIES);
+  toy->wait(a->device, STREAM_STEPS, EVENT_COPIES);
+  toy->copy_within(a->device, STREAM_STEPS, &copy, 1, 7);
+  in(a, STREAM_COPIES, 0, 64);
+}
+static void outside(Account *a) {
+  in(a, STREAM_COPIES, 1000, 64);
+}
+static void from_elsewhere(Account *a) {
+  char mine[64] = {0};
+  DeviceCopy copy = {a->at, mine, 64};
+  toy->copy_in(a->device, STREAM_COPIES, &copy, 1, 7);
+}
+static void released(Account *a) {
+  toy->release(a->device, a->at);
+  in(a, STREAM_COPIES, 0, 64);
+}
+static void released_twice(Account *a) {
+  toy->release(a->device, a->at);
+  toy->release(a->device, a->at);
+}
+static void released_early(Account *a) {
+  in(a, STREAM_COPIES, 0, 64);
+  toy->release(a->device, a->at);
+}
+static void recorded_twice(Account *a) {
+  in(a, STREAM_COPIES, 0, 64);
+  toy->record(a->device, STREAM_COPIES, EVENT_COPIES);
+  toy->record(a->device, STREAM_COPIES, EVENT_COPIES);
+}
+static void ended_twice(Account *a) {
+  bool done;
+  toy->sequence_begin(a->device, STREAM_STEPS, 0, &done);
+  toy->sequence_end(a->device, STREAM_STEPS, 0, true);
+  toy->sequence_end(a->device, STREAM_STEPS, 0, true);
+}
+static void host_reads(Account *a) {
+  in(a, STREAM_COPIES, 0, 64);
+  out(a, STREAM_COPIES, 0, 64);
+  CU_ASSERT_EQUAL(*(volatile char *)a->host, -1); /* it goes on */
+}
+static void host_writes(Account *a) {
+  in(a, STREAM_COPIES, 0, 64);
+  *(volatile char *)a->host = 1;
+}
+static void host_reads_device(Account *a) {
+  CU_ASSERT_EQUAL(*(volatile char *)a->at, -1); /* no number */
+}
+static void host_reads_behind(Account *a) {
+  (void)((volatile char *)a->host)[4096];
+}
+static void left(Account *a) {
+  a->at = NULL;
+}
+
+/* Every fault that there is, made on purpose, and alone. */
+static void every_fault_is_found(void) {
+  static const struct {
+    void (*make)(Account *account);
+    const char *text;
+  } faults[] = {{over_itself, "a copy of 64 bytes over itself"},
+                {never_written, "reads bytes that nobody wrote"},
+                {in_part, "reads other than was written"},
+                {two_at_once, "reads other than was written"},
+                {cut, "reads bytes that nobody wrote"},
+                {too_early, "reads what may not be written yet"},
+                {over_a_write, "writes over what may not be written yet"},
+                {over_a_read, "writes over what may not be read yet"},
+                {outside, "64 bytes that are not in one allocation of the device's"},
+                {from_elsewhere, "64 bytes that are not in one allocation of the host's"},
+                {released, "a command names memory that was released"},
+                {released_twice, "memory is released that is none, or twice"},
+                {released_early, "memory is released that a command may still use"},
+                {recorded_twice, "event 1 is recorded twice, nobody waited between"},
+                {ended_twice, "a sequence ends that has not begun"},
+                {host_reads, "the host touches memory that a command may still use"},
+                {host_writes, "the host touches memory that a command may still use"},
+                {host_reads_device, "the host touches the device's memory"},
+                {host_reads_behind, "the host touches what lies behind an allocation"},
+                {left, "an allocation is left"}};
+  for (size_t i = 0; i < sizeof faults / sizeof *faults; i++) {
+    Account a = account_open();
+    faults[i].make(&a);
+    for (int s = 0; s < DEVICE_STREAMS; s++) toy->synchronise(a.device, (DeviceStream)s);
+    if (control->faults == 0) {
+      toy->release(a.device, a.at);
+      toy->host_release(a.device, a.host);
+    }
+    toy->close(a.device);
+    bool found = control->faults > 0 && strstr(control->fault, faults[i].text);
+    if (!found) printf("\n  wanted %s: %s", faults[i].text, control->fault);
+    CU_ASSERT(found);
+  }
+  device_test_clear(TOY_LAZY, 0);
+}
+
 int main(void) {
-  static const SupportTest tests[] = {{"the same bits", same_bits}};
+  static const SupportTest tests[] = {{"every fault is found", every_fault_is_found},
+                                      {"the same bits", same_bits}};
   if (!device_test_load()) return 1;
   return support_run("toy", tests, sizeof tests / sizeof *tests);
 }
