@@ -10,13 +10,12 @@
 /* sums[i] += a[j] b[k], rounded once. */
 typedef void (*MultiplyAdd)(void *sums, int64_t i, const void *a, int64_t j, const void *b,
                             int64_t k);
+#define FMA(T) _Generic((T)0, float : fmaf, default : fma)
 #define MULTIPLY_ADD(ID, S, T, SUM)                                                                \
   static void multiply_add_##S(void *sums, int64_t i, const void *a, int64_t j, const void *b,     \
                                int64_t k) {                                                        \
     T *sum = (T *)sums + i;                                                                        \
-    *sum = _Generic(*sum, float                                                                    \
-                    : fmaf, default                                                                \
-                    : fma)(((const T *)a)[j], ((const T *)b)[k], *sum);                            \
+    *sum = (T)FMA(T)(((const T *)a)[j], ((const T *)b)[k], *sum);                                  \
   }
 FLOAT_TYPES(MULTIPLY_ADD)
 static const MultiplyAdd multiply_adds[DTYPE_COUNT] = {FLOAT_TYPES(BY_TYPE, multiply_add)};

@@ -153,11 +153,14 @@ static void place_outer(Task *t) {
 
 /* ---- sums ---- */
 
-static void sum_put(const Task *t, const SumRun *s, int64_t at, double value) {
-  if (s->sum->partial)
-    ((double *)t->args->work)[s->sum->cells + t->slice * s->sum->count + at] += value;
-  else
-    s->type->store(t->args->outputs[s->output], at, &value, 1, s->scale);
+/* Sums of n elements of the result from `at` on. */
+static void sum_put(const Task *t, const SumRun *s, int64_t at, const double *sums, int64_t n) {
+  if (!s->sum->partial) {
+    s->type->store(t->args->outputs[s->output], at, sums, n, s->scale);
+    return;
+  }
+  double *cells = (double *)t->args->work + s->sum->cells + t->slice * s->sum->count + at;
+  for (int64_t i = 0; i < n; i++) cells[i] += sums[i];
 }
 
 static void sum_fold(const SumRun *s, SumState *state, int64_t columns) {
@@ -194,7 +197,7 @@ static void columns_end(const Task *t, const SumRun *s, SumState *state, int64_t
   int64_t base = sum_base(t, s);
   int last = l->rank - 1;
   if (l->inner == last) {
-    for (int64_t i = 0; i < n; i++) sum_put(t, s, base + at + i, state->sum[i]);
+    sum_put(t, s, base + at, state->sum, n);
   } else { /* the run is kept in part: fold what falls on one element */
     int64_t index[RANK_MAX] = {0}, kept = 1;
     for (int i = l->inner; i <= last; i++)
@@ -209,14 +212,14 @@ static void columns_end(const Task *t, const SumRun *s, SumState *state, int64_t
         index[i] = 0;
       }
     }
-    for (int64_t i = 0; i < kept; i++) sum_put(t, s, base + i, state->folded[i]);
+    sum_put(t, s, base, state->folded, kept);
   }
   memset(state->sum, 0, (size_t)n * sizeof *state->sum);
 }
 
 static void stream_end(const Task *t, const SumRun *s, SumState *state, int64_t at) {
   if (state->count) sum_fold(s, state, 1);
-  sum_put(t, s, at, state->sum[0]);
+  sum_put(t, s, at, state->sum, 1);
   state->sum[0] = 0;
 }
 
@@ -243,7 +246,8 @@ static void cells_add(const Task *t, const SumRun *s, const char *v, int64_t row
         rest /= l->dim[a];
       }
       int64_t e = i * n + k;
-      sum_put(t, s, offset, s->get(v, e));
+      double value = s->get(v, e);
+      sum_put(t, s, offset, &value, 1);
     }
 }
 

@@ -1,5 +1,6 @@
 /* Element types for which a kernel has no function: the creation fails and names op and type.  The
  * shape rules refuse such nodes, so these are made without them. */
+#include "kernels/cpu/types.h"
 #include "tests/kernels/kernel_test.h"
 
 /* The node of op `op` that the row asks for, with an operand of each kind, of i64. */
@@ -97,4 +98,21 @@ static void test_missing(void) {
   }
 }
 
-LAB_MAIN("types", {"no function for a type", test_missing})
+/* The kernels' list and the table of types say the same. */
+static void test_list(void) {
+#define SAME(ID, S, T, SUM)                                                                        \
+  CU_ASSERT_STRING_EQUAL(dtype_name(DTYPE_##ID), #S);                                              \
+  CU_ASSERT_EQUAL(dtype_size(DTYPE_##ID), sizeof(T));                                              \
+  CU_ASSERT_EQUAL(dtype_size(dtype_sum(DTYPE_##ID)), sizeof(SUM));                                 \
+  CU_ASSERT(dtype_is_float(DTYPE_##ID));                                                           \
+  n++;
+  int n = 0, floats = 0;
+  FLOAT_TYPES(SAME)
+  for (DType t = 0; t < DTYPE_COUNT; t++) {
+    CU_ASSERT(dtype_size(t) <= ELEMENT_BYTES_MAX);
+    floats += dtype_is_float(t);
+  }
+  CU_ASSERT_EQUAL(n, floats);
+}
+
+LAB_MAIN("types", {"the list", test_list}, {"no function for a type", test_missing})
