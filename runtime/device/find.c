@@ -43,10 +43,13 @@ static Status no_device(const char *name, const char *path, Diag *diag) {
     n = text_append(names, sizeof names, n, "%s%s", i ? " " : "", all[i]->name);
   for (const Missing *m = missing; m->name; m++)
     if (strcmp(m->name, name) == 0) why = m->why;
-  return diag_error(diag, STATUS_SYSTEM, "--device",
-                    "--device=FILE with a slash in it loads a plug-in from elsewhere",
-                    "there is no device '%s': this build has %s%s%s, and no plug-in %s", name,
-                    names, why ? "; " : "", why ? why : "", path);
+  const char *hint = "--device=FILE with a slash in it loads a plug-in from elsewhere";
+  if (why)
+    return diag_error(diag, STATUS_SYSTEM, "--device", hint,
+                      "there is no device '%s', %s: this build has %s", name, why, names);
+  return diag_error(diag, STATUS_SYSTEM, "--device", hint,
+                    "there is no device '%s': this build has %s, and %s is not there", name, names,
+                    path);
 }
 
 Status device_find(const char *name, Diag *diag, const DeviceTable **out_device) {

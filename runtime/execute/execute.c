@@ -109,10 +109,10 @@ static Status take_arena(Executor *x, Diag *diag) {
   int64_t bytes = x->plan->state_bytes + x->scratch, limit = x->table->memory(x->device);
   void *at = NULL;
   if (bytes > limit)
-    return diag_error(diag, STATUS_NO_FIT, plan_place(x->plan),
-                      "smaller batches or pictures need less",
-                      "the plan needs %lld MB of memory, there are %lld MB",
-                      (long long)(bytes >> 20), (long long)(limit >> 20));
+    return diag_error(
+        diag, STATUS_NO_FIT, plan_place(x->plan), "smaller batches or pictures need less",
+        "the plan needs %lld MB of memory, the device '%s' has %lld MB",
+        (long long)((bytes + (1 << 20) - 1) >> 20), x->table->name, (long long)(limit >> 20));
   Status status = x->table->allocate(x->device, (size_t)bytes + (bytes == 0), &at);
   if (status != STATUS_OK)
     return diag_error(diag, status, plan_place(x->plan), "smaller batches or pictures need less",

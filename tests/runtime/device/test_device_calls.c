@@ -262,6 +262,29 @@ static void failures_are_one_message(void) {
   close_case(&k);
 }
 
+static int64_t little(const Device *device) {
+  (void)device;
+  return 100;
+}
+
+static void too_little_memory(void) {
+  Compiled c =
+      device_test_compile(support_write("m.xml", model_text), NULL, 0, toy->backend->target);
+  DeviceTable table = *toy;
+  Executor *x;
+  table.memory = little;
+  device_test_clear(TOY_LAZY, 0);
+  CU_ASSERT_EQUAL(
+      executor_create_with(c.plan, &(ExecutorOptions){1, EXECUTOR_ALL, &table}, c.diag, &x),
+      STATUS_NO_FIT);
+  char *text = support_messages(c.diag);
+  CU_ASSERT_PTR_NOT_NULL(strstr(text, "error: the plan needs 1 MB of memory, "));
+  CU_ASSERT_PTR_NOT_NULL(strstr(text, "the device 'toy' has 0 MB\n"));
+  CU_ASSERT(device_test_clean("too little memory"));
+  free(text);
+  support_release(&c);
+}
+
 /* What could not be launched to its end is not given again as if it had been. */
 static void sequences_are_whole(void) {
   Case k = open_case();
@@ -321,6 +344,7 @@ int main(void) {
   static const SupportTest tests[] = {{"every call is needed", every_call_is_needed},
                                       {"every byte is needed", every_byte_is_needed},
                                       {"failures are one message", failures_are_one_message},
+                                      {"too little memory", too_little_memory},
                                       {"sequences are whole", sequences_are_whole},
                                       {"data are at fault", data_are_at_fault}};
   if (!device_test_load()) return 1;
