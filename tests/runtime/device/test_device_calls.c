@@ -262,6 +262,37 @@ static void failures_are_one_message(void) {
   close_case(&k);
 }
 
+/* States, a run without its commits, states: a plan may write a commit straight into its state. */
+static Status states_around_a_run(const Plan *plan, const DeviceTable *table, Bytes *out) {
+  Executor *x;
+  ExecutorOptions options = {1, EXECUTOR_ALL, table};
+  Status status = executor_create_with(plan, &options, NULL, &x);
+  if (status == STATUS_OK) status = init_states(x, 1, NULL);
+  if (status == STATUS_OK) status = device_test_states(x, out, NULL);
+  if (status == STATUS_OK) status = steps(x, 0, 1, NULL);
+  if (status == STATUS_OK) status = device_test_states(x, out, NULL);
+  executor_destroy(x);
+  return status;
+}
+
+static void states_written_by_steps(void) {
+  Compiled c = device_test_compile(support_write("m.xml", model_text), NULL, 0, &target_cpu);
+  Backend backend = *toy->backend;
+  DeviceTable table = *toy;
+  Bytes cpu = {0}, other = {0};
+  backend.target = &target_cpu;
+  table.backend = &backend;
+  device_test_clear(TOY_LAZY, 0);
+  CU_ASSERT_EQUAL(states_around_a_run(c.plan, NULL, &cpu), STATUS_OK);
+  CU_ASSERT_EQUAL(states_around_a_run(c.plan, &table, &other), STATUS_OK);
+  CU_ASSERT(bytes_same(&cpu, &other));
+  CU_ASSERT(memcmp(cpu.data, cpu.data + cpu.n / 2, cpu.n / 2) != 0); /* else nothing is proved */
+  CU_ASSERT(device_test_clean("states written by steps"));
+  free(cpu.data);
+  free(other.data);
+  support_release(&c);
+}
+
 static int64_t little(const Device *device) {
   (void)device;
   return 100;
@@ -344,6 +375,7 @@ int main(void) {
   static const SupportTest tests[] = {{"every call is needed", every_call_is_needed},
                                       {"every byte is needed", every_byte_is_needed},
                                       {"failures are one message", failures_are_one_message},
+                                      {"states written by steps", states_written_by_steps},
                                       {"too little memory", too_little_memory},
                                       {"sequences are whole", sequences_are_whole},
                                       {"data are at fault", data_are_at_fault}};
