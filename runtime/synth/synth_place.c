@@ -10,9 +10,10 @@
 
 static Rgb any_color(Draws *d, float low, float high, float saturation) {
   float base = draws_range(d, low, high);
-  return (Rgb){base + draws_range(d, -saturation, saturation),
-               base + draws_range(d, -saturation, saturation),
-               base + draws_range(d, -saturation, saturation)};
+  float red = base + draws_range(d, -saturation, saturation);
+  float green = base + draws_range(d, -saturation, saturation);
+  float blue = base + draws_range(d, -saturation, saturation);
+  return (Rgb){red, green, blue};
 }
 
 Domain scene_domain_draw(uint64_t seed, int domain) {
@@ -71,10 +72,10 @@ static void tree(Ground *g, float x, float size) {
   for (int i = 0; i < 9; i++) {
     float green = draws_range(d, 0.18f, 0.42f);
     Material leaves = material_plain((Rgb){green * 0.7f, green, green * 0.45f}, 0.7f, 0.4f);
-    paint_ellipse(g->canvas,
-                  (Point){x + draws_range(d, -0.5f, 0.5f) * size,
-                          g->horizon - size * draws_range(d, 0.7f, 1.6f)},
-                  size * draws_range(d, 0.2f, 0.4f), size * draws_range(d, 0.15f, 0.3f), &leaves);
+    float high = size * draws_range(d, 0.15f, 0.3f), wide = size * draws_range(d, 0.2f, 0.4f);
+    float across = x + draws_range(d, -0.5f, 0.5f) * size;
+    float down = g->horizon - size * draws_range(d, 0.7f, 1.6f);
+    paint_ellipse(g->canvas, (Point){across, down}, wide, high, &leaves);
   }
 }
 
@@ -114,7 +115,10 @@ static void paint_greens(Ground *g, const Domain *p) {
                           {g->width, g->height},
                           {-20, g->height}},
                 4, &path);
-  for (int i = 0; i < 9; i++) tree(g, draws_range(g->d, 0, g->width), draws_range(g->d, 45, 85));
+  for (int i = 0; i < 9; i++) {
+    float size = draws_range(g->d, 45, 85);
+    tree(g, draws_range(g->d, 0, g->width), size);
+  }
 }
 
 static void paint_platform(Ground *g, const Domain *p) {
@@ -131,14 +135,21 @@ static void paint_shops(Ground *g, const Domain *p) {
   row_of_boxes(g, 4, 20, 78, 16, p->accent, (Rgb){.75f, .3f, .25f});
   for (int i = 0; i < 40; i++) {
     float x = draws_range(g->d, 0, g->width), h = draws_range(g->d, 12, 50);
-    box(g, x, g->horizon - 8 - h, x + draws_range(g->d, 5, 14), g->horizon - 8,
-        any_color(g->d, 0.1f, 0.8f, 0.25f));
+    Rgb color = any_color(g->d, 0.1f, 0.8f, 0.25f);
+    box(g, x, g->horizon - 8 - h, x + draws_range(g->d, 5, 14), g->horizon - 8, color);
+  }
+}
+
+static void row_of_cars(Ground *g, int n, float low, float high) {
+  for (int i = 0; i < n; i++) {
+    float size = draws_range(g->d, low, high);
+    car(g, draws_range(g->d, 0, g->width), size);
   }
 }
 
 static void paint_street(Ground *g, const Domain *p) {
   paint_buildings(g, p);
-  for (int i = 0; i < 6; i++) car(g, draws_range(g->d, 0, g->width), draws_range(g->d, 35, 55));
+  row_of_cars(g, 6, 35, 55);
   for (float x = 0; x < g->width; x += 56)
     box(g, x, g->horizon + 70, x + 28, g->horizon + 82, (Rgb){.85f, .85f, .82f});
 }
@@ -155,7 +166,7 @@ static void paint_corridor(Ground *g, const Domain *p) {
 static void paint_garage(Ground *g, const Domain *p) {
   box(g, 0, 0, g->width, g->horizon, rgb_scale(p->wall, 0.45f));
   box(g, 0, 12, g->width, 18, (Rgb){.9f, .9f, .85f});
-  for (int i = 0; i < 7; i++) car(g, draws_range(g->d, 0, g->width), draws_range(g->d, 40, 60));
+  row_of_cars(g, 7, 40, 60);
   for (float x = 30; x < g->width; x += 170) {
     box(g, x, 0, x + 34, g->horizon + 30, rgb_scale(p->wall, 0.8f));
     box(g, x, g->horizon - 20, x + 34, g->horizon + 10, p->accent);
@@ -191,9 +202,10 @@ static void place_paint(Canvas *canvas, const Domain *p, Draws *d) {
   paint_fill(canvas, here.wall);
   for (float y = g.horizon; y < g.height; y += 4)
     box(&g, 0, y, g.width, y + 4.5f, rgb_scale(here.ground, 0.8f + 0.4f * (y - g.horizon) / 150));
-  if (draws_next(d) < 0.7)
-    floor_tiles(&g, rgb_scale(here.ground, draws_next(d) < 0.5 ? 0.7f : 1.3f),
-                draws_range(d, 30, 110));
+  if (draws_next(d) < 0.7) {
+    float gap = draws_range(d, 30, 110);
+    floor_tiles(&g, rgb_scale(here.ground, draws_next(d) < 0.5 ? 0.7f : 1.3f), gap);
+  }
   paint[p->style](&g, &here);
   grain(&g, draws_range(d, 0.02f, 0.12f));
 }

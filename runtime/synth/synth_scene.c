@@ -69,8 +69,9 @@ static void paint_obstacle(const Camera *c, Canvas *canvas, Draws *d) {
     for (int i = 0; i < 7; i++) {
       float green = draws_range(d, 0.15f, 0.4f);
       Material leaf = material_plain((Rgb){green * 0.7f, green, green * 0.5f}, 0.6f, 0);
-      paint_ellipse(canvas, (Point){x + draws_range(d, -20, 20), h - draws_range(d, 0, 60)},
-                    draws_range(d, 8, 22), draws_range(d, 6, 16), &leaf);
+      float high = draws_range(d, 6, 16), wide = draws_range(d, 8, 22);
+      float across = x + draws_range(d, -20, 20), down = h - draws_range(d, 0, 60);
+      paint_ellipse(canvas, (Point){across, down}, wide, high, &leaf);
     }
   }
 }
