@@ -3,6 +3,7 @@
 
 #include "compiler/tensor_expr.h"
 #include "graph/base/text.h"
+#include "graph/expression/value.h"
 #include "graph/plan/attr.h"
 #include "ops/composite.h"
 
@@ -18,12 +19,23 @@ typedef struct OpAttrs {
   AttrInts list;
 } OpAttrs;
 
+/* Numbers of a rule are in the type in which it computes: an eps that becomes 0 there is none. */
+static Status check_float(const ProgramBuilder *p, const Element *el, const AttrDesc *desc,
+                          const char *text) {
+  double value;
+  if (desc->type != ATTR_FLOAT || !text || !number_parse(text, &value)) return STATUS_OK;
+  const char *why = dtype_refuses(p->e.float_type, value);
+  return why ? element_error(p->b, el, desc->name, NULL, "%s %s %s", desc->name, text, why)
+             : STATUS_OK;
+}
+
 /* Elaboration has checked types and ranges; here text only becomes numbers. */
 static Status parse_attrs(ProgramBuilder *p, const Element *el, const OpDesc *op, OpAttrs *out) {
   Strings *strings = p->b->model->symbols->strings;
   for (uint32_t i = 0; i < op->n_attrs; i++) {
     uint32_t first = out->list.n;
     const char *text = element_attr(el, op->attrs[i].name);
+    if (check_float(p, el, &op->attrs[i], text) != STATUS_OK) return p->e.status = STATUS_INVALID;
     if (!attr_parse(&out->list, op, i, text, p->b->options->precision->storage, strings))
       return diag_no_memory(p->b->diag, 2 * (size_t)out->list.cap * sizeof *out->list.ints);
     out->refs[i] = (AttrRef){first, out->list.n - first};

@@ -183,6 +183,25 @@ static Status check_numbers(const Builder *b, const Element *element, DType dtyp
   return STATUS_OK;
 }
 
+static void warn_declaration(const Builder *b, const Element *element, const char *attr,
+                             const char *hint, const char *text) {
+  source_warning(b->model->sources, b->model->symbols, b->diag, element_attr_loc(element, attr),
+                 hint, "%s", text);
+}
+
+/* What a parameter is given and nothing reads: all its elements would be one value, in silence. */
+static void warn_unread(const Builder *b, const Element *element, const State *s) {
+  bool draws = s->init == INIT_NORMAL || s->init == INIT_UNIFORM;
+  if (element_attribute(element, "spread") && !draws)
+    warn_declaration(b, element, "spread", "init=\"normal\" or init=\"uniform\" reads it",
+                     s->init == INIT_FUSE
+                         ? "init 'fuse' does not read spread"
+                         : "without init, spread is not read: every element is value");
+  if (s->noise > 0 && !s->external)
+    warn_declaration(b, element, "noise", "external=\"NAME\" names it",
+                     "noise is added to a pretrained tensor, and none is named");
+}
+
 /* What is declared `float` is held in the master type and read as the values of a step. */
 static DType state_type(const Builder *b, const Element *element, DType *read) {
   const char *text = attr_text(element, "dtype");
@@ -215,6 +234,7 @@ static Status declare(Builder *b, const Element *element, const char *path) {
     s.init_site = intern_or_zero(b, attr_text(element, "site"));
     if (s.init == INIT_FUSE && (s.shape.rank != 4 || s.shape.dim[1] != 2 * s.shape.dim[0]))
       return element_error(b, element, "shape", NULL, "init 'fuse' needs the shape (O, 2 O, 1, 1)");
+    warn_unread(b, element, &s);
   } else if (attr_is(element, "kind", "optimiser")) {
     s.kind = STATE_OPTIMISER;
   }

@@ -46,6 +46,9 @@ static Status read_domains(Builder *b, const Element *el, PlanTraining *t) {
   for (char *end;; text = end) {
     long long value = strtoll(text, &end, 10);
     if (end == text) break;
+    if (value < 1)
+      return element_error(b, el, "ids", "`graphrun check-data DATA --defines` prints both lists",
+                           "a domain has at least one identity, not %lld", value);
     if (n < t->n_domains) t->ids[n] = value;
     n++;
   }
@@ -103,6 +106,9 @@ static Status read_augment(Builder *b, const Element *el) {
                                    .erase_min = attr_float(el, "erase-min"),
                                    .erase_max = attr_float(el, "erase-max"),
                                    .erase_aspect = attr_float(el, "erase-aspect")};
+  if (b->plan->augment.erase_min > b->plan->augment.erase_max)
+    return element_error(b, el, "erase-min", NULL, "erase-min %s is above erase-max %s",
+                         attr_text(el, "erase-min"), attr_text(el, "erase-max"));
   return STATUS_OK;
 }
 

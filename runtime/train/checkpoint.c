@@ -15,7 +15,8 @@
 
 typedef struct Field {
   const char *key, *what, *hint;
-  const char *text; /* what it is */
+  const char *option; /* that gives the other value, put behind the hint */
+  const char *text;   /* what it is */
   char number[24];
 } Field;
 
@@ -46,10 +47,12 @@ static void describe(const Plan *plan, const Run *run, Field f[N_FIELDS]) {
   f[PRECISION] = (Field){.key = "precision",
                          .what = "precision",
                          .hint = "see graphc --precision",
+                         .option = "compile with --precision=",
                          .text = plan->precision->name};
   f[SHARDS] = (Field){.key = "shards",
                       .what = "number of shards",
-                      .hint = "the order of sums depends on it: see graphc --shards"};
+                      .hint = "the order of sums depends on it",
+                      .option = "compile with --shards="};
   set_number(&f[SHARDS], "%" PRIu64, plan->shards);
   f[TOTAL] = (Field){.key = "total_steps",
                      .what = "length of the schedule",
@@ -59,8 +62,10 @@ static void describe(const Plan *plan, const Run *run, Field f[N_FIELDS]) {
                       .what = "length of the warm-up",
                       .hint = "give the same --steps or --epochs"};
   set_number(&f[WARMUP], "%" PRId64, (uint64_t)run->schedule->warmup_steps);
-  f[SEED] =
-      (Field){.key = "seed", .what = "seed", .hint = "give the --seed that the run began with"};
+  f[SEED] = (Field){.key = "seed",
+                    .what = "seed",
+                    .hint = "give the --seed that the run began with",
+                    .option = "--seed="};
   set_number(&f[SEED], "%" PRIu64, run->seed);
   f[DATA] = (Field){.key = "data",
                     .what = "fingerprint of the data set",
@@ -194,9 +199,13 @@ Status checkpoint_write(Executor *x, const Run *run, const char *path, Diag *dia
 static Status check_field(const Field *field, const SafeFile *file, const char *path, Diag *diag) {
   const char *have = safe_metadata(file, field->key);
   if (strcmp(have ? have : "", field->text) == 0) return STATUS_OK;
-  return diag_error(diag, STATUS_INVALID, path, field->hint,
-                    "another run: its %s is %s, of this run %s", field->what,
-                    have && *have ? have : "not given", *field->text ? field->text : "not given");
+  char hint[200];
+  bool more = field->option && have && *have;
+  text_format(hint, sizeof hint, "%s%s%s%s", field->hint, more ? ": " : "",
+              more ? field->option : "", more ? have : "");
+  return diag_error(diag, STATUS_INVALID, path, hint, "another run: its %s is %s, of this run %s",
+                    field->what, have && *have ? have : "not given",
+                    *field->text ? field->text : "not given");
 }
 
 /* ---- the model ---- */

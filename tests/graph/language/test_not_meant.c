@@ -5,6 +5,10 @@
   "<model name=\"m\" xmlns=\"urn:graphc:model:1\">\n<program name=\"p\">\n" BODY                   \
   "</program>\n</model>\n"
 
+#define MODEL(BODY)                                                                                \
+  "<model name=\"m\" xmlns=\"urn:graphc:model:1\">\n<program name=\"p\">\n<input name=\"x\"/>\n"   \
+  "<expr name=\"y\" value=\"x + 1\"/>\n<output value=\"y\"/>\n</program>\n" BODY "</model>\n"
+
 typedef struct Case {
   const char *what, *text;
   const char *expect[4]; /* parts of the one error */
@@ -39,6 +43,24 @@ static const Case cases[] = {
              "<expr name=\"y\" value=\"w + 1\"/>\n<output value=\"y\"/>\n"),
      {".xml:3:", "error: spread 1e-46 is too small for f32"},
      "--precision=f64"},
+    {"an eps that f32 makes 0",
+     PROGRAM("<input name=\"x\" shape=\"2 3\"/>\n<normalize name=\"y\" in=\"x\" eps=\"1e-60\"/>\n"
+             "<output value=\"y\"/>\n"),
+     {".xml:4:", "error: eps 1e-60 is too small for f32, which makes it 0"},
+     "--precision=f64"},
+    {"a domain of nobody",
+     MODEL("<training domains=\"a b\" ids=\"3 -4\"/>\n"),
+     {".xml:7:", "error: a domain has at least one identity, not -4"},
+     NULL},
+    {"bounds the wrong way round",
+     MODEL("<augment height=\"8\" width=\"4\" erase-min=\"0.5\" erase-max=\"0.1\"/>\n"),
+     {".xml:7:", "error: erase-min 0.5 is above erase-max 0.1"},
+     NULL},
+    {"negative noise",
+     PROGRAM("<parameter name=\"w\" external=\"v\" noise=\"-1\"/>\n"
+             "<expr name=\"y\" value=\"w + 1\"/>\n<output value=\"y\"/>\n"),
+     {".xml:3:", "error: noise -1 is out of range: 0.."},
+     NULL},
 };
 
 static void test_cases(void) {
@@ -74,6 +96,37 @@ static void test_hidden(void) {
   }
 }
 
+/* Attributes that nothing reads: every element of the parameter would be one value. */
+static void test_unread(void) {
+  static const struct {
+    const char *attrs, *said;
+  } rows[] = {
+      {"spread=\"0.1\"",
+       ".xml:3:39: warning: without init, spread is not read: every element is value\n"},
+      {"init=\"constant\" spread=\"0.1\"", "warning: without init, spread is not read"},
+      {"noise=\"0.1\"", "warning: noise is added to a pretrained tensor, and none is named\n"},
+      {"init=\"normal\" spread=\"0.1\" external=\"v\" noise=\"0.1\"", NULL},
+      {"init=\"uniform\" spread=\"0.1\" noise=\"0\"", NULL},
+      {"value=\"1\"", NULL}};
+  for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+    char text[600];
+    snprintf(text, sizeof text,
+             PROGRAM("<parameter name=\"w\" shape=\"2\" %s/>\n<expr name=\"y\" value=\"w + 1\"/>\n"
+                     "<output value=\"y\"/>\n"),
+             rows[i].attrs);
+    support_write("model.xml", text);
+    Shell s = shell("\"$GRAPHC\" model.xml -o out.xml");
+    const char *said = strstr(s.err, "warning: ");
+    CU_ASSERT_EQUAL(said != NULL, rows[i].said != NULL);
+    if (rows[i].said && !strstr(s.err, rows[i].said)) {
+      printf("\n%s: %s", rows[i].attrs, s.err);
+      CU_FAIL("see above");
+    }
+    CU_ASSERT_EQUAL(s.code, 0);
+    shell_free(&s);
+  }
+}
+
 /* Nothing is said of what is well: uniform noise, and noise from outside, of which nothing is
  * known; the smallest numbers that f32 holds. */
 static void test_fine(void) {
@@ -92,7 +145,9 @@ static void test_fine(void) {
 }
 
 int main(void) {
-  static const SupportTest tests[] = {
-      {"not meant", test_cases}, {"hidden", test_hidden}, {"fine", test_fine}};
+  static const SupportTest tests[] = {{"not meant", test_cases},
+                                      {"hidden", test_hidden},
+                                      {"unread", test_unread},
+                                      {"fine", test_fine}};
   return support_run("not meant", tests, sizeof tests / sizeof *tests);
 }
