@@ -185,6 +185,7 @@ Status build_plan(const Model *model, const BuildOptions *options, Diag *diag, P
   b.plan->model_name = strings_intern(model->symbols->strings, model->name);
   b.plan->precision = options->precision;
   b.plan->shards = options->shards;
+  b.plan->ranks = options->ranks ? options->ranks : 1;
   b.plan->target = options->target;
   Status status = states_collect(&b);
   if (status == STATUS_OK) status = training_build(&b);

@@ -199,7 +199,7 @@ static Status build_pass(ProgramBuilder *p, const Element *el, const Place *plac
   Stamp stamp = p->e.stamp;
   int64_t units = attr_int(el, "units");
   if (units > 0) {
-    Batch b = {attr_int(el, "groups"), units, attr_int(el, "unit")};
+    Batch b = {.groups = attr_int(el, "groups"), .units = units, .unit = attr_int(el, "unit")};
     if (batch_rows(&b) < 0)
       return p->e.status = element_error(p->b, el, "units", "groups x units x unit are the rows",
                                          "a batch of more than 2^40 rows");

@@ -5,6 +5,8 @@
  *   build      build.c          states, and a graph of each program as it is written; a gradient or
  *                               pullback is differentiated where it stands (differentiate.c)
  *   simplify   simplify.c       the same values from fewer nodes
+ *   partition  split.c          which values the ranks hold in parts (--ranks)
+ *              partition.c      the program of one rank, with its collectives
  *   order      fuse.c           units: what one kernel computes
  *              schedule.c       their order
  *              steps.c          steps, and a graph whose ids follow them
@@ -18,6 +20,7 @@
 
 #include "compiler/inputs.h"
 #include "compiler/layout.h"
+#include "compiler/partition.h"
 #include "compiler/simplify.h"
 #include "compiler/unread.h"
 #include "graph/base/checked.h"
@@ -26,7 +29,7 @@
 
 #include <stdlib.h>
 
-const char *const pipeline_passes[] = {"build", "simplify", "order", "offsets", NULL};
+const char *const pipeline_passes[] = {"build", "simplify", "partition", "order", "offsets", NULL};
 
 /* States in order, each aligned; the same offsets for every program. */
 static Status layout_states(Plan *plan, Diag *diag) {
@@ -98,6 +101,8 @@ static Status compile_program(const Pipeline *p, PlanProgram *program) {
   TRY(after(p, "build", program));
   TRY(simplify(&program->graph, p->diag));
   TRY(after(p, "simplify", program));
+  TRY(partition(p->plan, program, p->diag));
+  TRY(after(p, "partition", program));
   TRY(check_sizes(p, program));
   Units *units;
   TRY(units_fuse(program->graph, p->plan->target, p->diag, &units));
@@ -116,6 +121,7 @@ Status pipeline_finish(Plan *plan, const PipelineOptions *options, const Sources
                        Diag *diag) {
   Pipeline p = {options, plan, sources, diag};
   TRY(layout_states(plan, diag));
+  TRY(partition_check(plan, diag));
   for (uint32_t i = 0; i < plan->n_programs; i++) TRY(compile_program(&p, &plan->programs[i]));
   return options->verify ? verify_plan(plan, "plan", diag) : STATUS_OK;
 }

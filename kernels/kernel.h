@@ -18,6 +18,7 @@ typedef struct KernelSpec {
   const NodeId *outputs; /* members whose values are stored, ascending */
   uint32_t n_outputs;
   uint32_t shards;
+  uint32_t rank;      /* of the process that runs it, for a rank-part */
   int64_t work_bytes; /* work buffer that the plan reserved: at least the target's work_bytes */
 } KernelSpec;
 

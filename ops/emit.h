@@ -99,6 +99,8 @@ NodeId emit_gradient_scale(Emitter *e, NodeId a, NodeId factor);
 /* Reductions keep reduced axes with length 1; `axes` has bit i for axis i. */
 #define AXES_ALL 0xffu
 NodeId emit_reduce_sum(Emitter *e, NodeId a, uint32_t axes);
+/* In the type in which it is added up (dtype_sum), before it is rounded to the operand's. */
+NodeId emit_wide_sum(Emitter *e, NodeId a, uint32_t axes);
 NodeId emit_mean(Emitter *e, NodeId a, uint32_t axes); /* reduce_sum times 1/n */
 NodeId emit_reduce_max(Emitter *e, NodeId a, int64_t axis);
 NodeId emit_arg_max(Emitter *e, NodeId a, int64_t axis); /* i32, first index on ties */
@@ -133,6 +135,11 @@ NodeId emit_place(Emitter *e, NodeId a, NodeId index, int64_t axis, int64_t leng
 
 /* i32 indices of the first `count` (0: all) elements of each line in order; ops/sort.c. */
 NodeId emit_arg_sort(Emitter *e, NodeId a, int64_t axis, bool descending, int64_t count);
+
+/* Over ranks (ops/ranks.c). */
+NodeId emit_all_reduce(Emitter *e, NodeId a, int64_t ranks);
+NodeId emit_all_gather(Emitter *e, NodeId a, int64_t ranks);
+NodeId emit_rank_part(Emitter *e, NodeId a);
 
 /* Products. */
 NodeId emit_matmul(Emitter *e, NodeId a, NodeId b, bool transpose_a, bool transpose_b);

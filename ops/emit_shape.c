@@ -77,12 +77,21 @@ static NodeId reduce(Emitter *e, NodeId a, uint32_t axes, int depth) {
   }
   NodeId pulled = pull_out(e, a, mask, depth);
   if (pulled || e->status != STATUS_OK) return pulled;
-  EmitAttr attrs[] = {{list, n}};
+  EmitAttr attrs[] = {{list, n}, {&(int64_t){false}, 1}};
   return emit_node(e, OP_REDUCE_SUM, &a, 1, attrs);
 }
 
 NodeId emit_reduce_sum(Emitter *e, NodeId a, uint32_t axes) {
   return reduce(e, a, axes, 0);
+}
+
+NodeId emit_wide_sum(Emitter *e, NodeId a, uint32_t axes) {
+  if (e->status != STATUS_OK || a == NODE_NONE) return NODE_NONE;
+  int64_t list[RANK_MAX];
+  uint32_t n = axes_list(e, a, axes, list);
+  if (n == 0) return emit_cast(e, a, dtype_sum(emit_dtype(e, a)));
+  EmitAttr attrs[] = {{list, n}, {&(int64_t){dtype_sum(emit_dtype(e, a)) != emit_dtype(e, a)}, 1}};
+  return emit_node(e, OP_REDUCE_SUM, &a, 1, attrs);
 }
 
 NodeId emit_mean(Emitter *e, NodeId a, uint32_t axes) {

@@ -22,8 +22,8 @@ enum { RANDOM_SITE, RANDOM_DISTRIBUTION, RANDOM_SHAPE, RANDOM_DTYPE };
 enum { RANDOM_NORMAL, RANDOM_UNIFORM }; /* site: string id */
 enum { POWER_EXPONENT };
 enum { CAST_DTYPE };
-enum { REDUCE_AXES };  /* also OP_VARIANCE */
-enum { ARG_MAX_AXIS }; /* also OP_REDUCE_MAX, OP_PICK */
+enum { REDUCE_AXES, REDUCE_WIDE }; /* the axes also of OP_VARIANCE */
+enum { ARG_MAX_AXIS };             /* also OP_REDUCE_MAX, OP_PICK */
 enum { PLACE_AXIS, PLACE_LENGTH };
 enum { ARG_SORT_AXIS, ARG_SORT_DESCENDING, ARG_SORT_COUNT }; /* count 0: all */
 enum { SCAN_AXIS, SCAN_EXCLUSIVE, SCAN_REVERSE };
@@ -32,6 +32,7 @@ enum { TRANSPOSE_AXES };
 enum { SLICE_START, SLICE_SIZE };
 enum { PAD_BEFORE, PAD_AFTER };
 enum { CONCAT_AXIS };
+enum { COLLECTIVE_RANKS }; /* OP_ALL_REDUCE, OP_ALL_GATHER */
 enum { SCATTER_ROWS };
 enum { MATMUL_TRANSPOSE_A, MATMUL_TRANSPOSE_B };
 /* Spatial attributes are pairs (height, width). CONV_SIZE: dx: height, width of x; dw: kernel. */

@@ -3,6 +3,9 @@
 
 static const InputDesc one[] = {{"in", false, false, "the operand"}};
 static const AttrDesc axes_attrs[] = {{"axes", ATTR_INTS, NULL, NULL, 0, 0, "axes to reduce"}};
+static const AttrDesc sum_attrs[] = {{"axes", ATTR_INTS, NULL, NULL, 0, 0, "axes to reduce"},
+                                     {"wide", ATTR_BOOL, "false", NULL, 0, 0,
+                                      "the result in the type in which it was added up (f64)"}};
 static const AttrDesc axis_attrs[] = {
     {"axis", ATTR_INT, NULL, NULL, 0, RANK_MAX - 1, "the axis to reduce"}};
 
@@ -18,6 +21,12 @@ static Status reduce_infer(InferContext *c) {
                         (long long)axes[i], c->shape.rank);
     c->shape.dim[axes[i]] = 1;
   }
+  return STATUS_OK;
+}
+
+static Status sum_infer(InferContext *c) {
+  TRY(reduce_infer(c));
+  if (infer_int(c, REDUCE_WIDE)) c->dtype = dtype_sum(c->dtype);
   return STATUS_OK;
 }
 
@@ -39,7 +48,8 @@ static Status arg_max_infer(InferContext *c) {
 
 static NodeId vjp_reduce_sum(Emitter *e, NodeId n, NodeId dy, uint32_t i) {
   (void)i;
-  return emit_broadcast_like(e, dy, IN0(e, n));
+  NodeId x = IN0(e, n);
+  return emit_broadcast_like(e, emit_cast(e, dy, emit_dtype(e, x)), x);
 }
 
 /* The maximum is a pick at the first largest index, which is a constant for derivatives. */
@@ -87,17 +97,18 @@ static NodeId vjp_variance(Emitter *e, NodeId n, NodeId dy, uint32_t i) {
 
 static NodeId make_sum(Emitter *e, const NodeId *in, uint32_t n, const EmitAttr *a) {
   (void)n;
-  return emit_reduce_sum(e, in[0], axes_mask(&a[REDUCE_AXES]));
+  uint32_t axes = axes_mask(&a[REDUCE_AXES]);
+  return *a[REDUCE_WIDE].values ? emit_wide_sum(e, in[0], axes) : emit_reduce_sum(e, in[0], axes);
 }
 const OpDesc op_reduce_sum = {.name = "reduce-sum",
                               .doc = "Sum over axes; they stay with length 1.",
                               .op_class = OP_CLASS_REDUCE,
                               .inputs = one,
                               .n_inputs = 1,
-                              .attrs = axes_attrs,
-                              .n_attrs = 1,
+                              .attrs = sum_attrs,
+                              .n_attrs = COUNT_OF(sum_attrs),
                               .make = make_sum,
-                              .infer = reduce_infer,
+                              .infer = sum_infer,
                               .vjp = vjp_reduce_sum,
                               .costly = true};
 static NodeId make_max(Emitter *e, const NodeId *in, uint32_t n, const EmitAttr *a) {

@@ -35,6 +35,9 @@ static const char usage_text[] =
     "  --precision=NAME    element types: f32 (default), f64, or f32+f64 (states in f64)\n"
     "  --target=NAME       what will run the plan: %s; or a plug-in, a file with a slash\n"
     "  --shards=N          slices of a batch (default 4); results depend on it, not on threads\n"
+    "  --ranks=N           a plan for N processes that share each batch (graphrun train "
+    "--ranks=N);\n"
+    "                      the results are those of one\n"
     "  --keep=GLOB         values that exec may fetch besides the outputs\n"
     "  --input=GLOB        values that become inputs\n"
     "  --emit=FORMAT[:FILE]  dot, svg, png, pdf or text of a program ('-': standard output)\n"
@@ -75,6 +78,7 @@ enum {
   OPT_PRECISION,
   OPT_TARGET,
   OPT_SHARDS,
+  OPT_RANKS,
   OPT_KEEP,
   OPT_INPUT,
   OPT_EMIT,
@@ -97,6 +101,7 @@ static const struct option long_options[] = {{"root", required_argument, NULL, O
                                              {"precision", required_argument, NULL, OPT_PRECISION},
                                              {"target", required_argument, NULL, OPT_TARGET},
                                              {"shards", required_argument, NULL, OPT_SHARDS},
+                                             {"ranks", required_argument, NULL, OPT_RANKS},
                                              {"keep", required_argument, NULL, OPT_KEEP},
                                              {"input", required_argument, NULL, OPT_INPUT},
                                              {"emit", required_argument, NULL, OPT_EMIT},
@@ -214,6 +219,11 @@ static Status take_option(Args *a, int option, const char *value) {
     if (!parse_count(value, 1, 64, &number))
       return usage_error("--shards is 1..64, not '%s'", value);
     a->build.shards = (uint32_t)number;
+    break;
+  case OPT_RANKS:
+    if (!parse_count(value, 1, PLAN_RANKS_MAX, &number))
+      return usage_error("--ranks is 1..1024, not '%s'", value);
+    a->build.ranks = (uint32_t)number;
     break;
   case OPT_KEEP:
     a->keep[a->build.n_keep++] = value;
@@ -459,8 +469,10 @@ int main(int argc, char **argv) {
   a.includes = lists + argc;
   a.keep = lists + 2 * argc;
   a.inputs = lists + 3 * argc;
-  a.build = (BuildOptions){
-      .precision = PRECISION_DEFAULT, .shards = 4, .target = target_find(targets_table(), "cpu")};
+  a.build = (BuildOptions){.precision = PRECISION_DEFAULT,
+                           .shards = 4,
+                           .ranks = 1,
+                           .target = target_find(targets_table(), "cpu")};
   Status status = parse_args(&a, argc, argv);
   a.model.defines = a.defines;
   a.model.include_dirs = a.includes;

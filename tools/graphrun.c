@@ -10,6 +10,7 @@
 #include "runtime/execute/bench.h"
 #include "runtime/execute/exec.h"
 #include "runtime/execute/info.h"
+#include "runtime/ranks/open.h"
 #include "runtime/synth/synth.h"
 #include "runtime/train/train.h"
 
@@ -31,6 +32,8 @@ static const char usage_text[] =
     "      --epochs=N --steps=N  length of the schedule instead of the plan's\n"
     "      --stop-at=STEP        end early; the schedule stays\n"
     "      --checkpoint-every=N  steps between checkpoints\n"
+    "      --ranks=N             N processes train a plan of graphc --ranks=N (starts mpirun)\n"
+    "      --rank-timeout=S      seconds that a step waits for a rank (default 8)\n"
     "  eval PLAN --weights=F --data=DATA    mAP and CMC of queries against the gallery\n"
     "      --domain=NAME         only this domain\n"
     "      --protocol=market|split:NAME:TRIALS:SEED\n"
@@ -75,6 +78,8 @@ typedef struct Args {
       *fetch, *trace, *bad_images, *init_prefix, *device;
   TextList init_skip;
   int64_t epochs, steps, stop_at, checkpoint_every, warm, threads, workers, seed;
+  int64_t ranks, rank_timeout;
+  Ranks *joined; /* the ranks of which this process is one; NULL: it runs alone */
   int64_t domains, ids, test_ids, cameras, images;
   bool resume, quiet, defines, layouts;
 } Args;
@@ -120,6 +125,8 @@ static const Option options[] = {
     {"steps", NUMBER, TRAIN | BENCH, AT(steps), 1, MANY},
     {"stop-at", NUMBER, TRAIN, AT(stop_at), 1, MANY},
     {"checkpoint-every", NUMBER, TRAIN, AT(checkpoint_every), 1, MANY},
+    {"ranks", NUMBER, TRAIN, AT(ranks), 1, PLAN_RANKS_MAX},
+    {"rank-timeout", NUMBER, TRAIN, AT(rank_timeout), 1, 86400},
     {"warm", NUMBER, BENCH, AT(warm), 0, 1000},
     {"threads", NUMBER, TRAIN | EVAL | EXEC | BENCH | CHECK_DATA, AT(threads), 1, THREADS_MAX},
     {"workers", NUMBER, TRAIN | EVAL, AT(workers), 1, LOADER_WORKERS_MAX},
@@ -150,8 +157,11 @@ static Status usage_error(const char *hint, const char *format, ...) {
 
 /* ---- commands ---- */
 
+/* Ranks of one host share its cores. */
 static uint32_t threads_of(const Args *a) {
-  return a->threads ? (uint32_t)a->threads : threads_default();
+  if (a->threads) return (uint32_t)a->threads;
+  uint32_t own = threads_default() / (a->joined ? ranks_on_host() : 1);
+  return own ? own : 1;
 }
 
 static bool skips(const Args *a) {
@@ -191,6 +201,8 @@ static Status run_train(const Args *a, Diag *diag) {
                     .skip_bad_images = skips(a),
                     .workers = (uint32_t)a->workers,
                     .threads = threads_of(a),
+                    .ranks = a->joined,
+                    .rank_timeout = (double)a->rank_timeout,
                     .quiet = a->quiet};
   return train_run(&o, diag);
 }
@@ -385,15 +397,30 @@ static bool print_text(int argc, char **argv) {
   return false;
 }
 
-static Status run(int argc, char **argv, Diag *diag) {
+/* Becomes a rank where the process was started as one, or starts them.  Returns only on failure
+ * when it starts them. */
+static Status join_ranks(Args *a, const Command *command, char **argv, Diag *diag) {
+  if (!(command->bit & TRAIN)) return STATUS_OK;
+  if (!ranks_launched())
+    return a->ranks > 1 ? ranks_launch((uint32_t)a->ranks, argv, diag) : STATUS_OK;
+  TRY(ranks_open(diag, &a->joined));
+  if (a->ranks && a->ranks != a->joined->count)
+    return diag_error(diag, STATUS_USAGE, "--ranks", "leave it out under mpirun or srun",
+                      "%lld ranks, and %u were started", (long long)a->ranks, a->joined->count);
+  return STATUS_OK;
+}
+
+static Status run(int argc, char **argv, Ranks **out_ranks, Diag *diag) {
   if (argc < 2) return usage_error(NULL, "no command");
   if (print_text(argc, argv)) return STATUS_OK;
   const Command *command = find_command(argv[1]);
   if (!command) return STATUS_USAGE;
   const char **list = calloc((size_t)argc, sizeof *list);
   if (!list) return diag_no_memory(diag, (size_t)argc * sizeof *list);
-  Args args = {.warm = 1, .init_skip.at = list};
+  Args args = {.warm = 1, .rank_timeout = 8, .init_skip.at = list};
   Status status = parse(&args, command, argc - 1, argv + 1);
+  if (status == STATUS_OK) status = join_ranks(&args, command, argv, diag);
+  *out_ranks = args.joined;
   if (status == STATUS_OK) status = command->run(&args, diag);
   free(list);
   return status;
@@ -406,8 +433,12 @@ int main(int argc, char **argv) {
     fputs("graphrun: error: out of memory\n", stderr);
     return STATUS_SYSTEM;
   }
-  Status status = check_output(run(argc, argv, diag), diag);
+  Ranks *ranks = NULL;
+  Status status = check_output(run(argc, argv, &ranks, diag), diag);
+  if (ranks && ranks->rank && diag_entry(diag, 0))
+    fprintf(stderr, "rank %u of %u:\n", ranks->rank, ranks->count);
   diag_print(diag, stderr);
   diag_destroy(diag);
+  ranks_close(ranks, status);
   return (int)status;
 }

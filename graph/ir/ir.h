@@ -48,6 +48,7 @@ typedef struct SourceLoc {
 /* The batch a node belongs to: rows of axis 0 are `groups` x `units` x `unit` (group-major). */
 typedef struct Batch {
   int64_t groups, units, unit;
+  int64_t parts; /* 0: all units; else one rank's, and so many ranks hold as many */
 } Batch;
 int64_t batch_rows(const Batch *batch); /* -1 when it exceeds 2^40 */
 

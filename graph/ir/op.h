@@ -45,6 +45,7 @@ typedef enum OpClass {
   OP_CLASS_MOVE,        /* copies elements to other places */
   OP_CLASS_LIBRARY,     /* matrix products and convolutions */
   OP_CLASS_INDEXED,     /* gather, scatter, pooling */
+  OP_CLASS_COLLECTIVE,  /* the ranks of a run meet */
   OP_CLASS_COMPOSITE,   /* expands to primitives while the graph is built */
 } OpClass;
 

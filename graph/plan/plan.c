@@ -10,7 +10,9 @@
 
 Plan *plan_create(Symbols *symbols) {
   Plan *plan = calloc(1, sizeof *plan);
-  if (plan) plan->symbols = symbols;
+  if (!plan) return NULL;
+  plan->symbols = symbols;
+  plan->ranks = 1;
   return plan;
 }
 

@@ -14,6 +14,7 @@
 
 #define PLAN_VERSION 5
 #define OFFSET_NONE (-1)
+#define PLAN_RANKS_MAX 1024
 #define PLAN_ARENA_MAX ((int64_t)1 << 44) /* bytes */
 
 typedef enum ProgramKind {
@@ -110,6 +111,7 @@ typedef struct Plan {
   const Target *target;       /* not owned: what it was laid out for */
   const Precision *precision; /* not owned: a row of precision_table */
   uint32_t shards;
+  uint32_t ranks; /* processes that run it together, each on its part of every batch */
   State *states;
   uint32_t n_states;
   int64_t *state_offset; /* in the arena */

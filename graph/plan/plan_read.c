@@ -124,6 +124,7 @@ static Status read_model(Reader *r) {
   r->plan->precision = precision_of(types[0], types[1], types[2]);
   if (!r->plan->precision) plan_scan_fail(&r->s, "a precision that this program knows is expected");
   r->plan->shards = (uint32_t)take(r, 1, 64);
+  r->plan->ranks = (uint32_t)take(r, 1, PLAN_RANKS_MAX);
   r->plan->state_bytes = take(r, 0, PLAN_ARENA_MAX);
   plan_scan_close(&r->s, "model");
   return checked(r);
@@ -272,6 +273,7 @@ static Status read_batches(Reader *r, Graph *g) {
     batch.groups = take(r, 1, 1 << 30);
     batch.units = take(r, 0, 1 << 30);
     batch.unit = take(r, 1, 1 << 30);
+    batch.parts = take(r, 0, PLAN_RANKS_MAX);
     if (batch_rows(&batch) < 0) plan_scan_fail(&r->s, "a smaller batch is expected");
     uint32_t want = g->n_batches;
     if (!r->s.bad && (want > UINT8_MAX || graph_add_batch(g, batch) != want))

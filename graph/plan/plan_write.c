@@ -81,6 +81,7 @@ static void put_model(Writer *w) {
   plan_text_int(b, plan->precision->sum);
   plan_text_int(b, plan->precision->master);
   plan_text_int(b, plan->shards);
+  plan_text_int(b, plan->ranks);
   plan_text_int(b, plan->state_bytes);
   plan_text_row(b);
   plan_text_end(b, "model");
@@ -295,6 +296,7 @@ static void put_program(Writer *w, const PlanProgram *p) {
     plan_text_int(b, g->batches[i].groups);
     plan_text_int(b, g->batches[i].units);
     plan_text_int(b, g->batches[i].unit);
+    plan_text_int(b, g->batches[i].parts);
     plan_text_row(b);
   }
   plan_text_end(b, "batches");

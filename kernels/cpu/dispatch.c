@@ -44,6 +44,7 @@ static Status build_one(const KernelSpec *spec, Diag *diag, Kernel *kernel) {
   case OP_SLICE:
   case OP_PAD:
   case OP_CONCAT:
+  case OP_RANK_PART:
   case OP_GRADIENT_SCALE:
   case OP_STOP_GRADIENT:
     return move_build(spec, diag, kernel);

@@ -232,14 +232,18 @@ static Status build_results(Build *b) {
     if (output == UINT32_MAX) continue; /* nobody reads it */
     const Node *node = &b->g->nodes[sum->node];
     SumRun *s = &f->sums[f->n_sums++];
+    DType from = (DType)b->g->nodes[node_input(b->g, sum->node, 0)].dtype;
     *s = (SumRun){.sum = sum,
                   .output = output,
-                  .type = &f->table->sums[node->dtype],
-                  .get = dtype_desc((DType)node->dtype)->get,
-                  .size = dtype_size((DType)node->dtype),
+                  .type = &f->table->sums[from],
+                  .get = dtype_desc(from)->get,
+                  .size = dtype_size(from),
+                  .store = f->table->sums[node->dtype].store,
                   .scale = 1,
                   .operand = b->member[member_index(b->spec, sum->node)]};
-    if (!s->type->stream) return member_no_type(b->spec, sum->node, b->diag, (DType)node->dtype);
+    if (!s->type->stream || !s->store)
+      return member_no_type(b->spec, sum->node, b->diag,
+                            s->type->stream ? (DType)node->dtype : from);
     if (node->op == OP_VARIANCE) s->scale = (double)sum->count / (double)f->loops.elements;
   }
   return STATUS_OK;

@@ -65,7 +65,9 @@ typedef struct SumRun {
   const FuseSum *sum;
   Slot operand, operand_safe; /* in either list */
   uint32_t output;
-  const FusedSums *type;
+  const FusedSums *type; /* of the operand */
+  void (*store)(void *to, int64_t at, const double *sum, int64_t n,
+                double scale);                /* the result's */
   double (*get)(const void *data, int64_t i); /* an element */
   size_t size;                                /* bytes of one */
   double scale;

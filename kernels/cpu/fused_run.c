@@ -156,7 +156,7 @@ static void place_outer(Task *t) {
 /* Sums of n elements of the result from `at` on. */
 static void sum_put(const Task *t, const SumRun *s, int64_t at, const double *sums, int64_t n) {
   if (!s->sum->partial) {
-    s->type->store(t->args->outputs[s->output], at, sums, n, s->scale);
+    s->store(t->args->outputs[s->output], at, sums, n, s->scale);
     return;
   }
   double *cells = (double *)t->args->work + s->sum->cells + t->slice * s->sum->count + at;
@@ -373,7 +373,7 @@ static void join(const Fused *f, uint32_t task, uint32_t tasks, const KernelArgs
       for (uint32_t j = 0; j + step < n; j += 2 * step)
         for (int64_t k = first; k < last; k++)
           cells[j * count + k] += cells[(j + step) * count + k];
-    s->type->store(args->outputs[s->output], first, cells + first, last - first, s->scale);
+    s->store(args->outputs[s->output], first, cells + first, last - first, s->scale);
   }
 }
 

@@ -204,7 +204,7 @@ static uint32_t pad_zeros(const Shape *out, const Shape *in, const int64_t *befo
 }
 
 static uint32_t move_boxes(const Graph *g, NodeId id, const uint32_t *inputs, uint32_t n_inputs,
-                           Box *boxes) {
+                           int64_t rank, Box *boxes) {
   const Shape *out = &g->nodes[id].shape, *in = &g->nodes[node_input(g, id, 0)].shape;
   int64_t from[RANK_MAX];
   strides_of(in, from);
@@ -223,6 +223,10 @@ static uint32_t move_boxes(const Graph *g, NodeId id, const uint32_t *inputs, ui
       b->from[i] = from[i];
       b->from_offset += node_attr(g, id, SLICE_START, NULL)[i] * from[i];
     }
+    return 1;
+  case OP_RANK_PART:
+    for (int i = 0; i < out->rank; i++) b->from[i] = from[i];
+    b->from_offset = rank * from[1];
     return 1;
   case OP_PAD: {
     const int64_t *before = node_attr(g, id, PAD_BEFORE, NULL);
@@ -255,7 +259,7 @@ static Status build(const KernelSpec *spec, Diag *diag, Kernel *kernel, uint32_t
   const Graph *g = spec->graph;
   NodeId id = spec->nodes[0];
   TRY(spec_inputs(spec, inputs, n_inputs, diag));
-  uint32_t n = move_boxes(g, id, inputs, n_inputs, boxes);
+  uint32_t n = move_boxes(g, id, inputs, n_inputs, spec->rank, boxes);
   Move *m = kernel_data(kernel, sizeof *m + n * sizeof(Box), diag);
   if (!m) return STATUS_SYSTEM;
   m->size = dtype_size((DType)g->nodes[id].dtype);

@@ -3,6 +3,7 @@
 
 Slices slices_rows(const Graph *graph, uint32_t batch, int64_t rows, uint32_t shards) {
   Slices s = {1, rows, 1, 1};
+  int64_t parts = 1;
   if (batch && batch < graph->n_batches) {
     const Batch *b = &graph->batches[batch];
     /* Rows that are units (one row for each identity) also follow the declaration. */
@@ -10,8 +11,10 @@ Slices slices_rows(const Graph *graph, uint32_t batch, int64_t rows, uint32_t sh
       s = (Slices){b->groups, b->units, b->unit, 1};
     else if (b->units * b->unit == rows)
       s = (Slices){1, b->units, b->unit, 1}; /* the rows of one group */
+    if (b->parts) parts = b->parts;
   }
-  s.n = s.units < (int64_t)shards ? (uint32_t)s.units : shards;
+  int64_t n = s.units * parts < (int64_t)shards ? s.units * parts : (int64_t)shards;
+  s.n = (uint32_t)(n / parts);
   if (s.n == 0) s.n = 1;
   return s;
 }

@@ -37,6 +37,7 @@ struct Loader {
   LoaderOptions options;
   const PlanAugment *augment;
   uint32_t n_domains, batch, rows; /* batch: rows of one domain */
+  uint32_t first, share, own;      /* of one domain those from `first` on are ours; of all: `own` */
   int64_t row_floats;
   Source *sources;
   Slot ring[RING_MAX];
@@ -54,6 +55,11 @@ struct Loader {
 };
 
 /* ---- filling rows ---- */
+
+/* The i-th row of ours. */
+static uint32_t own_row(const Loader *l, uint32_t i) {
+  return i / l->share * l->batch + l->first + i % l->share;
+}
 
 /* The caller holds the lock. */
 static void draw_batch(Loader *l) {
@@ -73,7 +79,7 @@ static void draw_batch(Loader *l) {
 static bool take_row(Loader *l, Slot **slot, uint32_t *row, int64_t *step) {
   if (l->drawn > l->handed) {
     *slot = &l->ring[(l->drawn - 1) % l->depth];
-    if ((*slot)->given == l->rows) *slot = NULL;
+    if ((*slot)->given == l->own) *slot = NULL;
   } else {
     *slot = NULL;
   }
@@ -82,7 +88,7 @@ static bool take_row(Loader *l, Slot **slot, uint32_t *row, int64_t *step) {
     draw_batch(l);
     *slot = &l->ring[(l->drawn - 1) % l->depth];
   }
-  *row = (*slot)->given++;
+  *row = own_row(l, (*slot)->given++);
   *step = l->options.first_step + l->drawn - 1;
   return true;
 }
@@ -132,7 +138,7 @@ static bool work_once(Loader *l, float *scratch) {
   pthread_mutex_unlock(&l->lock);
   fill_row(l, slot, row, step, scratch);
   pthread_mutex_lock(&l->lock);
-  if (++slot->done == l->rows) pthread_cond_signal(&l->ready);
+  if (++slot->done == l->own) pthread_cond_signal(&l->ready);
   return true;
 }
 
@@ -175,7 +181,8 @@ static Status row_error(Loader *l, Source *source, const Row *row, Diag *diag) {
 }
 
 static Status check_rows(Loader *l, const Slot *slot, Diag *diag) {
-  for (uint32_t r = 0; r < l->rows; r++) {
+  for (uint32_t i = 0; i < l->own; i++) {
+    uint32_t r = own_row(l, i);
     Source *source = &l->sources[r / l->batch];
     if (slot->rows[r].status != STATUS_OK) return row_error(l, source, &slot->rows[r], diag);
     name_bad_files(l, source, &slot->rows[r], diag);
@@ -186,7 +193,7 @@ static Status check_rows(Loader *l, const Slot *slot, Diag *diag) {
 static Slot *await_batch(Loader *l) {
   Slot *slot = &l->ring[l->handed % l->depth];
   pthread_mutex_lock(&l->lock);
-  while (l->drawn == l->handed || slot->done < l->rows) {
+  while (l->drawn == l->handed || slot->done < l->own) {
     if (l->started)
       pthread_cond_wait(&l->ready, &l->lock);
     else
@@ -197,7 +204,13 @@ static Slot *await_batch(Loader *l) {
 }
 
 static void copy_images(const Loader *l, const Slot *slot, const Tensor *images) {
-  tensor_set_floats(images, slot->images, l->rows * l->row_floats);
+  int64_t n = l->share * l->row_floats;
+  for (uint32_t k = 0; k < l->n_domains; k++) {
+    int64_t at = (k * l->batch + l->first) * l->row_floats;
+    Tensor part = {(char *)images->data + (size_t)at * dtype_size(images->dtype), images->dtype,
+                   images->shape};
+    tensor_set_floats(&part, slot->images + at, n);
+  }
 }
 
 static void copy_labels(const Loader *l, const Slot *slot, const Tensor *labels) {
@@ -300,6 +313,9 @@ static Status fill_loader(Loader *l, Diag *diag) {
   l->n_domains = plan->training.n_domains;
   l->batch = (uint32_t)(plan->sampler.batch_ids * plan->sampler.batch_images);
   l->rows = l->n_domains * l->batch;
+  l->share = l->options.ranks ? l->batch / l->options.ranks : l->batch;
+  l->first = l->share * l->options.rank;
+  l->own = l->n_domains * l->share;
   l->row_floats = plan->augment.height * plan->augment.width * 3;
   l->sources = calloc(l->n_domains, sizeof *l->sources);
   l->positions = calloc(l->n_domains, sizeof *l->positions);

@@ -14,8 +14,10 @@ typedef struct LoaderOptions {
   const Plan *plan;    /* both must outlive the loader */
   const DataSet *data; /* domains are found by name; it may hold others too */
   uint64_t seed;
-  uint32_t workers; /* threads, at most LOADER_WORKERS_MAX; 0: loader_next does it all */
-  bool skip_bad;    /* --bad-images=skip */
+  uint32_t workers;     /* threads, at most LOADER_WORKERS_MAX; 0: loader_next does it all */
+  bool skip_bad;        /* --bad-images=skip */
+  uint32_t ranks, rank; /* of each domain's rows only the rank-th of so many equal runs is filled;
+                         * the others' images stay as they are. 0: all */
   const SamplerPosition *start; /* of each domain of the plan; NULL: from the beginning */
   int64_t first_step;           /* the step of the first batch */
 } LoaderOptions;

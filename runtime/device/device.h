@@ -13,6 +13,7 @@
 #define RUNTIME_DEVICE_DEVICE_H
 
 #include "kernels/kernel.h"
+#include "runtime/ranks/ranks.h"
 
 typedef enum DeviceStream { STREAM_STEPS, STREAM_COPIES, DEVICE_STREAMS } DeviceStream;
 typedef enum DeviceEvent { EVENT_STEPS, EVENT_COPIES, DEVICE_EVENTS } DeviceEvent;
@@ -35,6 +36,7 @@ typedef struct Device {
 
 typedef struct DeviceOptions {
   uint32_t threads; /* of the host that it may use, the caller's included */
+  Ranks *ranks;     /* the processes that run the plan together; NULL: this one alone */
 } DeviceOptions;
 
 typedef struct DeviceCopy {
@@ -42,6 +44,17 @@ typedef struct DeviceCopy {
   const void *from;
   size_t bytes;
 } DeviceCopy;
+
+/* Ranks meet: each calls with values of the same type and length, in the same order. */
+typedef enum CollectiveKind { COLLECTIVE_SUM, COLLECTIVE_GATHER } CollectiveKind;
+typedef struct DeviceCollective {
+  CollectiveKind kind;
+  DType dtype;
+  int64_t count; /* elements of a rank's operand */
+  const void *in;
+  void *out;  /* the sum, or the operands of all ranks one after the other */
+  void *work; /* of a sum: collective_sum_work (kernels/kernel.h) */
+} DeviceCollective;
 
 /* Called after every part of a kernel while it is set, on the thread that ran it; for traces. */
 typedef void (*DeviceObserver)(void *context, DeviceSite site, uint32_t phase, uint32_t task,
@@ -85,6 +98,10 @@ struct DeviceTable {
   /* One run of a kernel of the backend, as its enqueue has it. */
   Status (*launch)(Device *device, DeviceStream stream, const Kernel *kernel,
                    const KernelArgs *args, DeviceSite site);
+  /* NULL: the device runs no plan of several ranks.  A rank that does not come is
+   * STATUS_SYSTEM, after the time that `ranks` sets. */
+  Status (*collective)(Device *device, DeviceStream stream, const DeviceCollective *call,
+                       DeviceSite site);
   /* The event happens when all that is on the stream now has run; it happens anew each time. */
   Status (*record)(Device *device, DeviceStream stream, DeviceEvent event);
   /* Later commands of the stream wait for the event as it was recorded last; for one that was never

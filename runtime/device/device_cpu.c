@@ -31,6 +31,7 @@ typedef struct Cpu {
   CpuStream stream; /* of both: there is nothing to wait for */
   Block *blocks;
   bool ready; /* all blocks are touched */
+  Ranks *ranks;
   DeviceObserver observer;
   void *observer_context;
   DeviceSite site; /* of the kernel under way, for the observer */
@@ -48,6 +49,7 @@ static Status cpu_open(const DeviceOptions *options, Diag *diag, Device **out) {
     return status;
   }
   c->device.table = &device_cpu;
+  c->ranks = options->ranks;
   *out = &c->device;
   return STATUS_OK;
 }
@@ -178,6 +180,20 @@ static Status cpu_launch(Device *device, DeviceStream stream, const Kernel *kern
   return status;
 }
 
+static Status cpu_collective(Device *device, DeviceStream stream, const DeviceCollective *call,
+                             DeviceSite site) {
+  (void)stream;
+  Cpu *c = (Cpu *)device;
+  if (!c->ranks)
+    return device_fail(device, STATUS_INVALID, site, "one process runs a plan of several ranks");
+  Status status =
+      call->kind == COLLECTIVE_SUM
+          ? ranks_sum(c->ranks, call->dtype, call->count, call->in, call->out, call->work)
+          : ranks_gather(c->ranks, call->in, call->out,
+                         (size_t)call->count * dtype_size(call->dtype));
+  return status == STATUS_OK ? STATUS_OK : device_fail(device, status, site, "%s", c->ranks->error);
+}
+
 static Status cpu_event(Device *device, DeviceStream stream, DeviceEvent event) {
   (void)device, (void)stream, (void)event;
   return STATUS_OK;
@@ -229,6 +245,7 @@ const DeviceTable device_cpu = {.name = "cpu",
                                 .copy_within = cpu_copy,
                                 .fill = cpu_fill,
                                 .launch = cpu_launch,
+                                .collective = cpu_collective,
                                 .record = cpu_event,
                                 .wait = cpu_event,
                                 .synchronise = cpu_synchronise,

@@ -228,7 +228,7 @@ static Status run_all(Bench *b) {
   TRY(plan_open(o->plan, o->device, b->diag, &b->plan));
   b->program = default_program(b->plan);
   if (o->program) TRY(plan_program_require(b->plan, o->plan, o->program, b->diag, &b->program));
-  TRY(executor_create_with(b->plan, &(ExecutorOptions){o->threads, EXECUTOR_ALL, o->device},
+  TRY(executor_create_with(b->plan, &(ExecutorOptions){o->threads, EXECUTOR_ALL, o->device, NULL},
                            b->diag, &b->x));
   TRY(executor_prepare(b->x, b->program, b->diag));
   TRY(make_feeds(b));

@@ -296,7 +296,8 @@ static Status prepare_values(const Exec *x, const SafeFile *file) {
 static Status run(Exec *x) {
   SafeFile *file = NULL;
   if (x->options->feed) TRY(safe_read(x->options->feed, x->diag, &file));
-  ExecutorOptions options = {x->options->threads, EXECUTOR_ALL, x->options->device};
+  ExecutorOptions options = {
+      .threads = x->options->threads, .program = EXECUTOR_ALL, .device = x->options->device};
   Status status = executor_create_with(x->plan, &options, x->diag, &x->executor);
   if (status == STATUS_OK) status = prepare_values(x, file);
   if (status == STATUS_OK) status = run_once(x);

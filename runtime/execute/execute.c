@@ -48,16 +48,21 @@ static const char *undone(uint32_t what) {
   }
 }
 
+static const char *step_hint(const PlanProgram *p, uint32_t step, Status status) {
+  const Node *node = &p->graph->nodes[p->step_nodes[p->steps[step].first]];
+  if (op_desc(node->op)->op_class == OP_CLASS_COLLECTIVE)
+    return "--resume goes on from the last checkpoint; --rank-timeout=S waits longer";
+  return status == STATUS_INVALID ? "do the data fit the plan? (labels, indices)" : NULL;
+}
+
 Status executor_failed(const Executor *x, Status status, DeviceSite site, Diag *diag) {
   const char *text = x->device->error.what.text, *name = x->table->name;
   if (x->device->error.site != DEVICE_SITE_NONE) site = x->device->error.site;
   uint32_t program = (uint32_t)(site >> 32), what = (uint32_t)site;
   bool known = program < x->plan->n_programs;
   if (known && what < x->plan->programs[program].n_steps)
-    return executor_step_failed(
-        x, status, program, what,
-        status == STATUS_INVALID ? "do the data fit the plan? (labels, indices)" : NULL, text,
-        diag);
+    return executor_step_failed(x, status, program, what,
+                                step_hint(&x->plan->programs[program], what, status), text, diag);
   const char *place = known && what <= SITE_SEQUENCE
                           ? plan_text(x->plan, x->plan->programs[program].name)
                           : plan_place(x->plan);
@@ -105,6 +110,16 @@ static Status find_device(const Plan *plan, const ExecutorOptions *options, Diag
                     plan->target->name, (*out)->name, runs->name);
 }
 
+/* Programs in which no ranks meet run alone, whatever the plan is for: see executor_prepare. */
+static Status check_ranks(const Plan *plan, const Ranks *ranks, Diag *diag) {
+  if (!ranks || plan->ranks == ranks->count) return STATUS_OK;
+  char hint[64];
+  snprintf(hint, sizeof hint, "graphc --ranks=%u compiles for as many", ranks->count);
+  return diag_error(diag, STATUS_INVALID, plan_place(plan), hint,
+                    "the plan is for %u rank%s, there are %u", plan->ranks,
+                    plan->ranks == 1 ? "" : "s", ranks->count);
+}
+
 static Status take_arena(Executor *x, Diag *diag) {
   int64_t bytes = x->plan->state_bytes + x->scratch, limit = x->table->memory(x->device);
   void *at = NULL;
@@ -134,9 +149,11 @@ Status executor_create_with(const Plan *plan, const ExecutorOptions *options, Di
   x->programs = calloc(plan->n_programs + 1u, sizeof *x->programs);
   Status status =
       x->programs ? STATUS_OK : diag_no_memory(diag, plan->n_programs * sizeof(Prepared));
+  if (status == STATUS_OK) status = check_ranks(plan, options->ranks, diag);
+  x->ranks = options->ranks;
   if (status == STATUS_OK) status = find_device(plan, options, diag, &x->table);
   if (status == STATUS_OK)
-    status = x->table->open(&(DeviceOptions){options->threads}, diag, &x->device);
+    status = x->table->open(&(DeviceOptions){options->threads, options->ranks}, diag, &x->device);
   if (status == STATUS_OK) status = take_arena(x, diag);
   if (status == STATUS_OK) status = executor_values_create(x, diag);
   if (status != STATUS_OK) {
@@ -148,7 +165,7 @@ Status executor_create_with(const Plan *plan, const ExecutorOptions *options, Di
 }
 
 Status executor_create(const Plan *plan, uint32_t threads, Diag *diag, Executor **out_executor) {
-  return executor_create_with(plan, &(ExecutorOptions){threads, EXECUTOR_ALL, NULL}, diag,
+  return executor_create_with(plan, &(ExecutorOptions){threads, EXECUTOR_ALL, NULL, NULL}, diag,
                               out_executor);
 }
 
@@ -194,8 +211,11 @@ static Status launch(Executor *x, uint32_t program, uint32_t s, Diag *diag) {
   DeviceSite site = executor_site(program, s);
   int64_t begin = x->measure ? now_ns() : 0;
   executor_gives(x, STREAM_STEPS);
-  TRY_DEVICE(x, site, x->table->launch(x->device, STREAM_STEPS, step->kernel, &step->args, site),
-             diag);
+  if (step->kernel)
+    TRY_DEVICE(x, site, x->table->launch(x->device, STREAM_STEPS, step->kernel, &step->args, site),
+               diag);
+  else
+    TRY_DEVICE(x, site, x->table->collective(x->device, STREAM_STEPS, &step->meet, site), diag);
   if (!x->measure) return STATUS_OK;
   TRY(executor_synchronise(x, STREAM_STEPS, site, diag));
   step->ns += now_ns() - begin;
@@ -269,7 +289,8 @@ Status executor_wait(Executor *x, Diag *diag) {
 uint32_t executor_tasks(const Executor *x, uint32_t program) {
   uint32_t n = 0;
   for (uint32_t s = 0; x->table->parts && s < x->plan->programs[program].n_steps; s++)
-    n += x->table->parts(x->programs[program].steps[s].kernel);
+    if (x->programs[program].steps[s].kernel)
+      n += x->table->parts(x->programs[program].steps[s].kernel);
   return n;
 }
 
@@ -296,7 +317,7 @@ void executor_times(const Executor *x, uint32_t program, StepTime *out) {
   const PlanProgram *p = &x->plan->programs[program];
   for (uint32_t s = 0; s < p->n_steps; s++) {
     const Step *step = &x->programs[program].steps[s];
-    out[s] = (StepTime){x->table->backend->implementation(step->kernel),
+    out[s] = (StepTime){step->kernel ? x->table->backend->implementation(step->kernel) : "ranks",
                         p->step_nodes[p->steps[s].first], p->steps[s].count, step->ns};
   }
 }

@@ -5,7 +5,8 @@
 #include "runtime/execute/execute.h"
 
 typedef struct Step {
-  Kernel *kernel;
+  Kernel *kernel; /* NULL: ranks meet */
+  DeviceCollective meet;
   KernelArgs args;
   int64_t ns;
 } Step;
@@ -20,6 +21,7 @@ typedef struct Prepared {
 struct Executor {
   const Plan *plan;
   const DeviceTable *table;
+  Ranks *ranks; /* not owned; NULL: the plan is for one */
   Device *device;
   char *arena;     /* in the device's memory: states, then scratch */
   char *view;      /* the arena as the host sees it; NULL: it does not, and what follows is there */

@@ -1,5 +1,6 @@
 /* Prepares programs: a kernel for each step, with the addresses that it works on; what its commits
  * copy; what its inputs send. */
+#include "ops/ops.h"
 #include "runtime/execute/executor.h"
 
 #include <stdlib.h>
@@ -46,6 +47,19 @@ static uint32_t step_outputs(const Preparer *r, const PlanStep *step) {
   return n;
 }
 
+/* A step in which ranks meet; false: it is a kernel's. */
+static bool prepare_meeting(Step *out, const Graph *g, NodeId id) {
+  const Node *node = &g->nodes[id];
+  if (node->op != OP_ALL_REDUCE && node->op != OP_ALL_GATHER) return false;
+  out->meet = (DeviceCollective){node->op == OP_ALL_REDUCE ? COLLECTIVE_SUM : COLLECTIVE_GATHER,
+                                 (DType)node->dtype,
+                                 shape_count(&g->nodes[node_input(g, id, 0)].shape),
+                                 out->args.inputs[0],
+                                 out->args.outputs[0],
+                                 out->args.work};
+  return true;
+}
+
 static Status prepare_step(Preparer *r, uint32_t s, Step *out, Diag *diag) {
   const PlanStep *step = &r->p->steps[s];
   char *arena = r->x->arena;
@@ -57,6 +71,7 @@ static Status prepare_step(Preparer *r, uint32_t s, Step *out, Diag *diag) {
                      .outputs = r->outputs,
                      .n_outputs = step_outputs(r, step),
                      .shards = r->x->plan->shards,
+                     .rank = r->x->ranks ? r->x->ranks->rank : 0,
                      .work_bytes = step->work_bytes};
   out->args = (KernelArgs){.inputs = (const void *const *)r->pointer,
                            .outputs = r->pointer + spec.n_inputs,
@@ -65,6 +80,7 @@ static Status prepare_step(Preparer *r, uint32_t s, Step *out, Diag *diag) {
     *r->pointer++ = arena + r->p->node_offset[r->inputs[i]];
   for (uint32_t i = 0; i < spec.n_outputs; i++)
     *r->pointer++ = arena + r->p->node_offset[r->outputs[i]];
+  if (prepare_meeting(out, r->p->graph, spec.nodes[0])) return STATUS_OK;
   const DeviceTable *t = r->x->table;
   void *context = t->context ? t->context(r->x->device) : NULL;
   KernelError error;
@@ -99,7 +115,7 @@ static Status list_commits(const Executor *x, const PlanProgram *p, Prepared *ou
 void executor_release(Executor *x, uint32_t program) {
   Prepared *p = &x->programs[program];
   for (uint32_t s = 0; p->steps && s < x->plan->programs[program].n_steps; s++)
-    x->table->backend->destroy(p->steps[s].kernel);
+    if (p->steps[s].kernel) x->table->backend->destroy(p->steps[s].kernel);
   free(p->steps);
   free(p->pointers);
   free(p->inputs);
@@ -107,10 +123,26 @@ void executor_release(Executor *x, uint32_t program) {
   *p = (Prepared){0};
 }
 
+static Status check_alone(const Executor *x, const PlanProgram *p, Diag *diag) {
+  bool meet = false;
+  for (NodeId id = 1; id < p->graph->n_nodes && !x->ranks; id++)
+    meet |= op_desc(p->graph->nodes[id].op)->op_class == OP_CLASS_COLLECTIVE;
+  if (!meet) return STATUS_OK;
+  char hint[120];
+  snprintf(hint, sizeof hint,
+           "graphrun train --ranks=%u starts as many; graphc without --ranks "
+           "compiles for one",
+           x->plan->ranks);
+  return diag_error(diag, STATUS_INVALID, plan_place(x->plan), hint,
+                    "program '%s' is for %u ranks, and this process runs alone",
+                    plan_text(x->plan, p->name), x->plan->ranks);
+}
+
 Status executor_prepare(Executor *x, uint32_t program, Diag *diag) {
   const PlanProgram *p = &x->plan->programs[program];
   Prepared *prepared = &x->programs[program];
   if (prepared->steps) return STATUS_OK;
+  TRY(check_alone(x, p, diag));
   if (p->scratch_bytes > x->scratch)
     return diag_error(diag, STATUS_INVALID, plan_text(x->plan, p->name), NULL,
                       "the arena was made for another program");

@@ -3,6 +3,7 @@
 #include "runtime/train/feed.h"
 
 #include "graph/base/philox.h"
+#include "ops/ops.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
@@ -43,6 +44,38 @@ int64_t feed_images(const Plan *plan) {
   const PlanInput *in = find_input(plan, "images");
   if (!in) in = find_input(plan, "labels");
   return in && in->shape.rank >= 2 ? in->shape.dim[0] * in->shape.dim[1] : 0;
+}
+
+/* True when nothing but rank-parts reads the value, through reshapes. */
+static bool is_parted(const Graph *g, NodeId value, bool *views) {
+  bool parted = false;
+  memset(views, 0, g->n_nodes * sizeof *views);
+  views[value] = true;
+  for (NodeId id = value + 1; id < g->n_nodes; id++)
+    for (uint32_t i = 0; i < g->nodes[id].n_inputs; i++) {
+      if (!views[node_input(g, id, i)]) continue;
+      if (g->nodes[id].op == OP_RESHAPE)
+        views[id] = true;
+      else if (g->nodes[id].op == OP_RANK_PART)
+        parted = true;
+      else
+        return false;
+    }
+  return parted;
+}
+
+bool feed_is_parted(const Plan *plan) {
+  bool parted = plan->ranks > 1;
+  for (uint32_t i = 0; parted && i < plan->n_programs; i++) {
+    const PlanProgram *p = &plan->programs[i];
+    const PlanInput *in = p->kind == PROGRAM_TRAIN ? plan_input_find(p, "images") : NULL;
+    if (!in || !in->node) continue;
+    bool *views = calloc(p->graph->n_nodes, sizeof *views);
+    parted = views &&
+             is_parted(p->graph, in->node, views); /* without memory: all rows, which is right */
+    free(views);
+  }
+  return parted;
 }
 
 /* ---- finding inputs ---- */

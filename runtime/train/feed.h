@@ -13,6 +13,10 @@ bool feed_needs_data(const Plan *plan);
 /* Images that a step reads: K B; 0 for a model without data. */
 int64_t feed_images(const Plan *plan);
 
+/* True when every rank of the plan reads only its own rows of `images`: of each domain the rank-th
+ * of plan->ranks equal runs. */
+bool feed_is_parted(const Plan *plan);
+
 /* STATUS_INVALID when there is no training program, when <training choose> does not fit them, or
  * when one reads an input that training does not supply. */
 Status feed_check(const Plan *plan, Diag *diag);

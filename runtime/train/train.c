@@ -11,6 +11,7 @@
 #include "runtime/train/journal.h"
 #include "runtime/train/progress.h"
 #include "runtime/train/scalars.h"
+#include "runtime/train/together.h"
 
 #include <inttypes.h>
 #include <limits.h>
@@ -19,6 +20,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+#include <xxhash.h>
+
+#define PATIENCE 600 /* seconds that ranks wait for each other where files are read or written */
 
 typedef struct Train {
   const TrainOptions *options;
@@ -34,6 +38,7 @@ typedef struct Train {
   Scalars *scalars;
   int64_t end, every, saved; /* saved: the step of the last checkpoint */
   Progress progress;
+  bool first, stop; /* this rank writes; some rank was asked to stop */
   char checkpoint[PATH_MAX];
 } Train;
 
@@ -80,6 +85,10 @@ static void print_warnings(Train *t) {
 
 static Status save(Train *t) {
   if (t->saved == t->run.step) return STATUS_OK;
+  if (!t->first) {
+    t->saved = t->run.step;
+    return STATUS_OK;
+  }
   TRY(journal_sync(t->journal, t->diag));
   if (t->loader) loader_positions(t->loader, t->run.positions);
   TRY(checkpoint_write(t->executor, &t->run, t->checkpoint, t->diag));
@@ -108,47 +117,73 @@ static Status check_finite(const Train *t, uint32_t program) {
 
 /* Nothing of a step is written, and no file changes, before its scalars are known to be finite. An
  * output may be a state's value before the step: commits come last. */
-static Status train_step(Train *t) {
-  double begin = progress_clock(), data_seconds = 0;
-  uint32_t program = feed_program(t->feed, t->run.step);
-  if (t->loader) {
-    TRY(feed_batch(t->feed, program, t->loader, t->diag));
-    data_seconds = progress_clock() - begin;
-    print_warnings(t);
-  }
+static Status train_step(Train *t, uint32_t program, double begin, double data_seconds) {
   TRY(feed_scalars(t->feed, program, t->run.step, t->diag));
   TRY(executor_steps(t->executor, program, t->diag));
   TRY(scalars_read(t->scalars, program, t->diag));
   TRY(check_finite(t, program));
   double loss = scalars_loss(t->scalars, program);
-  journal_begin(t->journal, t->run.step);
-  scalars_log(t->scalars, program, t->feed, t->journal);
+  if (t->first) {
+    journal_begin(t->journal, t->run.step);
+    scalars_log(t->scalars, program, t->feed, t->journal);
+  }
   TRY(executor_commit(t->executor, program, t->diag));
   double seconds = progress_clock() - begin;
-  TRY(journal_end(t->journal, seconds, data_seconds, t->diag));
+  if (t->first) TRY(journal_end(t->journal, seconds, data_seconds, t->diag));
   progress_step(&t->progress, t->run.step, seconds, data_seconds, loss);
   t->run.step++;
   return STATUS_OK;
 }
 
+static Status next_batch(Train *t, uint32_t program) {
+  if (!t->loader) return STATUS_OK;
+  TRY(feed_batch(t->feed, program, t->loader, t->diag));
+  print_warnings(t);
+  return STATUS_OK;
+}
+
+/* Ranks meet before each step: with a batch, a failure, or a signal that only one of them got. */
+static Status meet(Train *t, Status own) {
+  t->stop |= stop_signal != 0;
+  return together(t->options->ranks, own, &t->stop, t->diag);
+}
+
+/* While the first rank writes a checkpoint the others wait, however slow the disk. */
+static Status save_and_meet(Train *t) {
+  Ranks *ranks = t->options->ranks;
+  if (ranks) ranks->timeout = PATIENCE;
+  Status status = meet(t, save(t));
+  if (ranks) ranks->timeout = t->options->rank_timeout;
+  return status;
+}
+
 static Status train_loop(Train *t) {
-  TRY(save(t)); /* a folder that refuses is found out now, and --resume always finds something */
-  while (t->run.step < t->end && !stop_signal) {
-    TRY(train_step(t));
-    if (t->run.step % t->every == 0) TRY(save(t));
+  /* A folder that refuses is found out now, and --resume always finds something. */
+  TRY(save_and_meet(t));
+  while (t->run.step < t->end && !t->stop) {
+    double begin = progress_clock();
+    uint32_t program = feed_program(t->feed, t->run.step);
+    Status batch = next_batch(t, program);
+    double data_seconds = t->loader ? progress_clock() - begin : 0;
+    TRY(meet(t, batch)); /* a batch that was drawn is trained on, whoever is asked to stop */
+    TRY(train_step(t, program, begin, data_seconds));
+    if (t->run.step % t->every == 0) TRY(save_and_meet(t));
   }
-  TRY(save(t));
+  TRY(save_and_meet(t));
   progress_clear(&t->progress);
   if (t->run.step == t->end) return STATUS_OK;
+  if (!t->first) return STATUS_SYSTEM;
+  char by[32] = "a signal to another rank";
+  if (stop_signal) snprintf(by, sizeof by, "signal %d", (int)stop_signal);
   return diag_error(t->diag, STATUS_SYSTEM, t->checkpoint, "--resume goes on from here",
-                    "stopped by signal %d after %" PRId64 " of %" PRId64
+                    "stopped by %s after %" PRId64 " of %" PRId64
                     " steps; the checkpoint is written",
-                    (int)stop_signal, t->run.step, t->end);
+                    by, t->run.step, t->end);
 }
 
 static void print_summary(const Train *t) {
   char text[256];
-  if (t->options->quiet) return;
+  if (t->options->quiet || !t->first) return;
   progress_summary(&t->progress, text, sizeof text);
   printf("step %" PRId64 " of %" PRId64 "%s\nwrote %s\n", t->run.step, t->schedule.total_steps,
          text, t->checkpoint);
@@ -193,10 +228,11 @@ static Status plan_run(Train *t) {
 /* Refuses to write over another run, and to resume none. */
 static Status open_folder(Train *t) {
   const TrainOptions *o = t->options;
-  TRY(journal_open(o->out, t->diag, &t->journal));
+  if (t->first) TRY(journal_open(o->out, t->diag, &t->journal));
   if (snprintf(t->checkpoint, sizeof t->checkpoint, "%s/checkpoint.safetensors", o->out) >=
       (int)sizeof t->checkpoint)
     return diag_error(t->diag, STATUS_SYSTEM, o->out, NULL, "the path is too long");
+  if (!t->first) return STATUS_OK;
   bool there = access(t->checkpoint, F_OK) == 0;
   if (o->resume && !there)
     return diag_error(t->diag, STATUS_INVALID, t->checkpoint,
@@ -217,7 +253,7 @@ static Status resume(Train *t) {
     return diag_error(
         t->diag, STATUS_USAGE, t->checkpoint, "a larger --stop-at, or none, goes on from there",
         "the run is at step %" PRId64 ", after --stop-at=%" PRId64, t->run.step, t->end);
-  return journal_cut(t->journal, t->run.step, t->diag);
+  return t->first ? journal_cut(t->journal, t->run.step, t->diag) : STATUS_OK;
 }
 
 static Status start_weights(Train *t) {
@@ -232,7 +268,7 @@ static Status start_weights(Train *t) {
                         .n_skip = o->n_init_skip,
                         .prefix = o->init_prefix,
                         .seed = o->seed,
-                        .log = o->quiet ? NULL : stdout};
+                        .log = o->quiet || !t->first ? NULL : stdout};
   Status status = weights_start(t->executor, file, &start, t->diag);
   safe_close(file);
   return status;
@@ -246,6 +282,8 @@ static Status start_loader(Train *t) {
                            .seed = o->seed,
                            .workers = o->workers ? o->workers : t->options->threads,
                            .skip_bad = o->skip_bad_images,
+                           .ranks = feed_is_parted(t->plan) ? t->plan->ranks : 1,
+                           .rank = o->ranks ? o->ranks->rank : 0,
                            .start = o->resume ? t->run.positions : NULL,
                            .first_step = t->run.step};
   return loader_create(&options, t->diag, &t->loader);
@@ -258,17 +296,44 @@ static Status set_up(Train *t) {
   TRY(open_data(t));
   TRY(plan_run(t));
   TRY(open_folder(t));
-  TRY(executor_create_with(t->plan, &(ExecutorOptions){o->threads, EXECUTOR_ALL, o->device},
-                           t->diag, &t->executor));
+  ExecutorOptions executor = {
+      .threads = o->threads, .program = EXECUTOR_ALL, .device = o->device, .ranks = o->ranks};
+  TRY(executor_create_with(t->plan, &executor, t->diag, &t->executor));
   TRY(feed_create(t->executor, &t->schedule, o->seed, t->diag, &t->feed));
   TRY(scalars_create(t->executor, t->diag, &t->scalars));
   TRY(start_weights(t));
   TRY(start_loader(t));
   for (uint32_t i = 0; i < t->plan->n_programs; i++)
     if (t->plan->programs[i].kind == PROGRAM_TRAIN) TRY(executor_prepare(t->executor, i, t->diag));
-  print_warnings(t);
+  if (t->first) print_warnings(t);
+  diag_clear(t->diag); /* the others' warnings are the same */
   fflush(stdout);
-  progress_start(&t->progress, t->end, feed_images(t->plan), o->quiet);
+  return STATUS_OK;
+}
+
+/* What every rank must have alike, as one number. */
+static uint64_t hash_run(const Train *t) {
+  const uint64_t run[] = {t->plan->model_hash,
+                          t->plan->shards,
+                          (uint64_t)t->schedule.total_steps,
+                          (uint64_t)t->end,
+                          (uint64_t)t->every,
+                          t->run.seed,
+                          (uint64_t)t->run.step,
+                          t->data ? t->data->fingerprint : 0};
+  return XXH3_64bits(run, sizeof run);
+}
+
+static Status set_up_together(Train *t) {
+  const TrainOptions *o = t->options;
+  if (o->ranks) {
+    o->ranks->timeout = PATIENCE;
+    o->ranks->asked = &stop_signal;
+  }
+  TRY(meet(t, set_up(t)));
+  TRY(together_same(o->ranks, hash_run(t), "plan, data set, schedule or seed", t->diag));
+  if (o->ranks) o->ranks->timeout = o->rank_timeout;
+  progress_start(&t->progress, t->end, feed_images(t->plan), o->quiet || !t->first);
   return STATUS_OK;
 }
 
@@ -308,11 +373,12 @@ Status train_run(const TrainOptions *options, Diag *diag) {
   if (!t) return diag_no_memory(diag, sizeof *t);
   t->options = &o;
   t->diag = diag;
+  t->first = together_first(o.ranks);
   Handlers handlers;
   handlers_install(&handlers);
-  Status status = set_up(t);
+  Status status = set_up_together(t);
   if (status == STATUS_OK && t->run.step == t->end && o.resume) {
-    if (!o.quiet) printf("step %" PRId64 " is done already\n", t->end);
+    if (!o.quiet && t->first) printf("step %" PRId64 " is done already\n", t->end);
   } else if (status == STATUS_OK) {
     status = train_loop(t);
     if (status == STATUS_OK) print_summary(t);

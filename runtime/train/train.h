@@ -22,14 +22,16 @@ typedef struct TrainOptions {
   bool skip_bad_images;     /* an unreadable image gives way to another of its identity */
   uint32_t workers;         /* decoding threads; 0: as many as `threads` */
   uint32_t threads;         /* of the step; 0: one for each core, up to THREADS_MAX */
+  Ranks *ranks;             /* processes that train together; NULL: this one alone */
+  double rank_timeout;      /* seconds that a step waits for a rank */
   bool quiet;               /* no progress on stderr, no summary on stdout */
 } TrainOptions;
 
-/* Trains and leaves in OUT: checkpoint.safetensors (and .prev), metrics.jsonl (a line for each
- * step, no clock in it), times.jsonl.  SIGINT and SIGTERM end the run after the step under way,
- * with a checkpoint.  STATUS_SYSTEM: that, a value that is not finite, or a folder or disk that
- * refused; the last checkpoint is whole in every case.  Warnings are printed to stderr when they
- * arise. */
+/* Trains and leaves in OUT (rank 0 does): checkpoint.safetensors (and .prev), metrics.jsonl (a line
+ * for each step, no clock in it), times.jsonl.  SIGINT and SIGTERM end the run after the step under
+ * way, with a checkpoint.  STATUS_SYSTEM: that, a value that is not finite, or a folder or disk
+ * that refused; the last checkpoint is whole in every case.  Warnings are printed to stderr when
+ * they arise. */
 Status train_run(const TrainOptions *options, Diag *diag);
 
 #endif

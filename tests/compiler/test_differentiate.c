@@ -148,7 +148,7 @@ static void test_stamps(void) {
   NodeId x = scalar(&lab, 2);
   e->stamp.scope = strings_intern(lab.symbols->strings, "stage1/conv1");
   e->stamp.loc = symbols_loc(lab.symbols, 0, 41, 3, 0);
-  e->stamp.batch = (uint8_t)graph_add_batch(lab.graph, (Batch){1, 4, 2});
+  e->stamp.batch = (uint8_t)graph_add_batch(lab.graph, (Batch){.groups = 1, .units = 4, .unit = 2});
   NodeId f = emit_unary(e, OP_TANH, x);
   uint32_t scope = e->stamp.scope, loc = e->stamp.loc;
   uint8_t batch = e->stamp.batch;

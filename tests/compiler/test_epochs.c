@@ -96,12 +96,13 @@ static void test_stamp(void) {
   lab_init(&lab, DTYPE_F64, 1);
   Emitter *e = &lab.e;
   NodeId x = lab_input(&lab, DTYPE_F64, 2, (int64_t[]){6, 2});
-  Stamp want = {.scope = strings_intern(lab.symbols->strings, "a/b"),
-                .loc = symbols_loc(lab.symbols, 0, 41, 3, 0),
-                .epoch = 2,
-                .role = ROLE_UPDATE,
-                .order = 3,
-                .batch = (uint8_t)graph_add_batch(lab.graph, (Batch){1, 3, 2})};
+  Stamp want = {
+      .scope = strings_intern(lab.symbols->strings, "a/b"),
+      .loc = symbols_loc(lab.symbols, 0, 41, 3, 0),
+      .epoch = 2,
+      .role = ROLE_UPDATE,
+      .order = 3,
+      .batch = (uint8_t)graph_add_batch(lab.graph, (Batch){.groups = 1, .units = 3, .unit = 2})};
   e->stamp = want;
   NodeId y = emit_unary(e, OP_TANH, x);
   graph_add_output(lab.graph, strings_intern(lab.symbols->strings, "y"), y, true);

@@ -94,7 +94,8 @@ static NodeId make_sum(Maker *m) {
   for (int i = 0; i < m->space.rank; i++)
     if (m->space.dim[i] > 1 && lab_pick(m->lab, 2)) axes[n++] = i;
   NodeId operand = pick_float(m);
-  EmitAttr attrs[] = {{axes, n}};
+  int64_t wide = lab_pick(m->lab, 4) == 0;
+  EmitAttr attrs[] = {{axes, n}, {&wide, 1}};
   return n ? emit_node(&m->lab->e, OP_REDUCE_SUM, &operand, 1, attrs) : NODE_NONE;
 }
 

@@ -29,20 +29,20 @@ static void check(Batch batch, int64_t rows, uint32_t shards, int64_t groups, in
 }
 
 static void test_batches(void) {
-  check((Batch){3, 8, 4}, 96, 4, 3, 8, 4);  /* as declared */
-  check((Batch){3, 8, 4}, 96, 16, 3, 8, 4); /* fewer units than shards */
-  check((Batch){3, 5, 7}, 105, 4, 3, 5, 7); /* units that shards do not divide */
-  check((Batch){3, 8, 4}, 32, 4, 1, 8, 4);  /* the rows of one group */
-  check((Batch){1, 8, 4}, 32, 4, 1, 8, 4);
+  check((Batch){3, 8, 4, 0}, 96, 4, 3, 8, 4);  /* as declared */
+  check((Batch){3, 8, 4, 0}, 96, 16, 3, 8, 4); /* fewer units than shards */
+  check((Batch){3, 5, 7, 0}, 105, 4, 3, 5, 7); /* units that shards do not divide */
+  check((Batch){3, 8, 4, 0}, 32, 4, 1, 8, 4);  /* the rows of one group */
+  check((Batch){1, 8, 4, 0}, 32, 4, 1, 8, 4);
 }
 
 /* Rows that the declaration does not fit, and none: one group of single rows. */
 static void test_others(void) {
-  check((Batch){3, 8, 4}, 97, 4, 1, 97, 1);
-  check((Batch){3, 8, 4}, 24, 4, 1, 24, 1);
-  check((Batch){0, 0, 0}, 10, 4, 1, 10, 1);
-  check((Batch){0, 0, 0}, 3, 4, 1, 3, 1);
-  check((Batch){0, 0, 0}, 1, 1, 1, 1, 1);
+  check((Batch){3, 8, 4, 0}, 97, 4, 1, 97, 1);
+  check((Batch){3, 8, 4, 0}, 24, 4, 1, 24, 1);
+  check((Batch){0, 0, 0, 0}, 10, 4, 1, 10, 1);
+  check((Batch){0, 0, 0, 0}, 3, 4, 1, 3, 1);
+  check((Batch){0, 0, 0, 0}, 1, 1, 1, 1, 1);
 }
 
 int main(void) {

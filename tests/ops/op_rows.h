@@ -94,6 +94,7 @@ static const OpRow op_rows[] = {
     {"reduce-sum", "f(33,7)", "axes=0", "(1,7)", 0},
     {"reduce-sum", "f(2,1,3,5)", "axes=0,1,2,3", "(1,1,1,1)", 0},
     {"reduce-sum", "f(5)", "axes=0", "(1)", 0},
+    {"reduce-sum", "f(9,3)", "axes=0 wide=true", "(1,3)", 0},
     {"reduce-max", "s(3,7)", "axis=1", "(3,1)", 0},
     {"reduce-max", "t(2,5,3)", "axis=1", "(2,1,3)", 0},
     {"reduce-max", "s(9)", "axis=0", "(1)", 0},

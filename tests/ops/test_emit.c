@@ -100,7 +100,7 @@ static Pair make_sum(Maker *m) {
   int64_t axes[RANK_MAX];
   for (int i = 0; i < m->space.rank; i++)
     if (mask >> i & 1) axes[n++] = i;
-  EmitAttr attrs[] = {{axes, n}};
+  EmitAttr attrs[] = {{axes, n}, {&(int64_t){false}, 1}};
   Pair a = pick(m);
   Emitter *e = &m->lab->e;
   NodeId sum = plain(m, OP_REDUCE_SUM, &a.plain, 1, attrs);

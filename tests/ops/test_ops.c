@@ -22,6 +22,7 @@ static void test_complete(void) {
   for (size_t i = 0; i < N_OP_ROWS; i++) rows[op_table_find(table, op_rows[i].op)]++;
   CU_ASSERT_EQUAL(rows[0], 0); /* a row that names no op */
   for (uint32_t op = 1; op < table->count; op++) {
+    if (table->ops[op]->op_class == OP_CLASS_COLLECTIVE) continue; /* tests/runtime/ranks */
     if (!rows[op]) printf("\n  op '%s' has no row in tests/ops/op_rows.h\n", table->ops[op]->name);
     CU_ASSERT(rows[op] > 0);
   }

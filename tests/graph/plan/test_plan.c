@@ -369,7 +369,7 @@ static const char *with_row(const char *path, const char *tag, const char *row) 
 /* Products that no 64 bits hold. */
 static void test_large_products(void) {
   const char *path = write_plan("models/examples/cnn.xml", NULL, 0, "rows.plan.xml");
-  CU_ASSERT_TRUE(refused(with_row(path, "<batches>", "1073741824 1073741824 1073741824"),
+  CU_ASSERT_TRUE(refused(with_row(path, "<batches>", "1073741824 1073741824 1073741824 0"),
                          "in <batches>: a smaller batch is expected"));
 }
 

@@ -265,7 +265,7 @@ static void failures_are_one_message(void) {
 /* States, a run without its commits, states: a plan may write a commit straight into its state. */
 static Status states_around_a_run(const Plan *plan, const DeviceTable *table, Bytes *out) {
   Executor *x;
-  ExecutorOptions options = {1, EXECUTOR_ALL, table};
+  ExecutorOptions options = {1, EXECUTOR_ALL, table, NULL};
   Status status = executor_create_with(plan, &options, NULL, &x);
   if (status == STATUS_OK) status = init_states(x, 1, NULL);
   if (status == STATUS_OK) status = device_test_states(x, out, NULL);
@@ -306,7 +306,7 @@ static void too_little_memory(void) {
   table.memory = little;
   device_test_clear(TOY_LAZY, 0);
   CU_ASSERT_EQUAL(
-      executor_create_with(c.plan, &(ExecutorOptions){1, EXECUTOR_ALL, &table}, c.diag, &x),
+      executor_create_with(c.plan, &(ExecutorOptions){1, EXECUTOR_ALL, &table, NULL}, c.diag, &x),
       STATUS_NO_FIT);
   char *text = support_messages(c.diag);
   CU_ASSERT_PTR_NOT_NULL(strstr(text, "error: the plan needs 1 MB of memory, "));
@@ -325,9 +325,10 @@ static void sequences_are_whole(void) {
     Bytes *out = fails ? &have : &want;
     device_test_clear(TOY_LAZY, 0);
     broken_set(BROKEN_launch, 1, fails ? BROKEN_FAILS : BROKEN_NOT);
-    CU_ASSERT_EQUAL_FATAL(
-        executor_create_with(k.c.plan, &(ExecutorOptions){1, EXECUTOR_ALL, k.table}, NULL, &x),
-        STATUS_OK);
+    CU_ASSERT_EQUAL_FATAL(executor_create_with(k.c.plan,
+                                               &(ExecutorOptions){1, EXECUTOR_ALL, k.table, NULL},
+                                               NULL, &x),
+                          STATUS_OK);
     CU_ASSERT_EQUAL(init_states(x, 1, NULL), STATUS_OK);
     CU_ASSERT_EQUAL(steps(x, 0, 1, NULL) != STATUS_OK, fails);
     CU_ASSERT_EQUAL(steps(x, 0, 2, NULL), STATUS_OK);
@@ -354,7 +355,7 @@ static void data_are_at_fault(void) {
   uint32_t output = 0;
   device_test_clear(TOY_LAZY, 0);
   CU_ASSERT_EQUAL_FATAL(
-      executor_create_with(c.plan, &(ExecutorOptions){1, EXECUTOR_ALL, toy}, c.diag, &x),
+      executor_create_with(c.plan, &(ExecutorOptions){1, EXECUTOR_ALL, toy, NULL}, c.diag, &x),
       STATUS_OK);
   CU_ASSERT_FATAL(executor_input(x, 0, "at", &t));
   tensor_set(&t, 1, 5);

@@ -127,7 +127,7 @@ typedef struct Account {
 static Account account_open(void) {
   Account a;
   device_test_clear(TOY_LAZY, 0);
-  CU_ASSERT_EQUAL_FATAL(toy->open(&(DeviceOptions){1}, NULL, &a.device), STATUS_OK);
+  CU_ASSERT_EQUAL_FATAL(toy->open(&(DeviceOptions){1, NULL}, NULL, &a.device), STATUS_OK);
   CU_ASSERT_EQUAL_FATAL(toy->allocate(a.device, 1024, &a.at), STATUS_OK);
   CU_ASSERT_EQUAL_FATAL(toy->host_allocate(a.device, 1024, &a.host), STATUS_OK);
   return a;

@@ -1,0 +1,271 @@
+/* Data parallel, decided when differentiation is over: a training step of any order is one graph of
+ * values over the rows of a batch, and a rank computes those of its rows.  split.c says what is
+ * held in parts; here the graph of one rank is written.
+ *
+ * A rank owns consecutive units of every group of the batch, and so whole slices of every sum over
+ * rows, which are a subtree of the tree in which slices join: sums of ranks join in the rest of it
+ * (docs/decisions/ranks.md).  Every rank runs the same graph in the same order, which is the total
+ * order of collectives. */
+#include "compiler/partition.h"
+
+#include "compiler/rewrite.h"
+#include "compiler/split.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+typedef struct Partition {
+  SplitGraph s;
+  const Graph *in;
+  Emitter e;
+  NodeId *map;       /* by node of `in`: as s.split says it is held */
+  NodeId *whole;     /* by node of `in`: gathered; NODE_NONE: not yet */
+  uint8_t *batch_of; /* by batch of `in`: one rank's; 0: none, the ranks do not share it */
+  NodeId *inputs;
+} Partition;
+
+/* ---- values in parts, and whole ---- */
+
+/* Groups of rows that are parted, one after the other, in a value's elements. */
+static int64_t outer_groups(const Shape *shape, Split split) {
+  int64_t n = split.groups;
+  for (int i = 0; i < split.axis; i++) n *= shape->dim[i];
+  return n;
+}
+
+static void stamp_as(Partition *p, NodeId x, bool parts) {
+  p->e.stamp = p->in->nodes[x].stamp;
+  if (parts) p->e.stamp.batch = p->batch_of[p->e.stamp.batch];
+}
+
+static NodeId get_whole(Partition *p, NodeId x) {
+  Split split = p->s.split[x];
+  if (split_is_whole(split) || p->map[x] == NODE_NONE) return p->map[x];
+  if (p->whole[x]) return p->whole[x];
+  const Shape *shape = &p->in->nodes[x].shape;
+  int64_t count = shape_count(shape), outer = outer_groups(shape, split), ranks = p->s.ranks;
+  Stamp stamp = p->e.stamp;
+  stamp_as(p, x, false);
+  NodeId flat = emit_reshape_dims(&p->e, p->map[x], 1, (int64_t[]){count / ranks});
+  NodeId all = emit_all_gather(&p->e, flat, ranks);
+  if (outer > 1) {
+    NodeId rows =
+        emit_reshape_dims(&p->e, all, 3, (int64_t[]){ranks, outer, count / ranks / outer});
+    all = emit_transpose(&p->e, rows, (int64_t[]){1, 0, 2});
+  }
+  p->whole[x] = emit_reshape(&p->e, all, shape);
+  p->e.stamp = stamp;
+  return p->whole[x];
+}
+
+static NodeId take_part(Partition *p, NodeId x, Split split) {
+  Shape shape = p->in->nodes[x].shape, part = split_shape(&shape, split, p->s.ranks);
+  int64_t outer = outer_groups(&shape, split), ranks = p->s.ranks;
+  NodeId whole = get_whole(p, x);
+  stamp_as(p, x, true);
+  NodeId rows = emit_reshape_dims(&p->e, whole, 3,
+                                  (int64_t[]){outer, ranks, shape_count(&shape) / outer / ranks});
+  return emit_reshape(&p->e, emit_rank_part(&p->e, rows), &part);
+}
+
+/* Operand x as a rank's part: what is the same along the axis is made small, not cut. */
+static NodeId get_part(Partition *p, NodeId x, Split split) {
+  const Node *node = &p->in->nodes[x];
+  if (split_equal(p->s.split[x], split)) return p->map[x];
+  Shape part = split_shape(&node->shape, split, p->s.ranks);
+  Stamp stamp = p->e.stamp;
+  NodeId result;
+  uint32_t values = 0;
+  if (node->op == OP_CONSTANT) node_attr(p->in, x, CONSTANT_VALUES, &values);
+  stamp_as(p, x, true);
+  if (values == 1)
+    result =
+        emit_constant(&p->e, node_attr_float(p->in, x, CONSTANT_VALUES), (DType)node->dtype, &part);
+  else if (node->op == OP_IOTA && node_attr_int(p->in, x, IOTA_AXIS) != split.axis)
+    result = emit_iota(&p->e, node_attr_int(p->in, x, IOTA_AXIS), (DType)node->dtype, &part);
+  else
+    result = take_part(p, x, split);
+  p->e.stamp = stamp;
+  return result;
+}
+
+/* ---- nodes ---- */
+
+/* Attributes that hold a length of the result are a rank's. */
+static NodeId emit_part(Partition *p, NodeId id) {
+  const Graph *g = p->in;
+  const Node *node = &g->nodes[id];
+  Split split = p->s.split[id];
+  Shape part = split_shape(&node->shape, split, p->s.ranks);
+  EmitAttr attrs[16];
+  for (uint32_t i = 0; i < op_desc(node->op)->n_attrs; i++)
+    attrs[i].values = node_attr(g, id, i, &attrs[i].count);
+  int64_t first[RANK_MAX], second[RANK_MAX];
+  if (node->op == OP_BROADCAST || node->op == OP_RESHAPE)
+    attrs[BROADCAST_SHAPE] = (EmitAttr){part.dim, part.rank};
+  if (node->op == OP_SLICE || node->op == OP_PAD) {
+    memcpy(first, attrs[0].values, attrs[0].count * sizeof *first);
+    memcpy(second, attrs[1].values, attrs[1].count * sizeof *second);
+    first[split.axis] /= p->s.ranks;
+    second[split.axis] /= p->s.ranks;
+    attrs[0].values = first;
+    attrs[1].values = second;
+  }
+  return emit_node(&p->e, (OpId)node->op, p->inputs, node->n_inputs, attrs);
+}
+
+static NodeId emit_sum(Partition *p, NodeId id) {
+  const Node *node = &p->in->nodes[id];
+  if (node->op == OP_CONV_DW)
+    return emit_all_reduce(&p->e, rewrite_copy(&p->e, p->in, id, p->inputs), p->s.ranks);
+  uint32_t n, mask = 0;
+  const int64_t *axes = node_attr(p->in, id, REDUCE_AXES, &n);
+  for (uint32_t i = 0; i < n; i++) mask |= 1u << axes[i];
+  NodeId sum = emit_all_reduce(&p->e, emit_wide_sum(&p->e, p->inputs[0], mask), p->s.ranks);
+  return emit_cast(&p->e, sum, (DType)node->dtype);
+}
+
+static NodeId emit_again(Partition *p, NodeId id) {
+  const Graph *g = p->in;
+  const Node *node = &g->nodes[id];
+  for (uint32_t i = 0; i < node->n_inputs; i++) {
+    NodeId x = node_input(g, id, i);
+    Split need = p->s.need[node->inputs + i];
+    p->inputs[i] = split_is_whole(need) ? get_whole(p, x) : get_part(p, x, need);
+  }
+  stamp_as(p, id, p->s.kind[id] != KIND_WHOLE);
+  NodeId result = p->s.kind[id] == KIND_PARTS ? emit_part(p, id)
+                  : p->s.kind[id] == KIND_SUM ? emit_sum(p, id)
+                                              : rewrite_copy(&p->e, g, id, p->inputs);
+  if (result && node->name && !p->e.graph->nodes[result].name)
+    p->e.graph->nodes[result].name = node->name;
+  return result;
+}
+
+/* ---- the graph ---- */
+
+static Status copy_batches(Partition *p, Diag *diag) {
+  const Graph *g = p->in;
+  for (uint32_t i = 1; i < g->n_batches; i++)
+    if (!graph_add_batch(p->e.graph, g->batches[i])) return diag_no_memory(diag, sizeof(Batch));
+  for (uint32_t i = 1; i < g->n_batches; i++) {
+    Batch b = g->batches[i];
+    if (b.units <= 0 || b.units % p->s.ranks) continue;
+    b.units /= p->s.ranks;
+    b.parts = p->s.ranks;
+    uint32_t index = graph_add_batch(p->e.graph, b);
+    if (!index)
+      return diag_error(diag, STATUS_INVALID, "--ranks", NULL, "more than 255 kinds of batch");
+    p->batch_of[i] = (uint8_t)index;
+  }
+  return STATUS_OK;
+}
+
+static Status copy_ends(Partition *p, Diag *diag) {
+  const Graph *g = p->in;
+  Status status = STATUS_OK;
+  for (uint32_t i = 0; status == STATUS_OK && i < g->n_commits; i++) {
+    NodeId value = get_whole(p, g->commits[i].value);
+    status = p->e.status;
+    if (status == STATUS_OK) status = graph_add_commit(p->e.graph, g->commits[i].state, value);
+  }
+  for (uint32_t i = 0; status == STATUS_OK && i < g->n_outputs; i++) {
+    NodeId node = get_whole(p, g->outputs[i].node);
+    status = p->e.status;
+    if (status == STATUS_OK)
+      status = graph_add_output(p->e.graph, g->outputs[i].name, node, g->outputs[i].declared);
+  }
+  if (status != STATUS_OK && p->e.status == STATUS_OK) diag_no_memory(diag, sizeof(Output));
+  return status;
+}
+
+static Status write_graph(Partition *p, Diag *diag) {
+  const Graph *g = p->in;
+  uint32_t most = 1;
+  for (NodeId id = 1; id < g->n_nodes; id++)
+    if (g->nodes[id].n_inputs > most) most = g->nodes[id].n_inputs;
+  p->map = calloc(g->n_nodes, sizeof *p->map);
+  p->whole = calloc(g->n_nodes, sizeof *p->whole);
+  p->batch_of = calloc((size_t)g->n_batches + 1, sizeof *p->batch_of);
+  p->inputs = calloc(most, sizeof *p->inputs);
+  bool *live = rewrite_live(g);
+  Status status = p->map && p->whole && p->batch_of && p->inputs && live
+                      ? copy_batches(p, diag)
+                      : diag_no_memory(diag, g->n_nodes * sizeof *p->map);
+  for (NodeId id = 1; status == STATUS_OK && id < g->n_nodes; id++) {
+    if (live[id]) p->map[id] = emit_again(p, id);
+    status = p->e.status;
+  }
+  free(live);
+  return status == STATUS_OK ? copy_ends(p, diag) : status;
+}
+
+static void partition_free(Partition *p) {
+  emitter_free(&p->e);
+  split_free(&p->s);
+  free(p->map);
+  free(p->whole);
+  free(p->batch_of);
+  free(p->inputs);
+}
+
+/* ---- what is shared ---- */
+
+/* The images that a step trains on: (K, B, ...), of which every rank decodes its rows. */
+static NodeId find_images(const Plan *plan, const PlanProgram *program) {
+  const Graph *g = program->graph;
+  if (program->kind != PROGRAM_TRAIN || !plan->has_sampler) return NODE_NONE;
+  for (NodeId id = 1; id < g->n_nodes; id++) {
+    if (g->nodes[id].op != OP_INPUT || g->nodes[id].shape.rank < 3) continue;
+    if (strcmp(graph_text(g, (uint32_t)node_attr_int(g, id, INPUT_NAME)), "images") == 0) return id;
+  }
+  return NODE_NONE;
+}
+
+/* The numbers of ranks that would do. */
+static const char *possible_ranks(const Plan *plan, char *text, size_t size) {
+  size_t used = 0;
+  text[0] = '\0';
+  for (int64_t n = 1; n <= plan->shards && n <= plan->sampler.batch_ids; n++)
+    if (split_deals(plan->sampler.batch_ids, plan->shards, n) && used + 16 < size)
+      used += (size_t)snprintf(text + used, size - used, "%s%lld", used ? ", " : "", (long long)n);
+  return text;
+}
+
+Status partition_check(const Plan *plan, Diag *diag) {
+  char text[200];
+  bool images = false;
+  if (plan->ranks == 1) return STATUS_OK;
+  for (uint32_t i = 0; i < plan->n_programs; i++)
+    images |= find_images(plan, &plan->programs[i]) != NODE_NONE;
+  if (!images)
+    return diag_error(diag, STATUS_INVALID, "--ranks",
+                      "ranks share the images that <sampler> draws for a training program",
+                      "%u ranks: the model trains on no images", plan->ranks);
+  if (split_deals(plan->sampler.batch_ids, plan->shards, plan->ranks)) return STATUS_OK;
+  return diag_error(
+      diag, STATUS_INVALID, "--ranks",
+      "each rank takes as many identities of every domain, and whole slices (--shards)",
+      "%u ranks cannot share batches of %lld identities in %u slices at most; %s can", plan->ranks,
+      (long long)plan->sampler.batch_ids, plan->shards, possible_ranks(plan, text, sizeof text));
+}
+
+Status partition(const Plan *plan, PlanProgram *program, Diag *diag) {
+  NodeId images = plan->ranks > 1 ? find_images(plan, program) : NODE_NONE;
+  if (images == NODE_NONE) return STATUS_OK;
+  Partition p = {.in = program->graph};
+  Graph *out = graph_create(program->graph->symbols);
+  Status status =
+      out ? emitter_init(&p.e, out, DTYPE_F32, diag, NULL) : diag_no_memory(diag, sizeof(Graph));
+  if (status == STATUS_OK)
+    status = split_graph(p.in, images, (Split){1, 1}, plan->ranks, plan->shards, diag, &p.s);
+  if (status == STATUS_OK) status = write_graph(&p, diag);
+  partition_free(&p);
+  if (status != STATUS_OK) {
+    graph_destroy(out);
+    return status;
+  }
+  graph_destroy(program->graph);
+  program->graph = out;
+  return rewrite_graph(&program->graph, NULL, NULL, diag);
+}

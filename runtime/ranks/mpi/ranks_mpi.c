@@ -1,0 +1,165 @@
+/* Ranks that are MPI processes.  A module of its own, loaded when a run has ranks: a program that
+ * runs alone needs no MPI.
+ *
+ * Collectives of MPI do not say who is missing; here every pair of ranks exchanges messages, so
+ * that a rank which does not come is known by its message that has not arrived.  All calls are made
+ * by one thread. */
+#include "runtime/ranks/module.h"
+
+#include <mpi.h>
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#define PIECE ((size_t)1 << 30) /* a message's length is an int */
+#define TAG 1
+
+typedef struct MpiRanks {
+  Ranks ranks;
+  MPI_Request *requests;
+  int *peers; /* of each request: from whom; -1: it is ours that is sent */
+  int n, room;
+} MpiRanks;
+
+static double now(void) {
+  struct timespec t;
+  clock_gettime(CLOCK_MONOTONIC, &t);
+  return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+static bool reserve(MpiRanks *m, size_t messages) {
+  if (messages <= (size_t)m->room) return true;
+  MPI_Request *requests = realloc(m->requests, messages * sizeof *requests);
+  if (requests) m->requests = requests;
+  int *peers = realloc(m->peers, messages * sizeof *peers);
+  if (peers) m->peers = peers;
+  if (!requests || !peers) return false;
+  m->room = (int)messages;
+  return true;
+}
+
+/* In pieces, which arrive in the order in which they are sent. */
+static void post(MpiRanks *m, bool receive, void *at, size_t bytes, uint32_t peer) {
+  for (size_t done = 0; done < bytes; done += PIECE) {
+    int n = (int)(bytes - done < PIECE ? bytes - done : PIECE);
+    char *piece = (char *)at + done;
+    m->peers[m->n] = receive ? (int)peer : -1;
+    if (receive)
+      MPI_Irecv(piece, n, MPI_BYTE, (int)peer, TAG, MPI_COMM_WORLD, &m->requests[m->n++]);
+    else
+      MPI_Isend(piece, n, MPI_BYTE, (int)peer, TAG, MPI_COMM_WORLD, &m->requests[m->n++]);
+  }
+}
+
+/* Names the ranks whose messages have not come. */
+static Status missing(MpiRanks *m, double seconds) {
+  char list[160] = "";
+  size_t used = 0;
+  int last = -1;
+  for (int i = 0; i < m->n; i++) {
+    if (m->requests[i] == MPI_REQUEST_NULL || m->peers[i] < 0 || m->peers[i] == last) continue;
+    last = m->peers[i];
+    if (used + 16 < sizeof list)
+      used += (size_t)snprintf(list + used, sizeof list - used, "%s%d", used ? ", " : "", last);
+  }
+  snprintf(m->ranks.error, sizeof m->ranks.error,
+           used ? "rank %s did not come within %.0f s: it ended, or stands still"
+                : "%sa message was not taken within %.0f s",
+           list, seconds);
+  return STATUS_SYSTEM;
+}
+
+/* Waits at first without giving up the core: a wait between equal ranks is short. */
+static Status finish(MpiRanks *m) {
+  double begin = now();
+  for (uint64_t round = 0;; round++) {
+    int done = 0;
+    if (MPI_Testall(m->n, m->requests, &done, MPI_STATUSES_IGNORE) != MPI_SUCCESS) {
+      snprintf(m->ranks.error, sizeof m->ranks.error, "MPI refuses");
+      return STATUS_SYSTEM;
+    }
+    if (done) return STATUS_OK;
+    if (round < 1000) continue;
+    double seconds = now() - begin;
+    double most = m->ranks.asked && *m->ranks.asked ? 1 : m->ranks.timeout;
+    if (seconds > most) return missing(m, seconds);
+    if (seconds < 1e-3)
+      sched_yield();
+    else
+      nanosleep(&(struct timespec){0, 50000}, NULL);
+  }
+}
+
+static Status no_memory(Ranks *ranks) {
+  snprintf(ranks->error, sizeof ranks->error, "out of memory");
+  return STATUS_SYSTEM;
+}
+
+static size_t messages(const Ranks *ranks, RankBlocks blocks) {
+  return 2 * (size_t)ranks->count * (blocks.block / PIECE + 1);
+}
+
+static Status mpi_exchange(Ranks *ranks, const void *from, void *to, RankBlocks blocks) {
+  MpiRanks *m = (MpiRanks *)ranks;
+  if (!reserve(m, messages(ranks, blocks))) return no_memory(ranks);
+  size_t own, first = rank_block(blocks, ranks->rank, &own);
+  m->n = 0;
+  for (uint32_t i = 1; i < ranks->count; i++) {
+    uint32_t peer = (ranks->rank + i) % ranks->count;
+    post(m, true, (char *)to + peer * blocks.block, own, peer);
+  }
+  for (uint32_t i = 1; i < ranks->count; i++) {
+    uint32_t peer = (ranks->rank + ranks->count - i) % ranks->count;
+    size_t bytes, at = rank_block(blocks, peer, &bytes);
+    post(m, false, (char *)(uintptr_t)from + at, bytes, peer);
+  }
+  memcpy((char *)to + ranks->rank * blocks.block, (const char *)from + first, own);
+  return finish(m);
+}
+
+static Status mpi_gather(Ranks *ranks, void *value, RankBlocks blocks) {
+  MpiRanks *m = (MpiRanks *)ranks;
+  if (!reserve(m, messages(ranks, blocks))) return no_memory(ranks);
+  size_t own, first = rank_block(blocks, ranks->rank, &own);
+  m->n = 0;
+  for (uint32_t i = 1; i < ranks->count; i++) {
+    uint32_t peer = (ranks->rank + i) % ranks->count;
+    size_t bytes, at = rank_block(blocks, peer, &bytes);
+    post(m, true, (char *)value + at, bytes, peer);
+  }
+  for (uint32_t i = 1; i < ranks->count; i++)
+    post(m, false, (char *)value + first, own, (ranks->rank + ranks->count - i) % ranks->count);
+  return finish(m);
+}
+
+static void mpi_close(Ranks *ranks, int status) {
+  MpiRanks *m = (MpiRanks *)ranks;
+  if (status && !ranks->agreed)
+    MPI_Abort(MPI_COMM_WORLD, status); /* ends the others, which may be waiting for this one */
+  else
+    MPI_Finalize();
+  free(m->requests);
+  free(m->peers);
+  free(m);
+}
+
+static const RanksTable ranks_mpi = {mpi_exchange, mpi_gather, mpi_close};
+
+static Ranks *mpi_open(void) {
+  MpiRanks *m = calloc(1, sizeof *m);
+  int rank = 0, count = 1, given;
+  if (!m) return NULL;
+  if (MPI_Init_thread(NULL, NULL, MPI_THREAD_FUNNELED, &given) != MPI_SUCCESS) {
+    free(m);
+    return NULL;
+  }
+  MPI_Comm_set_errhandler(MPI_COMM_WORLD, MPI_ERRORS_RETURN);
+  MPI_Comm_rank(MPI_COMM_WORLD, &rank);
+  MPI_Comm_size(MPI_COMM_WORLD, &count);
+  m->ranks = (Ranks){.table = &ranks_mpi, .rank = (uint32_t)rank, .count = (uint32_t)count};
+  return &m->ranks;
+}
+
+const RanksModule ranks_module = {RANKS_MODULE_VERSION, mpi_open};

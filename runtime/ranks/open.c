@@ -1,0 +1,102 @@
+/* Starting ranks and loading the module that connects them: libgraphrun_mpi.so, beside the program
+ * or in ../lib/graphc of it. */
+#include "runtime/ranks/open.h"
+
+#include "runtime/ranks/module.h"
+
+#include <dlfcn.h>
+#include <errno.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define MODULE "libgraphrun_mpi.so"
+
+bool ranks_launched(void) {
+  return getenv("OMPI_COMM_WORLD_SIZE") || getenv("PMIX_RANK") || getenv("PMI_RANK");
+}
+
+uint32_t ranks_on_host(void) {
+  static const char *const names[] = {"OMPI_COMM_WORLD_LOCAL_SIZE", "MPI_LOCALNRANKS",
+                                      "SLURM_NTASKS_PER_NODE"};
+  for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+    const char *text = getenv(names[i]);
+    long n = text ? strtol(text, NULL, 10) : 0;
+    if (n > 0 && n < 100000) return (uint32_t)n;
+  }
+  return 1;
+}
+
+/* The folder of the running program, without a slash at its end. */
+static bool own_folder(char *out, size_t size) {
+  ssize_t n = readlink("/proc/self/exe", out, size - 1);
+  if (n <= 0) return false;
+  out[n] = '\0';
+  char *slash = strrchr(out, '/');
+  if (slash) *slash = '\0';
+  return slash != NULL;
+}
+
+/* mpirun counts slots and refuses more ranks, binds each to a core and so all its threads, and
+ * refuses root; what a user means by --ranks is none of these. */
+Status ranks_launch(uint32_t count, char **argv, Diag *diag) {
+  static char *const options[] = {"-q", "--oversubscribe", "--bind-to", "none"};
+  size_t n = 0, n_args = 0;
+  char number[16], self[PATH_MAX];
+  ssize_t length = readlink("/proc/self/exe", self, sizeof self - 1);
+  while (argv[n_args]) n_args++;
+  char **all = calloc(n_args + 12, sizeof *all);
+  if (!all) return diag_no_memory(diag, n_args * sizeof *all);
+  self[length < 0 ? 0 : length] = '\0';
+  snprintf(number, sizeof number, "%u", count);
+  all[n++] = "mpirun";
+  all[n++] = "-n";
+  all[n++] = number;
+  for (size_t i = 0; i < sizeof options / sizeof *options; i++) all[n++] = options[i];
+  if (geteuid() == 0) all[n++] = "--allow-run-as-root";
+  all[n++] = length > 0 ? self : argv[0];
+  for (size_t i = 1; i < n_args; i++) all[n++] = argv[i];
+  execvp(all[0], all);
+  int error = errno;
+  free(all);
+  return diag_error(diag, STATUS_SYSTEM, "--ranks",
+                    error == ENOENT ? "install OpenMPI (Debian: openmpi-bin)" : NULL,
+                    "cannot start mpirun: %s", strerror(error));
+}
+
+static void *load(char *error, size_t size) {
+  static const char *const places[] = {"", "/../lib/graphc"};
+  char folder[PATH_MAX], path[PATH_MAX + 64];
+  snprintf(error, size, "%s is not there", MODULE);
+  if (!own_folder(folder, sizeof folder)) return NULL;
+  for (size_t i = 0; i < sizeof places / sizeof *places; i++) {
+    snprintf(path, sizeof path, "%s%s/" MODULE, folder, places[i]);
+    if (access(path, F_OK) != 0) continue;
+    /* Global: MPI loads parts of its own, which look for its symbols there. */
+    void *module = dlopen(path, RTLD_NOW | RTLD_GLOBAL);
+    if (!module) snprintf(error, size, "%s", dlerror());
+    return module;
+  }
+  return NULL;
+}
+
+Status ranks_open(Diag *diag, Ranks **out) {
+  char error[400];
+  *out = NULL;
+  void *at = load(error, sizeof error);
+  const RanksModule *module = at ? dlsym(at, "ranks_module") : NULL;
+  if (!module)
+    return diag_error(diag, STATUS_SYSTEM, "--ranks",
+                      "install libopenmpi-dev and openmpi-bin, and build again",
+                      "this program cannot connect ranks: %s", error);
+  if (module->version == RANKS_MODULE_VERSION) *out = module->open();
+  if (*out) return STATUS_OK;
+  return diag_error(diag, STATUS_SYSTEM, MODULE, NULL,
+                    module->version == RANKS_MODULE_VERSION ? "MPI does not start"
+                                                            : "is of another version of graphrun");
+}
+
+void ranks_close(Ranks *ranks, Status status) {
+  if (ranks) ranks->table->close(ranks, (int)status);
+}

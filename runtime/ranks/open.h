@@ -1,0 +1,23 @@
+/* How a process becomes a rank. */
+#ifndef RUNTIME_RANKS_OPEN_H
+#define RUNTIME_RANKS_OPEN_H
+
+#include "graph/base/diag.h"
+#include "runtime/ranks/ranks.h"
+
+/* True when mpirun, srun or another starter of MPI processes started this one. */
+bool ranks_launched(void);
+/* Processes of this job on this host; 1 when nobody says. */
+uint32_t ranks_on_host(void);
+
+/* Replaces the process by `mpirun` with `count` of it; `argv` as main has it, argv[0] included.
+ * Returns only on failure. */
+Status ranks_launch(uint32_t count, char **argv, Diag *diag);
+
+/* Joins the others; waits for all.  STATUS_SYSTEM when the module for MPI is not there. */
+Status ranks_open(Diag *diag, Ranks **out_ranks);
+/* The last thing that a rank does: with a `status` that is not OK the others are ended too. NULL:
+ * nothing. */
+void ranks_close(Ranks *ranks, Status status);
+
+#endif

@@ -1,0 +1,54 @@
+/* The processes (ranks) that run one plan together, and how they exchange bytes.
+ *
+ * Every rank makes the same calls in the same order; each call returns when this rank has what it
+ * waits for.  How bytes travel is a table: MPI (ranks_mpi.c), or threads of one process in tests.
+ */
+#ifndef RUNTIME_RANKS_RANKS_H
+#define RUNTIME_RANKS_RANKS_H
+
+#include "graph/ir/ir.h"
+
+#include <signal.h>
+
+#define RANKS_ERROR_MAX 300
+
+typedef struct RanksTable RanksTable;
+/* Implementations begin with it. */
+typedef struct Ranks {
+  const RanksTable *table;
+  uint32_t rank, count;
+  double timeout; /* seconds after which a rank that does not come is taken to be lost */
+  /* Not 0: this process was asked to end, and so others may have ended; it waits a second only.
+   * May be NULL. */
+  const volatile sig_atomic_t *asked;
+  bool agreed;                 /* all ranks know that the run ends, and why: none must be ended */
+  char error[RANKS_ERROR_MAX]; /* why a call failed: which ranks did not come */
+} Ranks;
+
+/* A value of `bytes` bytes in blocks of `block` (the last ones may be shorter, or empty): block r
+ * is rank r's. */
+typedef struct RankBlocks {
+  size_t bytes, block;
+} RankBlocks;
+
+struct RanksTable {
+  /* Sends block r of `from` to rank r; `to` receives this rank's block of every rank, one after the
+   * other, each `block` bytes apart. */
+  Status (*exchange)(Ranks *ranks, const void *from, void *to, RankBlocks blocks);
+  /* `value` holds this rank's block; fills in the others'. */
+  Status (*gather)(Ranks *ranks, void *value, RankBlocks blocks);
+  /* The last call; with a `status` that is not 0 all others are ended, unless ranks->agreed. */
+  void (*close)(Ranks *ranks, int status);
+};
+
+/* Block r: its first byte and its length. */
+size_t rank_block(RankBlocks blocks, uint32_t rank, size_t *out_bytes);
+
+/* Sums of all ranks' `in` in the binary tree over ranks: ((0 + 1) + (2 + 3)) + ...; f32 or f64.
+ * `work` has collective_sum_work bytes (kernels/kernel.h).  STATUS_SYSTEM: ranks->error says why.
+ */
+Status ranks_sum(Ranks *ranks, DType dtype, int64_t count, const void *in, void *out, void *work);
+/* The `bytes` bytes of all ranks, one after the other. */
+Status ranks_gather(Ranks *ranks, const void *in, void *out, size_t bytes);
+
+#endif

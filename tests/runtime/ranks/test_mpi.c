@@ -1,0 +1,103 @@
+/* Runs of several ranks through mpirun, as a user starts them: the same bytes for any number of
+ * ranks, also when a run goes on with another number, and an end for all when one is lost. */
+#include "tests/shell.h"
+
+#define SIZES "-D width=8 -D height=32 -D image_width=16 -D batch_ids=4 -D batch_images=2"
+#define TRAIN "$GRAPHRUN train p%d.xml --data=s/synth.domains --seed=3 --threads=1 --workers=1"
+
+static void prepare(void) {
+  shell_must("$GRAPHRUN synth s --seed=1 --domains=3 --ids=8 --test-ids=2 --cameras=2 --images=2 &&"
+             " $GRAPHRUN check-data s/synth.domains --defines > d.defs &&"
+             " for n in 1 2 4; do $GRAPHC $TOP/models/cdvm_small.xml -D @d.defs " SIZES
+             " --ranks=$n -o p$n.xml || exit 1; done");
+}
+
+static void same_bytes(void) {
+  prepare();
+  shell_must(TRAIN " --steps=9 --out=one", 1);
+  for (int ranks = 2; ranks <= 4; ranks *= 2) {
+    shell_must(TRAIN " --steps=9 --out=r%d --ranks=%d", ranks, ranks, ranks);
+    shell_must("cmp one/metrics.jsonl r%d/metrics.jsonl && cmp one/checkpoint.safetensors "
+               "r%d/checkpoint.safetensors",
+               ranks, ranks);
+  }
+}
+
+/* Two ranks, then four, then one. */
+static void another_number(void) {
+  shell_must(TRAIN " --steps=9 --stop-at=3 --out=mix --ranks=2", 2);
+  shell_must(TRAIN " --steps=9 --stop-at=6 --out=mix --ranks=4 --resume", 4);
+  shell_must(TRAIN " --steps=9 --out=mix --resume", 1);
+  shell_must("cmp one/metrics.jsonl mix/metrics.jsonl && cmp one/checkpoint.safetensors "
+             "mix/checkpoint.safetensors");
+}
+
+/* Sends `signal` to rank 1 of a run that is under way; how the run ends is in `run.err`. */
+#define LOSE_ONE                                                                                   \
+  TRAIN                                                                                            \
+  " --steps=4000 --checkpoint-every=5 --out=%s --ranks=2 --rank-timeout=3 2> run.err & "           \
+  "job=$!; victim=; "                                                                              \
+  "for i in $(seq 600); do [ -s %s/checkpoint.safetensors.prev ] && break; sleep 0.1; done; "      \
+  "for p in /proc/[0-9]*; do "                                                                     \
+  "tr '\\0' '\\n' < $p/cmdline 2>/dev/null | grep -qxe --out=%s || continue; "                     \
+  "tr '\\0' '\\n' < $p/environ | grep -qx OMPI_COMM_WORLD_RANK=1 && victim=${p#/proc/}; "          \
+  "done; [ -n \"$victim\" ] || exit 90; kill -%s $victim; "                                        \
+  "for i in $(seq 100); do kill -0 $job 2>/dev/null || break; sleep 0.1; done; "                   \
+  "kill -0 $job 2>/dev/null && exit 91; wait $job; code=$?; kill -9 $victim 2>/dev/null; "         \
+  "cat run.err >&2; exit $code"
+
+static void lose_one(const char *signal, const char *out, const char *says) {
+  Shell s = shell(LOSE_ONE, 2, out, out, out, signal);
+  CU_ASSERT(s.code != 0 && s.code != 90 && s.code != 91);
+  CU_ASSERT_PTR_NOT_NULL(strstr(s.err, says));
+  if (s.code == 90 || s.code == 91 || !strstr(s.err, says))
+    printf("\n%s: exit %d\n%s\n", signal, s.code, s.err);
+  shell_free(&s);
+  shell_must(TRAIN " --steps=4000 --stop-at=120 --out=%s --resume", 1, out);
+}
+
+/* What is lost is named, and the run goes on from its checkpoint with the bits it would have had.
+ */
+static void a_rank_is_lost(void) {
+  shell_must(TRAIN " --steps=4000 --stop-at=120 --out=all", 1);
+  lose_one("STOP", "stopped", "rank 1 did not come within 3 s");
+  lose_one("KILL", "killed", "");
+  lose_one("TERM", "ended", "the checkpoint is written");
+  shell_must("for d in stopped killed ended; do cmp all/checkpoint.safetensors "
+             "$d/checkpoint.safetensors && cmp all/metrics.jsonl $d/metrics.jsonl || exit 1; done");
+}
+
+/* Each failure is told once. */
+static void failures(void) {
+  static const char *const none[] = {NULL};
+  static const char *const no_plan[] = {"no.xml", NULL};
+  static const char *const ranks[] = {"the plan is for 4 ranks, there are 2",
+                                      "hint: graphc --ranks=2 compiles for as many", NULL};
+  static const char *const alone[] = {"is for 2 ranks, and this process runs alone",
+                                      "graphrun train --ranks=2", NULL};
+  static const char *const odd[] = {"3 ranks cannot share batches of 4 identities in 4 slices",
+                                    "1, 2, 4 can", NULL};
+  static const char *const images[] = {"2 ranks: the model trains on no images", NULL};
+  static const char *const used[] = {"the folder holds a run already", NULL};
+  CU_ASSERT_TRUE(
+      shell_says("no plan", shell("$GRAPHRUN train no.xml --out=x --ranks=2"), 1, 1, no_plan));
+  CU_ASSERT_TRUE(
+      shell_says("other ranks", shell(TRAIN " --steps=2 --out=x --ranks=2", 4), 1, 1, ranks));
+  CU_ASSERT_TRUE(shell_says("alone", shell(TRAIN " --steps=2 --out=x", 2), 1, 1, alone));
+  CU_ASSERT_TRUE(shell_says("used", shell(TRAIN " --steps=9 --out=one --ranks=2", 2), 1, 1, used));
+  CU_ASSERT_TRUE(shell_says(
+      "odd", shell("$GRAPHC $TOP/models/cdvm_small.xml -D @d.defs " SIZES " --ranks=3 -o x.xml"), 1,
+      1, odd));
+  CU_ASSERT_TRUE(shell_says("no images",
+                            shell("$GRAPHC $TOP/models/examples/maml.xml --ranks=2 -o x.xml"), 1, 1,
+                            images));
+  CU_ASSERT_TRUE(shell_says("nothing left", shell("test ! -e x"), 0, 0, none));
+}
+
+int main(void) {
+  static const SupportTest tests[] = {{"same bytes", same_bytes},
+                                      {"another number of ranks", another_number},
+                                      {"a rank is lost", a_rank_is_lost},
+                                      {"failures", failures}};
+  return support_run("mpi", tests, 4);
+}
