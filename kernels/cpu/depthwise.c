@@ -1,6 +1,5 @@
 /* Depthwise conv and conv-dx: row by row of results, on the grids of conv.h (the input gradient of
- * a convolution with stride is one grid for each residue).  Columns whose taps all lie inside go
- * several at a time, those at the edges one by one with the taps that they have.
+ * a convolution with stride is one grid for each residue).
  *
  * All is counted in channels of y, of which every channel of x has M.  conv reads x spread over
  * them; conv-dx computes a result for each and folds those of a channel into one. */
@@ -43,16 +42,6 @@ static void run_pack(const Depthwise *k, const KernelArgs *args) {
   k->gemm->copy(args->work, k->pitch, 1, args->inputs[k->conv.w], 1, taps, taps, s->cy);
 }
 
-/* The columns of a row: `first` .. `last` - 1 have all taps inside. */
-static void interior(const ConvGrid *g, int64_t width, int64_t *first, int64_t *last) {
-  int64_t reach = g->taps[1] > 0 ? (g->taps[1] - 1) * g->in_tap[1] : 0, n = g->size[1];
-  int64_t before = g->in_at[1] < 0 ? (-g->in_at[1] + g->in_step[1] - 1) / g->in_step[1] : 0;
-  int64_t room = width - 1 - reach - g->in_at[1];
-  int64_t end = room < 0 ? 0 : room / g->in_step[1] + 1;
-  *last = end < n ? end : n;
-  *first = before < *last ? before : *last;
-}
-
 /* Results of a few columns, then the sums over each channel's: `n` channels of y, all of some of
  * x, or with `more` the next of one. */
 static void run_fold(const Depthwise *k, const DepthwiseRow *row, int64_t cols, int64_t channel,
@@ -84,6 +73,7 @@ static void run_columns(const Depthwise *k, const DepthwiseRow *row, int64_t col
   for (int64_t q = 0; q < cols; q += FOLD_COLS) {
     DepthwiseRow d = *row;
     d.at += q * d.col_step;
+    d.columns.at += q * d.columns.step;
     d.out += (size_t)(q * d.out_step) * k->conv.shape.size;
     for (int64_t c = 0; c < d.channels; c += n) {
       n = d.channels - c < part ? d.channels - c : part;
@@ -93,32 +83,20 @@ static void run_columns(const Depthwise *k, const DepthwiseRow *row, int64_t col
   }
 }
 
-/* One column with those of its taps that lie inside. */
-static void run_edge(const Depthwise *k, const ConvGrid *g, const DepthwiseRow *row, int64_t q) {
-  DepthwiseRow d = *row;
-  int64_t at = g->in_at[1] + q * g->in_step[1], from = 0, until = g->taps[1];
-  int64_t width = k->conv.in[1];
-  while (from < until && at + from * g->in_tap[1] < 0) from++;
-  while (until > from && at + (until - 1) * g->in_tap[1] >= width) until--;
-  d.at = (at + from * g->in_tap[1]) * k->conv.in_pitch;
-  d.weight_at += from * d.weight_step;
-  d.taps = until - from;
-  d.out += (size_t)(q * d.out_step) * k->conv.shape.size;
-  run_columns(k, &d, 1);
-}
-
 /* Row p of one image's grid, channels from `channel`. */
 static void run_row(const Depthwise *k, const ConvGrid *g, int64_t image, int64_t p,
                     int64_t channel, const KernelArgs *args) {
   const char *rows[DEPTHWISE_ROWS], *weights[DEPTHWISE_ROWS];
   const Conv *c = &k->conv;
   size_t size = c->shape.size;
-  int64_t first, last, rest = c->shape.cy - channel, y = g->out_at[0] + p * g->out_step[0];
+  int64_t rest = c->shape.cy - channel, y = g->out_at[0] + p * g->out_step[0];
   int64_t reads = c->adjoint ? channel : channel / k->m,
           writes = c->adjoint ? channel / k->m : channel;
   DepthwiseRow d = {.rows = rows,
                     .weights = weights,
                     .taps = g->taps[1],
+                    .columns = {g->in_at[1], g->in_step[1], g->in_tap[1], c->in[1]},
+                    .at = g->in_at[1] * c->in_pitch,
                     .col_step = g->in_step[1] * c->in_pitch,
                     .tap_step = g->in_tap[1] * c->in_pitch,
                     .weight_step = g->tap_step[1] * k->pitch,
@@ -136,12 +114,7 @@ static void run_row(const Depthwise *k, const ConvGrid *g, int64_t image, int64_
   }
   int64_t to = ((image * c->out[0] + y) * c->out[1] + g->out_at[1]) * c->out_pitch + writes;
   d.out = (char *)args->outputs[0] + (size_t)to * size;
-  interior(g, c->in[1], &first, &last);
-  for (int64_t q = 0; q < first; q++) run_edge(k, g, &d, q);
-  for (int64_t q = last; q < g->size[1]; q++) run_edge(k, g, &d, q);
-  d.at = (g->in_at[1] + first * g->in_step[1]) * c->in_pitch;
-  d.out += (size_t)(first * d.out_step) * size;
-  if (last > first) run_columns(k, &d, last - first);
+  run_columns(k, &d, g->size[1]);
 }
 
 static Status depthwise_run(const Kernel *kernel, uint32_t phase, uint32_t task,

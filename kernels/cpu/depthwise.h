@@ -21,22 +21,32 @@ static inline const int32_t *depthwise_lanes(const DepthwiseSpread *s, int64_t p
   return s->at + (phase > s->first ? phase - s->first : 0); /* before `first` all are 0 */
 }
 
+/* The columns of an image that results read: result q, tap t reads column at + q step + t tap, or
+ * nothing where that is no column. */
+typedef struct DepthwiseColumns {
+  int64_t at, step, tap, width;
+} DepthwiseColumns;
+
 /* Columns of one row of results: result q = sum over rows and taps of x[at + q col_step + t
  * tap_step] w[weight_at + t weight_step].  Steps and offsets in elements, pointers at a channel. */
 typedef struct DepthwiseRow {
   const char *const *rows, *const *weights; /* of each tap row inside of the image */
   int64_t n_rows, taps;                     /* taps of a row */
+  DepthwiseColumns columns;
   int64_t at, col_step, tap_step, weight_at, weight_step;
   char *out;
   int64_t out_step, channels;
   const DepthwiseSpread *spread; /* `spread` alone: the first channel has phase 0 */
 } DepthwiseRow;
 
-/* sums[t sum_step] += sum over `cols` of x[q col_step + t tap_step] dy[q dy_step]. */
+/* sums[t sum_step] += sum over rows p and columns q of
+ * x[p x_row + at + q col_step + t tap_step] dy[p dy_row + q dy_step], in that order. */
 typedef struct DepthwiseSums {
   const char *x, *dy;
   char *sums;
-  int64_t cols, col_step, tap_step, dy_step, sum_step, channels;
+  int64_t rows, x_row, dy_row;
+  DepthwiseColumns columns;
+  int64_t at, cols, col_step, tap_step, dy_step, sum_step, channels;
   const DepthwiseSpread *spread; /* `spread_sums` alone */
   int64_t phase;                 /* of the first channel */
 } DepthwiseSums;

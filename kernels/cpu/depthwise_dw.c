@@ -6,7 +6,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#define BLOCK_BYTES 512 /* of channels of y in a unit */
+#define BLOCK_BYTES 512       /* of channels of y in a unit */
+#define ROWS_BYTES (16 << 10) /* of both images under the rows that are added at a time */
 
 typedef struct DepthwiseDw {
   ConvShape shape;
@@ -15,8 +16,8 @@ typedef struct DepthwiseDw {
   const GemmType *gemm;
   Slices slices;
   DepthwiseSpread spread;
-  int64_t pitch; /* elements of one tap's sums */
-  int64_t block, blocks, step;
+  int64_t pitch;                     /* elements of one tap's sums */
+  int64_t block, blocks, step, rows; /* channels and rows of an image at a time */
 } DepthwiseDw;
 
 static char *sums_of(const DepthwiseDw *k, const KernelArgs *args, uint32_t slice, int64_t tap,
@@ -25,76 +26,58 @@ static char *sums_of(const DepthwiseDw *k, const KernelArgs *args, uint32_t slic
   return (char *)args->work + (size_t)((slice * taps + tap) * k->pitch + channel) * k->shape.size;
 }
 
-/* Results of a row whose tap s lies inside. */
-static void columns(const ConvShape *s, int64_t tap, int64_t *first, int64_t *last) {
-  int64_t at = tap * s->dilation[1] - s->pad[1], room = s->wx - 1 - at;
-  int64_t end = room < 0 ? 0 : room / s->stride[1] + 1;
-  *last = end < s->wy ? end : s->wy;
-  *first = at < 0 ? (-at + s->stride[1] - 1) / s->stride[1] : 0;
-  if (*first > *last) *first = *last;
+/* Rows `first` .. `last` - 1 of results have a row of x under tap row r. */
+static void tap_rows(const ConvShape *s, int64_t r, int64_t *first, int64_t *last) {
+  int64_t at = r * s->dilation[0] - s->pad[0], room = s->hx - 1 - at;
+  int64_t end = room < 0 ? 0 : room / s->stride[0] + 1;
+  *last = end < s->hy ? end : s->hy;
+  *first = at < 0 ? (-at + s->stride[0] - 1) / s->stride[0] : 0;
 }
 
-/* Taps s .. s + n - 1 of one row over results first .. last - 1; `d` is at column 0 of x and dy and
- * at tap 0. */
-static void run_taps(const DepthwiseDw *k, const DepthwiseSums *row, int64_t s, int64_t n,
-                     int64_t first, int64_t last) {
-  const ConvShape *c = &k->shape;
-  DepthwiseSums d = *row;
-  int64_t at = first * c->stride[1] - c->pad[1] + s * c->dilation[1];
-  if (last <= first) return;
-  d.cols = last - first;
-  d.x += at * c->cx * (int64_t)c->size;
-  d.dy += (size_t)(first * c->cy) * c->size;
-  d.sums += (size_t)(s * k->pitch) * c->size;
-  (c->co == 1 ? k->type->sums : k->type->spread_sums)[n](&d);
-}
-
-/* One row of taps over one row of results: what all taps of a call see at once, the ends of each
- * before and after, so that every sum runs over ascending pixels. */
-static void run_tap_row(const DepthwiseDw *k, const DepthwiseSums *d) {
-  const ConvShape *c = &k->shape;
-  int64_t lo[DEPTHWISE_TAPS], hi[DEPTHWISE_TAPS];
-  for (int64_t s = 0; s < c->kw; s += DEPTHWISE_TAPS) {
-    int64_t n = c->kw - s < DEPTHWISE_TAPS ? c->kw - s : DEPTHWISE_TAPS, first = 0, last = c->wy;
-    for (int64_t t = 0; t < n; t++) {
-      columns(c, s + t, &lo[t], &hi[t]);
-      if (lo[t] > first) first = lo[t];
-      if (hi[t] < last) last = hi[t];
-    }
-    if (last <= first) {
-      for (int64_t t = 0; t < n; t++) run_taps(k, d, s + t, 1, lo[t], hi[t]);
-      continue;
-    }
-    for (int64_t t = 0; t < n; t++) run_taps(k, d, s + t, 1, lo[t], first);
-    run_taps(k, d, s, n, first, last);
-    for (int64_t t = 0; t < n; t++) run_taps(k, d, s + t, 1, last, hi[t]);
-  }
-}
-
-/* Row p of an image: a few vectors of channels at a time, whose pixels stay in the first cache from
- * one row of taps to the next. */
-static void run_row(const DepthwiseDw *k, const KernelArgs *args, uint32_t slice, int64_t image,
-                    int64_t p, int64_t channel, int64_t end) {
+/* Adds rows from .. until - 1 of an image to the sums of tap row r, channels `c` .. of `n`. */
+static void run_tap_row(const DepthwiseDw *k, const KernelArgs *args, uint32_t slice, int64_t image,
+                        int64_t from, int64_t until, int64_t r, int64_t c, int64_t n) {
   const ConvShape *s = &k->shape;
-  for (int64_t c = channel; c < end; c += k->step) {
-    int64_t dy = (image * s->hy + p) * s->wy * s->cy + c;
-    DepthwiseSums d = {.dy = (const char *)args->inputs[k->dy] + (size_t)dy * s->size,
-                       .col_step = s->stride[1] * s->cx,
-                       .tap_step = s->dilation[1] * s->cx,
-                       .dy_step = s->cy,
-                       .sum_step = k->pitch,
-                       .channels = c + k->step < end ? k->step : end - c,
-                       .spread = &k->spread,
-                       .phase = c % s->co};
-    for (int64_t r = 0; r < s->kh; r++) {
-      int64_t h = p * s->stride[0] - s->pad[0] + r * s->dilation[0];
-      if (h < 0 || h >= s->hx) continue;
-      int64_t x = (image * s->hx + h) * s->wx * s->cx + c / s->co;
-      d.x = (const char *)args->inputs[k->x] + (size_t)x * s->size;
-      d.sums = sums_of(k, args, slice, r * s->kw, c);
-      run_tap_row(k, &d);
-    }
+  int64_t first, last, x_row = s->wx * s->cx, dy_row = s->wy * s->cy;
+  tap_rows(s, r, &first, &last);
+  if (first < from) first = from;
+  if (last > until) last = until;
+  if (first >= last) return;
+  int64_t h = first * s->stride[0] - s->pad[0] + r * s->dilation[0];
+  int64_t x = (image * s->hx + h) * x_row + c / s->co, dy = (image * s->hy + first) * dy_row + c;
+  DepthwiseSums d = {.x = (const char *)args->inputs[k->x] + (size_t)x * s->size,
+                     .dy = (const char *)args->inputs[k->dy] + (size_t)dy * s->size,
+                     .rows = last - first,
+                     .x_row = s->stride[0] * x_row,
+                     .dy_row = dy_row,
+                     .columns = {-s->pad[1], s->stride[1], s->dilation[1], s->wx},
+                     .cols = s->wy,
+                     .col_step = s->stride[1] * s->cx,
+                     .tap_step = s->dilation[1] * s->cx,
+                     .dy_step = s->cy,
+                     .sum_step = k->pitch,
+                     .channels = n,
+                     .spread = &k->spread,
+                     .phase = c % s->co};
+  for (int64_t t = 0; t < s->kw; t += DEPTHWISE_TAPS) {
+    int64_t taps = s->kw - t < DEPTHWISE_TAPS ? s->kw - t : DEPTHWISE_TAPS;
+    d.at = d.columns.at * s->cx;
+    d.sums = sums_of(k, args, slice, r * s->kw + t, c);
+    (s->co == 1 ? k->type->sums : k->type->spread_sums)[taps](&d);
+    d.columns.at += taps * s->dilation[1];
   }
+}
+
+/* One image, a few vectors of channels and so many rows at a time that they stay in the first cache
+ * from one row of taps to the next.  Every sum still runs over ascending pixels. */
+static void run_image(const DepthwiseDw *k, const KernelArgs *args, uint32_t slice, int64_t image,
+                      int64_t channel, int64_t end) {
+  const ConvShape *s = &k->shape;
+  for (int64_t c = channel; c < end; c += k->step)
+    for (int64_t p = 0; p < s->hy; p += k->rows)
+      for (int64_t r = 0; r < s->kh; r++)
+        run_tap_row(k, args, slice, image, p, p + k->rows, r, c,
+                    c + k->step < end ? k->step : end - c);
 }
 
 static int64_t block_end(const DepthwiseDw *k, int64_t channel) {
@@ -110,7 +93,7 @@ static void run_slice(const DepthwiseDw *k, uint32_t slice, int64_t channel,
   for (int64_t g = 0; g < k->slices.groups; g++) {
     slices_segment(&k->slices, slice, g, &first, &last);
     for (int64_t image = first; image < last; image++)
-      for (int64_t p = 0; p < s->hy; p++) run_row(k, args, slice, image, p, channel, end);
+      run_image(k, args, slice, image, channel, end);
   }
 }
 
@@ -160,6 +143,8 @@ Status depthwise_dw_build(const KernelSpec *spec, Diag *diag, Kernel *kernel) {
   k->block = BLOCK_BYTES / (int64_t)s->size;
   k->blocks = (s->cy + k->block - 1) / k->block;
   k->step = 2 * lanes;
+  k->rows = ROWS_BYTES / (k->step * (int64_t)s->size * (s->wx + s->wy));
+  if (k->rows == 0) k->rows = 1;
   int64_t macs = s->n * s->hy * s->wy * conv_weights(s) * s->groups;
   int64_t items = k->blocks * k->slices.n, most = macs < 1 << 17 ? 1 : 64;
   kernel->run = depthwise_dw_run;
