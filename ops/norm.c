@@ -10,6 +10,18 @@ static const AttrDesc eps_attrs[] = {
     {"eps", ATTR_FLOAT, "1e-5", NULL, 0, 1, "added to the variance"}};
 static const char *const statistics_results[] = {"out", "mean", "variance"};
 
+/* Mean and variance of one element are itself and 0: whatever the operand, the result is the bias.
+ */
+static void warn_one(Emitter *e, const CompositeCall *c, NodeId x, uint32_t axes,
+                     const char *what) {
+  if (x == NODE_NONE || e->status != STATUS_OK || emit_axes_count(e, x, axes) != 1) return;
+  char a[INFER_LABEL_MAX];
+  source_warning(e->sources, e->graph->symbols, e->diag, e->stamp.loc,
+                 "it takes the mean and the variance of several",
+                 "%s of one %s: the result is the bias, whatever %s is", c->op->name, what,
+                 infer_node_label(e->graph, c->inputs[0], a));
+}
+
 /* The last axis as (1, ..., 1, C). */
 static NodeId channel_row(Emitter *e, NodeId v, NodeId like) {
   if (v == NODE_NONE || like == NODE_NONE) return NODE_NONE;
@@ -68,6 +80,7 @@ static Status expand_batch_norm(Emitter *e, CompositeCall *c) {
   NodeId x = c->inputs[0];
   if (!has_rank(e, x, 2)) return e->status;
   uint32_t axes = (1u << (emit_shape(e, x)->rank - 1)) - 1;
+  warn_one(e, c, x, axes, "row");
   NodeId mean = emit_mean(e, x, axes), var = emit_variance(e, x, mean, axes);
   double n = (double)emit_axes_count(e, x, axes);
   c->results[0] = normalise(e, c, x, mean, var, composite_float(c, 0), NULL);
@@ -91,6 +104,7 @@ static Status expand_instance_norm(Emitter *e, CompositeCall *c) {
   NodeId x = c->inputs[0];
   if (!has_rank(e, x, 3)) return e->status;
   uint32_t axes = ((1u << (emit_shape(e, x)->rank - 1)) - 1) & ~1u;
+  warn_one(e, c, x, axes, "pixel");
   NodeId mean = emit_mean(e, x, axes), var = emit_variance(e, x, mean, axes);
   c->results[0] = normalise(e, c, x, mean, var, composite_float(c, 0), NULL);
   return e->status;
@@ -110,6 +124,7 @@ static Status expand_layer_norm(Emitter *e, CompositeCall *c) {
   NodeId x = c->inputs[0];
   if (!has_rank(e, x, 1)) return e->status;
   uint32_t last = 1u << (emit_shape(e, x)->rank - 1);
+  warn_one(e, c, x, last, "channel");
   NodeId mean = emit_mean(e, x, last);
   NodeId var = emit_variance(e, x, mean, last);
   c->results[0] = normalise(e, c, x, mean, var, composite_float(c, 0), NULL);
@@ -144,6 +159,7 @@ static Status expand_group_norm(Emitter *e, CompositeCall *c) {
   int64_t pixels = shape_count(&from) / from.dim[0] / channels, width = channels / groups;
   Shape row = {.rank = 4, .dim = {1, 1, groups, width}};
   NodeId split = emit_reshape_dims(e, x, 4, (int64_t[]){from.dim[0], pixels, groups, width});
+  warn_one(e, c, split, 1u << 1 | 1u << 3, "pixel and channel");
   NodeId mean = emit_mean(e, split, 1u << 1 | 1u << 3);
   NodeId var = emit_variance(e, split, mean, 1u << 1 | 1u << 3);
   NodeId y = normalise(e, c, split, mean, var, composite_float(c, 1), &row);

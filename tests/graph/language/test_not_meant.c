@@ -127,6 +127,44 @@ static void test_unread(void) {
   }
 }
 
+/* The variance of one element is 0: a norm of it is its bias. */
+static void test_norms_of_one(void) {
+  static const struct {
+    const char *op, *shape, *said;
+  } rows[] = {{"batch-norm", "1 4",
+               "warning: batch-norm of one row: the result is the bias, whatever 'x' (line 3)"},
+              {"batch-norm", "1 1 1 4", "batch-norm of one row"},
+              {"batch-norm", "1 2 1 4", NULL},
+              {"instance-norm", "8 1 1 4", "instance-norm of one pixel"},
+              {"instance-norm", "1 1 2 4", NULL},
+              {"layer-norm", "8 1", "layer-norm of one channel"},
+              {"layer-norm", "1 2", NULL},
+              {"group-norm", "8 4", "group-norm of one pixel and channel"},
+              {"group-norm", "8 8", NULL}};
+  for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+    char text[900];
+    const char *last = strrchr(rows[i].shape, ' ');
+    snprintf(
+        text, sizeof text,
+        PROGRAM(
+            "<input name=\"x\" shape=\"%s\"/>\n<parameter name=\"w\" shape=\"%s\" value=\"1\"/>\n"
+            "<parameter name=\"b\" shape=\"%s\"/>\n"
+            "<%s name=\"y\" in=\"x\" weight=\"w\" bias=\"b\"%s/>\n"
+            "<expr name=\"z\" value=\"y + sum(w)\"/>\n<output value=\"z\"/>\n"),
+        rows[i].shape, last, last, rows[i].op,
+        strcmp(rows[i].op, "group-norm") == 0 ? " groups=\"4\"" : "");
+    support_write("model.xml", text);
+    Shell s = shell("\"$GRAPHC\" model.xml -o out.xml");
+    bool said = strstr(s.err, "the result is the bias") != NULL;
+    if (said != (rows[i].said != NULL) || (said && !strstr(s.err, rows[i].said)))
+      printf("\n%s %s: %s", rows[i].op, rows[i].shape, s.err);
+    CU_ASSERT_EQUAL(said, rows[i].said != NULL);
+    if (said && rows[i].said) CU_ASSERT_PTR_NOT_NULL(strstr(s.err, rows[i].said));
+    CU_ASSERT_EQUAL(s.code, 0);
+    shell_free(&s);
+  }
+}
+
 /* Nothing is said of what is well: uniform noise, and noise from outside, of which nothing is
  * known; the smallest numbers that f32 holds. */
 static void test_fine(void) {
@@ -148,6 +186,7 @@ int main(void) {
   static const SupportTest tests[] = {{"not meant", test_cases},
                                       {"hidden", test_hidden},
                                       {"unread", test_unread},
+                                      {"norms of one", test_norms_of_one},
                                       {"fine", test_fine}};
   return support_run("not meant", tests, sizeof tests / sizeof *tests);
 }
