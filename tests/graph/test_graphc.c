@@ -11,7 +11,7 @@
 typedef struct Row {
   const char *command; /* after `graphc` */
   int code, errors;
-  const char *expect[4];
+  const char *expect[6];
 } Row;
 
 static void check(const Row *rows, size_t n) {

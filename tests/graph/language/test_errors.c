@@ -9,7 +9,7 @@
 
 typedef struct Case {
   const char *what, *text;
-  const char *expect[5]; /* parts of the output, in any order */
+  const char *expect[6]; /* parts of the output, in any order */
   const char *define;
   int errors; /* 0: one; -1: some */
   int code;   /* 0: exit code 1 */
