@@ -114,7 +114,7 @@ static Status build_program(Builder *b, const Element *el, PlanProgram *out) {
     status =
         emitter_init(&p.e, out->graph, b->options->precision->storage, b->diag, b->model->sources);
   if (status == STATUS_OK) status = fields_init(&p);
-  Place top = {.path = "", .param_path = ""};
+  Scope top = {.path = "", .param_path = ""};
   if (status == STATUS_OK) status = elements_build(&p, el, &top);
   if (status == STATUS_OK) status = names_check(&p);
   if (status == STATUS_OK) status = keep_values(&p);

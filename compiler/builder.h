@@ -56,12 +56,12 @@ typedef struct ProgramBuilder {
   bool *committed; /* by state */
 } ProgramBuilder;
 
-/* Where an element stands. */
-typedef struct Place {
+/* The scope in which an element stands. */
+typedef struct Scope {
   const char *path;       /* prefix of value names: `train/stage1`, "" at the top */
   const char *param_path; /* prefix of parameter names: `stage1` */
   const char *parameters; /* field that replaces the parameters; NULL: theta */
-} Place;
+} Scope;
 
 /* ---- states.c ---- */
 /* Collects the states of all programs: parameters, then other states, then state-fields. */
@@ -99,9 +99,9 @@ Status names_refer(ProgramBuilder *p, const char *path, NodeId node);
 /* At the end of a scope: one called `out` is its parent's value, by the value `out` that it has. */
 Status names_close(ProgramBuilder *p, const char *path);
 NodeId names_get(const ProgramBuilder *p, const char *path); /* NODE_NONE: undefined; or poison */
-/* Resolves a reference from `place`; reports at `element` (and returns NODE_NONE) when it names
+/* Resolves a reference from `scope`; reports at `element` (and returns NODE_NONE) when it names
  * nothing: did you mean, used before its definition, or a cycle. */
-NodeId names_resolve(ProgramBuilder *p, const Place *place, const Element *element,
+NodeId names_resolve(ProgramBuilder *p, const Scope *scope, const Element *element,
                      const char *attr, const char *ref);
 
 /* ---- collide.c ---- */
@@ -124,13 +124,13 @@ Status fields_norm(ProgramBuilder *p, const Element *element);
 Status fields_commit(ProgramBuilder *p, const Element *element);
 /* Commits one value to the state with index `index`. */
 Status fields_commit_one(ProgramBuilder *p, const Element *element, uint32_t index, NodeId value);
-/* Emits an expression at a place; identifiers are values only. */
-NodeId values_expr(ProgramBuilder *p, const Place *place, const Element *element, const char *text);
+/* Emits an expression in a scope; identifiers are values only. */
+NodeId values_expr(ProgramBuilder *p, const Scope *scope, const Element *element, const char *text);
 /* Defines `FIELD:PARAMETER` for every parameter, so that --keep can name them. */
 Status fields_name_components(ProgramBuilder *p);
 
 /* ---- elements.c ---- */
-Status elements_build(ProgramBuilder *p, const Element *parent, const Place *place);
+Status elements_build(ProgramBuilder *p, const Element *parent, const Scope *scope);
 
 /* ---- training.c ---- */
 /* Copies schedules, training, sampler and augment into the plan. */

@@ -45,7 +45,7 @@ static Status parse_attrs(ProgramBuilder *p, const Element *el, const OpDesc *op
 
 /* ---- inputs of ops ---- */
 
-static Status resolve_list(ProgramBuilder *p, const Place *place, const Element *el,
+static Status resolve_list(ProgramBuilder *p, const Scope *scope, const Element *el,
                            const char *attr, NodeId *inputs, uint32_t *n) {
   char *list = arena_strdup(p->b->model->arena, element_attr(el, attr)), *save = NULL;
   uint32_t first = *n;
@@ -54,7 +54,7 @@ static Status resolve_list(ProgramBuilder *p, const Place *place, const Element 
     if (*n == INPUTS_MAX)
       return p->e.status =
                  element_error(p->b, el, attr, NULL, "more than %d references", INPUTS_MAX);
-    inputs[*n] = names_resolve(p, place, el, attr, ref);
+    inputs[*n] = names_resolve(p, scope, el, attr, ref);
     if (!inputs[(*n)++]) return p->e.status;
   }
   if (*n == first)
@@ -62,21 +62,21 @@ static Status resolve_list(ProgramBuilder *p, const Place *place, const Element 
   return STATUS_OK;
 }
 
-static Status resolve_inputs(ProgramBuilder *p, const Place *place, const Element *el,
+static Status resolve_inputs(ProgramBuilder *p, const Scope *scope, const Element *el,
                              const OpDesc *op, NodeId *inputs, uint32_t *n) {
   *n = 0;
   for (uint32_t i = 0; i < op->n_inputs; i++) {
     const InputDesc *in = &op->inputs[i];
     const char *ref = element_attr(el, in->name);
     if (in->variadic) {
-      TRY(resolve_list(p, place, el, in->name, inputs, n));
+      TRY(resolve_list(p, scope, el, in->name, inputs, n));
     } else if (!ref || !*ref) {
       if (!in->optional)
         return p->e.status = element_error(p->b, el, NULL, NULL, "%s needs the input '%s' (%s)",
                                            op->name, in->name, in->doc);
       inputs[(*n)++] = NODE_NONE;
     } else {
-      inputs[*n] = names_resolve(p, place, el, in->name, ref);
+      inputs[*n] = names_resolve(p, scope, el, in->name, ref);
       if (!inputs[(*n)++]) return p->e.status;
     }
   }
@@ -131,12 +131,12 @@ static Status build_composite(ProgramBuilder *p, const OpDesc *op, const char *p
   return STATUS_OK;
 }
 
-static Status build_op(ProgramBuilder *p, const Place *place, const Element *el, const char *path) {
+static Status build_op(ProgramBuilder *p, const Scope *scope, const Element *el, const char *path) {
   const OpDesc *op = op_desc(el->op);
   NodeId inputs[INPUTS_MAX];
   uint32_t n;
   OpAttrs a = {0};
-  Status status = resolve_inputs(p, place, el, op, inputs, &n);
+  Status status = resolve_inputs(p, scope, el, op, inputs, &n);
   if (status == STATUS_OK) status = parse_attrs(p, el, op, &a);
   if (status == STATUS_OK) {
     if (op->op_class == OP_CLASS_COMPOSITE)
@@ -177,12 +177,12 @@ static Status build_input(ProgramBuilder *p, const Element *el, const char *path
 }
 
 /* A parameter or state reads the value at entry, or the field that the pass substitutes. */
-static Status build_state(ProgramBuilder *p, const Place *place, const Element *el,
+static Status build_state(ProgramBuilder *p, const Scope *scope, const Element *el,
                           const char *path) {
-  const char *name = path_join(p->b, place->param_path, attr_text(el, "name"));
+  const char *name = path_join(p->b, scope->param_path, attr_text(el, "name"));
   uint32_t index = states_find(p->b, name);
   const State *s = &p->b->plan->states[index];
-  Field *field = place->parameters && s->trainable ? fields_find(p, place->parameters) : NULL;
+  Field *field = scope->parameters && s->trainable ? fields_find(p, scope->parameters) : NULL;
   if (s->kind != STATE_PARAMETER) field = NULL;
   NodeId value = field ? fields_component(p, field, index) : master_state(p, index);
   emitter_name(&p->e, value, name);
@@ -190,10 +190,10 @@ static Status build_state(ProgramBuilder *p, const Place *place, const Element *
   return node == value ? names_define(p, path, node) : names_refer(p, path, node);
 }
 
-static Status build_pass(ProgramBuilder *p, const Element *el, const Place *place) {
+static Status build_pass(ProgramBuilder *p, const Element *el, const Scope *scope) {
   const char *parameters = attr_text(el, "parameters");
   if (!fields_require(p, el, "parameters", parameters)) {
-    TRY(names_poison(p, path_join(p->b, place->path, attr_text(el, "name"))));
+    TRY(names_poison(p, path_join(p->b, scope->path, attr_text(el, "name"))));
     return p->e.status;
   }
   Stamp stamp = p->e.stamp;
@@ -208,32 +208,32 @@ static Status build_pass(ProgramBuilder *p, const Element *el, const Place *plac
       return p->e.status = element_error(p->b, el, NULL, NULL, "more than 255 kinds of batch");
     p->e.stamp.batch = (uint8_t)index;
   }
-  Place inside = {.path = path_join(p->b, place->path, attr_text(el, "name")),
-                  .param_path = place->param_path,
+  Scope inside = {.path = path_join(p->b, scope->path, attr_text(el, "name")),
+                  .param_path = scope->param_path,
                   .parameters = strcmp(parameters, "theta") == 0 ? NULL : parameters};
   Status status = elements_build(p, el, &inside);
   p->e.stamp = stamp;
   return status;
 }
 
-static Status build_scope(ProgramBuilder *p, const Element *el, const Place *place) {
-  Place inside = {.path = path_join(p->b, place->path, attr_text(el, "name")),
-                  .param_path = path_join(p->b, place->param_path, attr_text(el, "name")),
-                  .parameters = place->parameters};
+static Status build_scope(ProgramBuilder *p, const Element *el, const Scope *scope) {
+  Scope inside = {.path = path_join(p->b, scope->path, attr_text(el, "name")),
+                  .param_path = path_join(p->b, scope->param_path, attr_text(el, "name")),
+                  .parameters = scope->parameters};
   TRY(elements_build(p, el, &inside));
   return names_close(p, inside.path);
 }
 
 typedef struct ValueScope {
   ProgramBuilder *p;
-  const Place *place;
+  const Scope *scope;
   const Element *element;
   uint32_t state; /* that the expression updates */
 } ValueScope;
 
 static NodeId resolve_value(void *context, const char *name) {
   ValueScope *s = context;
-  return names_resolve(s->p, s->place, s->element, "value", name);
+  return names_resolve(s->p, s->scope, s->element, "value", name);
 }
 
 static NodeId resolve_update(void *context, const char *name) {
@@ -241,19 +241,19 @@ static NodeId resolve_update(void *context, const char *name) {
   return master_operand(s->p, s->state, resolve_value(context, name));
 }
 
-static NodeId update_expr(ProgramBuilder *p, const Place *place, const Element *el,
+static NodeId update_expr(ProgramBuilder *p, const Scope *scope, const Element *el,
                           uint32_t state) {
-  ValueScope scope = {p, place, el, state};
+  ValueScope values = {p, scope, el, state};
   DType float_type = p->e.float_type;
   p->e.float_type = master_float(p, state);
-  NodeId value = tensor_expr(&p->e, attr_text(el, "value"), resolve_update, &scope);
+  NodeId value = tensor_expr(&p->e, attr_text(el, "value"), resolve_update, &values);
   p->e.float_type = float_type;
   return value;
 }
 
-NodeId values_expr(ProgramBuilder *p, const Place *place, const Element *el, const char *text) {
-  ValueScope scope = {.p = p, .place = place, .element = el};
-  return tensor_expr(&p->e, text, resolve_value, &scope);
+NodeId values_expr(ProgramBuilder *p, const Scope *scope, const Element *el, const char *text) {
+  ValueScope values = {.p = p, .scope = scope, .element = el};
+  return tensor_expr(&p->e, text, resolve_value, &values);
 }
 
 static Status unknown_state(ProgramBuilder *p, const Element *el, const char *state) {
@@ -273,14 +273,14 @@ static Status unknown_state(ProgramBuilder *p, const Element *el, const char *st
                        "there is no state '%s'", state);
 }
 
-static Status build_commit(ProgramBuilder *p, const Element *el, const Place *place) {
+static Status build_commit(ProgramBuilder *p, const Element *el, const Scope *scope) {
   const char *state = attr_text(el, "state");
   if (!*state == !*attr_text(el, "field"))
     return p->e.status = element_error(p->b, el, NULL, "state=\"NAME\" or field=\"NAME\"",
                                        "commit needs either a state or a field");
   if (!*state) return fields_commit(p, el);
   uint32_t index = UINT32_MAX;
-  char *prefix = arena_strdup(p->b->model->arena, place->param_path);
+  char *prefix = arena_strdup(p->b->model->arena, scope->param_path);
   for (; prefix;) { /* innermost scope first */
     index = states_find(p->b, path_join(p->b, prefix, state));
     if (index != UINT32_MAX || !*prefix) break;
@@ -290,7 +290,7 @@ static Status build_commit(ProgramBuilder *p, const Element *el, const Place *pl
   if (index == UINT32_MAX) return p->e.status = unknown_state(p, el, state);
   Stamp stamp = p->e.stamp;
   p->e.stamp.role = ROLE_UPDATE;
-  NodeId value = update_expr(p, place, el, index);
+  NodeId value = update_expr(p, scope, el, index);
   if (value) {
     Shape want = p->b->plan->states[index].shape;
     if (emit_shape(&p->e, value)->rank == 0) value = emit_broadcast(&p->e, value, &want);
@@ -336,8 +336,8 @@ static Status check_metric(const ProgramBuilder *p, const Element *el, const cha
   return STATUS_OK;
 }
 
-static Status build_output(ProgramBuilder *p, const Element *el, const Place *place) {
-  NodeId node = names_resolve(p, place, el, "value", attr_text(el, "value"));
+static Status build_output(ProgramBuilder *p, const Element *el, const Scope *scope) {
+  NodeId node = names_resolve(p, scope, el, "value", attr_text(el, "value"));
   if (!node) return p->e.status;
   const char *name = attr_text(el, "name");
   if (!*name) name = attr_text(el, "value") + (*attr_text(el, "value") == '/');
@@ -360,40 +360,40 @@ static Status build_output(ProgramBuilder *p, const Element *el, const Place *pl
   return STATUS_OK;
 }
 
-static Status build_element(ProgramBuilder *p, const Element *el, const Place *place,
+static Status build_element(ProgramBuilder *p, const Element *el, const Scope *scope,
                             const char *path) {
   const char *tag = el->tag;
-  if (el->op) return build_op(p, place, el, path);
-  if (strcmp(tag, "scope") == 0) return build_scope(p, el, place);
-  if (strcmp(tag, "pass") == 0) return build_pass(p, el, place);
+  if (el->op) return build_op(p, scope, el, path);
+  if (strcmp(tag, "scope") == 0) return build_scope(p, el, scope);
+  if (strcmp(tag, "pass") == 0) return build_pass(p, el, scope);
   if (strcmp(tag, "parameter") == 0 || strcmp(tag, "state") == 0)
-    return build_state(p, place, el, path);
+    return build_state(p, scope, el, path);
   if (strcmp(tag, "input") == 0) return build_input(p, el, path);
   if (strcmp(tag, "random") == 0) return build_random(p, el, path);
   if (strcmp(tag, "alias") == 0)
-    return names_define(p, path, names_resolve(p, place, el, "value", attr_text(el, "value")));
+    return names_define(p, path, names_resolve(p, scope, el, "value", attr_text(el, "value")));
   if (strcmp(tag, "expr") == 0)
-    return names_define(p, path, values_expr(p, place, el, attr_text(el, "value")));
+    return names_define(p, path, values_expr(p, scope, el, attr_text(el, "value")));
   if (strcmp(tag, "field") == 0 || strcmp(tag, "state-field") == 0) return fields_declare(p, el);
   if (strcmp(tag, "gradient") == 0) return fields_gradient(p, el);
   if (strcmp(tag, "pullback") == 0) return fields_pullback(p, el);
   if (strcmp(tag, "global-norm") == 0) return fields_norm(p, el);
-  if (strcmp(tag, "commit") == 0) return build_commit(p, el, place);
-  if (strcmp(tag, "output") == 0) return build_output(p, el, place);
+  if (strcmp(tag, "commit") == 0) return build_commit(p, el, scope);
+  if (strcmp(tag, "output") == 0) return build_output(p, el, scope);
   return p->e.status = element_error(p->b, el, NULL, NULL, "'%s' does not belong here", tag);
 }
 
 /* After an element that failed, the name it would define is poisoned and building goes on, so that
  * one run reports several independent errors. */
-Status elements_build(ProgramBuilder *p, const Element *parent, const Place *place) {
+Status elements_build(ProgramBuilder *p, const Element *parent, const Scope *scope) {
   Status status = STATUS_OK;
   for (const Element *el = parent->first_child; el; el = el->next) {
     const char *name = element_attr(el, "name");
-    const char *path = path_join(p->b, place->path, name ? name : el->tag);
+    const char *path = path_join(p->b, scope->path, name ? name : el->tag);
     bool opens = strcmp(el->tag, "scope") == 0 || strcmp(el->tag, "pass") == 0;
     p->e.stamp.scope = strings_intern(p->b->model->symbols->strings, path);
     p->e.stamp.loc = el->loc;
-    Status s = build_element(p, el, place, path);
+    Status s = build_element(p, el, scope, path);
     if (s == STATUS_OK) s = p->e.status;
     if (s == STATUS_OK) continue;
     if (status == STATUS_OK) status = s;

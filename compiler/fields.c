@@ -105,7 +105,7 @@ static NodeId resolve_in_field(void *context, const char *name) {
                         source_where(g->symbols, g->nodes[value].stamp.loc, where));
   }
   if (field) return fields_component(s->p, field, s->param);
-  Place top = {.path = "", .param_path = ""};
+  Scope top = {.path = "", .param_path = ""};
   NodeId node = names_resolve(s->p, &top, s->element, "value", name);
   if (node && emit_shape(&s->p->e, node)->rank != 0)
     return emitter_fail(&s->p->e, "reduce it first",
@@ -232,7 +232,7 @@ static void warn_of_zero(const ProgramBuilder *p, const Element *element) {
 
 Status fields_gradient(ProgramBuilder *p, const Element *element) {
   TRY(require_new(p, element));
-  Place top = {.path = "", .param_path = ""};
+  Scope top = {.path = "", .param_path = ""};
   NodeId of = names_resolve(p, &top, element, "of", attr_text(element, "of"));
   if (!of) return p->e.status;
   if (emit_shape(&p->e, of)->rank != 0 || !dtype_is_float(emit_dtype(&p->e, of))) {

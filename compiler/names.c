@@ -183,18 +183,18 @@ static const char *nearest_last(const ProgramBuilder *p, const char *ref) {
   return found;
 }
 
-static const char *nearest_name(const ProgramBuilder *p, const Place *place, const char *ref,
+static const char *nearest_name(const ProgramBuilder *p, const Scope *scope, const char *ref,
                                 bool with_fields) {
   const Strings *strings = p->b->model->symbols->strings;
   const char **names = calloc(p->n_names + p->n_fields + 1, sizeof *names);
-  size_t n = 0, prefix = strlen(place->path);
+  size_t n = 0, prefix = strlen(scope->path);
   const char *near = NULL;
   if (!names) return NULL;
   for (uint32_t i = 0; i < p->n_names; i++) {
     const char *name = strings_text(strings, p->names[i]);
     if (*ref == '/')
       names[n++] = name;
-    else if (strncmp(name, place->path, prefix) == 0)
+    else if (strncmp(name, scope->path, prefix) == 0)
       names[n++] = name + prefix + (prefix && name[prefix] == '/');
   }
   for (uint32_t i = 0; with_fields && i < p->n_fields; i++) names[n++] = p->fields[i].name;
@@ -230,11 +230,11 @@ static const char *meant_binding(const ProgramBuilder *p, const Element *el, con
 }
 
 /* What to do about a name that nothing has; NULL: nothing comes to mind. */
-static const char *remedy(ProgramBuilder *p, const Place *place, const Element *el,
+static const char *remedy(ProgramBuilder *p, const Scope *scope, const Element *el,
                           const char *attr, const char *ref) {
   const char *bound = meant_binding(p, el, attr, ref);
   if (bound) return bound;
-  const char *near = nearest_name(p, place, ref, of_fields(el, attr));
+  const char *near = nearest_name(p, scope, ref, of_fields(el, attr));
   bool expression = in_expression(el, attr), braces = strpbrk(ref, "-/") != NULL;
   /* The name may have been torn apart at its operators. */
   if (!near && expression && !braces && strpbrk(attr_text(el, "value"), "-/") &&
@@ -266,11 +266,11 @@ static Status field_as_value(ProgramBuilder *p, const Element *element, const ch
                        "'%s' is a field, one tensor for each parameter, and no value", ref);
 }
 
-static void report(ProgramBuilder *p, const Place *place, const Element *element, const char *attr,
+static void report(ProgramBuilder *p, const Scope *scope, const Element *element, const char *attr,
                    const char *ref) {
   Catalogue c = {0};
   catalogue_fill(p, p->program, "", &c);
-  const NamedElement *later = each_candidate(p, place->path, ref, visit_element, &c);
+  const NamedElement *later = each_candidate(p, scope->path, ref, visit_element, &c);
   const SourceLoc *loc = later ? &p->b->model->symbols->locs[later->element->loc] : NULL;
   const char *own = element_attr(element, "name");
   Status status;
@@ -285,24 +285,24 @@ static void report(ProgramBuilder *p, const Place *place, const Element *element
     status = element_error(p->b, element, attr, "move the definition up",
                            "'%s' is used before it is defined (line %u)", ref, loc->line);
   } else {
-    status = element_error(p->b, element, attr, remedy(p, place, element, attr, ref),
+    status = element_error(p->b, element, attr, remedy(p, scope, element, attr, ref),
                            "there is no %s '%s' in scope '%s'",
                            of_fields(element, attr) ? "field or value" : "value", ref,
-                           *place->path ? place->path : "/");
+                           *scope->path ? scope->path : "/");
   }
   if (p->e.status == STATUS_OK) p->e.status = status;
   free(c.entries);
 }
 
-NodeId names_resolve(ProgramBuilder *p, const Place *place, const Element *element,
+NodeId names_resolve(ProgramBuilder *p, const Scope *scope, const Element *element,
                      const char *attr, const char *ref) {
   if (p->e.status != STATUS_OK) return NODE_NONE;
-  const Node *node = each_candidate(p, place->path, ref, visit_value, p);
+  const Node *node = each_candidate(p, scope->path, ref, visit_value, p);
   if (node == p->e.graph->nodes) { /* poison: the cause is reported already */
     p->e.status = STATUS_INVALID;
     return NODE_NONE;
   }
   if (node) return (NodeId)(node - p->e.graph->nodes);
-  report(p, place, element, attr, ref);
+  report(p, scope, element, attr, ref);
   return NODE_NONE;
 }

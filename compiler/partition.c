@@ -2,8 +2,8 @@
  * values over the rows of a batch, and a rank computes those of its rows.  split.c says what is
  * held in parts; here the graph of one rank is written.
  *
- * A rank owns consecutive units of every group of the batch, and so whole slices of every sum over
- * rows, which are a subtree of the tree in which slices join: sums of ranks join in the rest of it
+ * A rank owns consecutive units of every group of the batch, and so whole shards of every sum over
+ * rows, which are a subtree of the tree in which shards join: sums of ranks join in the rest of it
  * (docs/decisions/ranks.md).  Every rank runs the same graph in the same order, which is the total
  * order of collectives. */
 #include "compiler/partition.h"
@@ -245,8 +245,8 @@ Status partition_check(const Plan *plan, Diag *diag) {
   if (split_deals(plan->sampler.batch_ids, plan->shards, plan->ranks)) return STATUS_OK;
   return diag_error(
       diag, STATUS_INVALID, "--ranks",
-      "each rank takes as many identities of every domain, and whole slices (--shards)",
-      "%u ranks cannot share batches of %lld identities in %u slices at most; %s can", plan->ranks,
+      "each rank takes as many identities of every domain, and whole shards (--shards)",
+      "%u ranks cannot share batches of %lld identities in %u shards at most; %s can", plan->ranks,
       (long long)plan->sampler.batch_ids, plan->shards, possible_ranks(plan, text, sizeof text));
 }
 

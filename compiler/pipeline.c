@@ -7,7 +7,7 @@
  *   simplify   simplify.c       the same values from fewer nodes
  *   partition  split.c          which values the ranks hold in parts (--ranks)
  *              partition.c      the program of one rank, with its collectives
- *   order      fuse.c           units: what one kernel computes
+ *   order      fuse.c           groups: what one kernel computes
  *              schedule.c       their order
  *              steps.c          steps, and a graph whose ids follow them
  *   offsets    liveness.c       lives, aliases, results in place
@@ -104,11 +104,11 @@ static Status compile_program(const Pipeline *p, PlanProgram *program) {
   TRY(partition(p->plan, program, p->diag));
   TRY(after(p, "partition", program));
   TRY(check_sizes(p, program));
-  Units *units;
-  TRY(units_fuse(program->graph, p->plan->target, p->diag, &units));
-  Status status = units_schedule(units, p->diag);
-  if (status == STATUS_OK) status = layout_steps(program, units, p->diag);
-  units_destroy(units);
+  Groups *groups;
+  TRY(groups_fuse(program->graph, p->plan->target, p->diag, &groups));
+  Status status = groups_schedule(groups, p->diag);
+  if (status == STATUS_OK) status = layout_steps(program, groups, p->diag);
+  groups_destroy(groups);
   TRY(status);
   TRY(after(p, "order", program));
   TRY(layout_offsets(p->plan, program, p->diag));

@@ -45,7 +45,7 @@ static int64_t forward_macs(const PlanProgram *p) {
 void report_summary(const Plan *plan, FILE *out) {
   uint32_t tensors;
   int64_t parameters = trainable(plan, &tensors);
-  fprintf(out, "model       %s, %s, %u slices\n", plan_text(plan, plan->model_name),
+  fprintf(out, "model       %s, %s, %u shards\n", plan_text(plan, plan->model_name),
           plan->precision->name, plan->shards);
   fputs("parameters  ", out);
   put_count(parameters, out);

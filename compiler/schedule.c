@@ -1,11 +1,12 @@
 /* Pass order, its second part: the order.
  *
- * List scheduling: among the units whose operands are ready, one that frees at least as many bytes
+ * List scheduling: among the groups whose operands are ready, one that frees at least as many bytes
  * as it allocates runs at once (weight gradients that end an activation's life, updates that end a
  * gradient's); otherwise the one that comes first in program order, which is forward order and then
- * the reverse of it.  A unit that makes a state's new value waits for the state's other readers, so
- * that the value can be written over the old one; where that is impossible the wait is given up. */
-#include "compiler/units.h"
+ * the reverse of it.  A group that makes a state's new value waits for the state's other readers,
+ * so that the value can be written over the old one; where that is impossible the wait is given up.
+ */
+#include "compiler/groups.h"
 
 #include "graph/base/array.h"
 #include "graph/plan/plan.h"
@@ -15,35 +16,35 @@
 #include <string.h>
 
 typedef struct Heap {
-  uint32_t *items; /* units */
+  uint32_t *items; /* groups */
   uint32_t n;
 } Heap;
 
 typedef struct Scheduler {
-  Units *u;
+  Groups *u;
   Diag *diag;
   const Graph *g;
   NodeId *base;         /* by node: the value whose bytes it is (views resolved) */
-  uint32_t *read_first; /* by unit: distinct values it reads */
+  uint32_t *read_first; /* by group: distinct values it reads */
   NodeId *reads;
-  uint32_t *reader_first; /* by node: distinct units that read it */
+  uint32_t *reader_first; /* by node: distinct groups that read it */
   uint32_t *readers;
   uint32_t *remaining;          /* by node: readers that have not run */
-  uint32_t *waiting;            /* by unit: operands (units) that have not run, and waits */
-  uint32_t *wait_first, *waits; /* by unit: units that wait for it (state readers -> commit) */
+  uint32_t *waiting;            /* by group: operands (groups) that have not run, and waits */
+  uint32_t *wait_first, *waits; /* by group: groups that wait for it (state readers -> commit) */
   bool *pinned, *done, *ready;
-  int64_t *made; /* by unit: bytes of stored members */
-  uint32_t *key; /* by unit: place in program order */
+  int64_t *made; /* by group: bytes of stored members */
+  uint32_t *key; /* by group: place in program order */
   Heap program, eager;
 } Scheduler;
 
-static void heap_push(Heap *h, const uint32_t *key, uint32_t unit) {
+static void heap_push(Heap *h, const uint32_t *key, uint32_t group) {
   uint32_t i = h->n++;
-  while (i && key[h->items[(i - 1) / 2]] > key[unit]) {
+  while (i && key[h->items[(i - 1) / 2]] > key[group]) {
     h->items[i] = h->items[(i - 1) / 2];
     i = (i - 1) / 2;
   }
-  h->items[i] = unit;
+  h->items[i] = group;
 }
 
 static uint32_t heap_pop(Heap *h, const uint32_t *key) {
@@ -79,26 +80,27 @@ static void add_read(void *context, NodeId value) {
   if (!r->failed) r->out[r->n++] = value;
 }
 
-/* Distinct outside values of every unit; members of the unit itself are left out. */
+/* Distinct outside values of every group; members of the group itself are left out. */
 static bool collect_reads(Scheduler *s) {
-  Units *u = s->u;
+  Groups *u = s->u;
   ReadList r = {.s = s, .stamp = calloc(s->g->n_nodes, sizeof(uint32_t))};
   if (!r.stamp) return false;
-  for (uint32_t unit = 0; unit < u->n_units && !r.failed; unit++) {
+  for (uint32_t group = 0; group < u->n_groups && !r.failed; group++) {
     r.clock++;
-    for (uint32_t k = u->first[unit]; k < u->first[unit + 1]; k++) r.stamp[u->members[k]] = r.clock;
-    s->read_first[unit] = r.n;
-    for (uint32_t k = u->first[unit]; k < u->first[unit + 1]; k++)
-      units_each_read(u, u->members[k], add_read, &r);
+    for (uint32_t k = u->first[group]; k < u->first[group + 1]; k++)
+      r.stamp[u->members[k]] = r.clock;
+    s->read_first[group] = r.n;
+    for (uint32_t k = u->first[group]; k < u->first[group + 1]; k++)
+      groups_each_read(u, u->members[k], add_read, &r);
   }
-  s->read_first[u->n_units] = r.n;
+  s->read_first[u->n_groups] = r.n;
   s->reads = r.out;
   free(r.stamp);
   return !r.failed && (r.out || r.n == 0);
 }
 
 static bool collect_readers(Scheduler *s) {
-  uint32_t n = s->read_first[s->u->n_units];
+  uint32_t n = s->read_first[s->u->n_groups];
   s->readers = calloc(n + 1, sizeof *s->readers);
   if (!s->readers) return false;
   for (uint32_t k = 0; k < n; k++) s->remaining[s->reads[k]]++;
@@ -106,10 +108,10 @@ static bool collect_readers(Scheduler *s) {
     s->reader_first[id + 1] = s->reader_first[id] + s->remaining[id];
   uint32_t *at = calloc(s->g->n_nodes, sizeof *at);
   if (!at) return false;
-  for (uint32_t unit = 0; unit < s->u->n_units; unit++)
-    for (uint32_t k = s->read_first[unit]; k < s->read_first[unit + 1]; k++) {
+  for (uint32_t group = 0; group < s->u->n_groups; group++)
+    for (uint32_t k = s->read_first[group]; k < s->read_first[group + 1]; k++) {
       NodeId v = s->reads[k];
-      s->readers[s->reader_first[v] + at[v]++] = unit;
+      s->readers[s->reader_first[v] + at[v]++] = group;
     }
   free(at);
   return true;
@@ -118,13 +120,14 @@ static bool collect_readers(Scheduler *s) {
 /* ---- stored members ---- */
 
 static bool is_stored(const Scheduler *s, NodeId id) {
-  const Units *u = s->u;
+  const Groups *u = s->u;
   if (s->pinned[id]) return true;
   for (uint32_t k = u->user_first[id]; k < u->user_first[id + 1]; k++) {
     NodeId user = u->users[k];
     if (u->class[user] == CLASS_DEAD) continue;
-    if (u->class[user] != CLASS_UNIT) return true; /* through a view or virtual: taken as outside */
-    if (u->unit_of[user] != u->unit_of[id]) return true;
+    if (u->class[user] != CLASS_GROUP)
+      return true; /* through a view or virtual: taken as outside */
+    if (u->group_of[user] != u->group_of[id]) return true;
   }
   return false;
 }
@@ -135,20 +138,21 @@ static void fill_values(Scheduler *s) {
     s->base[id] = s->u->class[id] == CLASS_VIEW ? s->base[node_input(g, id, 0)] : id;
   for (uint32_t i = 0; i < g->n_outputs; i++) s->pinned[s->base[g->outputs[i].node]] = true;
   for (uint32_t i = 0; i < g->n_commits; i++) s->pinned[s->base[g->commits[i].value]] = true;
-  for (uint32_t unit = 0; unit < s->u->n_units; unit++)
-    for (uint32_t k = s->u->first[unit]; k < s->u->first[unit + 1]; k++) {
+  for (uint32_t group = 0; group < s->u->n_groups; group++)
+    for (uint32_t k = s->u->first[group]; k < s->u->first[group + 1]; k++) {
       NodeId id = s->u->members[k];
-      if (is_stored(s, id)) s->made[unit] += target_align(s->u->target, value_bytes(&g->nodes[id]));
-      if (id > s->key[unit]) s->key[unit] = id;
+      if (is_stored(s, id))
+        s->made[group] += target_align(s->u->target, value_bytes(&g->nodes[id]));
+      if (id > s->key[group]) s->key[group] = id;
     }
 }
 
 /* ---- waits of commits ---- */
 
-/* The unit that makes a commit's value, UINT32_MAX when it is a leaf. */
+/* The group that makes a commit's value, UINT32_MAX when it is a leaf. */
 static uint32_t maker(const Scheduler *s, NodeId value) {
   NodeId b = s->base[value];
-  return s->u->class[b] == CLASS_UNIT ? s->u->unit_of[b] : UINT32_MAX;
+  return s->u->class[b] == CLASS_GROUP ? s->u->group_of[b] : UINT32_MAX;
 }
 
 /* state index -> node, for all states at once */
@@ -172,14 +176,14 @@ static bool collect_waits(Scheduler *s) {
   for (int fill = 0; fill < 2; fill++) { /* count, then fill */
     for (uint32_t i = 0; i < g->n_commits; i++) {
       NodeId state = nodes[g->commits[i].state];
-      uint32_t unit = maker(s, g->commits[i].value);
-      if (!state || unit == UINT32_MAX) continue;
+      uint32_t group = maker(s, g->commits[i].value);
+      if (!state || group == UINT32_MAX) continue;
       for (uint32_t k = s->reader_first[state]; k < s->reader_first[state + 1]; k++) {
         uint32_t reader = s->readers[k];
-        if (reader == unit || s->key[reader] > s->key[unit]) continue;
+        if (reader == group || s->key[reader] > s->key[group]) continue;
         if (fill) {
-          s->waits[s->wait_first[reader + 1]++] = unit;
-          s->waiting[unit]++;
+          s->waits[s->wait_first[reader + 1]++] = group;
+          s->waiting[group]++;
         } else {
           s->wait_first[reader + 2]++;
           total++;
@@ -187,7 +191,7 @@ static bool collect_waits(Scheduler *s) {
       }
     }
     if (fill) break;
-    for (uint32_t k = 1; k <= s->u->n_units; k++) s->wait_first[k + 1] += s->wait_first[k];
+    for (uint32_t k = 1; k <= s->u->n_groups; k++) s->wait_first[k + 1] += s->wait_first[k];
     s->waits = calloc(total + 1, sizeof *s->waits);
     if (!s->waits) break;
   }
@@ -197,9 +201,9 @@ static bool collect_waits(Scheduler *s) {
 
 /* ---- the list ---- */
 
-static int64_t freed(const Scheduler *s, uint32_t unit) {
+static int64_t freed(const Scheduler *s, uint32_t group) {
   int64_t bytes = 0;
-  for (uint32_t k = s->read_first[unit]; k < s->read_first[unit + 1]; k++) {
+  for (uint32_t k = s->read_first[group]; k < s->read_first[group + 1]; k++) {
     NodeId v = s->reads[k];
     bool scratch = s->g->nodes[v].op != OP_STATE && !s->pinned[v];
     if (scratch && s->remaining[v] == 1)
@@ -208,84 +212,85 @@ static int64_t freed(const Scheduler *s, uint32_t unit) {
   return bytes;
 }
 
-static void consider(Scheduler *s, uint32_t unit) {
-  if (s->ready[unit] && !s->done[unit] && s->made[unit] <= freed(s, unit))
-    heap_push(&s->eager, s->key, unit);
+static void consider(Scheduler *s, uint32_t group) {
+  if (s->ready[group] && !s->done[group] && s->made[group] <= freed(s, group))
+    heap_push(&s->eager, s->key, group);
 }
 
-static void make_ready(Scheduler *s, uint32_t unit) {
-  if (s->ready[unit]) return;
-  s->ready[unit] = true;
-  heap_push(&s->program, s->key, unit);
-  consider(s, unit);
+static void make_ready(Scheduler *s, uint32_t group) {
+  if (s->ready[group]) return;
+  s->ready[group] = true;
+  heap_push(&s->program, s->key, group);
+  consider(s, group);
 }
 
-static void release(Scheduler *s, uint32_t unit) {
-  if (s->waiting[unit] && --s->waiting[unit] == 0) make_ready(s, unit);
+static void release(Scheduler *s, uint32_t group) {
+  if (s->waiting[group] && --s->waiting[group] == 0) make_ready(s, group);
 }
 
-static void run_unit(Scheduler *s, uint32_t unit, uint32_t position) {
-  Units *u = s->u;
-  s->done[unit] = true;
-  u->order[position] = unit;
-  for (uint32_t k = s->read_first[unit]; k < s->read_first[unit + 1]; k++) {
+static void run_group(Scheduler *s, uint32_t group, uint32_t position) {
+  Groups *u = s->u;
+  s->done[group] = true;
+  u->order[position] = group;
+  for (uint32_t k = s->read_first[group]; k < s->read_first[group + 1]; k++) {
     NodeId v = s->reads[k];
     if (--s->remaining[v] != 1) continue;
     for (uint32_t r = s->reader_first[v]; r < s->reader_first[v + 1]; r++)
       if (!s->done[s->readers[r]]) consider(s, s->readers[r]);
   }
   /* A reader waits once for each value that it reads. */
-  for (uint32_t k = u->first[unit]; k < u->first[unit + 1]; k++) {
+  for (uint32_t k = u->first[group]; k < u->first[group + 1]; k++) {
     NodeId id = u->members[k];
     for (uint32_t r = s->reader_first[id]; r < s->reader_first[id + 1]; r++)
       release(s, s->readers[r]);
   }
-  for (uint32_t k = s->wait_first[unit]; k < s->wait_first[unit + 1]; k++) release(s, s->waits[k]);
+  for (uint32_t k = s->wait_first[group]; k < s->wait_first[group + 1]; k++)
+    release(s, s->waits[k]);
 }
 
-/* No unit is ready although some are left: a commit waits for a reader that needs its value.  The
+/* No group is ready although some are left: a commit waits for a reader that needs its value.  The
  * first in program order whose operands are all there goes ahead. */
 static uint32_t give_up_wait(Scheduler *s) {
   uint32_t best = UINT32_MAX;
-  for (uint32_t unit = 0; unit < s->u->n_units; unit++) {
-    if (s->done[unit] || (best != UINT32_MAX && s->key[unit] >= s->key[best])) continue;
+  for (uint32_t group = 0; group < s->u->n_groups; group++) {
+    if (s->done[group] || (best != UINT32_MAX && s->key[group] >= s->key[best])) continue;
     bool there = true;
-    for (uint32_t k = s->read_first[unit]; k < s->read_first[unit + 1]; k++) {
+    for (uint32_t k = s->read_first[group]; k < s->read_first[group + 1]; k++) {
       NodeId v = s->reads[k];
-      if (s->u->class[v] == CLASS_UNIT && !s->done[s->u->unit_of[v]]) there = false;
+      if (s->u->class[v] == CLASS_GROUP && !s->done[s->u->group_of[v]]) there = false;
     }
-    if (there) best = unit;
+    if (there) best = group;
   }
   return best;
 }
 
 static Status schedule(Scheduler *s) {
-  uint32_t n = s->u->n_units;
-  for (uint32_t unit = 0; unit < n; unit++)
-    for (uint32_t k = s->read_first[unit]; k < s->read_first[unit + 1]; k++)
-      if (s->u->class[s->reads[k]] == CLASS_UNIT) s->waiting[unit]++;
-  for (uint32_t unit = 0; unit < n; unit++)
-    if (s->waiting[unit] == 0) make_ready(s, unit);
+  uint32_t n = s->u->n_groups;
+  for (uint32_t group = 0; group < n; group++)
+    for (uint32_t k = s->read_first[group]; k < s->read_first[group + 1]; k++)
+      if (s->u->class[s->reads[k]] == CLASS_GROUP) s->waiting[group]++;
+  for (uint32_t group = 0; group < n; group++)
+    if (s->waiting[group] == 0) make_ready(s, group);
   for (uint32_t position = 0; position < n; position++) {
-    uint32_t unit = UINT32_MAX;
-    while (unit == UINT32_MAX && s->eager.n) {
+    uint32_t group = UINT32_MAX;
+    while (group == UINT32_MAX && s->eager.n) {
       uint32_t candidate = heap_pop(&s->eager, s->key);
-      if (!s->done[candidate]) unit = candidate;
+      if (!s->done[candidate]) group = candidate;
     }
-    while (unit == UINT32_MAX && s->program.n) {
+    while (group == UINT32_MAX && s->program.n) {
       uint32_t candidate = heap_pop(&s->program, s->key);
-      if (!s->done[candidate]) unit = candidate;
+      if (!s->done[candidate]) group = candidate;
     }
-    if (unit == UINT32_MAX) unit = give_up_wait(s);
-    if (unit == UINT32_MAX)
-      return diag_error(s->diag, STATUS_INVALID, "schedule", NULL, "the units form a cycle");
-    run_unit(s, unit, position);
+    if (group == UINT32_MAX) group = give_up_wait(s);
+    if (group == UINT32_MAX)
+      return diag_error(s->diag, STATUS_INVALID, "schedule", NULL, "the groups form a cycle");
+    run_group(s, group, position);
   }
   return STATUS_OK;
 }
 
 static bool scheduler_alloc(Scheduler *s) {
-  uint32_t n = s->g->n_nodes + 1, m = s->u->n_units + 3;
+  uint32_t n = s->g->n_nodes + 1, m = s->u->n_groups + 3;
   s->base = calloc(n, sizeof *s->base);
   s->read_first = calloc(m, sizeof *s->read_first);
   s->reader_first = calloc((size_t)n + 1, sizeof *s->reader_first);
@@ -310,16 +315,16 @@ static void scheduler_free(Scheduler *s) {
   for (size_t i = 0; i < sizeof all / sizeof *all; i++) free(all[i]);
 }
 
-Status units_schedule(Units *u, Diag *diag) {
+Status groups_schedule(Groups *u, Diag *diag) {
   Scheduler s = {.u = u, .diag = diag, .g = u->graph};
   Status status = STATUS_OK;
   if (!scheduler_alloc(&s)) {
-    status = diag_no_memory(diag, u->n_units * sizeof(uint32_t));
+    status = diag_no_memory(diag, u->n_groups * sizeof(uint32_t));
   } else {
     fill_values(&s);
     bool ok = collect_reads(&s) && collect_readers(&s) && collect_waits(&s);
-    /* A unit is considered once when it becomes ready and once for each value it reads. */
-    size_t considered = (size_t)u->n_units + (ok ? s.read_first[u->n_units] : 0) + 1;
+    /* A group is considered once when it becomes ready and once for each value it reads. */
+    size_t considered = (size_t)u->n_groups + (ok ? s.read_first[u->n_groups] : 0) + 1;
     if (ok) s.eager.items = calloc(considered, sizeof *s.eager.items);
     status = ok && s.eager.items ? schedule(&s) : diag_no_memory(diag, considered * 4);
   }

@@ -39,9 +39,9 @@ Shape split_shape(const Shape *shape, Split s, int64_t ranks) {
 }
 
 bool split_deals(int64_t units, uint32_t shards, int64_t ranks) {
-  int64_t slices = units < (int64_t)shards ? units : (int64_t)shards;
-  if (ranks < 1 || units % ranks || shards % ranks || slices % ranks) return false;
-  int64_t own = slices / ranks;
+  int64_t parts = units < (int64_t)shards ? units : (int64_t)shards;
+  if (ranks < 1 || units % ranks || shards % ranks || parts % ranks) return false;
+  int64_t own = parts / ranks;
   return (own & (own - 1)) == 0;
 }
 
@@ -76,8 +76,8 @@ static SplitKind keep_but(Rule *r, int64_t axis) {
 /* ---- sums ---- */
 
 /* True when kernels cut the sum over these rows by the batch declaration, on every number of ranks
- * into the same slices. */
-static bool same_slices(const Rule *r, uint32_t batch, int64_t rows, Split split) {
+ * into the same shards. */
+static bool same_shards(const Rule *r, uint32_t batch, int64_t rows, Split split) {
   const Graph *g = r->s->graph;
   if (split.axis != 0 || rows / r->s->ranks < 2 || !batch || batch >= g->n_batches) return false;
   const Batch *b = &g->batches[batch];
@@ -94,7 +94,7 @@ static SplitKind reduce_sum(Rule *r) {
   int64_t rows = shape_of(r, 0)->dim[0];
   if (split.axis != 0 || rows / r->s->ranks < 2) return KIND_WHOLE;
   if (!(mask & 1)) return keep(r);
-  if (!same_slices(r, r->node->stamp.batch, rows, split)) return KIND_WHOLE;
+  if (!same_shards(r, r->node->stamp.batch, rows, split)) return KIND_WHOLE;
   r->need[0] = split;
   return KIND_SUM;
 }
@@ -103,7 +103,7 @@ static SplitKind weight_gradient(Rule *r) {
   const Graph *g = r->s->graph;
   Split split = r->in[first_parted(r)];
   NodeId x = node_input(g, r->id, 0);
-  if (!same_slices(r, g->nodes[x].stamp.batch, shape_of(r, 0)->dim[0], split)) return KIND_WHOLE;
+  if (!same_shards(r, g->nodes[x].stamp.batch, shape_of(r, 0)->dim[0], split)) return KIND_WHOLE;
   r->need[0] = r->need[1] = split;
   return KIND_SUM;
 }

@@ -43,9 +43,9 @@ void split_free(SplitGraph *split);
 Shape split_shape(const Shape *shape, Split split, int64_t ranks);
 /* True when the ranks can have equal parts. */
 bool split_fits(const Shape *shape, Split split, int64_t ranks);
-/* True when `units` units of a batch, cut into `shards` slices at most, can be dealt to so many
- * ranks that the order of additions stays: each has as many units, and its slices are an aligned
- * subtree of the binary tree in which slices join. */
+/* True when `units` units of a batch, cut into `shards` parts at most, can be dealt to so many
+ * ranks that the order of additions stays: each has as many units, and its shards are an aligned
+ * subtree of the binary tree in which shards join. */
 bool split_deals(int64_t units, uint32_t shards, int64_t ranks);
 
 #endif

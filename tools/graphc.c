@@ -34,7 +34,7 @@ static const char usage_text[] =
     "  --report[=json]     parameters, multiply-adds and memory per program and scope\n"
     "  --precision=NAME    element types: f32 (default), f64, or f32+f64 (states in f64)\n"
     "  --target=NAME       what will run the plan: %s; or a plug-in, a file with a slash\n"
-    "  --shards=N          slices of a batch (default 4); results depend on it, not on threads\n"
+    "  --shards=N          parts of a batch (default 4); results depend on it, not on threads\n"
     "  --ranks=N           a plan for N processes that share each batch (graphrun train "
     "--ranks=N);\n"
     "                      the results are those of one\n"

@@ -10,10 +10,10 @@
 #include "graph/ir/ir.h"
 
 /* How the work over the rows of a batch is cut into independent parts, fixed by the plan. */
-typedef struct Slices {
+typedef struct Shards {
   int64_t groups, units, unit; /* rows = groups * units * unit */
   uint32_t n;
-} Slices;
+} Shards;
 
 #define TARGET_LEAVES_MAX 8
 
@@ -41,8 +41,8 @@ typedef struct Target {
    * members whose values are stored.  Both ascend.  -1: out of memory. */
   int64_t (*work_bytes)(const Graph *graph, const NodeId *nodes, uint32_t n_nodes,
                         const NodeId *outputs, uint32_t n_outputs, uint32_t shards);
-  /* The slices of `rows` rows of axis 0 of batch declaration `batch` (0: of none). */
-  Slices (*slices)(const Graph *graph, uint32_t batch, int64_t rows, uint32_t shards);
+  /* The shards of `rows` rows of axis 0 of batch declaration `batch` (0: of none). */
+  Shards (*shards)(const Graph *graph, uint32_t batch, int64_t rows, uint32_t shards);
 } Target;
 
 typedef struct TargetTable {

@@ -2,11 +2,11 @@
  * i].
  *
  * A product whose k runs over the pixels of dy in memory order; columns are the triples (r, s, i)
- * of one group of channels.  A unit of work is, of one group, a block of o and a part of the panels
- * of columns: chunk by chunk of pixels its part of dy is packed once (rows of dy lie whole pages
- * apart: tiles that read them in place miss the caches at every k), then each panel of x, zeros
- * where a tap falls outside of the image.  Each slice of the batch is one chain of additions,
- * slices join in the binary tree.  Where units are few, slices become tasks of their own and meet
+ * of one group of channels.  A block of work is, of one group, some rows of o and a part of the
+ * panels of columns: chunk by chunk of pixels its part of dy is packed once (rows of dy lie whole
+ * pages apart: tiles that read them in place miss the caches at every k), then each panel of x,
+ * zeros where a tap falls outside of the image.  Each shard of the batch is one chain of additions,
+ * shards join in the binary tree.  Where blocks are few, shards become tasks of their own and meet
  * in the work buffer: the same bits either way. */
 #include "kernels/cpu/conv.h"
 #include "kernels/cpu/types.h"
@@ -15,13 +15,13 @@
 #include <string.h>
 
 #define DW_ROWS WORK_DW_ROWS
-#define DW_PART_BYTES WORK_DW_BYTES /* of a unit's sums for one o at most */
+#define DW_PART_BYTES WORK_DW_BYTES /* of a block's sums for one o at most */
 #define DW_CHUNK 256                /* pixels packed at a time */
 #define DW_TILE 12                  /* rows of dy packed side by side: a tile's, or two */
 #define DW_PAD 16               /* elements between them: else all begin in one set of the cache */
 #define DW_AHEAD 12             /* pixels fetched ahead: strides of pages defeat the hardware */
 #define DW_NEAR 512             /* bytes from pixel to pixel up to which dy is read in place */
-#define DW_LEVELS 7             /* log2 of the most slices, and one */
+#define DW_LEVELS 7             /* log2 of the most shards, and one */
 #define DW_COLS 64              /* of a panel at most */
 #define DW_TURN (64 << 10)      /* bytes of one o at most for the sums to be turned at the end */
 #define DW_TURN_MIN (512 << 10) /* bytes of dw from which that pays */
@@ -32,19 +32,19 @@ typedef struct ConvDw {
   ConvShape shape;
   uint32_t x, dy;
   GemmPanels panels;
-  Slices slices;
+  Shards shards;
   int64_t part, parts; /* panels of a part; parts */
   int64_t pitch;       /* elements of a row of sums */
-  int64_t rows, row_blocks, n_units;
+  int64_t rows, row_blocks, n_blocks;
   bool split, turn;
 } ConvDw;
 
-typedef struct Unit {
+typedef struct Block {
   int64_t group, panel, panels, row, rows;
-} Unit;
+} Block;
 
-static Unit unit_of(const ConvDw *k, int64_t index) {
-  Unit u = {.row = index % k->row_blocks * k->rows};
+static Block block_of(const ConvDw *k, int64_t index) {
+  Block u = {.row = index % k->row_blocks * k->rows};
   u.rows = k->shape.co - u.row < k->rows ? k->shape.co - u.row : k->rows;
   u.panel = index / k->row_blocks % k->parts * k->part;
   u.panels = k->panels.n - u.panel < k->part ? k->panels.n - u.panel : k->part;
@@ -147,9 +147,9 @@ static void pack_panel(const ConvDw *k, int64_t panel, const char *x, int64_t pi
   }
 }
 
-/* The unit's rows of dy, at the group's first channel, over n pixels: DW_TILE rows side by side,
+/* The block's rows of dy, at the group's first channel, over n pixels: DW_TILE rows side by side,
  * then the next. */
-static void pack_rows(const ConvDw *k, const Unit *u, const char *dy, int64_t pixel, int64_t n,
+static void pack_rows(const ConvDw *k, const Block *u, const char *dy, int64_t pixel, int64_t n,
                       char *to) {
   const ConvShape *s = &k->shape;
   size_t size = s->size, tile = DW_TILE * size, step = (size_t)n * tile + DW_PAD * size;
@@ -170,7 +170,7 @@ static void pack_rows(const ConvDw *k, const Unit *u, const char *dy, int64_t pi
 /* ---- sums ---- */
 
 /* dy of `n` pixels as rows of a product: packed into `a`, or where it lies. */
-static void take_rows(const ConvDw *k, const Unit *u, const char *dy, int64_t pixel, int64_t n,
+static void take_rows(const ConvDw *k, const Block *u, const char *dy, int64_t pixel, int64_t n,
                       char *a, GemmCall *call, int64_t *a_at) {
   int64_t cy = k->shape.cy;
   if (cy * (int64_t)k->shape.size <= DW_NEAR || u->panels == 1) {
@@ -186,9 +186,9 @@ static void take_rows(const ConvDw *k, const Unit *u, const char *dy, int64_t pi
     a_at[m] = m / DW_TILE * (DW_TILE * n + DW_PAD) + m % DW_TILE;
 }
 
-/* The sum over one slice: `acc` holds rows of `pitch` elements. */
-static void unit_slice(const ConvDw *k, const Unit *u, uint32_t slice, const KernelArgs *args,
-                       char *acc) {
+/* The sum over one shard: `acc` holds rows of `pitch` elements. */
+static void block_shard(const ConvDw *k, const Block *u, uint32_t shard, const KernelArgs *args,
+                        char *acc) {
   _Alignas(64) char a[DW_PACK], b[DW_CHUNK * CONV_VECTOR_BYTES];
   int64_t a_at[DW_ROWS], c_at[DW_ROWS], image = k->shape.hy * k->shape.wy;
   const ConvShape *s = &k->shape;
@@ -197,9 +197,9 @@ static void unit_slice(const ConvDw *k, const Unit *u, uint32_t slice, const Ker
   GemmRun run = {0, 0};
   GemmCall call = {.runs = &run, .n_runs = 1, .b = b};
   for (int64_t m = 0; m < u->rows; m++) c_at[m] = m * k->pitch;
-  for (int64_t g = 0; g < k->slices.groups; g++) {
+  for (int64_t g = 0; g < k->shards.groups; g++) {
     int64_t first, last;
-    slices_segment(&k->slices, slice, g, &first, &last);
+    shards_segment(&k->shards, shard, g, &first, &last);
     for (int64_t at = first * image; at < last * image; at += run.len) {
       run.len = last * image - at < DW_CHUNK ? last * image - at : DW_CHUNK;
       take_rows(k, u, dy, at, run.len, a, &call, a_at);
@@ -214,12 +214,12 @@ static void unit_slice(const ConvDw *k, const Unit *u, uint32_t slice, const Ker
   if (!call.add) memset(acc, 0, (size_t)(u->rows * k->pitch) * k->shape.size);
 }
 
-static void add(const ConvDw *k, const Unit *u, char *to, const char *from) {
+static void add(const ConvDw *k, const Block *u, char *to, const char *from) {
   k->panels.type->add(to, from, u->rows * k->pitch);
 }
 
-/* Writes a unit's sums into dw (O, I, R, S), or, when a later phase turns them, (O, R, S, I). */
-static void store(const ConvDw *k, const Unit *u, const char *acc, char *dw) {
+/* Writes a block's sums into dw (O, I, R, S), or, when a later phase turns them, (O, R, S, I). */
+static void store(const ConvDw *k, const Block *u, const char *acc, char *dw) {
   const ConvShape *s = &k->shape;
   int64_t first = u->panel * k->panels.width, end = (u->panel + u->panels) * k->panels.width;
   int64_t cols = (end < k->panels.cols ? end : k->panels.cols) - first;
@@ -239,7 +239,7 @@ static void store(const ConvDw *k, const Unit *u, const char *acc, char *dw) {
   }
 }
 
-/* Rows o of dw from (R, S, I) to (I, R, S), in place: units that wrote every taps-th element would
+/* Rows o of dw from (R, S, I) to (I, R, S), in place: blocks that wrote every taps-th element would
  * bring each line into cache once for each tap. */
 static void turn(const ConvDw *k, uint32_t task, uint32_t tasks, char *dw) {
   _Alignas(64) char copy[DW_TURN];
@@ -254,13 +254,13 @@ static void turn(const ConvDw *k, uint32_t task, uint32_t tasks, char *dw) {
   }
 }
 
-/* All slices of a unit, one after the other: a finished pair of subtrees joins at once. */
-static void run_unit(const ConvDw *k, int64_t index, const KernelArgs *args) {
+/* All shards of a block, one after the other: a finished pair of subtrees joins at once. */
+static void run_block(const ConvDw *k, int64_t index, const KernelArgs *args) {
   _Alignas(64) char acc[DW_LEVELS + 1][DW_ACC];
-  Unit u = unit_of(k, index);
+  Block u = block_of(k, index);
   int level = 0;
-  for (uint32_t j = 0; j < k->slices.n; j++) {
-    unit_slice(k, &u, j, args, acc[level]);
+  for (uint32_t j = 0; j < k->shards.n; j++) {
+    block_shard(k, &u, j, args, acc[level]);
     for (uint32_t done = j + 1; done % 2 == 0; done /= 2) {
       level--;
       add(k, &u, acc[level], acc[level + 1]);
@@ -271,16 +271,16 @@ static void run_unit(const ConvDw *k, int64_t index, const KernelArgs *args) {
   store(k, &u, acc[0], args->outputs[0]);
 }
 
-static char *partial(const ConvDw *k, const KernelArgs *args, int64_t unit, uint32_t slice) {
+static char *partial(const ConvDw *k, const KernelArgs *args, int64_t block, uint32_t shard) {
   return (char *)args->work +
-         (size_t)((unit * k->slices.n + slice) * k->rows * k->pitch) * k->shape.size;
+         (size_t)((block * k->shards.n + shard) * k->rows * k->pitch) * k->shape.size;
 }
 
-/* Phase 1 of the split: joins the slices in the binary tree. */
-static void join_unit(const ConvDw *k, int64_t index, const KernelArgs *args) {
-  Unit u = unit_of(k, index);
-  for (uint32_t step = 1; step < k->slices.n; step *= 2)
-    for (uint32_t j = 0; j + step < k->slices.n; j += 2 * step)
+/* Phase 1 of the split: joins the shards in the binary tree. */
+static void join_block(const ConvDw *k, int64_t index, const KernelArgs *args) {
+  Block u = block_of(k, index);
+  for (uint32_t step = 1; step < k->shards.n; step *= 2)
+    for (uint32_t j = 0; j + step < k->shards.n; j += 2 * step)
       add(k, &u, partial(k, args, index, j), partial(k, args, index, j + step));
   store(k, &u, partial(k, args, index, 0), args->outputs[0]);
 }
@@ -292,18 +292,18 @@ static Status conv_dw_run(const Kernel *kernel, uint32_t phase, uint32_t task,
     turn(k, task, kernel->tasks[phase], args->outputs[0]);
     return STATUS_OK;
   }
-  int64_t items = k->split && phase == 0 ? k->n_units * k->slices.n : k->n_units, first, last;
+  int64_t items = k->split && phase == 0 ? k->n_blocks * k->shards.n : k->n_blocks, first, last;
   task_range(items, 1, task, kernel->tasks[phase], &first, &last);
   for (int64_t i = first; i < last; i++) {
     if (!k->split) {
-      run_unit(k, i, args);
+      run_block(k, i, args);
     } else if (phase == 0) {
-      /* Units of one slice follow each other: they read the same images. */
-      Unit u = unit_of(k, i % k->n_units);
-      uint32_t slice = (uint32_t)(i / k->n_units);
-      unit_slice(k, &u, slice, args, partial(k, args, i % k->n_units, slice));
+      /* Blocks of one shard follow each other: they read the same images. */
+      Block u = block_of(k, i % k->n_blocks);
+      uint32_t shard = (uint32_t)(i / k->n_blocks);
+      block_shard(k, &u, shard, args, partial(k, args, i % k->n_blocks, shard));
     } else {
-      join_unit(k, i, args);
+      join_block(k, i, args);
     }
   }
   return STATUS_OK;
@@ -313,7 +313,7 @@ static uint32_t at_most(int64_t n, int64_t most) {
   return (uint32_t)(n < most ? n : most);
 }
 
-/* Parts as wide as leave work for all threads: by units, or by units and slices where the partial
+/* Parts as wide as leave work for all threads: by blocks, or by blocks and shards where the partial
  * sums fit into the work buffer. */
 static void choose_parts(ConvDw *k, uint32_t shards, int64_t work_bytes, bool large) {
   const ConvShape *s = &k->shape;
@@ -323,10 +323,10 @@ static void choose_parts(ConvDw *k, uint32_t shards, int64_t work_bytes, bool la
   for (k->part = most < k->panels.n ? most : k->panels.n;; k->part = (k->part + 1) / 2) {
     k->parts = (k->panels.n + k->part - 1) / k->part;
     k->pitch = k->part * k->panels.width;
-    k->n_units = s->groups * k->parts * k->row_blocks;
-    if (!large || k->n_units >= want) return;
-    int64_t items = k->n_units * k->slices.n;
-    k->split = k->slices.n > 1 && (items >= want || k->part == 1) &&
+    k->n_blocks = s->groups * k->parts * k->row_blocks;
+    if (!large || k->n_blocks >= want) return;
+    int64_t items = k->n_blocks * k->shards.n;
+    k->split = k->shards.n > 1 && (items >= want || k->part == 1) &&
                items * k->rows * k->pitch * (int64_t)s->size <= work_bytes;
     if (k->split || k->part == 1) return;
   }
@@ -343,16 +343,16 @@ Status conv_dw_build(const KernelSpec *spec, Diag *diag, Kernel *kernel) {
   const ConvShape *s = &k->shape;
   k->panels = gemm_panels(s->dtype, s->kh * s->kw * s->ci);
   if (!k->panels.type) return spec_no_type(spec, diag, s->dtype);
-  k->slices = slices_rows(g, g->nodes[node_input(g, id, 0)].stamp.batch, s->n, spec->shards);
+  k->shards = shards_rows(g, g->nodes[node_input(g, id, 0)].stamp.batch, s->n, spec->shards);
   int64_t weights = conv_weights(s) * s->groups, macs = s->n * s->hy * s->wy * weights;
   bool large = macs >= 1 << 19;
   choose_parts(k, spec->shards, spec->work_bytes, large);
   int64_t bytes = weights * (int64_t)s->size;
   k->turn = s->kh * s->kw > 1 && bytes >= DW_TURN_MIN && bytes / s->cy <= DW_TURN;
   kernel->run = conv_dw_run;
-  kernel->tasks[0] = large ? at_most(k->split ? k->n_units * k->slices.n : k->n_units, 64) : 1;
+  kernel->tasks[0] = large ? at_most(k->split ? k->n_blocks * k->shards.n : k->n_blocks, 64) : 1;
   kernel->n_phases = 1;
-  if (k->split) kernel->tasks[kernel->n_phases++] = at_most(k->n_units, spec->shards);
+  if (k->split) kernel->tasks[kernel->n_phases++] = at_most(k->n_blocks, spec->shards);
   if (k->turn) kernel->tasks[kernel->n_phases++] = at_most(s->cy, 2 * (int64_t)spec->shards);
   snprintf(kernel->name, sizeof kernel->name, "conv-dw tiles %s%s", k->panels.isa->name,
            k->split ? " split" : "");

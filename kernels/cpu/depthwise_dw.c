@@ -1,12 +1,12 @@
 /* Depthwise conv-dw: dw[o, r, s] = sum over pixels of x[pixel stride - pad + (r, s) dilation, o /
- * M] dy[pixel, o].  Each slice of the batch is one chain over its pixels in memory order, in a part
- * of the work buffer, taps before channels; slices join in the binary tree. */
+ * M] dy[pixel, o].  Each shard of the batch is one chain over its pixels in memory order, in a part
+ * of the work buffer, taps before channels; shards join in the binary tree. */
 #include "kernels/cpu/depthwise.h"
 
 #include <stdio.h>
 #include <string.h>
 
-#define BLOCK_BYTES 512       /* of channels of y in a unit */
+#define BLOCK_BYTES 512       /* of channels of y in a block */
 #define ROWS_BYTES (16 << 10) /* of both images under the rows that are added at a time */
 
 typedef struct DepthwiseDw {
@@ -14,16 +14,16 @@ typedef struct DepthwiseDw {
   uint32_t x, dy;
   const DepthwiseType *type;
   const GemmType *gemm;
-  Slices slices;
+  Shards shards;
   DepthwiseSpread spread;
   int64_t pitch;                     /* elements of one tap's sums */
   int64_t block, blocks, step, rows; /* channels and rows of an image at a time */
 } DepthwiseDw;
 
-static char *sums_of(const DepthwiseDw *k, const KernelArgs *args, uint32_t slice, int64_t tap,
+static char *sums_of(const DepthwiseDw *k, const KernelArgs *args, uint32_t shard, int64_t tap,
                      int64_t channel) {
   int64_t taps = k->shape.kh * k->shape.kw;
-  return (char *)args->work + (size_t)((slice * taps + tap) * k->pitch + channel) * k->shape.size;
+  return (char *)args->work + (size_t)((shard * taps + tap) * k->pitch + channel) * k->shape.size;
 }
 
 /* Rows `first` .. `last` - 1 of results have a row of x under tap row r. */
@@ -35,7 +35,7 @@ static void tap_rows(const ConvShape *s, int64_t r, int64_t *first, int64_t *las
 }
 
 /* Adds rows from .. until - 1 of an image to the sums of tap row r, channels `c` .. of `n`. */
-static void run_tap_row(const DepthwiseDw *k, const KernelArgs *args, uint32_t slice, int64_t image,
+static void run_tap_row(const DepthwiseDw *k, const KernelArgs *args, uint32_t shard, int64_t image,
                         int64_t from, int64_t until, int64_t r, int64_t c, int64_t n) {
   const ConvShape *s = &k->shape;
   int64_t first, last, x_row = s->wx * s->cx, dy_row = s->wy * s->cy;
@@ -62,7 +62,7 @@ static void run_tap_row(const DepthwiseDw *k, const KernelArgs *args, uint32_t s
   for (int64_t t = 0; t < s->kw; t += DEPTHWISE_TAPS) {
     int64_t taps = s->kw - t < DEPTHWISE_TAPS ? s->kw - t : DEPTHWISE_TAPS;
     d.at = d.columns.at * s->cx;
-    d.sums = sums_of(k, args, slice, r * s->kw + t, c);
+    d.sums = sums_of(k, args, shard, r * s->kw + t, c);
     (s->co == 1 ? k->type->sums : k->type->spread_sums)[taps](&d);
     d.columns.at += taps * s->dilation[1];
   }
@@ -70,13 +70,13 @@ static void run_tap_row(const DepthwiseDw *k, const KernelArgs *args, uint32_t s
 
 /* One image, a few vectors of channels and so many rows at a time that they stay in the first cache
  * from one row of taps to the next.  Every sum still runs over ascending pixels. */
-static void run_image(const DepthwiseDw *k, const KernelArgs *args, uint32_t slice, int64_t image,
+static void run_image(const DepthwiseDw *k, const KernelArgs *args, uint32_t shard, int64_t image,
                       int64_t channel, int64_t end) {
   const ConvShape *s = &k->shape;
   for (int64_t c = channel; c < end; c += k->step)
     for (int64_t p = 0; p < s->hy; p += k->rows)
       for (int64_t r = 0; r < s->kh; r++)
-        run_tap_row(k, args, slice, image, p, p + k->rows, r, c,
+        run_tap_row(k, args, shard, image, p, p + k->rows, r, c,
                     c + k->step < end ? k->step : end - c);
 }
 
@@ -84,25 +84,25 @@ static int64_t block_end(const DepthwiseDw *k, int64_t channel) {
   return channel + k->block < k->shape.cy ? channel + k->block : k->shape.cy;
 }
 
-static void run_slice(const DepthwiseDw *k, uint32_t slice, int64_t channel,
+static void run_shard(const DepthwiseDw *k, uint32_t shard, int64_t channel,
                       const KernelArgs *args) {
   const ConvShape *s = &k->shape;
   int64_t end = block_end(k, channel), first, last;
   for (int64_t t = 0; t < s->kh * s->kw; t++)
-    memset(sums_of(k, args, slice, t, channel), 0, (size_t)(end - channel) * s->size);
-  for (int64_t g = 0; g < k->slices.groups; g++) {
-    slices_segment(&k->slices, slice, g, &first, &last);
+    memset(sums_of(k, args, shard, t, channel), 0, (size_t)(end - channel) * s->size);
+  for (int64_t g = 0; g < k->shards.groups; g++) {
+    shards_segment(&k->shards, shard, g, &first, &last);
     for (int64_t image = first; image < last; image++)
-      run_image(k, args, slice, image, channel, end);
+      run_image(k, args, shard, image, channel, end);
   }
 }
 
-/* Joins the slices of a block and turns its sums to (C M, R, S). */
+/* Joins the shards of a block and turns its sums to (C M, R, S). */
 static void join(const DepthwiseDw *k, int64_t channel, const KernelArgs *args) {
   const ConvShape *s = &k->shape;
   int64_t n = block_end(k, channel) - channel, taps = s->kh * s->kw;
-  for (uint32_t step = 1; step < k->slices.n; step *= 2)
-    for (uint32_t j = 0; j + step < k->slices.n; j += 2 * step)
+  for (uint32_t step = 1; step < k->shards.n; step *= 2)
+    for (uint32_t j = 0; j + step < k->shards.n; j += 2 * step)
       for (int64_t t = 0; t < taps; t++)
         k->gemm->add(sums_of(k, args, j, t, channel), sums_of(k, args, j + step, t, channel), n);
   k->gemm->copy((char *)args->outputs[0] + (size_t)(channel * taps) * s->size, 1, taps,
@@ -113,13 +113,13 @@ static Status depthwise_dw_run(const Kernel *kernel, uint32_t phase, uint32_t ta
                                const KernelArgs *args) {
   const DepthwiseDw *k = kernel->data;
   int64_t first, last;
-  task_range(phase ? k->blocks : k->blocks * k->slices.n, 1, task, kernel->tasks[phase], &first,
+  task_range(phase ? k->blocks : k->blocks * k->shards.n, 1, task, kernel->tasks[phase], &first,
              &last);
   for (int64_t i = first; i < last; i++) {
     if (phase)
       join(k, i * k->block, args);
     else
-      run_slice(k, (uint32_t)(i / k->blocks), i % k->blocks * k->block, args);
+      run_shard(k, (uint32_t)(i / k->blocks), i % k->blocks * k->block, args);
   }
   return STATUS_OK;
 }
@@ -137,7 +137,7 @@ Status depthwise_dw_build(const KernelSpec *spec, Diag *diag, Kernel *kernel) {
   k->type = &depthwise_isa()->type[s->dtype];
   k->gemm = gemm_type(s->dtype);
   if (!k->type->sums[1] || !k->gemm) return spec_no_type(spec, diag, s->dtype);
-  k->slices = slices_rows(g, g->nodes[node_input(g, id, 0)].stamp.batch, s->n, spec->shards);
+  k->shards = shards_rows(g, g->nodes[node_input(g, id, 0)].stamp.batch, s->n, spec->shards);
   k->spread = depthwise_spread(s->co);
   k->pitch = (s->cy + lanes - 1) / lanes * lanes;
   k->block = BLOCK_BYTES / (int64_t)s->size;
@@ -146,7 +146,7 @@ Status depthwise_dw_build(const KernelSpec *spec, Diag *diag, Kernel *kernel) {
   k->rows = ROWS_BYTES / (k->step * (int64_t)s->size * (s->wx + s->wy));
   if (k->rows == 0) k->rows = 1;
   int64_t macs = s->n * s->hy * s->wy * conv_weights(s) * s->groups;
-  int64_t items = k->blocks * k->slices.n, most = macs < 1 << 17 ? 1 : 64;
+  int64_t items = k->blocks * k->shards.n, most = macs < 1 << 17 ? 1 : 64;
   kernel->run = depthwise_dw_run;
   kernel->n_phases = 2;
   kernel->tasks[0] = (uint32_t)(items < most ? items : most);

@@ -165,12 +165,12 @@ static bool batch_fits(const Graph *g, uint32_t batch, const Shape *shape) {
   return shape->dim[0] == rows || shape->dim[0] == batch_rows(b);
 }
 
-/* Slices of an axis that no batch divides: whole blocks. */
-static Slices plain_slices(const FuseLoops *l, uint32_t shards) {
+/* Shards of an axis that no batch divides: whole blocks. */
+static Shards plain_shards(const FuseLoops *l, uint32_t shards) {
   int64_t per_index = l->elements / l->dim[l->cut];
   int64_t unit = 4 * FUSE_BLOCK / per_index;
   if (unit < 1) unit = 1;
-  Slices s = {1, (l->dim[l->cut] + unit - 1) / unit, unit, shards};
+  Shards s = {1, (l->dim[l->cut] + unit - 1) / unit, unit, shards};
   if (s.units < (int64_t)shards) s.n = (uint32_t)s.units;
   return s;
 }
@@ -181,7 +181,7 @@ static void choose_cut(FuseLoops *l, const Graph *g, uint32_t batch, const Shape
   for (uint32_t i = 0; i < l->n_sums; i++) reduced |= l->sums[i].reduced;
   l->cut = 0;
   if (l->factor && batch_fits(g, batch, shape)) {
-    l->slices = slices_rows(g, batch, shape->dim[0], shards);
+    l->shards = shards_rows(g, batch, shape->dim[0], shards);
     return;
   }
   /* Cutting an axis that all sums keep needs no partials. */
@@ -191,7 +191,7 @@ static void choose_cut(FuseLoops *l, const Graph *g, uint32_t batch, const Shape
            !(reduced >> (l->inner - 1) & 1))
     l->cut = l->inner - 1;
   l->factor = 1;
-  l->slices = plain_slices(l, shards);
+  l->shards = plain_shards(l, shards);
 }
 
 static void plan_sums(FuseLoops *l) {
@@ -203,16 +203,16 @@ static void plan_sums(FuseLoops *l) {
   uint32_t outer = l->inner > 1 ? (1u << (l->inner - 1)) - 1 : 0;
   for (uint32_t i = 0; i < l->n_sums; i++) {
     FuseSum *s = &l->sums[i];
-    s->sliced = s->reduced >> l->cut & 1;
-    l->sliced |= s->sliced;
-    s->partial = s->sliced || s->reduced & outer || s->mode == FUSE_SUM_CELLS ||
+    s->sharded = s->reduced >> l->cut & 1;
+    l->sharded |= s->sharded;
+    s->partial = s->sharded || s->reduced & outer || s->mode == FUSE_SUM_CELLS ||
                  (s->mode == FUSE_SUM_ROWS && l->pieces_outside);
   }
   for (uint32_t i = 0; i < l->n_sums; i++)
     if (l->sums[i].partial) {
-      l->sliced = true; /* every slice has cells of its own */
+      l->sharded = true; /* every shard has cells of its own */
       l->sums[i].cells = l->cells;
-      l->cells += l->sums[i].count * l->slices.n;
+      l->cells += l->sums[i].count * l->shards.n;
     }
 }
 

@@ -8,13 +8,13 @@
  * Sums: elements of a run (what is added up between two changes of the result's index) form a
  * stream; element e goes to lane e mod `lanes`, lanes add in the operand's type, and after
  * FUSE_FLUSH elements per lane they are folded into f64 sums.  A sum over axes that are cut into
- * slices leaves one f64 partial per slice; partials join in the binary tree (fused_run.c).  All of
+ * shards leaves one f64 partial per shard; partials join in the binary tree (fused_run.c).  All of
  * this is a function of shapes and `shards` alone, so that any implementation has the same bits. */
 #ifndef KERNELS_CPU_FUSE_LOOPS_H
 #define KERNELS_CPU_FUSE_LOOPS_H
 
 #include "graph/ir/ir.h"
-#include "kernels/cpu/slices.h"
+#include "kernels/cpu/shards.h"
 
 #define FUSE_BLOCK 1024 /* elements of a block at most */
 #define FUSE_LANES 64
@@ -39,7 +39,7 @@ typedef struct FuseSum {
   NodeId operand; /* what is added up; for a variance the graph has no node for it */
   FuseSumMode mode;
   bool partial;  /* through f64 cells in the work buffer; else straight into the result */
-  bool sliced;   /* the cut axis is added up: one set of cells for each slice */
+  bool sharded;  /* the cut axis is added up: one set of cells for each shard */
   int64_t count; /* elements of the result */
   int64_t stride[RANK_MAX]; /* of the result, along the joined axes; 0 where added up */
   uint32_t reduced;         /* bit i: joined axis i is added up */
@@ -53,9 +53,9 @@ typedef struct FuseLoops {
   int64_t run, piece;    /* elements of the inner run; of a block's part of it */
   int64_t rows, block_rows;
   bool pieces_outside; /* the loop over pieces lies outside of the loop over rows */
-  int cut;             /* the joined axis that slices or tasks divide; -1: one point */
-  bool sliced;         /* some sum runs over the cut axis: its cut into slices shows in the bits */
-  Slices slices;       /* of the cut axis in units of `factor` */
+  int cut;             /* the joined axis that shards or tasks divide; -1: one point */
+  bool sharded;        /* some sum runs over the cut axis: its cut into shards shows in the bits */
+  Shards shards;       /* of the cut axis in units of `factor` */
   int64_t factor;
   int64_t elements, bytes; /* of the space; of all that is read and written */
   FuseView *views;

@@ -455,8 +455,8 @@ static void choose_tasks(const KernelSpec *spec, Fused *f, Kernel *kernel) {
   FuseLoops *l = &f->loops;
   f->n_tasks = task_count(l->bytes, spec->shards);
   f->n_ranges = f->n_tasks;
-  if (l->sliced) {
-    f->n_ranges = l->slices.n;
+  if (l->sharded) {
+    f->n_ranges = l->shards.n;
     if (f->n_tasks > f->n_ranges) f->n_tasks = f->n_ranges;
   }
   kernel->n_phases = 1;

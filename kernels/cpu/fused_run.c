@@ -13,7 +13,7 @@ typedef struct Task {
   const Fused *f;
   const KernelArgs *args;
   bool safe;
-  uint32_t slice;
+  uint32_t shard;
   void **slots;
   int64_t *base, *tiled; /* of each view: offset of the outer index; that of the filled tile */
   SumState *sums;
@@ -159,7 +159,7 @@ static void sum_put(const Task *t, const SumRun *s, int64_t at, const double *su
     s->store(t->args->outputs[s->output], at, sums, n, s->scale);
     return;
   }
-  double *cells = (double *)t->args->work + s->sum->cells + t->slice * s->sum->count + at;
+  double *cells = (double *)t->args->work + s->sum->cells + t->shard * s->sum->count + at;
   for (int64_t i = 0; i < n; i++) cells[i] += sums[i];
 }
 
@@ -343,16 +343,16 @@ static void run_range(Task *t, int64_t first, int64_t last) {
   }
 }
 
-static void run_slice(Task *t, uint32_t j) {
+static void run_shard(Task *t, uint32_t j) {
   const FuseLoops *l = &t->f->loops;
-  t->slice = j;
+  t->shard = j;
   for (uint32_t i = 0; i < t->f->n_sums; i++)
     if (t->f->sums[i].sum->partial)
       memset((double *)t->args->work + t->f->sums[i].sum->cells + j * t->f->sums[i].sum->count, 0,
              (size_t)t->f->sums[i].sum->count * sizeof(double));
-  for (int64_t g = 0; g < l->slices.groups; g++) {
+  for (int64_t g = 0; g < l->shards.groups; g++) {
     int64_t first, last;
-    slices_segment(&l->slices, j, g, &first, &last);
+    shards_segment(&l->shards, j, g, &first, &last);
     first *= l->factor;
     last *= l->factor;
     if (last > l->dim[l->cut]) last = l->dim[l->cut];
@@ -360,13 +360,13 @@ static void run_slice(Task *t, uint32_t j) {
   }
 }
 
-/* Joins the slices' cells in a binary tree and stores the results. */
+/* Joins the shards' cells in a binary tree and stores the results. */
 static void join(const Fused *f, uint32_t task, uint32_t tasks, const KernelArgs *args) {
   for (uint32_t i = 0; i < f->n_sums; i++) {
     const SumRun *s = &f->sums[i];
     if (!s->sum->partial) continue;
     int64_t first, last, count = s->sum->count;
-    uint32_t n = f->loops.slices.n;
+    uint32_t n = f->loops.shards.n;
     double *cells = (double *)args->work + s->sum->cells;
     task_range(count, 16, task, tasks, &first, &last);
     for (uint32_t step = 1; step < n; step *= 2)
@@ -393,14 +393,14 @@ Status fused_run(const Kernel *kernel, uint32_t phase, uint32_t task, const Kern
   Task t = {.f = f, .args = args, .safe = shares_memory(f, args)};
   task_layout(&t, scratch);
   const FuseLoops *l = &f->loops;
-  if (!l->sliced) {
+  if (!l->sharded) {
     int64_t first, last, per_index = l->elements / l->dim[l->cut];
     task_range(l->dim[l->cut], per_index < 64 ? 64 : 1, task, f->n_tasks, &first, &last);
     run_range(&t, first, last);
     return STATUS_OK;
   }
   uint32_t from = f->n_ranges * task / f->n_tasks, to = f->n_ranges * (task + 1) / f->n_tasks;
-  for (uint32_t j = from; j < to; j++) run_slice(&t, j);
+  for (uint32_t j = from; j < to; j++) run_shard(&t, j);
   if (f->n_tasks == 1) join(f, 0, 1, args);
   return STATUS_OK;
 }

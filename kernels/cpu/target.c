@@ -2,7 +2,7 @@
  * and its results the same bits, wherever it is made and run. */
 #include "kernels/cpu/target.h"
 
-#include "kernels/cpu/slices.h"
+#include "kernels/cpu/shards.h"
 #include "kernels/cpu/work.h"
 #include "ops/fuse_rules.h"
 
@@ -20,4 +20,4 @@ const Target target_cpu = {.name = "cpu",
                            .in_place = true,
                            .fusable = fuse_op_allowed,
                            .work_bytes = kernel_work_bytes,
-                           .slices = slices_rows};
+                           .shards = shards_rows};

@@ -10,14 +10,14 @@ static int64_t parts(int64_t n, int64_t part) {
   return (n + part - 1) / part;
 }
 
-/* Weight gradients: the sums of each slice, where there are too few units of work to fill threads
- * without a cut into slices (kernels/cpu/conv_dw.c). */
+/* Weight gradients: the sums of each shard, where there are too few blocks of work to fill threads
+ * without a cut into shards (kernels/cpu/conv_dw.c). */
 static int64_t dw_work(const Shape *w, int64_t groups, int64_t size, uint32_t shards) {
   int64_t out = w->dim[0] / groups, rows = out < WORK_DW_ROWS ? out : WORK_DW_ROWS;
   int64_t panels = parts(w->dim[1] * w->dim[2] * w->dim[3] * size, WORK_DW_BYTES);
-  int64_t units = groups * panels * parts(out, WORK_DW_ROWS);
-  if (shards == 1 || units >= 4 * (int64_t)shards) return 0;
-  return units * shards * rows * WORK_DW_BYTES;
+  int64_t blocks = groups * panels * parts(out, WORK_DW_ROWS);
+  if (shards == 1 || blocks >= 4 * (int64_t)shards) return 0;
+  return blocks * shards * rows * WORK_DW_BYTES;
 }
 
 static const Shape *weight_shape(const Graph *g, NodeId id) {
@@ -32,7 +32,7 @@ bool conv_is_depthwise(const Graph *g, NodeId id) {
   return groups > 1 && w->dim[1] == 1 && w->dim[2] <= WORK_DEPTHWISE_ROWS;
 }
 
-/* The weights, or the sums of each slice, taps before channels. */
+/* The weights, or the sums of each shard, taps before channels. */
 static int64_t depthwise_work(const Graph *g, NodeId id, int64_t size, uint32_t shards) {
   const Shape *w = weight_shape(g, id);
   int64_t bytes = w->dim[2] * w->dim[3] * parts(w->dim[0] * size, 64) * 64;

@@ -6,7 +6,7 @@
 #include "graph/ir/ir.h"
 
 /* The cut of convolutions into tiles (kernels/cpu/conv.h): a panel holds this many bytes of a row,
- * and a unit of a weight gradient so many output channels and bytes of sums for each. */
+ * and a block of a weight gradient so many output channels and bytes of sums for each. */
 #define WORK_PANEL_BYTES 256
 #define WORK_DW_ROWS 256
 #define WORK_DW_BYTES 1024

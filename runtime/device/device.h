@@ -6,7 +6,7 @@
  * those of different streams in any order that events allow, and any of them may still be waiting
  * when the call returns: only `synchronise` waits for them.
  *
- * Functions that return a Status describe a failure in device->error, with the site of the command
+ * Functions that return a Status describe a failure in device->error, with the tag of the command
  * that failed, which may be an earlier one.  After that the device may refuse all further commands.
  * Nothing is allocated by commands. */
 #ifndef RUNTIME_DEVICE_DEVICE_H
@@ -19,11 +19,11 @@ typedef enum DeviceStream { STREAM_STEPS, STREAM_COPIES, DEVICE_STREAMS } Device
 typedef enum DeviceEvent { EVENT_STEPS, EVENT_COPIES, DEVICE_EVENTS } DeviceEvent;
 
 /* What a command is for: the caller's number, which comes back with its failure. */
-typedef uint64_t DeviceSite;
-#define DEVICE_SITE_NONE UINT64_MAX /* no command: the call itself failed */
+typedef uint64_t DeviceTag;
+#define DEVICE_TAG_NONE UINT64_MAX /* no command: the call itself failed */
 
 typedef struct DeviceError {
-  DeviceSite site;
+  DeviceTag tag;
   KernelError what;
 } DeviceError;
 
@@ -57,7 +57,7 @@ typedef struct DeviceCollective {
 } DeviceCollective;
 
 /* Called after every part of a kernel while it is set, on the thread that ran it; for traces. */
-typedef void (*DeviceObserver)(void *context, DeviceSite site, uint32_t phase, uint32_t task,
+typedef void (*DeviceObserver)(void *context, DeviceTag tag, uint32_t phase, uint32_t task,
                                int64_t begin_ns, int64_t end_ns);
 
 /* What the machine can do at most, all of it together. */
@@ -88,20 +88,20 @@ struct DeviceTable {
   /* Commands.  Lists are read before the call returns; what copy_in reads on the host must stay,
    * and what copy_out writes is undefined, until the command has run. */
   Status (*copy_in)(Device *device, DeviceStream stream, const DeviceCopy *copies, uint32_t n,
-                    DeviceSite site);
+                    DeviceTag tag);
   Status (*copy_out)(Device *device, DeviceStream stream, const DeviceCopy *copies, uint32_t n,
-                     DeviceSite site);
+                     DeviceTag tag);
   Status (*copy_within)(Device *device, DeviceStream stream, const DeviceCopy *copies, uint32_t n,
-                        DeviceSite site); /* one after the other */
+                        DeviceTag tag); /* one after the other */
   Status (*fill)(Device *device, DeviceStream stream, void *at, uint8_t value, size_t bytes,
-                 DeviceSite site);
+                 DeviceTag tag);
   /* One run of a kernel of the backend, as its enqueue has it. */
   Status (*launch)(Device *device, DeviceStream stream, const Kernel *kernel,
-                   const KernelArgs *args, DeviceSite site);
+                   const KernelArgs *args, DeviceTag tag);
   /* NULL: the device runs no plan of several ranks.  A rank that does not come is
    * STATUS_SYSTEM, after the time that `ranks` sets. */
   Status (*collective)(Device *device, DeviceStream stream, const DeviceCollective *call,
-                       DeviceSite site);
+                       DeviceTag tag);
   /* The event happens when all that is on the stream now has run; it happens anew each time. */
   Status (*record)(Device *device, DeviceStream stream, DeviceEvent event);
   /* Later commands of the stream wait for the event as it was recorded last; for one that was never
@@ -122,7 +122,7 @@ struct DeviceTable {
 };
 
 /* Sets device->error; returns `status`. */
-Status device_fail(Device *device, Status status, DeviceSite site, const char *format, ...)
+Status device_fail(Device *device, Status status, DeviceTag tag, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
 
 static inline void *device_at(void *memory, int64_t offset) {

@@ -34,7 +34,7 @@ typedef struct Cpu {
   Ranks *ranks;
   DeviceObserver observer;
   void *observer_context;
-  DeviceSite site; /* of the kernel under way, for the observer */
+  DeviceTag tag; /* of the kernel under way, for the observer */
 } Cpu;
 
 /* ---- life ---- */
@@ -85,13 +85,13 @@ static Status cpu_allocate(Device *device, size_t bytes, void **out) {
   Cpu *c = (Cpu *)device;
   *out = NULL;
   Block *b = calloc(1, sizeof *b);
-  if (!b) return device_fail(device, STATUS_SYSTEM, DEVICE_SITE_NONE, "out of memory");
+  if (!b) return device_fail(device, STATUS_SYSTEM, DEVICE_TAG_NONE, "out of memory");
   b->bytes = bytes;
   b->mapped = (bytes + HUGE_PAGE) / HUGE_PAGE * HUGE_PAGE;
   void *at = mmap(NULL, b->mapped, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   if (at == MAP_FAILED) {
     free(b);
-    return device_fail(device, STATUS_SYSTEM, DEVICE_SITE_NONE, "cannot map %zu bytes: %s", bytes,
+    return device_fail(device, STATUS_SYSTEM, DEVICE_TAG_NONE, "cannot map %zu bytes: %s", bytes,
                        strerror(errno));
   }
   madvise(at, b->mapped, MADV_HUGEPAGE); /* a wish: without it pages are small */
@@ -138,7 +138,7 @@ static void *cpu_host_view(Device *device, void *at) {
 static Status cpu_host_allocate(Device *device, size_t bytes, void **out) {
   *out = aligned_alloc(64, (bytes + 64) / 64 * 64);
   if (*out) return STATUS_OK;
-  return device_fail(device, STATUS_SYSTEM, DEVICE_SITE_NONE, "out of memory (%zu bytes)", bytes);
+  return device_fail(device, STATUS_SYSTEM, DEVICE_TAG_NONE, "out of memory (%zu bytes)", bytes);
 }
 
 static void cpu_host_release(Device *device, void *at) {
@@ -149,8 +149,8 @@ static void cpu_host_release(Device *device, void *at) {
 /* ---- commands ---- */
 
 static Status cpu_copy(Device *device, DeviceStream stream, const DeviceCopy *copies, uint32_t n,
-                       DeviceSite site) {
-  (void)stream, (void)site;
+                       DeviceTag tag) {
+  (void)stream, (void)tag;
   for (uint32_t i = 0; i < n; i++) {
     Block *b = block_of((const Cpu *)device, copies[i].to);
     if (b) b->fresh = false;
@@ -160,8 +160,8 @@ static Status cpu_copy(Device *device, DeviceStream stream, const DeviceCopy *co
 }
 
 static Status cpu_fill(Device *device, DeviceStream stream, void *at, uint8_t value, size_t bytes,
-                       DeviceSite site) {
-  (void)stream, (void)site;
+                       DeviceTag tag) {
+  (void)stream, (void)tag;
   Block *b = block_of((const Cpu *)device, at);
   if (b && b->fresh && value == 0) return STATUS_OK; /* its pages need not be there yet */
   if (b) b->fresh = false;
@@ -170,28 +170,28 @@ static Status cpu_fill(Device *device, DeviceStream stream, void *at, uint8_t va
 }
 
 static Status cpu_launch(Device *device, DeviceStream stream, const Kernel *kernel,
-                         const KernelArgs *args, DeviceSite site) {
+                         const KernelArgs *args, DeviceTag tag) {
   (void)stream;
   Cpu *c = (Cpu *)device;
   if (!c->ready) touch_all(c);
-  c->site = site;
+  c->tag = tag;
   Status status = backend_cpu.enqueue(kernel, &c->stream, args, &device->error.what);
-  if (status != STATUS_OK) device->error.site = site;
+  if (status != STATUS_OK) device->error.tag = tag;
   return status;
 }
 
 static Status cpu_collective(Device *device, DeviceStream stream, const DeviceCollective *call,
-                             DeviceSite site) {
+                             DeviceTag tag) {
   (void)stream;
   Cpu *c = (Cpu *)device;
   if (!c->ranks)
-    return device_fail(device, STATUS_INVALID, site, "one process runs a plan of several ranks");
+    return device_fail(device, STATUS_INVALID, tag, "one process runs a plan of several ranks");
   Status status =
       call->kind == COLLECTIVE_SUM
           ? ranks_sum(c->ranks, call->dtype, call->count, call->in, call->out, call->work)
           : ranks_gather(c->ranks, call->in, call->out,
                          (size_t)call->count * dtype_size(call->dtype));
-  return status == STATUS_OK ? STATUS_OK : device_fail(device, status, site, "%s", c->ranks->error);
+  return status == STATUS_OK ? STATUS_OK : device_fail(device, status, tag, "%s", c->ranks->error);
 }
 
 static Status cpu_event(Device *device, DeviceStream stream, DeviceEvent event) {
@@ -208,7 +208,7 @@ static Status cpu_synchronise(Device *device, DeviceStream stream) {
 
 static void note_task(void *context, uint32_t phase, uint32_t task, int64_t begin, int64_t end) {
   const Cpu *c = context;
-  c->observer(c->observer_context, c->site, phase, task, begin, end);
+  c->observer(c->observer_context, c->tag, phase, task, begin, end);
 }
 
 static void cpu_observe(Device *device, DeviceObserver observer, void *context) {
@@ -226,7 +226,7 @@ static uint32_t cpu_parts(const Kernel *kernel) {
 }
 
 static Status cpu_measure(Device *device, DType type, DeviceLimits *out) {
-  device->error.site = DEVICE_SITE_NONE;
+  device->error.tag = DEVICE_TAG_NONE;
   return cpu_limits(((Cpu *)device)->stream.threads, type, out, &device->error.what);
 }
 

@@ -31,17 +31,17 @@ Status executor_step_failed(const Executor *x, Status status, uint32_t program, 
 /* What could not be done, of a program or of all; NULL: nothing in particular. */
 static const char *undone(uint32_t what) {
   switch (what) {
-  case SITE_INPUTS:
+  case TAG_INPUTS:
     return "its inputs cannot be sent to";
-  case SITE_OUTPUTS:
+  case TAG_OUTPUTS:
     return "its outputs cannot be fetched from";
-  case SITE_COMMIT:
+  case TAG_COMMIT:
     return "its new states cannot be kept on";
-  case SITE_SEQUENCE:
+  case TAG_SEQUENCE:
     return "its steps cannot be given to";
-  case SITE_STATES_IN:
+  case TAG_STATES_IN:
     return "states cannot be sent to";
-  case SITE_STATES_OUT:
+  case TAG_STATES_OUT:
     return "states cannot be fetched from";
   default:
     return NULL;
@@ -55,15 +55,15 @@ static const char *step_hint(const PlanProgram *p, uint32_t step, Status status)
   return status == STATUS_INVALID ? "do the data fit the plan? (labels, indices)" : NULL;
 }
 
-Status executor_failed(const Executor *x, Status status, DeviceSite site, Diag *diag) {
+Status executor_failed(const Executor *x, Status status, DeviceTag tag, Diag *diag) {
   const char *text = x->device->error.what.text, *name = x->table->name;
-  if (x->device->error.site != DEVICE_SITE_NONE) site = x->device->error.site;
-  uint32_t program = (uint32_t)(site >> 32), what = (uint32_t)site;
+  if (x->device->error.tag != DEVICE_TAG_NONE) tag = x->device->error.tag;
+  uint32_t program = (uint32_t)(tag >> 32), what = (uint32_t)tag;
   bool known = program < x->plan->n_programs;
   if (known && what < x->plan->programs[program].n_steps)
     return executor_step_failed(x, status, program, what,
                                 step_hint(&x->plan->programs[program], what, status), text, diag);
-  const char *place = known && what <= SITE_SEQUENCE
+  const char *place = known && what <= TAG_SEQUENCE
                           ? plan_text(x->plan, x->plan->programs[program].name)
                           : plan_place(x->plan);
   const char *what_not = undone(what);
@@ -74,21 +74,21 @@ Status executor_failed(const Executor *x, Status status, DeviceSite site, Diag *
 
 /* ---- streams ---- */
 
-Status executor_follow(Executor *x, DeviceStream stream, DeviceSite site, Diag *diag) {
+Status executor_follow(Executor *x, DeviceStream stream, DeviceTag tag, Diag *diag) {
   DeviceStream other = stream == STREAM_STEPS ? STREAM_COPIES : STREAM_STEPS;
   DeviceEvent event = other == STREAM_STEPS ? EVENT_STEPS : EVENT_COPIES;
   if (!x->fresh[other]) return STATUS_OK;
   x->behind[other] = x->behind[stream] = true;
-  TRY_DEVICE(x, site, x->table->record(x->device, other, event), diag);
-  TRY_DEVICE(x, site, x->table->wait(x->device, stream, event), diag);
+  TRY_DEVICE(x, tag, x->table->record(x->device, other, event), diag);
+  TRY_DEVICE(x, tag, x->table->wait(x->device, stream, event), diag);
   x->fresh[other] = false;
   return STATUS_OK;
 }
 
-Status executor_synchronise(Executor *x, DeviceStream stream, DeviceSite site, Diag *diag) {
+Status executor_synchronise(Executor *x, DeviceStream stream, DeviceTag tag, Diag *diag) {
   DeviceStream other = stream == STREAM_STEPS ? STREAM_COPIES : STREAM_STEPS;
   if (!x->behind[stream]) return STATUS_OK;
-  TRY_DEVICE(x, site, x->table->synchronise(x->device, stream), diag);
+  TRY_DEVICE(x, tag, x->table->synchronise(x->device, stream), diag);
   x->fresh[stream] = x->behind[stream] = false;
   if (!x->fresh[other]) x->behind[other] = false; /* this stream waited for all of it */
   return STATUS_OK;
@@ -173,7 +173,7 @@ void executor_destroy(Executor *x) {
   if (!x) return;
   /* Commands that wait still name kernels and memory. */
   for (uint32_t s = 0; x->device && s < DEVICE_STREAMS; s++)
-    executor_synchronise(x, (DeviceStream)s, DEVICE_SITE_NONE, NULL);
+    executor_synchronise(x, (DeviceStream)s, DEVICE_TAG_NONE, NULL);
   for (uint32_t i = 0; x->programs && i < x->plan->n_programs; i++) executor_release(x, i);
   if (x->device) {
     executor_values_destroy(x);
@@ -198,26 +198,26 @@ static int64_t now_ns(void) {
 
 static Status send_inputs(Executor *x, uint32_t program, Diag *diag) {
   const Prepared *p = &x->programs[program];
-  DeviceSite site = executor_site(program, SITE_INPUTS);
-  TRY(executor_follow(x, STREAM_COPIES, site, diag));
+  DeviceTag tag = executor_tag(program, TAG_INPUTS);
+  TRY(executor_follow(x, STREAM_COPIES, tag, diag));
   executor_gives(x, STREAM_COPIES);
-  TRY_DEVICE(x, site, x->table->copy_in(x->device, STREAM_COPIES, p->inputs, p->n_inputs, site),
+  TRY_DEVICE(x, tag, x->table->copy_in(x->device, STREAM_COPIES, p->inputs, p->n_inputs, tag),
              diag);
   return STATUS_OK;
 }
 
 static Status launch(Executor *x, uint32_t program, uint32_t s, Diag *diag) {
   Step *step = &x->programs[program].steps[s];
-  DeviceSite site = executor_site(program, s);
+  DeviceTag tag = executor_tag(program, s);
   int64_t begin = x->measure ? now_ns() : 0;
   executor_gives(x, STREAM_STEPS);
   if (step->kernel)
-    TRY_DEVICE(x, site, x->table->launch(x->device, STREAM_STEPS, step->kernel, &step->args, site),
+    TRY_DEVICE(x, tag, x->table->launch(x->device, STREAM_STEPS, step->kernel, &step->args, tag),
                diag);
   else
-    TRY_DEVICE(x, site, x->table->collective(x->device, STREAM_STEPS, &step->meet, site), diag);
+    TRY_DEVICE(x, tag, x->table->collective(x->device, STREAM_STEPS, &step->meet, tag), diag);
   if (!x->measure) return STATUS_OK;
-  TRY(executor_synchronise(x, STREAM_STEPS, site, diag));
+  TRY(executor_synchronise(x, STREAM_STEPS, tag, diag));
   step->ns += now_ns() - begin;
   return STATUS_OK;
 }
@@ -230,14 +230,14 @@ static Status launch_all(Executor *x, uint32_t program, Diag *diag) {
 
 /* As a sequence that the device may know already. */
 static Status launch_sequence(Executor *x, uint32_t program, Diag *diag) {
-  DeviceSite site = executor_site(program, SITE_SEQUENCE);
+  DeviceTag tag = executor_tag(program, TAG_SEQUENCE);
   bool done = false;
   executor_gives(x, STREAM_STEPS);
-  TRY_DEVICE(x, site, x->table->sequence_begin(x->device, STREAM_STEPS, program, &done), diag);
+  TRY_DEVICE(x, tag, x->table->sequence_begin(x->device, STREAM_STEPS, program, &done), diag);
   Status status = done ? STATUS_OK : launch_all(x, program, diag);
   Status end = x->table->sequence_end(x->device, STREAM_STEPS, program, status == STATUS_OK);
   TRY(status);
-  TRY_DEVICE(x, site, end, diag);
+  TRY_DEVICE(x, tag, end, diag);
   return STATUS_OK;
 }
 
@@ -245,17 +245,17 @@ Status executor_steps(Executor *x, uint32_t program, Diag *diag) {
   TRY(executor_prepare(x, program, diag));
   TRY(executor_states_start(x, diag));
   x->states_here = false;
-  DeviceSite site = executor_site(program, SITE_INPUTS);
+  DeviceTag tag = executor_tag(program, TAG_INPUTS);
   bool sent = x->programs[program].n_inputs > 0;
   if (sent) TRY(send_inputs(x, program, diag));
-  Status status = executor_follow(x, STREAM_STEPS, site, diag);
+  Status status = executor_follow(x, STREAM_STEPS, tag, diag);
   if (status == STATUS_OK)
     status = x->table->sequence_begin && !x->measure && !x->observer
                  ? launch_sequence(x, program, diag)
                  : launch_all(x, program, diag);
   if (!sent) return status;
   /* Inputs may be set anew now, whatever came of it. */
-  Status waited = executor_synchronise(x, STREAM_COPIES, site, status == STATUS_OK ? diag : NULL);
+  Status waited = executor_synchronise(x, STREAM_COPIES, tag, status == STATUS_OK ? diag : NULL);
   return status == STATUS_OK ? waited : status;
 }
 
@@ -264,12 +264,12 @@ Status executor_steps(Executor *x, uint32_t program, Diag *diag) {
 Status executor_commit(Executor *x, uint32_t program, Diag *diag) {
   TRY(executor_prepare(x, program, diag));
   const Prepared *p = &x->programs[program];
-  DeviceSite site = executor_site(program, SITE_COMMIT);
+  DeviceTag tag = executor_tag(program, TAG_COMMIT);
   if (!p->n_commits) return STATUS_OK;
   x->states_here = false;
   executor_gives(x, STREAM_STEPS);
-  TRY_DEVICE(x, site,
-             x->table->copy_within(x->device, STREAM_STEPS, p->commits, p->n_commits, site), diag);
+  TRY_DEVICE(x, tag, x->table->copy_within(x->device, STREAM_STEPS, p->commits, p->n_commits, tag),
+             diag);
   return STATUS_OK;
 }
 
@@ -279,9 +279,9 @@ Status executor_run(Executor *x, uint32_t program, Diag *diag) {
 }
 
 Status executor_wait(Executor *x, Diag *diag) {
-  DeviceSite site = executor_site(0, SITE_WAIT);
-  TRY(executor_synchronise(x, STREAM_STEPS, site, diag));
-  return executor_synchronise(x, STREAM_COPIES, site, diag);
+  DeviceTag tag = executor_tag(0, TAG_WAIT);
+  TRY(executor_synchronise(x, STREAM_STEPS, tag, diag));
+  return executor_synchronise(x, STREAM_COPIES, tag, diag);
 }
 
 /* ---- measuring ---- */
@@ -294,10 +294,10 @@ uint32_t executor_tasks(const Executor *x, uint32_t program) {
   return n;
 }
 
-static void note(void *context, DeviceSite site, uint32_t phase, uint32_t task, int64_t begin,
+static void note(void *context, DeviceTag tag, uint32_t phase, uint32_t task, int64_t begin,
                  int64_t end) {
   const Executor *x = context;
-  x->observer(x->observer_context, (uint32_t)site, phase, task, begin, end);
+  x->observer(x->observer_context, (uint32_t)tag, phase, task, begin, end);
 }
 
 void executor_observe(Executor *x, TaskObserver observer, void *context) {
@@ -323,6 +323,6 @@ void executor_times(const Executor *x, uint32_t program, StepTime *out) {
 }
 
 Status executor_limits(Executor *x, DType type, DeviceLimits *out, Diag *diag) {
-  TRY_DEVICE(x, executor_site(0, SITE_WAIT), x->table->limits(x->device, type, out), diag);
+  TRY_DEVICE(x, executor_tag(0, TAG_WAIT), x->table->limits(x->device, type, out), diag);
   return STATUS_OK;
 }

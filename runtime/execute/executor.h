@@ -40,26 +40,26 @@ struct Executor {
   void *observer_context;
 };
 
-/* What a command is for, in its DeviceSite: a step, or one of these. */
-#define SITE_INPUTS 0xfffffff0u
-#define SITE_OUTPUTS 0xfffffff1u
-#define SITE_COMMIT 0xfffffff2u
-#define SITE_SEQUENCE 0xfffffff3u
+/* What a command is for, in its DeviceTag: a step, or one of these. */
+#define TAG_INPUTS 0xfffffff0u
+#define TAG_OUTPUTS 0xfffffff1u
+#define TAG_COMMIT 0xfffffff2u
+#define TAG_SEQUENCE 0xfffffff3u
 /* Those of no program: */
-#define SITE_STATES_IN 0xfffffff4u
-#define SITE_STATES_OUT 0xfffffff5u
-#define SITE_WAIT 0xfffffff6u
-static inline DeviceSite executor_site(uint32_t program, uint32_t what) {
-  return (DeviceSite)program << 32 | what;
+#define TAG_STATES_IN 0xfffffff4u
+#define TAG_STATES_OUT 0xfffffff5u
+#define TAG_WAIT 0xfffffff6u
+static inline DeviceTag executor_tag(uint32_t program, uint32_t what) {
+  return (DeviceTag)program << 32 | what;
 }
 
 /* Turns the device's error into a message that names the command which failed; where the device
- * cannot tell, `site`, what was under way. */
-Status executor_failed(const Executor *x, Status status, DeviceSite site, Diag *diag);
-#define TRY_DEVICE(X, SITE, CALL, DIAG)                                                            \
+ * cannot tell, `tag`, what was under way. */
+Status executor_failed(const Executor *x, Status status, DeviceTag tag, Diag *diag);
+#define TRY_DEVICE(X, TAG, CALL, DIAG)                                                             \
   do {                                                                                             \
     Status device_status_ = (CALL);                                                                \
-    if (device_status_ != STATUS_OK) return executor_failed((X), device_status_, (SITE), (DIAG));  \
+    if (device_status_ != STATUS_OK) return executor_failed((X), device_status_, (TAG), (DIAG));   \
   } while (0)
 
 /* The message of a step that fails, or cannot be made. */
@@ -73,9 +73,9 @@ static inline void executor_gives(Executor *x, DeviceStream stream) {
   x->fresh[stream] = x->behind[stream] = true;
 }
 /* What the stream is given next waits for all that the other one was given. */
-Status executor_follow(Executor *x, DeviceStream stream, DeviceSite site, Diag *diag);
+Status executor_follow(Executor *x, DeviceStream stream, DeviceTag tag, Diag *diag);
 /* The host waits for all that the stream was given, and for what that waited for. */
-Status executor_synchronise(Executor *x, DeviceStream stream, DeviceSite site, Diag *diag);
+Status executor_synchronise(Executor *x, DeviceStream stream, DeviceTag tag, Diag *diag);
 
 /* ---- parts ---- */
 

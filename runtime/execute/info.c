@@ -38,7 +38,7 @@ static void print_model(const Plan *plan) {
   printf("memory      state %" PRId64 " bytes, arena %" PRId64 " bytes\n", plan->state_bytes,
          plan_arena_bytes(plan));
   printf("target      %s\n", plan->target->name);
-  printf("shards      %u: a batch is cut into at most that many slices\n", plan->shards);
+  printf("shards      %u: a batch is cut into at most that many shards\n", plan->shards);
 }
 
 static void print_training(const Plan *plan) {
@@ -89,10 +89,10 @@ static const char *kind_name(uint8_t kind) {
 static void print_batches(const Plan *plan, const Graph *g) {
   for (uint32_t b = 1; b < g->n_batches; b++) {
     const Batch *batch = &g->batches[b];
-    Slices slices = plan->target->slices(g, b, batch_rows(batch), plan->shards);
+    Shards shards = plan->target->shards(g, b, batch_rows(batch), plan->shards);
     printf("  batch of %" PRId64 " x %" PRId64 " x %" PRId64
-           " rows (groups, units, rows of a unit): %u slices\n",
-           batch->groups, batch->units, batch->unit, slices.n);
+           " rows (groups, units, rows of a unit): %u shards\n",
+           batch->groups, batch->units, batch->unit, shards.n);
   }
 }
 

@@ -103,11 +103,11 @@ Status executor_input_copies(const Executor *x, uint32_t program, Prepared *out,
 /* ---- outputs and states ---- */
 
 /* Fetches x->copies when the steps have run, and waits for them. */
-static Status fetch(Executor *x, uint32_t n, DeviceSite site, Diag *diag) {
-  TRY(executor_follow(x, STREAM_COPIES, site, diag));
+static Status fetch(Executor *x, uint32_t n, DeviceTag tag, Diag *diag) {
+  TRY(executor_follow(x, STREAM_COPIES, tag, diag));
   executor_gives(x, STREAM_COPIES);
-  TRY_DEVICE(x, site, x->table->copy_out(x->device, STREAM_COPIES, x->copies, n, site), diag);
-  return executor_synchronise(x, STREAM_COPIES, site, diag);
+  TRY_DEVICE(x, tag, x->table->copy_out(x->device, STREAM_COPIES, x->copies, n, tag), diag);
+  return executor_synchronise(x, STREAM_COPIES, tag, diag);
 }
 
 /* Where output `index` is on the host, without a view. */
@@ -134,7 +134,7 @@ Status executor_read(Executor *x, uint32_t program, const uint32_t *outputs, uin
     x->copies[i] = (DeviceCopy){at, x->arena + p->node_offset[id], (size_t)value_bytes(node)};
   }
   if (x->view || n == 0) return STATUS_OK;
-  return fetch(x, n, executor_site(program, SITE_OUTPUTS), diag);
+  return fetch(x, n, executor_tag(program, TAG_OUTPUTS), diag);
 }
 
 /* Fills x->state_list, and x->copies from the device to the host (or back). */
@@ -152,12 +152,12 @@ static Status list_states(Executor *x, bool back, Diag *diag) {
 }
 
 Status executor_states_start(Executor *x, Diag *diag) {
-  DeviceSite site = executor_site(0, SITE_STATES_IN);
+  DeviceTag tag = executor_tag(0, TAG_STATES_IN);
   size_t bytes = (size_t)x->plan->state_bytes;
   if (x->states_set || bytes == 0) return STATUS_OK;
   x->states_set = true;
   executor_gives(x, STREAM_COPIES);
-  TRY_DEVICE(x, site, x->table->fill(x->device, STREAM_COPIES, x->arena, 0, bytes, site), diag);
+  TRY_DEVICE(x, tag, x->table->fill(x->device, STREAM_COPIES, x->arena, 0, bytes, tag), diag);
   return STATUS_OK;
 }
 
@@ -165,7 +165,7 @@ Status executor_states_read(Executor *x, const Tensor **out_states, Diag *diag) 
   TRY(executor_states_start(x, diag));
   TRY(executor_states_new(x, out_states, diag));
   if (x->view || x->states_here || x->plan->n_states == 0) return STATUS_OK;
-  TRY(fetch(x, x->plan->n_states, executor_site(0, SITE_STATES_OUT), diag));
+  TRY(fetch(x, x->plan->n_states, executor_tag(0, TAG_STATES_OUT), diag));
   x->states_here = true;
   return STATUS_OK;
 }
@@ -175,18 +175,18 @@ Status executor_states_new(Executor *x, const Tensor **out_states, Diag *diag) {
   TRY(list_states(x, false, diag));
   *out_states = x->state_list;
   if (!x->states_here) return STATUS_OK;
-  return executor_synchronise(x, STREAM_COPIES, executor_site(0, SITE_STATES_IN), diag);
+  return executor_synchronise(x, STREAM_COPIES, executor_tag(0, TAG_STATES_IN), diag);
 }
 
 Status executor_states_write(Executor *x, Diag *diag) {
-  DeviceSite site = executor_site(0, SITE_STATES_IN);
+  DeviceTag tag = executor_tag(0, TAG_STATES_IN);
   x->states_set = true;
   if (x->view || x->plan->n_states == 0) return STATUS_OK;
   TRY(list_states(x, true, diag));
-  TRY(executor_follow(x, STREAM_COPIES, site, diag));
+  TRY(executor_follow(x, STREAM_COPIES, tag, diag));
   executor_gives(x, STREAM_COPIES);
-  TRY_DEVICE(x, site,
-             x->table->copy_in(x->device, STREAM_COPIES, x->copies, x->plan->n_states, site), diag);
+  TRY_DEVICE(x, tag, x->table->copy_in(x->device, STREAM_COPIES, x->copies, x->plan->n_states, tag),
+             diag);
   x->states_here = true;
   return STATUS_OK;
 }

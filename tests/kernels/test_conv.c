@@ -1,7 +1,7 @@
 /* Convolutions and matrix products over a table of shapes. */
 #include "tests/kernels/kernel_test.h"
 
-static int n_split;     /* weight gradients whose sums are cut into slices */
+static int n_split;     /* weight gradients whose sums are cut into shards */
 static int n_depthwise; /* cases that took the depthwise kernels */
 
 typedef struct Case {
@@ -34,7 +34,7 @@ static const Case cases[] = {
     {4, 5, 4, 130, 128, 3, 3, {1, 1}, {1, 1}, {1, 1}, 1},  /* dw: sums turned at the end */
     {4, 17, 19, 20, 300, 1, 1, {1, 1}, {0, 0}, {1, 1}, 1}, /* dw: two blocks of rows, chunks */
     {2, 12, 11, 5, 40, 3, 5, {2, 2}, {1, 2}, {1, 2}, 1},   /* dw: taps apart */
-    {8, 14, 13, 8, 12, 3, 3, {1, 1}, {1, 1}, {1, 1}, 1},   /* dw: too few units, so by slices */
+    {8, 14, 13, 8, 12, 3, 3, {1, 1}, {1, 1}, {1, 1}, 1},   /* dw: too few blocks, so by shards */
     {7, 14, 13, 8, 12, 3, 3, {1, 1}, {1, 1}, {1, 1}, 1},   /* and an odd number of images */
     /* groups */
     {2, 8, 7, 12, 8, 3, 3, {1, 1}, {1, 1}, {1, 1}, 2},

@@ -201,7 +201,7 @@ static void test_shared(void) {
   CU_ASSERT(n_shared > 300);
 }
 
-/* Mean of squared deviations, of which slices keep partial sums, over leading and other axes. */
+/* Mean of squared deviations, of which shards keep partial sums, over leading and other axes. */
 static void test_variance(void) {
   static const int64_t cases[][4] = {{8, 40, 50, 3}, {5, 7, 9, 64}, {64, 33, 1, 20}};
   for (int i = 0; i < 12; i++) {

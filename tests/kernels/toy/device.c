@@ -19,19 +19,19 @@ static void tick(Toy *t, DeviceStream stream) {
 
 /* The stream's newest command touches these bytes; *own is where the toy finds them. */
 static Status touch(Toy *t, DeviceStream stream, const void *at, size_t bytes, bool host,
-                    bool written, DeviceSite site, void **own) {
-  DeviceSite other = DEVICE_SITE_NONE;
+                    bool written, DeviceTag tag, void **own) {
+  DeviceTag other = DEVICE_TAG_NONE;
   Block *b = block_find(t->blocks, at, bytes);
   if (!b || b->host != host)
-    return toy_fault(t, site, "a command names %zu bytes that are not in one allocation of the %s",
+    return toy_fault(t, tag, "a command names %zu bytes that are not in one allocation of the %s",
                      bytes, host ? "host's" : "device's");
-  if (b->released) return toy_fault(t, site, "a command names memory that was released");
+  if (b->released) return toy_fault(t, tag, "a command names memory that was released");
   const Clock *now = &t->clock[stream];
-  const char *wrong = written ? block_write(b, at, bytes, stream, now, site, &other)
+  const char *wrong = written ? block_write(b, at, bytes, stream, now, tag, &other)
                               : block_read(b, at, bytes, stream, now, &other);
   if (wrong)
-    return toy_fault(t, site, "a command %s (site %llx, %zu bytes; the other's site %llx)", wrong,
-                     (unsigned long long)site, bytes, (unsigned long long)other);
+    return toy_fault(t, tag, "a command %s (tag %llx, %zu bytes; the other's tag %llx)", wrong,
+                     (unsigned long long)tag, bytes, (unsigned long long)other);
   if (host) toy_lend(t, b, at, bytes, written, stream);
   *own = block_own(b, at);
   return STATUS_OK;
@@ -59,7 +59,7 @@ static Status take(Device *device, size_t bytes, bool host, void **out) {
   Toy *t = (Toy *)device;
   Block *b = block_create(bytes, host);
   *out = NULL;
-  if (!b) return device_fail(device, STATUS_SYSTEM, DEVICE_SITE_NONE, "out of memory");
+  if (!b) return device_fail(device, STATUS_SYSTEM, DEVICE_TAG_NONE, "out of memory");
   b->next = t->blocks;
   t->blocks = b;
   toy_control_data.alive++;
@@ -72,11 +72,11 @@ static void give_back(Device *device, void *at, bool host) {
   if (!at) return;
   Block *b = block_find(t->blocks, at, 0);
   if (!b || b->at != at || b->host != host || b->released) {
-    toy_fault(t, DEVICE_SITE_NONE, "memory is released that is none, or twice");
+    toy_fault(t, DEVICE_TAG_NONE, "memory is released that is none, or twice");
     return;
   }
   if (!is_idle(t, b))
-    toy_fault(t, DEVICE_SITE_NONE, "memory is released that a command may still use");
+    toy_fault(t, DEVICE_TAG_NONE, "memory is released that a command may still use");
   block_release(b);
   toy_control_data.alive--;
 }
@@ -99,20 +99,20 @@ static void toy_host_release(Device *device, void *at) {
 
 /* ---- commands ---- */
 
-static Status begin(Toy *t, DeviceStream stream, bool in_sequence, DeviceSite site) {
+static Status begin(Toy *t, DeviceStream stream, bool in_sequence, DeviceTag tag) {
   if (t->failed != STATUS_OK) return t->failed;
-  if (stream >= DEVICE_STREAMS) return toy_fault(t, site, "there is no stream %d", (int)stream);
+  if (stream >= DEVICE_STREAMS) return toy_fault(t, tag, "there is no stream %d", (int)stream);
   if (t->open != NO_SEQUENCE && !in_sequence)
-    return toy_fault(t, site, "a sequence holds launches only");
+    return toy_fault(t, tag, "a sequence holds launches only");
   tick(t, stream);
   return STATUS_OK;
 }
 
 static Status copy(Device *device, DeviceStream stream, const DeviceCopy *copies, uint32_t n,
-                   bool from_host, bool to_host, DeviceSite site) {
+                   bool from_host, bool to_host, DeviceTag tag) {
   Toy *t = (Toy *)device;
-  TRY(begin(t, stream, false, site));
-  if (n == 0) return toy_fault(t, site, "a copy of nothing");
+  TRY(begin(t, stream, false, tag));
+  if (n == 0) return toy_fault(t, tag, "a copy of nothing");
   DeviceCopy *own = calloc(n, sizeof *own);
   if (!own) abort();
   Status status = STATUS_OK;
@@ -121,62 +121,62 @@ static Status copy(Device *device, DeviceStream stream, const DeviceCopy *copies
     const DeviceCopy *c = &copies[i];
     const char *a = c->from, *b = c->to;
     if (c->bytes == 0 || (a < b + c->bytes && b < a + c->bytes))
-      status = toy_fault(t, site, "a copy of %zu bytes over itself", c->bytes);
+      status = toy_fault(t, tag, "a copy of %zu bytes over itself", c->bytes);
     if (status == STATUS_OK)
-      status = touch(t, stream, c->from, c->bytes, from_host, false, site, &from);
-    if (status == STATUS_OK) status = touch(t, stream, c->to, c->bytes, to_host, true, site, &to);
+      status = touch(t, stream, c->from, c->bytes, from_host, false, tag, &from);
+    if (status == STATUS_OK) status = touch(t, stream, c->to, c->bytes, to_host, true, tag, &to);
     own[i] = (DeviceCopy){to, from, c->bytes};
     if (status == STATUS_OK && to_host) memset(to, 0xff, c->bytes); /* undefined until it has run */
   }
   if (status == STATUS_OK)
-    return toy_put(t, stream, (Command){.what = COPY, .copies = own, .n = n, .site = site});
+    return toy_put(t, stream, (Command){.what = COPY, .copies = own, .n = n, .tag = tag});
   free(own);
   return status;
 }
 
 static Status toy_copy_in(Device *device, DeviceStream stream, const DeviceCopy *copies, uint32_t n,
-                          DeviceSite site) {
-  return copy(device, stream, copies, n, true, false, site);
+                          DeviceTag tag) {
+  return copy(device, stream, copies, n, true, false, tag);
 }
 
 static Status toy_copy_out(Device *device, DeviceStream stream, const DeviceCopy *copies,
-                           uint32_t n, DeviceSite site) {
-  return copy(device, stream, copies, n, false, true, site);
+                           uint32_t n, DeviceTag tag) {
+  return copy(device, stream, copies, n, false, true, tag);
 }
 
 static Status toy_copy_within(Device *device, DeviceStream stream, const DeviceCopy *copies,
-                              uint32_t n, DeviceSite site) {
-  return copy(device, stream, copies, n, false, false, site);
+                              uint32_t n, DeviceTag tag) {
+  return copy(device, stream, copies, n, false, false, tag);
 }
 
 static Status toy_fill(Device *device, DeviceStream stream, void *at, uint8_t value, size_t bytes,
-                       DeviceSite site) {
+                       DeviceTag tag) {
   Toy *t = (Toy *)device;
   void *own = NULL;
-  TRY(begin(t, stream, false, site));
-  if (bytes == 0) return toy_fault(t, site, "a fill of nothing");
-  TRY(touch(t, stream, at, bytes, false, true, site, &own));
+  TRY(begin(t, stream, false, tag));
+  if (bytes == 0) return toy_fault(t, tag, "a fill of nothing");
+  TRY(touch(t, stream, at, bytes, false, true, tag, &own));
   block_filled(block_find(t->blocks, at, bytes), at, bytes);
   return toy_put(t, stream,
-                 (Command){.what = FILL, .at = own, .value = value, .bytes = bytes, .site = site});
+                 (Command){.what = FILL, .at = own, .value = value, .bytes = bytes, .tag = tag});
 }
 
 static Status launch(Toy *t, DeviceStream stream, const Launch *l) {
   ToyKernel *k = (ToyKernel *)(uintptr_t)l->kernel;
   const KernelArgs *args = l->args;
   void *own;
-  TRY(begin(t, stream, true, l->site));
-  if (k->destroyed) return toy_fault(t, l->site, "a kernel is launched that was destroyed");
+  TRY(begin(t, stream, true, l->tag));
+  if (k->destroyed) return toy_fault(t, l->tag, "a kernel is launched that was destroyed");
   for (uint32_t i = 0; i < k->n_inputs; i++)
-    TRY(touch(t, stream, args->inputs[i], k->bytes[i], false, false, l->site, &own));
+    TRY(touch(t, stream, args->inputs[i], k->bytes[i], false, false, l->tag, &own));
   if (args->work) {
-    TRY(touch(t, stream, args->work, k->work, false, true, l->site, &own));
+    TRY(touch(t, stream, args->work, k->work, false, true, l->tag, &own));
     block_forget(block_find(t->blocks, args->work, k->work), args->work, k->work);
   }
   for (uint32_t i = 0; i < k->n_outputs; i++)
-    TRY(touch(t, stream, args->outputs[i], k->bytes[k->n_inputs + i], false, true, l->site, &own));
+    TRY(touch(t, stream, args->outputs[i], k->bytes[k->n_inputs + i], false, true, l->tag, &own));
   k->given = t->clock[stream].of[stream];
-  return toy_put(t, stream, (Command){.what = LAUNCH, .kernel = k, .args = args, .site = l->site});
+  return toy_put(t, stream, (Command){.what = LAUNCH, .kernel = k, .args = args, .tag = l->tag});
 }
 
 static void note_launch(Sequence *s, const Launch *l) {
@@ -189,9 +189,9 @@ static void note_launch(Sequence *s, const Launch *l) {
 }
 
 static Status toy_launch(Device *device, DeviceStream stream, const Kernel *kernel,
-                         const KernelArgs *args, DeviceSite site) {
+                         const KernelArgs *args, DeviceTag tag) {
   Toy *t = (Toy *)device;
-  Launch l = {(const ToyKernel *)kernel, args, site};
+  Launch l = {(const ToyKernel *)kernel, args, tag};
   TRY(launch(t, stream, &l));
   if (t->open != NO_SEQUENCE) note_launch(&t->sequences[t->open], &l);
   return STATUS_OK;
@@ -199,12 +199,12 @@ static Status toy_launch(Device *device, DeviceStream stream, const Kernel *kern
 
 static Status toy_record(Device *device, DeviceStream stream, DeviceEvent event) {
   Toy *t = (Toy *)device;
-  TRY(begin(t, stream, false, DEVICE_SITE_NONE));
+  TRY(begin(t, stream, false, DEVICE_TAG_NONE));
   if (event >= DEVICE_EVENTS)
-    return toy_fault(t, DEVICE_SITE_NONE, "there is no event %d", (int)event);
+    return toy_fault(t, DEVICE_TAG_NONE, "there is no event %d", (int)event);
   Event *e = &t->events[event];
   if (e->recorded && !e->waited)
-    return toy_fault(t, DEVICE_SITE_NONE, "event %d is recorded twice, nobody waited between",
+    return toy_fault(t, DEVICE_TAG_NONE, "event %d is recorded twice, nobody waited between",
                      (int)event);
   e->waited = false;
   e->clock = t->clock[stream];
@@ -213,9 +213,9 @@ static Status toy_record(Device *device, DeviceStream stream, DeviceEvent event)
 
 static Status toy_wait(Device *device, DeviceStream stream, DeviceEvent event) {
   Toy *t = (Toy *)device;
-  TRY(begin(t, stream, false, DEVICE_SITE_NONE));
+  TRY(begin(t, stream, false, DEVICE_TAG_NONE));
   if (event >= DEVICE_EVENTS)
-    return toy_fault(t, DEVICE_SITE_NONE, "there is no event %d", (int)event);
+    return toy_fault(t, DEVICE_TAG_NONE, "there is no event %d", (int)event);
   Event *e = &t->events[event];
   bool known = true;
   for (int s = 0; s < DEVICE_STREAMS; s++) known &= e->clock.of[s] <= t->clock[stream].of[s];
@@ -240,7 +240,7 @@ static Status toy_sequence_begin(Device *device, DeviceStream stream, uint32_t i
   *out_done = false;
   if (t->failed != STATUS_OK) return t->failed;
   if (t->open != NO_SEQUENCE || id >= SEQUENCES_MAX)
-    return toy_fault(t, DEVICE_SITE_NONE, "a sequence begins in another");
+    return toy_fault(t, DEVICE_TAG_NONE, "a sequence begins in another");
   t->open = id;
   Sequence *s = &t->sequences[id];
   *out_done = s->whole;
@@ -254,7 +254,7 @@ static Status toy_sequence_end(Device *device, DeviceStream stream, uint32_t id,
   (void)stream;
   Toy *t = (Toy *)device;
   if (t->failed != STATUS_OK) return t->failed;
-  if (t->open != id) return toy_fault(t, DEVICE_SITE_NONE, "a sequence ends that has not begun");
+  if (t->open != id) return toy_fault(t, DEVICE_TAG_NONE, "a sequence ends that has not begun");
   t->sequences[id].whole = whole;
   t->open = NO_SEQUENCE;
   return STATUS_OK;
@@ -285,12 +285,12 @@ static Status toy_open(const DeviceOptions *options, Diag *diag, Device **out) {
 /* What should have been gone before. */
 static void look_for_leftovers(Toy *t) {
   for (const Block *b = t->blocks; b; b = b->next)
-    if (!b->released) toy_fault(t, DEVICE_SITE_NONE, "an allocation is left");
+    if (!b->released) toy_fault(t, DEVICE_TAG_NONE, "an allocation is left");
   for (const ToyKernel *k = t->kernels; k; k = k->next)
-    if (!k->destroyed) toy_fault(t, DEVICE_SITE_NONE, "a kernel is left");
+    if (!k->destroyed) toy_fault(t, DEVICE_TAG_NONE, "a kernel is left");
   for (int s = 0; s < DEVICE_STREAMS && t->failed == STATUS_OK; s++)
     if (t->host.of[s] < t->clock[s].of[s])
-      toy_fault(t, DEVICE_SITE_NONE, "stream %d is left, which may still run", s);
+      toy_fault(t, DEVICE_TAG_NONE, "stream %d is left, which may still run", s);
   for (int e = 0; e < DEVICE_EVENTS; e++)
     toy_control_data.loose += t->events[e].recorded && !t->events[e].waited;
   toy_control_data.loose += t->open != NO_SEQUENCE;

@@ -10,7 +10,7 @@ ToyControl toy_control_data;
 
 static Toy *toys;
 
-Status toy_fault(Toy *t, DeviceSite site, const char *format, ...) {
+Status toy_fault(Toy *t, DeviceTag tag, const char *format, ...) {
   char text[200];
   va_list args;
   va_start(args, format);
@@ -19,7 +19,7 @@ Status toy_fault(Toy *t, DeviceSite site, const char *format, ...) {
   ToyControl *c = &toy_control_data;
   if (c->faults++ == 0) snprintf(c->fault, sizeof c->fault, "%s", text);
   if (t->failed == STATUS_OK)
-    t->failed = device_fail(&t->device, STATUS_SYSTEM, site, "FAULT: %s", text);
+    t->failed = device_fail(&t->device, STATUS_SYSTEM, tag, "FAULT: %s", text);
   return t->failed;
 }
 
@@ -31,7 +31,7 @@ static void note_touch(int number, siginfo_t *info, void *context) {
     for (Block *b = t->blocks; b; b = b->next) {
       char *at = info->si_addr;
       if (at < b->at || at >= b->at + b->mapped) continue;
-      toy_fault(t, DEVICE_SITE_NONE, "the host touches %s",
+      toy_fault(t, DEVICE_TAG_NONE, "the host touches %s",
                 b->released              ? "memory that was released"
                 : at >= b->at + b->bytes ? "what lies behind an allocation"
                 : b->host                ? "memory that a command may still use"

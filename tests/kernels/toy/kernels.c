@@ -51,11 +51,11 @@ static void toy_destroy(Kernel *kernel) {
   if (!k) return;
   Toy *t = k->toy;
   if (k->destroyed) {
-    toy_fault(t, DEVICE_SITE_NONE, "a kernel is destroyed twice");
+    toy_fault(t, DEVICE_TAG_NONE, "a kernel is destroyed twice");
     return;
   }
   if (k->given > t->host.of[STREAM_STEPS])
-    toy_fault(t, DEVICE_SITE_NONE, "a kernel is destroyed that may still run");
+    toy_fault(t, DEVICE_TAG_NONE, "a kernel is destroyed that may still run");
   kernel_destroy(k->cpu);
   k->destroyed = true;
   toy_control_data.alive--;

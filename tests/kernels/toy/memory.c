@@ -73,8 +73,8 @@ Block *block_find(Block *list, const void *at, size_t bytes) {
 
 /* ---- who is before whom ---- */
 
-static bool written_before(const Cell *c, const Clock *now, DeviceSite *other) {
-  *other = c->site;
+static bool written_before(const Cell *c, const Clock *now, DeviceTag *other) {
+  *other = c->tag;
   return c->write <= now->of[c->writer];
 }
 
@@ -116,28 +116,28 @@ void block_forget(Block *b, const void *at, size_t bytes) {
 /* ---- touching ---- */
 
 const char *block_read(Block *b, const void *at, size_t bytes, DeviceStream stream,
-                       const Clock *now, DeviceSite *other) {
+                       const Clock *now, DeviceTag *other) {
   size_t first = (size_t)((const char *)at - b->at);
   for (size_t i = first / CELL; i * CELL < first + bytes; i++) {
     if (!written_before(&b->cells[i], now, other)) return "reads what may not be written yet";
     b->cells[i].read[stream] = now->of[stream];
   }
-  *other = DEVICE_SITE_NONE;
+  *other = DEVICE_TAG_NONE;
   return b->defined ? wrong_value(b->defined + first, bytes) : NULL;
 }
 
 const char *block_write(Block *b, const void *at, size_t bytes, DeviceStream stream,
-                        const Clock *now, DeviceSite site, DeviceSite *other) {
+                        const Clock *now, DeviceTag tag, DeviceTag *other) {
   size_t first = (size_t)((const char *)at - b->at);
   for (size_t i = first / CELL; i * CELL < first + bytes; i++) {
     Cell *c = &b->cells[i];
     if (!written_before(c, now, other)) return "writes over what may not be written yet";
-    *other = DEVICE_SITE_NONE;
+    *other = DEVICE_TAG_NONE;
     for (int s = 0; s < DEVICE_STREAMS; s++)
       if (c->read[s] > now->of[s]) return "writes over what may not be read yet";
     c->write = now->of[stream];
     c->writer = stream;
-    c->site = site;
+    c->tag = tag;
   }
   if (b->defined) write_value(b, first, bytes);
   return NULL;

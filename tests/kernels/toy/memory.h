@@ -19,7 +19,7 @@ static inline void clock_join(Clock *clock, const Clock *other) {
 typedef struct Cell {
   uint32_t write, read[DEVICE_STREAMS];
   DeviceStream writer;
-  DeviceSite site; /* of the writer */
+  DeviceTag tag; /* of the writer */
 } Cell;
 
 /* A value is read as it was written, whole and alone: its last byte is known.  What was filled may
@@ -51,11 +51,11 @@ static inline char *block_own(const Block *block, const void *at) {
 }
 
 /* A command of `stream` whose number in it is now->of[stream] touches bytes of the block.  Returns
- * NULL, or what is wrong about it; then *other is the site of the command in its way. */
+ * NULL, or what is wrong about it; then *other is the tag of the command in its way. */
 const char *block_read(Block *block, const void *at, size_t bytes, DeviceStream stream,
-                       const Clock *now, DeviceSite *other);
+                       const Clock *now, DeviceTag *other);
 const char *block_write(Block *block, const void *at, size_t bytes, DeviceStream stream,
-                        const Clock *now, DeviceSite site, DeviceSite *other);
+                        const Clock *now, DeviceTag tag, DeviceTag *other);
 /* What was written there are equal bytes. */
 void block_filled(Block *block, const void *at, size_t bytes);
 /* They hold nothing any more. */

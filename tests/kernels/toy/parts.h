@@ -29,7 +29,7 @@ typedef enum What { COPY, FILL, LAUNCH, RECORD, WAIT } What;
 /* Addresses are the toy's own, but those of `args`. */
 typedef struct Command {
   What what;
-  DeviceSite site;
+  DeviceTag tag;
   DeviceCopy *copies;
   uint32_t n;
   void *at;
@@ -56,7 +56,7 @@ typedef struct Event {
 typedef struct Launch {
   const ToyKernel *kernel;
   const KernelArgs *args;
-  DeviceSite site;
+  DeviceTag tag;
 } Launch;
 typedef struct Sequence {
   Launch *launches;
@@ -103,7 +103,7 @@ extern const DeviceTable device_toy;
 /* ---- host.c ---- */
 
 /* Counts a fault; from now on the device fails.  Returns its status. */
-Status toy_fault(Toy *toy, DeviceSite site, const char *format, ...)
+Status toy_fault(Toy *toy, DeviceTag tag, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 /* While a device is open its memory is watched: the host must not touch what is not its own. */
 void toy_watch(Toy *toy);

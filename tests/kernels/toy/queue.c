@@ -22,9 +22,9 @@ static void run_kernel(Toy *t, const Command *c) {
   int64_t begin = t->observer ? now_ns() : 0;
   Status status =
       backend_toy.enqueue((const Kernel *)c->kernel, &t->cpu, c->args, &t->device.error.what);
-  if (t->observer) t->observer(t->observer_context, c->site, 0, 0, begin, now_ns());
+  if (t->observer) t->observer(t->observer_context, c->tag, 0, 0, begin, now_ns());
   if (status == STATUS_OK) return;
-  t->device.error.site = c->site;
+  t->device.error.tag = c->tag;
   t->failed = status;
 }
 

@@ -1,7 +1,7 @@
 /* Facts of the toy's kernels, unlike the CPU's wherever a plan may show it. */
 #include "tests/kernels/toy/target.h"
 
-#include "kernels/cpu/slices.h"
+#include "kernels/cpu/shards.h"
 #include "kernels/cpu/work.h"
 #include "ops/fuse_rules.h"
 #include "ops/ops.h"
@@ -25,4 +25,4 @@ const Target target_toy = {
     .in_place = false,
     .fusable = toy_fusable,
     .work_bytes = toy_work_bytes,
-    .slices = slices_rows};
+    .shards = shards_rows};

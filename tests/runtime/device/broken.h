@@ -60,7 +60,7 @@ static struct {
   BrokenHow how;
   uint32_t at; /* which call of it, from 0 */
   uint32_t made[BROKEN_N];
-  DeviceSite site;  /* of the call that was broken */
+  DeviceTag tag;    /* of the call that was broken */
   BrokenCall after; /* the copy before it */
   BrokenCall last;
   bool done;
@@ -74,7 +74,7 @@ static inline void broken_set(BrokenCall call, uint32_t at, BrokenHow how) {
   broken.call = call;
   broken.at = at;
   broken.how = how;
-  broken.site = DEVICE_SITE_NONE;
+  broken.tag = DEVICE_TAG_NONE;
   broken.done = false;
 }
 
@@ -95,8 +95,8 @@ static inline bool broken_is(BrokenCall call, BrokenHow *how) {
   return is;
 }
 
-static inline Status broken_text(Broken *b, DeviceSite site) {
-  return device_fail(&b->device, STATUS_SYSTEM, site, "%s is broken", broken_names[broken.call]);
+static inline Status broken_text(Broken *b, DeviceTag tag) {
+  return device_fail(&b->device, STATUS_SYSTEM, tag, "%s is broken", broken_names[broken.call]);
 }
 
 /* The device dies: what it was given is over, in one way or another, and nothing more is taken. */
@@ -106,18 +106,18 @@ static inline void broken_die(Broken *b) {
 }
 
 /* True when the call must be made; else *status is what it returns. */
-static inline bool broken_lets(Broken *b, BrokenCall call, DeviceSite site, BrokenHow *how,
+static inline bool broken_lets(Broken *b, BrokenCall call, DeviceTag tag, BrokenHow *how,
                                Status *status) {
   *status = STATUS_OK;
   bool answers = call == BROKEN_allocate || call == BROKEN_host_allocate; /* they are waited for */
   if (b->poisoned && (call == BROKEN_synchronise || answers || broken.how == BROKEN_SOON)) {
-    *status = broken_text(b, broken.site);
+    *status = broken_text(b, broken.tag);
     return false;
   }
   if (b->poisoned) return false;
   if (!broken_is(call, how)) return true;
-  broken.site = site;
-  if (*how == BROKEN_FAILS) *status = broken_text(b, site);
+  broken.tag = tag;
+  if (*how == BROKEN_FAILS) *status = broken_text(b, tag);
   if (*how == BROKEN_LATE || *how == BROKEN_SOON) broken_die(b);
   return *how != BROKEN_DROPPED && *how != BROKEN_FAILS && !b->poisoned;
 }
@@ -127,11 +127,11 @@ static inline Status broken_pass(Broken *b, Status status) {
   return status;
 }
 
-#define BROKEN_COMMAND(CALL, SITE, EXPRESSION)                                                     \
+#define BROKEN_COMMAND(CALL, TAG, EXPRESSION)                                                      \
   Broken *b = (Broken *)device;                                                                    \
   Status status;                                                                                   \
   BrokenHow how = BROKEN_NOT;                                                                      \
-  return broken_lets(b, BROKEN_##CALL, SITE, &how, &status) ? broken_pass(b, EXPRESSION) : status
+  return broken_lets(b, BROKEN_##CALL, TAG, &how, &status) ? broken_pass(b, EXPRESSION) : status
 
 static inline size_t broken_bytes(size_t bytes, BrokenHow how) {
   return how == BROKEN_SHORT ? bytes - 4 : how == BROKEN_LONG ? bytes + 4 : bytes;
@@ -153,58 +153,57 @@ static inline const DeviceCopy *broken_list(const DeviceCopy *copies, uint32_t n
 }
 
 static Status broken_copy_in(Device *device, DeviceStream stream, const DeviceCopy *copies,
-                             uint32_t n, DeviceSite site) {
-  BROKEN_COMMAND(copy_in, site,
-                 broken.inner->copy_in(b->inner, stream, broken_list(copies, n, how), n, site));
+                             uint32_t n, DeviceTag tag) {
+  BROKEN_COMMAND(copy_in, tag,
+                 broken.inner->copy_in(b->inner, stream, broken_list(copies, n, how), n, tag));
 }
 static Status broken_copy_out(Device *device, DeviceStream stream, const DeviceCopy *copies,
-                              uint32_t n, DeviceSite site) {
-  BROKEN_COMMAND(copy_out, site,
-                 broken.inner->copy_out(b->inner, stream, broken_list(copies, n, how), n, site));
+                              uint32_t n, DeviceTag tag) {
+  BROKEN_COMMAND(copy_out, tag,
+                 broken.inner->copy_out(b->inner, stream, broken_list(copies, n, how), n, tag));
 }
 static Status broken_copy_within(Device *device, DeviceStream stream, const DeviceCopy *copies,
-                                 uint32_t n, DeviceSite site) {
-  BROKEN_COMMAND(copy_within, site,
-                 broken.inner->copy_within(b->inner, stream, broken_list(copies, n, how), n, site));
+                                 uint32_t n, DeviceTag tag) {
+  BROKEN_COMMAND(copy_within, tag,
+                 broken.inner->copy_within(b->inner, stream, broken_list(copies, n, how), n, tag));
 }
 static Status broken_fill(Device *device, DeviceStream stream, void *at, uint8_t value,
-                          size_t bytes, DeviceSite site) {
-  BROKEN_COMMAND(fill, site,
+                          size_t bytes, DeviceTag tag) {
+  BROKEN_COMMAND(fill, tag,
                  broken.inner->fill(b->inner, stream, (char *)at + broken_shift(how), value,
-                                    how == BROKEN_SHORT ? bytes / 2 : bytes, site));
+                                    how == BROKEN_SHORT ? bytes / 2 : bytes, tag));
 }
 static Status broken_launch(Device *device, DeviceStream stream, const Kernel *kernel,
-                            const KernelArgs *args, DeviceSite site) {
-  BROKEN_COMMAND(launch, site, broken.inner->launch(b->inner, stream, kernel, args, site));
+                            const KernelArgs *args, DeviceTag tag) {
+  BROKEN_COMMAND(launch, tag, broken.inner->launch(b->inner, stream, kernel, args, tag));
 }
 static Status broken_record(Device *device, DeviceStream stream, DeviceEvent event) {
-  BROKEN_COMMAND(record, DEVICE_SITE_NONE, broken.inner->record(b->inner, stream, event));
+  BROKEN_COMMAND(record, DEVICE_TAG_NONE, broken.inner->record(b->inner, stream, event));
 }
 static Status broken_wait(Device *device, DeviceStream stream, DeviceEvent event) {
-  BROKEN_COMMAND(wait, DEVICE_SITE_NONE, broken.inner->wait(b->inner, stream, event));
+  BROKEN_COMMAND(wait, DEVICE_TAG_NONE, broken.inner->wait(b->inner, stream, event));
 }
 static Status broken_synchronise(Device *device, DeviceStream stream) {
-  BROKEN_COMMAND(synchronise, DEVICE_SITE_NONE, broken.inner->synchronise(b->inner, stream));
+  BROKEN_COMMAND(synchronise, DEVICE_TAG_NONE, broken.inner->synchronise(b->inner, stream));
 }
 static Status broken_sequence_begin(Device *device, DeviceStream stream, uint32_t sequence,
                                     bool *out_done) {
-  BROKEN_COMMAND(sequence_begin, DEVICE_SITE_NONE,
+  BROKEN_COMMAND(sequence_begin, DEVICE_TAG_NONE,
                  broken.inner->sequence_begin(b->inner, stream, sequence, out_done));
 }
 static Status broken_sequence_end(Device *device, DeviceStream stream, uint32_t sequence,
                                   bool whole) {
-  BROKEN_COMMAND(sequence_end, DEVICE_SITE_NONE,
+  BROKEN_COMMAND(sequence_end, DEVICE_TAG_NONE,
                  broken.inner->sequence_end(b->inner, stream, sequence, whole));
 }
 static Status broken_limits(Device *device, DType type, DeviceLimits *out) {
-  BROKEN_COMMAND(limits, DEVICE_SITE_NONE, broken.inner->limits(b->inner, type, out));
+  BROKEN_COMMAND(limits, DEVICE_TAG_NONE, broken.inner->limits(b->inner, type, out));
 }
 static Status broken_allocate(Device *device, size_t bytes, void **out) {
-  BROKEN_COMMAND(allocate, DEVICE_SITE_NONE, broken.inner->allocate(b->inner, bytes, out));
+  BROKEN_COMMAND(allocate, DEVICE_TAG_NONE, broken.inner->allocate(b->inner, bytes, out));
 }
 static Status broken_host_allocate(Device *device, size_t bytes, void **out) {
-  BROKEN_COMMAND(host_allocate, DEVICE_SITE_NONE,
-                 broken.inner->host_allocate(b->inner, bytes, out));
+  BROKEN_COMMAND(host_allocate, DEVICE_TAG_NONE, broken.inner->host_allocate(b->inner, bytes, out));
 }
 
 /* Those that return nothing can only be dropped.  An observer must go: it may be gone already. */

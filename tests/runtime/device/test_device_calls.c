@@ -169,8 +169,8 @@ static void every_call_is_needed(void) {
     for (uint32_t at = 0; can_be_dropped(call) && at < k.made[call]; at++) {
       bool seen = notices(&k, call, at, BROKEN_DROPPED);
       if (!seen)
-        printf("\n  nobody misses call %u of %s (site %llx)", at, broken_names[call],
-               (unsigned long long)broken.site);
+        printf("\n  nobody misses call %u of %s (tag %llx)", at, broken_names[call],
+               (unsigned long long)broken.tag);
       missed += !seen;
       n++;
     }

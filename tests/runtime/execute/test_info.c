@@ -42,7 +42,7 @@ static void test_cdvm(void) {
   says(text, "    inner_lr = lr * 1\n");
   says(text, "    lr=0.0625\n");
   says(text, "program step/cuhk01 (train, holds out cuhk01)");
-  says(text, "batch of 2 x 3 x 2 rows (groups, units, rows of a unit): 3 slices");
+  says(text, "batch of 2 x 3 x 2 rows (groups, units, rows of a unit): 3 shards");
   says(text, "    images                           f32  (3, 6, 128, 64, 3)");
   says(text, "    train/total                      f32  ()");
   says(text, "program evaluate (evaluate)");

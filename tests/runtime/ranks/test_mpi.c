@@ -75,7 +75,7 @@ static void failures(void) {
                                       "hint: graphc --ranks=2 compiles for as many", NULL};
   static const char *const alone[] = {"is for 2 ranks, and this process runs alone",
                                       "graphrun train --ranks=2", NULL};
-  static const char *const odd[] = {"3 ranks cannot share batches of 4 identities in 4 slices",
+  static const char *const odd[] = {"3 ranks cannot share batches of 4 identities in 4 shards",
                                     "1, 2, 4 can", NULL};
   static const char *const images[] = {"2 ranks: the model trains on no images", NULL};
   static const char *const used[] = {"the folder holds a run already", NULL};

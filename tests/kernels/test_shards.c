@@ -1,5 +1,5 @@
-/* Slices of a batch: whole units, every row once, as many as there are units and shards. */
-#include "kernels/cpu/slices.h"
+/* Shards of a batch: whole units, every row once, as many as there are units and shards. */
+#include "kernels/cpu/shards.h"
 #include "tests/support.h"
 
 static void check(Batch batch, int64_t rows, uint32_t shards, int64_t groups, int64_t units,
@@ -7,7 +7,7 @@ static void check(Batch batch, int64_t rows, uint32_t shards, int64_t groups, in
   Symbols *symbols = symbols_create();
   Graph *g = graph_create(symbols);
   uint32_t index = batch.groups ? graph_add_batch(g, batch) : 0;
-  Slices s = slices_rows(g, index, rows, shards);
+  Shards s = shards_rows(g, index, rows, shards);
   CU_ASSERT_EQUAL(s.groups, groups);
   CU_ASSERT_EQUAL(s.units, units);
   CU_ASSERT_EQUAL(s.unit, unit);
@@ -16,7 +16,7 @@ static void check(Batch batch, int64_t rows, uint32_t shards, int64_t groups, in
   for (uint32_t j = 0; j < s.n; j++)
     for (int64_t k = 0; k < s.groups; k++) {
       int64_t first, last;
-      slices_segment(&s, j, k, &first, &last);
+      shards_segment(&s, j, k, &first, &last);
       CU_ASSERT(first < last && first % s.unit == 0 && last % s.unit == 0);
       /* floor(jU/n) .. floor((j+1)U/n) of its group */
       CU_ASSERT_EQUAL(first, (k * units + (int64_t)j * units / s.n) * unit);
@@ -47,5 +47,5 @@ static void test_others(void) {
 
 int main(void) {
   static const SupportTest tests[] = {{"batches", test_batches}, {"others", test_others}};
-  return support_run("slices", tests, sizeof tests / sizeof *tests);
+  return support_run("shards", tests, sizeof tests / sizeof *tests);
 }
