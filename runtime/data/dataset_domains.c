@@ -26,6 +26,7 @@ typedef struct Line {
   int n;
   bool all;            /* split=all */
   bool zero_is_person; /* zero=person */
+  uint32_t given;      /* options by their place in `kinds` of take_option */
   Numbering numbering; /* pids=... */
 } Line;
 
@@ -76,8 +77,13 @@ static Status take_option(Line *l, const char *word) {
   static const char *const known[] = {"split=train", "split=all", "pids=one", "pids=anew",
                                       "zero=person"};
   enum { KNOWN = sizeof known / sizeof *known };
+  static const uint8_t kinds[KNOWN] = {0, 0, 1, 1, 2};
   uint32_t i = 0;
   while (i < KNOWN && strcmp(word, known[i]) != 0) i++;
+  if (i < KNOWN && l->given >> kinds[i] & 1)
+    return diag_error(l->rows->diag, STATUS_INVALID, l->place, "one of them is what is meant",
+                      "'%.*s' is given twice", (int)strcspn(word, "="), word);
+  if (i < KNOWN) l->given |= 1u << kinds[i];
   if (i < 2) l->all = i == 1;
   if (i == 2) l->numbering = NUMBERS_ONE;
   if (i == 3) l->numbering = NUMBERS_ANEW;

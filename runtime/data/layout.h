@@ -85,6 +85,12 @@ const char *data_set_name(Arena *arena, const char *trimmed);
 /* `folder/name`; `folder` alone when name is "", and the other way round. */
 const char *data_join(Arena *arena, const char *folder, const char *name);
 
+/* What systems leave in folders by themselves. */
+bool data_is_litter(const char *name);
+/* What scandir found at `path` is a folder, or a link to one. */
+struct dirent;
+bool data_entry_is_folder(const struct dirent *entry, const char *path);
+
 /* ---- who is one person (numbering.c) ---- */
 
 /* Of the rows from `first` on, a domain's: where training and tests number other people, identities

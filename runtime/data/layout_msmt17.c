@@ -1,8 +1,11 @@
-/* MSMT17: lists name the images of each split; training and tests are numbered from 0 each. */
+/* MSMT17: lists name the images of each split, what they do not name is counted; training and tests
+ * are numbered from 0 each. */
 #include "graph/base/open_file.h"
 #include "runtime/data/identity.h"
+#include "runtime/data/image.h"
 #include "runtime/data/layout.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -131,6 +134,64 @@ static Status read_lines(Msmt17 *m, FILE *file) {
   return status;
 }
 
+/* ---- what no list names ---- */
+
+typedef struct Listed {
+  const char **names; /* paths as the set names them, sorted */
+  size_t n;
+} Listed;
+
+static int by_text(const void *a, const void *b) {
+  return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+static Status leave(const Msmt17 *m, LeftOut why, const char *written) {
+  DataLeft left = {why, m->set, written, 0, NULL};
+  return data_rows_leave(m->rows, left) ? STATUS_OK : diag_no_memory(m->rows->diag, sizeof left);
+}
+
+/* Everything in a folder; folders of people one level down. */
+static Status search(const Msmt17 *m, const Listed *listed, const char *folder, int depth) {
+  Arena *arena = m->rows->arena;
+  const char *at = data_join(arena, m->set, folder);
+  struct dirent **entries;
+  int n = at ? scandir(at, &entries, NULL, alphasort) : -1;
+  Status status = STATUS_OK;
+  for (int i = 0; i < n; i++) {
+    const char *name = entries[i]->d_name;
+    const char *written = data_join(arena, folder, name);
+    const char *path = written ? data_join(arena, m->set, written) : NULL;
+    if (status == STATUS_OK && !path) status = diag_no_memory(m->rows->diag, strlen(name));
+    if (status == STATUS_OK && !data_is_litter(name)) {
+      if (data_entry_is_folder(entries[i], path))
+        status = depth ? leave(m, LEFT_FOLDER, written) : search(m, listed, written, 1);
+      else if (!image_is_named(name))
+        status = leave(m, LEFT_TYPE, written);
+      else if (!bsearch(&written, listed->names, listed->n, sizeof *listed->names, by_text))
+        status = leave(m, LEFT_UNLISTED, written);
+    }
+    free(entries[i]);
+  }
+  if (n >= 0) free(entries);
+  return status;
+}
+
+/* Of the folders of which there is a list. */
+static Status leave_unlisted(const Msmt17 *m, const char *const *folders, uint32_t n_folders,
+                             size_t first) {
+  Listed listed = {.n = m->rows->n - first};
+  listed.names = calloc(listed.n + 1, sizeof *listed.names);
+  if (!listed.names) return diag_no_memory(m->rows->diag, listed.n * sizeof *listed.names);
+  for (size_t i = 0; i < listed.n; i++) listed.names[i] = m->rows->rows[first + i].written;
+  qsort(listed.names, listed.n, sizeof *listed.names, by_text);
+  Status status = STATUS_OK;
+  for (uint32_t i = 0; i < n_folders && status == STATUS_OK; i++)
+    if (i == 0 || strcmp(folders[i], folders[i - 1]) != 0)
+      status = search(m, &listed, folders[i], 0);
+  free(listed.names);
+  return status;
+}
+
 Status data_read_msmt17(const DataLayout *layout, DataRows *rows, const char *path,
                         const char *domain) {
   Msmt17 m = {.layout = layout, .rows = rows, .set = data_trim(rows->arena, path)};
@@ -140,6 +201,8 @@ Status data_read_msmt17(const DataLayout *layout, DataRows *rows, const char *pa
   m.domain = domain ? domain : data_set_name(rows->arena, m.set);
   if (!m.domain) return diag_no_memory(rows->diag, strlen(path));
   const char *at = m.root ? data_join(rows->arena, m.set, m.root) : NULL;
+  const char *folders[N_LISTS];
+  uint32_t n_folders = 0;
   for (size_t i = 0; at && i < N_LISTS; i++) {
     FILE *file;
     int64_t size = 0;
@@ -151,8 +214,9 @@ Status data_read_msmt17(const DataLayout *layout, DataRows *rows, const char *pa
     Status status = read_lines(&m, file);
     fclose(file);
     TRY(status);
+    if (m.folder) folders[n_folders++] = m.folder;
   }
-  if (rows->n > before) return STATUS_OK;
+  if (rows->n > before) return leave_unlisted(&m, folders, n_folders, before);
   return diag_error(rows->diag, STATUS_INVALID, path, layout->form,
                     "holds no images in the layout %s", layout->word);
 }

@@ -94,12 +94,11 @@ static int bytewise(const struct dirent **a, const struct dirent **b) {
   return strcmp((*a)->d_name, (*b)->d_name);
 }
 
-/* What systems leave in folders by themselves. */
-static bool is_litter(const char *name) {
+bool data_is_litter(const char *name) {
   return *name == '.' || strcasecmp(name, "Thumbs.db") == 0 || strcasecmp(name, "desktop.ini") == 0;
 }
 
-static bool entry_is_folder(const struct dirent *entry, const char *path) {
+bool data_entry_is_folder(const struct dirent *entry, const char *path) {
   return entry->d_type == DT_LNK || entry->d_type == DT_UNKNOWN ? is_folder(path)
                                                                 : entry->d_type == DT_DIR;
 }
@@ -149,11 +148,11 @@ static Status take_file(const Parts *p, const DataPart *part, const char *writte
 static Status take_entry(const Parts *p, const DataPart *part, const char *below,
                          const struct dirent *entry) {
   Arena *arena = p->rows->arena;
-  if (is_litter(entry->d_name)) return STATUS_OK;
+  if (data_is_litter(entry->d_name)) return STATUS_OK;
   const char *written = data_join(arena, below, entry->d_name);
   const char *path = written ? data_join(arena, p->set, written) : NULL;
   if (!path) return diag_no_memory(p->rows->diag, strlen(entry->d_name));
-  if (!entry_is_folder(entry, path)) return take_file(p, part, written, entry->d_name);
+  if (!data_entry_is_folder(entry, path)) return take_file(p, part, written, entry->d_name);
   return data_rows_leave(p->rows, (DataLeft){LEFT_FOLDER, p->set, written, 0, NULL})
              ? STATUS_OK
              : diag_no_memory(p->rows->diag, 1);

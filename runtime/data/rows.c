@@ -43,6 +43,8 @@ static const Reason reasons[LEFT_COUNT] = {
                     "name that folder itself to read it"},
     [LEFT_JUNK] = {"image", "images", "of identity -1", NULL},
     [LEFT_UNUSED] = {"image", "images", "of split unused", NULL},
+    [LEFT_UNLISTED] = {"image", "images", "that no list names",
+                       "list_train.txt, list_val.txt, list_query.txt and list_gallery.txt do"},
     [LEFT_VALIDATION] = {"image", "images", "for validation", "split=all trains on them too"},
     [LEFT_NOBODY_QUERY] = {"query image", "query images",
                            "of identity 0, which is nobody in this layout,",

@@ -23,6 +23,7 @@ typedef enum LeftOut {
   LEFT_BOXES,        /* the same people, in a folder beside the one that is read */
   LEFT_JUNK,         /* identity -1 */
   LEFT_UNUSED,       /* split unused */
+  LEFT_UNLISTED,     /* an image where a list names the images, and none names this */
   LEFT_VALIDATION,   /* of a list that is for neither training nor tests */
   LEFT_NOBODY_QUERY, /* nobody as a query */
   LEFT_NOBODY_TRAIN, /* nobody, where split=all trains on everybody */

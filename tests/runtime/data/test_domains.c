@@ -80,6 +80,10 @@ static void errors(void) {
        "~/x.domains:1: error: unknown option 'split=test'\nhint: $FORM\n"},
       {"one csv a.csv spilt=all\n",
        "~/x.domains:1: error: unknown option 'spilt=all'\nhint: did you mean 'split=all'?\n"},
+      {"one market a split=all split=train\n",
+       "~/x.domains:1: error: 'split' is given twice\nhint: one of them is what is meant\n"},
+      {"one market a zero=person split=all zero=person\n",
+       "~/x.domains:1: error: 'zero' is given twice\nhint: one of them is what is meant\n"},
       {"one msmt17 a pids=anew\n",
        "~/x.domains:1: error: the layout msmt17 says itself who is one person\n"
        "hint: leave pids=... away\n"},

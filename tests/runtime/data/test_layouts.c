@@ -141,6 +141,40 @@ static void msmt17(void) {
   dataset_destroy(data);
 }
 
+/* A list that was not copied takes its images with it, and files come beside those that are listed.
+ */
+static void msmt17_unlisted(void) {
+  for (int i = 0; i < 6; i++)
+    original_file("few/train/%04d/%04d_000_01_0303morning_0000_%d.jpg", i / 2, i / 2, i % 2);
+  original_file("few/train/0001/notes.txt");
+  original_file("few/train/0001/.0001_000_01_0303morning_0000_9.jpg");
+  original_file("few/train/0002/old/0002_000_01_0303morning_0000_9.jpg");
+  original_file("few/test/0000/0000_000_01_0303morning_0000_0.jpg");
+  support_write("few/list_train.txt", "0000/0000_000_01_0303morning_0000_0.jpg 0\r\n"
+                                      "0000/0000_000_01_0303morning_0000_1.jpg 0\r\n"
+                                      "0001/0001_000_01_0303morning_0000_1.jpg 1\r\n");
+  char *text;
+  DataSet *data = read_set(support_path("few"), &text);
+  check_text(text, "~/few: warning: 3 images that no list names are left out (the first is "
+                   "'train/0001/0001_000_01_0303morning_0000_0.jpg')\n"
+                   "hint: list_train.txt, list_val.txt, list_query.txt and list_gallery.txt do\n"
+                   "~/few: warning: 1 file of a type that is not read is left out "
+                   "('train/0001/notes.txt')\n"
+                   "hint: JPEG, PNG and BMP are read; `mogrify -format png` converts others\n"
+                   "~/few: warning: 1 folder among the images is left out ('train/0002/old')\n"
+                   "hint: images are read beside such folders, not from them\n");
+  CU_ASSERT_EQUAL(data->domains[0].n_images, 3);
+  free(text);
+  dataset_destroy(data);
+  support_write("few/list_query.txt", "0000/0000_000_01_0303morning_0000_0.jpg 0\n");
+  support_write("few/list_val.txt", "0001/0001_000_01_0303morning_0000_0.jpg 1\n");
+  data = read_set(support_path("few"), &text);
+  CU_ASSERT_PTR_NOT_NULL(strstr(text, "2 images that no list names are left out (the first is "
+                                      "'train/0002/0002_000"));
+  free(text);
+  dataset_destroy(data);
+}
+
 /* Whether the test people go on in number or begin at 1 again. */
 static void cuhk03np(void) {
   static const char left[] = ": warning: 1 folder of the same people in other boxes is left out "
@@ -394,6 +428,7 @@ int main(void) {
   static const SupportTest tests[] = {{"market", market},
                                       {"duke", duke},
                                       {"msmt17", msmt17},
+                                      {"msmt17, unlisted", msmt17_unlisted},
                                       {"cuhk03np", cuhk03np},
                                       {"training sets", training_sets},
                                       {"test sets", test_sets},
