@@ -68,7 +68,7 @@ static Status iota_infer(InferContext *c) {
   if (c->dtype == DTYPE_I32) return infer_index_axis(c, axis);
   TRY(infer_axis(c, axis));
   int exact = dtype_desc(c->dtype)->exact;
-  if (dtype_is_float(c->dtype) && c->shape.dim[axis] > ((int64_t)1 << exact) + 1)
+  if (exact < 63 && c->shape.dim[axis] > ((int64_t)1 << exact) + 1)
     return infer_fail(c, "dtype f64, or i64",
                       "%s holds the indices up to 2^%d only, these are %lld", dtype_name(c->dtype),
                       exact, (long long)c->shape.dim[axis]);

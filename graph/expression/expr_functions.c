@@ -231,11 +231,27 @@ static const char *fill(Call *c, const char *pattern, const char *item, const ch
   return text;
 }
 
+/* The first brace that opens and stands for nothing; NULL: none. */
+static const char *odd_brace(const char *pattern, bool other) {
+  for (const char *at = pattern; *at; at++) {
+    if (*at != '{') continue;
+    if (at[1] == '{')
+      at++;
+    else if (at[1] != '}' && strncmp(at, "{0}", 3) != 0 && !(other && strncmp(at, "{1}", 3) == 0))
+      return at;
+  }
+  return NULL;
+}
+
 /* format(PATTERN, list [, x]): the pattern filled with each element of the list. */
 static bool call_format(Call *c) {
   if (c->args[0].type != VALUE_STRING || c->args[1].type != VALUE_LIST)
     return fail(c, "needs a pattern and a list");
   const char *other = c->n > 2 ? value_text(c->arena, &c->args[2]) : NULL;
+  const char *odd = odd_brace(c->args[0].s, c->n > 2);
+  if (odd)
+    return fail(c, "'%.*s' stands for nothing: {} is the item, {1} a third argument, {{ a brace",
+                text_cut(odd, 10), odd);
   if (!give_list(c, c->args[1].list.n)) return false;
   for (uint32_t i = 0; i < c->args[1].list.n; i++) {
     const char *item = value_text(c->arena, &c->args[1].list.items[i]);

@@ -56,6 +56,10 @@ static const Case cases[] = {
      MODEL("<augment height=\"8\" width=\"4\" erase-min=\"0.5\" erase-max=\"0.1\"/>\n"),
      {".xml:7:", "error: erase-min 0.5 is above erase-max 0.1"},
      NULL},
+    {"indices that a bool does not hold",
+     PROGRAM("<iota name=\"i\" shape=\"3\" dtype=\"bool\"/>\n<output value=\"i\"/>\n"),
+     {".xml:3:1: error: iota 'i': bool holds the indices up to 2^0 only, these are 3"},
+     NULL},
     {"negative noise",
      PROGRAM("<parameter name=\"w\" external=\"v\" noise=\"-1\"/>\n"
              "<expr name=\"y\" value=\"w + 1\"/>\n<output value=\"y\"/>\n"),
