@@ -83,13 +83,25 @@ static void run_columns(const Depthwise *k, const DepthwiseRow *row, int64_t col
   }
 }
 
+/* Fetches the rows that the next row of results is the first to read, all their channels. */
+__attribute__((always_inline)) static inline void ahead(const Conv *c, const ConvGrid *g,
+                                                        const KernelArgs *args, int64_t row) {
+  int64_t bytes = c->in[1] * c->in_pitch * (int64_t)c->shape.size;
+  DepthwiseAhead next = {.at = args->inputs[c->a],
+                         .rows = c->shape.n * c->in[0],
+                         .row_bytes = bytes,
+                         .pixels = 1,
+                         .bytes = bytes};
+  depthwise_ahead(&next, row, g->in_step[0]);
+}
+
 /* Row p of one image's grid, channels from `channel`. */
 static void run_row(const Depthwise *k, const ConvGrid *g, int64_t image, int64_t p,
                     int64_t channel, const KernelArgs *args) {
   const char *rows[DEPTHWISE_ROWS], *weights[DEPTHWISE_ROWS];
   const Conv *c = &k->conv;
   size_t size = c->shape.size;
-  int64_t rest = c->shape.cy - channel, y = g->out_at[0] + p * g->out_step[0];
+  int64_t last = 0, rest = c->shape.cy - channel, y = g->out_at[0] + p * g->out_step[0];
   int64_t reads = c->adjoint ? channel : channel / k->m,
           writes = c->adjoint ? channel / k->m : channel;
   DepthwiseRow d = {.rows = rows,
@@ -107,11 +119,13 @@ static void run_row(const Depthwise *k, const ConvGrid *g, int64_t image, int64_
     int64_t h = g->in_at[0] + p * g->in_step[0] + t * g->in_tap[0];
     int64_t r = g->tap_at[0] + t * g->tap_step[0];
     if (h < 0 || h >= c->in[0]) continue;
+    last = h;
     int64_t at = (image * c->in[0] + h) * c->in[1] * c->in_pitch + reads;
     int64_t tap = (r * c->shape.kw + g->tap_at[1]) * k->pitch + channel;
     rows[d.n_rows] = (const char *)args->inputs[c->a] + (size_t)at * size;
     weights[d.n_rows++] = (const char *)args->work + (size_t)tap * size;
   }
+  if (channel == 0) ahead(c, g, args, image * c->in[0] + last + 1);
   int64_t to = ((image * c->out[0] + y) * c->out[1] + g->out_at[1]) * c->out_pitch + writes;
   d.out = (char *)args->outputs[0] + (size_t)to * size;
   run_columns(k, &d, g->size[1]);

@@ -73,11 +73,29 @@ static void run_tap_row(const DepthwiseDw *k, const KernelArgs *args, uint32_t s
 static void run_image(const DepthwiseDw *k, const KernelArgs *args, uint32_t shard, int64_t image,
                       int64_t channel, int64_t end) {
   const ConvShape *s = &k->shape;
-  for (int64_t c = channel; c < end; c += k->step)
-    for (int64_t p = 0; p < s->hy; p += k->rows)
+  int64_t size = (int64_t)s->size, from = channel / s->co,
+          bytes = ((end - 1) / s->co + 1 - from) * size;
+  DepthwiseAhead x = {.at = (const char *)args->inputs[k->x] + from * size,
+                      .rows = s->n * s->hx,
+                      .row_bytes = s->wx * s->cx * size,
+                      .pixels = s->wx,
+                      .pixel_bytes = s->cx * size,
+                      .bytes = bytes};
+  DepthwiseAhead dy = {.at = (const char *)args->inputs[k->dy] + channel * size,
+                       .rows = s->n * s->hy,
+                       .row_bytes = s->wy * s->cy * size,
+                       .pixels = s->wy,
+                       .pixel_bytes = s->cy * size,
+                       .bytes = (end - channel) * size};
+  for (int64_t p = 0; p < s->hy; p += k->rows) {
+    int64_t next = p + k->rows;
+    depthwise_ahead(&x, image * s->hx + next * s->stride[0], k->rows * s->stride[0]);
+    depthwise_ahead(&dy, image * s->hy + next, k->rows);
+    for (int64_t c = channel; c < end; c += k->step)
       for (int64_t r = 0; r < s->kh; r++)
         run_tap_row(k, args, shard, image, p, p + k->rows, r, c,
                     c + k->step < end ? k->step : end - c);
+  }
 }
 
 static int64_t block_end(const DepthwiseDw *k, int64_t channel) {
@@ -145,6 +163,7 @@ Status depthwise_dw_build(const KernelSpec *spec, Diag *diag, Kernel *kernel) {
   k->step = 2 * lanes;
   k->rows = ROWS_BYTES / (k->step * (int64_t)s->size * (s->wx + s->wy));
   if (k->rows == 0) k->rows = 1;
+  if (k->rows > s->hy) k->rows = s->hy;
   int64_t macs = s->n * s->hy * s->wy * conv_weights(s) * s->groups;
   int64_t items = k->blocks * k->shards.n, most = macs < 1 << 17 ? 1 : 64;
   kernel->run = depthwise_dw_run;
