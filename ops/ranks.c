@@ -3,7 +3,7 @@
  * same on every rank) or a rank's *part*.
  *
  *   all-reduce   parts that are sums over a rank's rows -> their whole sum, added in the binary
- * tree of which each rank holds a subtree (docs/decisions/slices.md) all-gather   parts -> all of
+ * tree of which each rank holds a subtree (docs/decisions/shards.md) all-gather   parts -> all of
  * them, in the order of ranks along a new first axis rank-part    (A, ranks, B) whole -> (A, 1, B),
  * the rank's own */
 #include "ops/rule.h"

@@ -28,7 +28,8 @@ static const Arrows arrows[] = {
     {"runtime/data", "graph/base graph/ir graph/plan ops runtime/execute"},
     {"runtime/train",
      "graph/base graph/ir graph/plan ops runtime/execute runtime/data runtime/ranks"},
-    {"runtime/eval", "graph/base graph/ir graph/plan ops kernels runtime/execute runtime/data"},
+    {"runtime/eval",
+     "graph/base graph/ir graph/plan ops kernels runtime/execute runtime/data runtime/ranks"},
     {"runtime/synth", "graph/base"},
 };
 

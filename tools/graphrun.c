@@ -40,6 +40,7 @@ static const char usage_text[] =
     "      --baseline=color      colour histograms instead of a plan and weights\n"
     "      --compare=F           difference to an earlier --out, with an interval\n"
     "      --out=F               results of every query as JSON\n"
+    "      --ranks=N             N processes share the images of any plan (starts mpirun)\n"
     "  exec PLAN --program=P -o F           run a program once; F (.safetensors) gets its outputs\n"
     "                                       and the states as they are afterwards\n"
     "      --feed=F              inputs and states by name\n"
@@ -125,7 +126,7 @@ static const Option options[] = {
     {"steps", NUMBER, TRAIN | BENCH, AT(steps), 1, MANY},
     {"stop-at", NUMBER, TRAIN, AT(stop_at), 1, MANY},
     {"checkpoint-every", NUMBER, TRAIN, AT(checkpoint_every), 1, MANY},
-    {"ranks", NUMBER, TRAIN, AT(ranks), 1, PLAN_RANKS_MAX},
+    {"ranks", NUMBER, TRAIN | EVAL, AT(ranks), 1, PLAN_RANKS_MAX},
     {"rank-timeout", NUMBER, TRAIN, AT(rank_timeout), 1, 86400},
     {"warm", NUMBER, BENCH, AT(warm), 0, 1000},
     {"threads", NUMBER, TRAIN | EVAL | EXEC | BENCH | CHECK_DATA, AT(threads), 1, THREADS_MAX},
@@ -260,6 +261,7 @@ static Status run_eval(const Args *a, Diag *diag) {
                    .skip_bad_images = skips(a),
                    .workers = (uint32_t)a->workers,
                    .threads = threads_of(a),
+                   .ranks = a->joined,
                    .seed = (uint64_t)a->seed};
   return eval_run(&o, diag);
 }
@@ -400,10 +402,13 @@ static bool print_text(int argc, char **argv) {
 /* Becomes a rank where the process was started as one, or starts them.  Returns only on failure
  * when it starts them. */
 static Status join_ranks(Args *a, const Command *command, char **argv, Diag *diag) {
-  if (!(command->bit & TRAIN)) return STATUS_OK;
+  if (!(command->bit & (TRAIN | EVAL))) return STATUS_OK;
   if (!ranks_launched())
     return a->ranks > 1 ? ranks_launch((uint32_t)a->ranks, argv, diag) : STATUS_OK;
   TRY(ranks_open(diag, &a->joined));
+  /* The first speaks for all; what another one has to say is a message. */
+  if (a->joined->rank && !freopen("/dev/null", "w", stdout))
+    return diag_error(diag, STATUS_SYSTEM, "/dev/null", NULL, "cannot write: %s", strerror(errno));
   if (a->ranks && a->ranks != a->joined->count)
     return diag_error(diag, STATUS_USAGE, "--ranks", "leave it out under mpirun or srun",
                       "%lld ranks, and %u were started", (long long)a->ranks, a->joined->count);

@@ -7,6 +7,7 @@
 #include "runtime/eval/evaluation.h"
 #include "runtime/execute/open.h"
 #include "runtime/execute/weights.h"
+#include "runtime/ranks/together.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -207,7 +208,7 @@ static Status evaluate_all(Eval *e) {
   return STATUS_OK;
 }
 
-static Status run(Eval *e) {
+static Status set_up(Eval *e) {
   TRY(check_options(e));
   TRY(dataset_read(e->o.data, e->diag, &e->data));
   TRY(choose_domains(e));
@@ -215,15 +216,26 @@ static Status run(Eval *e) {
                              .n_domains = e->n_domains,
                              .protocol = e->o.protocol ? e->o.protocol : "market"};
   if (e->o.compare) TRY(evaluation_read(e->o.compare, &e->head, e->diag, &e->other));
-  if (e->o.out) TRY(evaluation_can_write(e->o.out, e->diag));
+  if (e->o.out && together_first(e->o.ranks)) TRY(evaluation_can_write(e->o.out, e->diag));
   if (!e->o.baseline_color) {
     TRY(open_network(e));
     e->head.model = plan_text(e->plan, e->plan->model_name);
     e->head.model_hash = e->plan->model_hash;
     e->head.weights = e->o.weights;
   }
+  return STATUS_OK;
+}
+
+/* Ranks have the same messages but for those about single images. */
+static Status run(Eval *e) {
+  bool stop = false;
+  Ranks *ranks = e->o.ranks;
+  TRY(together(ranks, set_up(e), &stop, e->diag));
+  TRY(together_same(ranks, e->data->fingerprint ^ e->head.model_hash, "plan or data set", e->diag));
+  if (!together_first(ranks)) diag_clear(e->diag);
   TRY(evaluate_all(e));
-  if (e->o.out) TRY(evaluation_write(e->o.out, &e->head, e->results, e->n_results, e->diag));
+  if (e->o.out && together_first(ranks))
+    TRY(evaluation_write(e->o.out, &e->head, e->results, e->n_results, e->diag));
   return STATUS_OK;
 }
 

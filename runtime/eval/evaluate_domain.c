@@ -182,14 +182,25 @@ static void warn_features(const Work *w) {
                  (long long)n);
 }
 
+typedef struct Describer {
+  Executor *executor; /* NULL: by colour */
+  uint32_t program;
+} Describer;
+
+static Status describe_some(void *context, const FeatureJob *job, Features *out, Diag *diag) {
+  const Describer *d = context;
+  if (!d->executor) return features_color(job, out, diag);
+  return features_network(job, d->executor, d->program, out, diag);
+}
+
 static Status describe(Work *w, Executor *executor, uint32_t program) {
   const EvalOptions *o = w->options;
   FeatureJob job = {.paths = w->paths,
                     .count = w->n_rows,
                     .workers = o->workers ? o->workers : o->threads,
                     .skip_bad = o->skip_bad_images};
-  if (!executor) return features_color(&job, &w->features, w->diag);
-  return features_network(&job, executor, program, &w->features, w->diag);
+  Describer describer = {executor, program};
+  return features_shared(&job, o->ranks, describe_some, &describer, &w->features, w->diag);
 }
 
 Status evaluation_domain(const EvalOptions *options, const Protocol *protocol,

@@ -3,7 +3,7 @@
 #define RUNTIME_EVAL_EVALUATION_H
 
 #include "runtime/eval/evaluate.h"
-#include "runtime/eval/features.h"
+#include "runtime/eval/features_shared.h"
 #include "runtime/eval/metrics.h"
 #include "runtime/eval/protocol.h"
 

@@ -91,7 +91,10 @@ Status ranks_open(Diag *diag, Ranks **out) {
                       "install libopenmpi-dev and openmpi-bin, and build again",
                       "this program cannot connect ranks: %s", error);
   if (module->version == RANKS_MODULE_VERSION) *out = module->open();
-  if (*out) return STATUS_OK;
+  if (*out) {
+    (*out)->timeout = RANKS_PATIENCE;
+    return STATUS_OK;
+  }
   return diag_error(diag, STATUS_SYSTEM, MODULE, NULL,
                     module->version == RANKS_MODULE_VERSION ? "MPI does not start"
                                                             : "is of another version of graphrun");

@@ -11,6 +11,7 @@
 #include <signal.h>
 
 #define RANKS_ERROR_MAX 300
+#define RANKS_PATIENCE 600 /* seconds to wait for a rank where files are read or written */
 
 typedef struct RanksTable RanksTable;
 /* Implementations begin with it. */

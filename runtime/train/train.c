@@ -6,12 +6,12 @@
 #include "runtime/execute/init.h"
 #include "runtime/execute/open.h"
 #include "runtime/execute/weights.h"
+#include "runtime/ranks/together.h"
 #include "runtime/train/checkpoint.h"
 #include "runtime/train/feed.h"
 #include "runtime/train/journal.h"
 #include "runtime/train/progress.h"
 #include "runtime/train/scalars.h"
-#include "runtime/train/together.h"
 
 #include <inttypes.h>
 #include <limits.h>
@@ -21,8 +21,6 @@
 #include <string.h>
 #include <unistd.h>
 #include <xxhash.h>
-
-#define PATIENCE 600 /* seconds that ranks wait for each other where files are read or written */
 
 typedef struct Train {
   const TrainOptions *options;
@@ -151,7 +149,7 @@ static Status meet(Train *t, Status own) {
 /* While the first rank writes a checkpoint the others wait, however slow the disk. */
 static Status save_and_meet(Train *t) {
   Ranks *ranks = t->options->ranks;
-  if (ranks) ranks->timeout = PATIENCE;
+  if (ranks) ranks->timeout = RANKS_PATIENCE;
   Status status = meet(t, save(t));
   if (ranks) ranks->timeout = t->options->rank_timeout;
   return status;
@@ -327,7 +325,7 @@ static uint64_t hash_run(const Train *t) {
 static Status set_up_together(Train *t) {
   const TrainOptions *o = t->options;
   if (o->ranks) {
-    o->ranks->timeout = PATIENCE;
+    o->ranks->timeout = RANKS_PATIENCE;
     o->ranks->asked = &stop_signal;
   }
   TRY(meet(t, set_up(t)));

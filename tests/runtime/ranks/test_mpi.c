@@ -67,6 +67,27 @@ static void a_rank_is_lost(void) {
              "$d/checkpoint.safetensors && cmp all/metrics.jsonl $d/metrics.jsonl || exit 1; done");
 }
 
+/* Ranks share the images of an evaluation, whatever number the plan is for; more ranks than images
+ * is no fault; what cannot be read is named once. */
+static void evaluation(void) {
+  static const char *const bad[] = {"the image", "--bad-images=skip", NULL};
+  for (int ranks = 1; ranks <= 3; ranks++)
+    shell_must("$GRAPHRUN eval p2.xml --weights=one/checkpoint.safetensors --data=s/synth.domains "
+               "--threads=1 --ranks=%d --out=e%d.json > e%d.txt",
+               ranks, ranks, ranks);
+  shell_must("for n in 2 3; do cmp e1.txt e$n.txt && cmp e1.json e$n.json || exit 1; done");
+  shell_must("$GRAPHRUN eval --baseline=color --data=s/synth.domains > c1.txt && "
+             "$GRAPHRUN eval --baseline=color --data=s/synth.domains --ranks=4 > c4.txt && "
+             "cmp c1.txt c4.txt");
+  shell_must(
+      "cp -r s broken && find broken -path '*query*' -name '*.jpg' | sort | head -1 > which && "
+      "[ -s which ] && echo no picture > $(cat which)");
+  CU_ASSERT_TRUE(shell_says("a bad image",
+                            shell("$GRAPHRUN eval p2.xml --weights=one/checkpoint.safetensors "
+                                  "--data=broken/synth.domains --ranks=2"),
+                            1, 1, bad));
+}
+
 /* Each failure is told once. */
 static void failures(void) {
   static const char *const none[] = {NULL};
@@ -98,6 +119,7 @@ int main(void) {
   static const SupportTest tests[] = {{"same bytes", same_bytes},
                                       {"another number of ranks", another_number},
                                       {"a rank is lost", a_rank_is_lost},
+                                      {"evaluation", evaluation},
                                       {"failures", failures}};
-  return support_run("mpi", tests, 4);
+  return support_run("mpi", tests, 5);
 }

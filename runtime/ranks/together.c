@@ -1,5 +1,5 @@
 /* Each rank sends a few bytes to all others at the places where its fate may part from theirs. */
-#include "runtime/train/together.h"
+#include "runtime/ranks/together.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -1,6 +1,6 @@
 /* What the ranks of a run decide alike. */
-#ifndef RUNTIME_TRAIN_TOGETHER_H
-#define RUNTIME_TRAIN_TOGETHER_H
+#ifndef RUNTIME_RANKS_TOGETHER_H
+#define RUNTIME_RANKS_TOGETHER_H
 
 #include "graph/base/diag.h"
 #include "runtime/ranks/ranks.h"
