@@ -235,6 +235,9 @@ static Status declare(Builder *b, const Element *element, const char *path) {
     if (s.init == INIT_FUSE && (s.shape.rank != 4 || s.shape.dim[1] != 2 * s.shape.dim[0]))
       return element_error(b, element, "shape", NULL, "init 'fuse' needs the shape (O, 2 O, 1, 1)");
     warn_unread(b, element, &s);
+    if (s.noise < 0)
+      return element_error(b, element, "noise", "it is a share of the tensor's standard deviation",
+                           "noise %s is below 0", attr_text(element, "noise"));
   } else if (attr_is(element, "kind", "optimiser")) {
     s.kind = STATE_OPTIMISER;
   }

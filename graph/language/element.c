@@ -67,7 +67,7 @@ static const AttrDesc parameter_attrs[] = {
     {"rate", ATTR_FLOAT, "1", NULL, 0, 0, "own factor on the learning rate (field `rate`)"},
     {"decay", ATTR_FLOAT, "1", NULL, 0, 0, "own factor on the weight decay (field `decay`)"},
     {"external", ATTR_STRING, "", NULL, 0, 0, "name in pretrained weights"},
-    {"noise", ATTR_FLOAT, "0", NULL, 0, 1000,
+    {"noise", ATTR_FLOAT, "0", NULL, 0, 0,
      "pretrained: added noise, as a share of the tensor's std"},
 };
 ELEMENT(parameter, "parameter", "A trainable tensor, named by its scopes.", "*", false, false);

@@ -117,9 +117,16 @@ static void read_attributes(Reader *r, RawElement *el, size_t at, int n, const x
   }
 }
 
+/* Models are in their namespace or in none; another is another language, or another version. */
+static bool is_known_namespace(const Reader *r, const RawElement *el, const xmlChar *uri) {
+  if (!uri || strcmp((const char *)uri, RAW_NAMESPACE) == 0) return true;
+  bool root = !r->open && strcmp(el->tag, "model") != 0 && strcmp(el->tag, "library") != 0;
+  return root; /* refused for what it is */
+}
+
 static void on_start(void *context, const xmlChar *name, const xmlChar *prefix, const xmlChar *uri,
                      int n_ns, const xmlChar **ns, int n, int n_default, const xmlChar **attrs) {
-  (void)prefix, (void)uri, (void)n_ns, (void)ns, (void)n_default;
+  (void)prefix, (void)n_ns, (void)ns, (void)n_default;
   Reader *r = ((xmlParserCtxtPtr)context)->_private;
   if (r->status != STATUS_OK) return;
   RawElement *el = arena_alloc(r->arena, sizeof *el);
@@ -131,6 +138,11 @@ static void on_start(void *context, const xmlChar *name, const xmlChar *prefix, 
   el->file = r->file;
   el->chain = r->chain;
   locate(r, at, &el->line, &el->column);
+  if (!is_known_namespace(r, el, uri)) {
+    fail(r, el->line, el->column, "xmlns=\"" RAW_NAMESPACE "\"",
+         "%s is of the namespace '%s', which is no model's", el->tag, (const char *)uri);
+    return;
+  }
   if (++r->depth > RAW_DEPTH_MAX) {
     fail(r, el->line, el->column, NULL, "elements are nested more than %d deep", RAW_DEPTH_MAX);
     return;

@@ -60,10 +60,20 @@ static const Case cases[] = {
      PROGRAM("<iota name=\"i\" shape=\"3\" dtype=\"bool\"/>\n<output value=\"i\"/>\n"),
      {".xml:3:1: error: iota 'i': bool holds the indices up to 2^0 only, these are 3"},
      NULL},
+    {"another language",
+     "<model name=\"m\" xmlns=\"urn:graphc:model:2\">\n<program name=\"p\"/>\n</model>\n",
+     {".xml:1:1: error: model is of the namespace 'urn:graphc:model:2', which is no model's",
+      "hint: xmlns=\"urn:graphc:model:1\"\n"},
+     NULL},
+    {"an element of another",
+     PROGRAM("<input name=\"x\"/>\n<o:relu xmlns:o=\"urn:o\" name=\"y\" in=\"x\"/>\n"
+             "<output value=\"y\"/>\n"),
+     {".xml:4:1: error: relu is of the namespace 'urn:o'"},
+     NULL},
     {"negative noise",
      PROGRAM("<parameter name=\"w\" external=\"v\" noise=\"-1\"/>\n"
              "<expr name=\"y\" value=\"w + 1\"/>\n<output value=\"y\"/>\n"),
-     {".xml:3:", "error: noise -1 is out of range: 0.."},
+     {".xml:3:", "error: noise -1 is below 0"},
      NULL},
 };
 
@@ -175,7 +185,12 @@ static void test_fine(void) {
   static const char *const texts[] = {
       NOISE(" distribution=\"uniform\"", "half"), NOISE("", "own"),
       PROGRAM("<input name=\"x\"/>\n<expr name=\"y\" value=\"x * 1.5e-45 + 0.0\"/>\n"
-              "<output value=\"y\"/>\n")};
+              "<output value=\"y\"/>\n"),
+      "<model name=\"m\"><program name=\"p\"><random name=\"r\"/><output "
+      "value=\"r\"/></program></model>",
+      "<g:model name=\"m\" xmlns:g=\"urn:graphc:model:1\"><g:program name=\"p\"><g:random "
+      "name=\"r\"/>"
+      "<g:output value=\"r\"/></g:program></g:model>"};
   for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
     support_write("model.xml", texts[i]);
     Shell s = shell("\"$GRAPHC\" model.xml -o out.xml");
