@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #define PIECE ((size_t)1 << 30) /* a message's length is an int */
 #define TAG 1
@@ -136,10 +137,15 @@ static Status mpi_gather(Ranks *ranks, void *value, RankBlocks blocks) {
 
 static void mpi_close(Ranks *ranks, int status) {
   MpiRanks *m = (MpiRanks *)ranks;
-  if (status && !ranks->agreed)
-    MPI_Abort(MPI_COMM_WORLD, status); /* ends the others, which may be waiting for this one */
-  else
+  if (status && !ranks->agreed) {
+    /* Ends the others, which may be waiting for this one; but it waits for ever where the network
+     * is gone. */
+    signal(SIGALRM, SIG_DFL);
+    alarm(3);
+    MPI_Abort(MPI_COMM_WORLD, status);
+  } else {
     MPI_Finalize();
+  }
   free(m->requests);
   free(m->peers);
   free(m);
