@@ -53,7 +53,7 @@ typedef struct DeviceCollective {
   int64_t count; /* elements of a rank's operand */
   const void *in;
   void *out;  /* the sum, or the operands of all ranks one after the other */
-  void *work; /* of a sum: collective_sum_work (kernels/kernel.h) */
+  void *work; /* of a sum: collective_sum_work bytes (kernels/collective.h) */
 } DeviceCollective;
 
 /* Called after every part of a kernel while it is set, on the thread that ran it; for traces. */

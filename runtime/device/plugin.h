@@ -13,12 +13,13 @@
 /* What the two must agree on.  The number is for changes that leave every size as it was. */
 #define DEVICE_PLUGIN_BUILD                                                                        \
   {                                                                                                \
-    1, PLAN_VERSION, sizeof(DeviceTable), sizeof(Backend), sizeof(Target), sizeof(Graph),          \
-        sizeof(Node), sizeof(KernelSpec)                                                           \
+    2, PLAN_VERSION, sizeof(DeviceTable), sizeof(Backend), sizeof(Target), sizeof(Graph),          \
+        sizeof(Node), sizeof(KernelSpec), sizeof(DeviceOptions), sizeof(DeviceCollective),         \
+        sizeof(Ranks), sizeof(RanksTable)                                                          \
   }
 
 typedef struct DevicePlugin {
-  uint32_t build[8]; /* DEVICE_PLUGIN_BUILD; stays first */
+  uint32_t build[12]; /* DEVICE_PLUGIN_BUILD; stays first */
   const DeviceTable *device;
 } DevicePlugin;
 

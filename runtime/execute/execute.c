@@ -111,7 +111,12 @@ static Status find_device(const Plan *plan, const ExecutorOptions *options, Diag
 }
 
 /* Programs in which no ranks meet run alone, whatever the plan is for: see executor_prepare. */
-static Status check_ranks(const Plan *plan, const Ranks *ranks, Diag *diag) {
+static Status check_ranks(const Plan *plan, const Ranks *ranks, const DeviceTable *table,
+                          Diag *diag) {
+  if (ranks && ranks->count > 1 && !table->collective)
+    return diag_error(diag, STATUS_INVALID, plan_place(plan),
+                      "graphc without --ranks compiles for one",
+                      "the device '%s' runs no plans of several ranks", table->name);
   if (!ranks || plan->ranks == ranks->count) return STATUS_OK;
   char hint[64];
   snprintf(hint, sizeof hint, "graphc --ranks=%u compiles for as many", ranks->count);
@@ -149,9 +154,9 @@ Status executor_create_with(const Plan *plan, const ExecutorOptions *options, Di
   x->programs = calloc(plan->n_programs + 1u, sizeof *x->programs);
   Status status =
       x->programs ? STATUS_OK : diag_no_memory(diag, plan->n_programs * sizeof(Prepared));
-  if (status == STATUS_OK) status = check_ranks(plan, options->ranks, diag);
   x->ranks = options->ranks;
   if (status == STATUS_OK) status = find_device(plan, options, diag, &x->table);
+  if (status == STATUS_OK) status = check_ranks(plan, options->ranks, x->table, diag);
   if (status == STATUS_OK)
     status = x->table->open(&(DeviceOptions){options->threads, options->ranks}, diag, &x->device);
   if (status == STATUS_OK) status = take_arena(x, diag);

@@ -35,9 +35,9 @@ const Plan *executor_plan(const Executor *executor);
 /* Prepares the kernels of a program; executor_steps does so when it must. */
 Status executor_prepare(Executor *executor, uint32_t program, Diag *diag);
 /* Runs a program: its steps, then its commits. Inputs must be set before every run, since their
- * bytes are reused; they may be set anew as soon as the call returns.  The device may still be at
- * work then, and a failure may show in a later call.  Nothing is allocated once the program is
- * prepared. */
+ * bytes are reused: they may be set anew when its outputs are read and its commits made.  The
+ * device may still be at work when the call returns, and a failure may show in a later one. Nothing
+ * is allocated once the program is prepared. */
 Status executor_run(Executor *executor, uint32_t program, Diag *diag);
 /* The two halves of executor_run: steps alone leave the state as it was, unless the plan writes a
  * commit straight into its state. */

@@ -46,7 +46,8 @@ struct RanksTable {
 size_t rank_block(RankBlocks blocks, uint32_t rank, size_t *out_bytes);
 
 /* Sums of all ranks' `in` in the binary tree over ranks: ((0 + 1) + (2 + 3)) + ...; f32 or f64.
- * `work` has collective_sum_work bytes (kernels/kernel.h).  STATUS_SYSTEM: ranks->error says why.
+ * `work` has collective_sum_work bytes (kernels/collective.h).  STATUS_SYSTEM: ranks->error says
+ * why.
  */
 Status ranks_sum(Ranks *ranks, DType dtype, int64_t count, const void *in, void *out, void *work);
 /* The `bytes` bytes of all ranks, one after the other. */

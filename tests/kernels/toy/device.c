@@ -3,6 +3,7 @@
  * What a call asks for is checked when it is given, in the program's order and by clocks: a command
  * may run before another that its clock does not know of.  Then it waits in its stream's queue and
  * runs when the order's policy says so, at the latest when somebody waits for it. */
+#include "kernels/collective.h"
 #include "runtime/device/plugin.h"
 #include "tests/kernels/toy/parts.h"
 
@@ -161,7 +162,33 @@ static Status toy_fill(Device *device, DeviceStream stream, void *at, uint8_t va
                  (Command){.what = FILL, .at = own, .value = value, .bytes = bytes, .tag = tag});
 }
 
+/* Bytes of what a rank gives, of what it gets, and of the work buffer. */
+static void meet_bytes(const Toy *t, const DeviceCollective *c, size_t bytes[3]) {
+  size_t size = dtype_size(c->dtype);
+  bool sums = c->kind == COLLECTIVE_SUM;
+  bytes[0] = (size_t)c->count * size;
+  bytes[1] = sums ? bytes[0] : bytes[0] * t->ranks->count;
+  bytes[2] = sums ? (size_t)collective_sum_work(c->count, (int64_t)size, t->ranks->count) : 0;
+}
+
+static Status meet(Toy *t, DeviceStream stream, const Launch *l) {
+  const DeviceCollective *c = l->meet;
+  size_t bytes[3];
+  void *own;
+  TRY(begin(t, stream, true, l->tag));
+  if (!t->ranks) return toy_fault(t, l->tag, "ranks meet, and there is one");
+  meet_bytes(t, c, bytes);
+  TRY(touch(t, stream, c->in, bytes[0], false, false, l->tag, &own));
+  if (bytes[2]) {
+    TRY(touch(t, stream, c->work, bytes[2], false, true, l->tag, &own));
+    block_forget(block_find(t->blocks, c->work, bytes[2]), c->work, bytes[2]);
+  }
+  TRY(touch(t, stream, c->out, bytes[1], false, true, l->tag, &own));
+  return toy_put(t, stream, (Command){.what = MEET, .meet = c, .tag = l->tag});
+}
+
 static Status launch(Toy *t, DeviceStream stream, const Launch *l) {
+  if (l->meet) return meet(t, stream, l);
   ToyKernel *k = (ToyKernel *)(uintptr_t)l->kernel;
   const KernelArgs *args = l->args;
   void *own;
@@ -188,13 +215,22 @@ static void note_launch(Sequence *s, const Launch *l) {
   s->launches[s->n++] = *l;
 }
 
-static Status toy_launch(Device *device, DeviceStream stream, const Kernel *kernel,
-                         const KernelArgs *args, DeviceTag tag) {
-  Toy *t = (Toy *)device;
-  Launch l = {(const ToyKernel *)kernel, args, tag};
+static Status launch_and_note(Toy *t, DeviceStream stream, Launch l) {
   TRY(launch(t, stream, &l));
   if (t->open != NO_SEQUENCE) note_launch(&t->sequences[t->open], &l);
   return STATUS_OK;
+}
+
+static Status toy_launch(Device *device, DeviceStream stream, const Kernel *kernel,
+                         const KernelArgs *args, DeviceTag tag) {
+  Toy *t = (Toy *)device;
+  return launch_and_note(t, stream,
+                         (Launch){.kernel = (const ToyKernel *)kernel, .args = args, .tag = tag});
+}
+
+static Status toy_collective(Device *device, DeviceStream stream, const DeviceCollective *call,
+                             DeviceTag tag) {
+  return launch_and_note((Toy *)device, stream, (Launch){.meet = call, .tag = tag});
 }
 
 static Status toy_record(Device *device, DeviceStream stream, DeviceEvent event) {
@@ -263,13 +299,13 @@ static Status toy_sequence_end(Device *device, DeviceStream stream, uint32_t id,
 /* ---- life ---- */
 
 static Status toy_open(const DeviceOptions *options, Diag *diag, Device **out) {
-  (void)options;
   *out = NULL;
   Toy *t = calloc(1, sizeof *t);
   if (!t) return diag_no_memory(diag, sizeof *t);
   t->order = toy_control_data.order;
   t->random = toy_control_data.seed * 2 + 1;
   t->device.table = &device_toy;
+  t->ranks = options->ranks;
   t->open = NO_SEQUENCE;
   Status status = threads_create(1, diag, &t->cpu.threads);
   if (status != STATUS_OK) {
@@ -357,6 +393,7 @@ const DeviceTable device_toy = {.name = "toy",
                                 .copy_within = toy_copy_within,
                                 .fill = toy_fill,
                                 .launch = toy_launch,
+                                .collective = toy_collective,
                                 .record = toy_record,
                                 .wait = toy_wait,
                                 .synchronise = toy_synchronise,

@@ -24,7 +24,7 @@ typedef struct ToyKernel {
   struct ToyKernel *next;
 } ToyKernel;
 
-typedef enum What { COPY, FILL, LAUNCH, RECORD, WAIT } What;
+typedef enum What { COPY, FILL, LAUNCH, MEET, RECORD, WAIT } What;
 
 /* Addresses are the toy's own, but those of `args`. */
 typedef struct Command {
@@ -37,6 +37,7 @@ typedef struct Command {
   size_t bytes;
   const ToyKernel *kernel;
   const KernelArgs *args;
+  const DeviceCollective *meet;
   DeviceEvent event;
   uint32_t turn; /* of the event: which record of it */
 } Command;
@@ -52,8 +53,9 @@ typedef struct Event {
   bool waited;                 /* for it, by somebody */
 } Event;
 
-/* Launches as they were given once, to be given again. */
+/* Launches as they were given once, to be given again; of a kernel, or ranks meet. */
 typedef struct Launch {
+  const DeviceCollective *meet; /* NULL: it is a kernel's */
   const ToyKernel *kernel;
   const KernelArgs *args;
   DeviceTag tag;
@@ -80,6 +82,7 @@ struct Toy {
   uint64_t random;
   Queue queue[DEVICE_STREAMS];
   uint32_t waiting; /* launches */
+  Ranks *ranks;
   Clock clock[DEVICE_STREAMS],
       host; /* what is known to have run when a stream goes on; by the host */
   Event events[DEVICE_EVENTS];

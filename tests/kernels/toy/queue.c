@@ -28,12 +28,28 @@ static void run_kernel(Toy *t, const Command *c) {
   t->failed = status;
 }
 
+static void *own(const Toy *t, const void *at) {
+  return at ? block_own(block_find(t->blocks, at, 0), at) : NULL;
+}
+
+static void run_meeting(Toy *t, const Command *c) {
+  const DeviceCollective *m = c->meet;
+  const void *in = own(t, m->in);
+  void *out = own(t, m->out), *work = own(t, m->work);
+  Status status = m->kind == COLLECTIVE_SUM
+                      ? ranks_sum(t->ranks, m->dtype, m->count, in, out, work)
+                      : ranks_gather(t->ranks, in, out, (size_t)m->count * dtype_size(m->dtype));
+  if (status != STATUS_OK)
+    t->failed = device_fail(&t->device, status, c->tag, "%s", t->ranks->error);
+}
+
 static void run(Toy *t, const Command *c) {
   if (t->failed != STATUS_OK) return;
   if (c->what == FILL) memset(c->at, c->value, c->bytes);
   for (uint32_t i = 0; i < c->n; i++)
     memcpy(c->copies[i].to, c->copies[i].from, c->copies[i].bytes);
   if (c->what == LAUNCH) run_kernel(t, c);
+  if (c->what == MEET) run_meeting(t, c);
 }
 
 /* Runs the stream's next command; false: there is none, or it waits for an event. */

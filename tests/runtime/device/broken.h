@@ -19,6 +19,7 @@ typedef enum BrokenCall {
   BROKEN_copy_within,
   BROKEN_fill,
   BROKEN_launch,
+  BROKEN_collective,
   BROKEN_record,
   BROKEN_wait,
   BROKEN_synchronise,
@@ -33,10 +34,10 @@ typedef enum BrokenCall {
   BROKEN_N
 } BrokenCall;
 static const char *const broken_names[] = {
-    "open",     "allocate",    "host_allocate",  "create",       "copy_in",
-    "copy_out", "copy_within", "fill",           "launch",       "record",
-    "wait",     "synchronise", "sequence_begin", "sequence_end", "limits",
-    "observe",  "destroy",     "release",        "host_release", "close"};
+    "open",        "allocate",       "host_allocate", "create",     "copy_in", "copy_out",
+    "copy_within", "fill",           "launch",        "collective", "record",  "wait",
+    "synchronise", "sequence_begin", "sequence_end",  "limits",     "observe", "destroy",
+    "release",     "host_release",   "close"};
 
 typedef enum BrokenHow {
   BROKEN_NOT,
@@ -177,6 +178,10 @@ static Status broken_launch(Device *device, DeviceStream stream, const Kernel *k
                             const KernelArgs *args, DeviceTag tag) {
   BROKEN_COMMAND(launch, tag, broken.inner->launch(b->inner, stream, kernel, args, tag));
 }
+static Status broken_collective(Device *device, DeviceStream stream, const DeviceCollective *call,
+                                DeviceTag tag) {
+  BROKEN_COMMAND(collective, tag, broken.inner->collective(b->inner, stream, call, tag));
+}
 static Status broken_record(Device *device, DeviceStream stream, DeviceEvent event) {
   BROKEN_COMMAND(record, DEVICE_TAG_NONE, broken.inner->record(b->inner, stream, event));
 }
@@ -301,6 +306,7 @@ static const DeviceTable *broken_table(const DeviceTable *inner) {
                         .copy_within = broken_copy_within,
                         .fill = broken_fill,
                         .launch = broken_launch,
+                        .collective = inner->collective ? broken_collective : NULL,
                         .record = broken_record,
                         .wait = broken_wait,
                         .synchronise = broken_synchronise,

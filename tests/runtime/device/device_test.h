@@ -79,17 +79,23 @@ static inline Status device_test_states(Executor *x, Bytes *out, Diag *diag) {
   return STATUS_OK;
 }
 
-static inline Compiled device_test_compile(const char *path, const char *const *defines, uint32_t n,
-                                           const Target *target) {
+static inline Compiled device_test_compile_ranks(const char *path, const char *const *defines,
+                                                 uint32_t n, const Target *target, uint32_t ranks) {
   Compiled c = {.diag = diag_create()};
   ModelOptions options = {.path = path, .defines = defines, .n_defines = n};
   PipelineOptions pipeline = {
-      .build = {.precision = PRECISION_DEFAULT, .shards = 4, .target = target}, .verify = true};
+      .build = {.precision = PRECISION_DEFAULT, .shards = 4, .ranks = ranks, .target = target},
+      .verify = true};
   c.status = model_load(&options, ops_table(), c.diag, &c.model);
   if (c.status == STATUS_OK) c.status = pipeline_run(c.model, &pipeline, c.diag, &c.plan);
   if (c.status != STATUS_OK) diag_print(c.diag, stdout);
   CU_ASSERT_EQUAL_FATAL(c.status, STATUS_OK);
   return c;
+}
+
+static inline Compiled device_test_compile(const char *path, const char *const *defines, uint32_t n,
+                                           const Target *target) {
+  return device_test_compile_ranks(path, defines, n, target, 1);
 }
 
 #endif

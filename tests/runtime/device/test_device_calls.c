@@ -26,11 +26,13 @@ static void count_part(void *context, uint32_t step, uint32_t phase, uint32_t ta
   seen_parts++;
 }
 
-/* Inputs may be set anew as soon as the call returns: this does. */
+/* The host's inputs are memory of their own (not so on the CPU), and free when the call returns:
+ * this sets them anew. */
+static bool sets_anew = true;
 static Status steps(Executor *x, uint32_t program, int run, Diag *diag) {
   device_test_fill(x, program, run);
   TRY(executor_steps(x, program, diag));
-  device_test_fill(x, program, run + 5);
+  if (sets_anew) device_test_fill(x, program, run + 5);
   return STATUS_OK;
 }
 
@@ -128,6 +130,7 @@ static Case open_case(void) {
   CU_ASSERT_FATAL(device_test_clean("unbroken"));
   memcpy(k.made, broken.made, sizeof k.made);
   for (int call = 0; call < BROKEN_N; call++) {
+    if (call == BROKEN_collective) continue; /* ranks_meet */
     if (!k.made[call]) printf("\n  %s is never called", broken_names[call]);
     CU_ASSERT(k.made[call] > 0);
   }
@@ -283,13 +286,106 @@ static void states_written_by_steps(void) {
   backend.target = &target_cpu;
   table.backend = &backend;
   device_test_clear(TOY_LAZY, 0);
+  sets_anew = false;
   CU_ASSERT_EQUAL(states_around_a_run(c.plan, NULL, &cpu), STATUS_OK);
+  sets_anew = true;
   CU_ASSERT_EQUAL(states_around_a_run(c.plan, &table, &other), STATUS_OK);
   CU_ASSERT(bytes_same(&cpu, &other));
   CU_ASSERT(memcmp(cpu.data, cpu.data + cpu.n / 2, cpu.n / 2) != 0); /* else nothing is proved */
   CU_ASSERT(device_test_clean("states written by steps"));
   free(cpu.data);
   free(other.data);
+  support_release(&c);
+}
+
+/* ---- ranks ---- */
+
+/* The other rank gives what this one gives: enough to see what is given, and when. */
+static Status mirror_exchange(Ranks *r, const void *from, void *to, RankBlocks blocks) {
+  size_t bytes, first = rank_block(blocks, r->rank, &bytes);
+  for (uint32_t k = 0; k < r->count; k++)
+    memcpy((char *)to + k * blocks.block, (const char *)from + first, bytes);
+  return STATUS_OK;
+}
+
+static Status mirror_gather(Ranks *r, void *value, RankBlocks blocks) {
+  size_t own, other, at = rank_block(blocks, r->rank, &own);
+  for (uint32_t k = 0; k < r->count; k++) {
+    size_t to = rank_block(blocks, k, &other);
+    if (k != r->rank) memcpy((char *)value + to, (char *)value + at, other < own ? other : own);
+  }
+  return STATUS_OK;
+}
+
+static Status run_rank(const Plan *plan, const DeviceTable *table, Bytes *out, Diag *diag) {
+  static const RanksTable mirror = {.exchange = mirror_exchange, .gather = mirror_gather};
+  Ranks ranks = {.table = &mirror, .count = 2};
+  Executor *x;
+  ExecutorOptions options = {1, EXECUTOR_ALL, table, &ranks};
+  *out = (Bytes){0};
+  Status status = executor_create_with(plan, &options, diag, &x);
+  if (status == STATUS_OK) status = init_states(x, 1, diag);
+  for (int run = 0; run < 2 && status == STATUS_OK; run++) {
+    status = steps(x, 0, run, diag);
+    if (status == STATUS_OK) status = device_test_outputs(x, 0, out, diag);
+    if (status == STATUS_OK) status = executor_commit(x, 0, diag);
+  }
+  if (status == STATUS_OK) status = device_test_states(x, out, diag);
+  executor_destroy(x);
+  return status;
+}
+
+static bool meets_well(const Plan *plan, uint32_t at, BrokenHow how, const Bytes *want) {
+  Diag *diag = diag_create();
+  Bytes have;
+  device_test_clear(TOY_LAZY, 0);
+  broken_set(BROKEN_collective, at, how);
+  Status status = run_rank(plan, broken_table(toy), &have, diag);
+  char *text = support_messages(diag);
+  bool ok = broken.done && (status != STATUS_OK || control->faults || !bytes_same(&have, want));
+  if (how != BROKEN_DROPPED)
+    ok = ok && status == STATUS_SYSTEM && diag_error_count(diag) == 1 && !control->faults &&
+         !control->alive && strstr(text, "collective is broken") &&
+         strstr(text, ": error: step ") && strstr(text, ".xml:");
+  if (!ok) printf("\n  collective %u (%d): %s%s", at, (int)how, text, control->fault);
+  free(text);
+  free(have.data);
+  diag_destroy(diag);
+  return ok;
+}
+
+static void ranks_meet(void) {
+  static const char *const four[] = {"batch_ids=4"};
+  const DeviceTable *cpu;
+  Compiled c =
+      device_test_compile_ranks("models/examples/cnn.xml", four, 1, toy->backend->target, 2);
+  CU_ASSERT_EQUAL_FATAL(device_find("cpu", c.diag, &cpu), STATUS_OK);
+  Backend backend = *cpu->backend;
+  DeviceTable table = *cpu;
+  Bytes want, have;
+  backend.target = toy->backend->target;
+  table.backend = &backend;
+  sets_anew = false;
+  CU_ASSERT_EQUAL(run_rank(c.plan, &table, &want, c.diag), STATUS_OK);
+  sets_anew = true;
+  device_test_clear(TOY_LAZY, 0);
+  broken_set(BROKEN_N, 0, BROKEN_NOT);
+  CU_ASSERT_EQUAL(run_rank(c.plan, broken_table(toy), &have, c.diag), STATUS_OK);
+  diag_print(c.diag, stdout);
+  CU_ASSERT(device_test_clean("ranks"));
+  CU_ASSERT(bytes_same(&have, &want));
+  uint32_t made = broken.made[BROKEN_collective];
+  CU_ASSERT(made > 2);
+  for (uint32_t at = 0; at < made; at++)
+    for (BrokenHow how = BROKEN_DROPPED; how <= BROKEN_SOON; how++)
+      CU_ASSERT(meets_well(c.plan, at, how, &want));
+  free(have.data);
+  table.collective = NULL;
+  CU_ASSERT_EQUAL(run_rank(c.plan, &table, &have, c.diag), STATUS_INVALID);
+  char *text = support_messages(c.diag);
+  CU_ASSERT_PTR_NOT_NULL(strstr(text, "the device 'cpu' runs no plans of several ranks\nhint: "));
+  free(text);
+  free(want.data);
   support_release(&c);
 }
 
@@ -377,6 +473,7 @@ int main(void) {
                                       {"every byte is needed", every_byte_is_needed},
                                       {"failures are one message", failures_are_one_message},
                                       {"states written by steps", states_written_by_steps},
+                                      {"ranks meet", ranks_meet},
                                       {"too little memory", too_little_memory},
                                       {"sequences are whole", sequences_are_whole},
                                       {"data are at fault", data_are_at_fault}};
