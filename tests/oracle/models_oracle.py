@@ -30,7 +30,7 @@ torch.set_default_dtype(torch.float64)
 # same in C
 # ---------------------------------------------------------------------------------------------
 
-AROUND_ONE = ("scale", "variance", "running_var", "norm/weight", "norm1/weight", "norm2/weight", "norm/batch/weight")
+AROUND_ONE = ("scale", "variance", "running_var", "norm/weight", "norm1/weight", "norm2/weight")
 
 
 def initial_value(name, shape):
@@ -485,12 +485,11 @@ def depthwise_units():
 
 def depthwise_shapes(kind):
     shapes, statistics = {}, {}
-    norm = "norm/batch" if kind == "batch" else "norm"
     for name, (of, to, groups, kernel, *_) in depthwise_units().items():
         shapes[f"{name}/conv/weight"] = (to, of // groups, kernel, kernel)
-        shapes[f"{name}/{norm}/weight"] = shapes[f"{name}/{norm}/bias"] = (to,)
+        shapes[f"{name}/norm/weight"] = shapes[f"{name}/norm/bias"] = (to,)
         if kind == "batch":
-            statistics[f"{name}/{norm}/running_mean"] = statistics[f"{name}/{norm}/running_var"] = (to,)
+            statistics[f"{name}/norm/running_mean"] = statistics[f"{name}/norm/running_var"] = (to,)
     shapes["classifier/weight"], shapes["classifier/bias"] = (sum(IDS), to), (sum(IDS),)
     return shapes, statistics
 
@@ -502,7 +501,7 @@ def depthwise_features(images, at, kind, running=None, training=True):
     def unit(x, name):
         _, to, groups, kernel, stride, dilation, bends = units[name]
         x = nnf.conv2d(x, at[f"{name}/conv/weight"], None, stride, kernel // 2 * dilation, dilation, groups)
-        norm = f"{name}/norm/batch" if kind == "batch" else f"{name}/norm"
+        norm = f"{name}/norm"
         w, b = at[f"{norm}/weight"], at[f"{norm}/bias"]
         if kind == "group":
             x = nnf.group_norm(x, max(1, to // GROUP), w, b, 1e-5)

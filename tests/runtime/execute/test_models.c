@@ -114,9 +114,8 @@ static const OtherModel depthwise = {"depthwise",
 static void fill_state(const Tensor *t, const char *name) {
   int64_t n = shape_count(&t->shape);
   uint64_t hash = formula_hash(name);
-  static const char *const around_one[] = {
-      "scale",        "variance",     "running_var",      "norm/weight",
-      "norm1/weight", "norm2/weight", "norm/batch/weight"};
+  static const char *const around_one[] = {"scale",       "variance",     "running_var",
+                                           "norm/weight", "norm1/weight", "norm2/weight"};
   double base = 0, factor = 0.1;
   if (strchr(name, ':')) {
     factor = 0.05;
