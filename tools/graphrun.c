@@ -47,7 +47,7 @@ static const char usage_text[] =
     "      --weights=F           a checkpoint\n"
     "      --fetch=NAME,...      further values, kept by graphc --keep; * and ? match\n"
     "  bench PLAN                           time and memory of a program, and of each kernel\n"
-    "      --program=P --steps=N --warm=N --trace=F\n"
+    "      --program=P --steps=N --warm=N --trace=F --ranks=N\n"
     "  info PLAN                            what a plan holds\n"
     "  check-data DATA [--defines]          what a data set holds; lines for graphc -D @F\n"
     "  synth DIR                            pedestrians drawn by the program: DIR/synth.domains\n"
@@ -126,7 +126,7 @@ static const Option options[] = {
     {"steps", NUMBER, TRAIN | BENCH, AT(steps), 1, MANY},
     {"stop-at", NUMBER, TRAIN, AT(stop_at), 1, MANY},
     {"checkpoint-every", NUMBER, TRAIN, AT(checkpoint_every), 1, MANY},
-    {"ranks", NUMBER, TRAIN | EVAL, AT(ranks), 1, PLAN_RANKS_MAX},
+    {"ranks", NUMBER, TRAIN | EVAL | BENCH, AT(ranks), 1, PLAN_RANKS_MAX},
     {"rank-timeout", NUMBER, TRAIN, AT(rank_timeout), 1, 86400},
     {"warm", NUMBER, BENCH, AT(warm), 0, 1000},
     {"threads", NUMBER, TRAIN | EVAL | EXEC | BENCH | CHECK_DATA, AT(threads), 1, THREADS_MAX},
@@ -232,6 +232,7 @@ static Status run_bench(const Args *a, Diag *diag) {
                     .program = a->program,
                     .trace = a->trace,
                     .threads = threads_of(a),
+                    .ranks = a->joined,
                     .steps = a->steps,
                     .warm = a->warm};
   return bench_run(&o, diag);
@@ -402,7 +403,7 @@ static bool print_text(int argc, char **argv) {
 /* Becomes a rank where the process was started as one, or starts them.  Returns only on failure
  * when it starts them. */
 static Status join_ranks(Args *a, const Command *command, char **argv, Diag *diag) {
-  if (!(command->bit & (TRAIN | EVAL))) return STATUS_OK;
+  if (!(command->bit & (TRAIN | EVAL | BENCH))) return STATUS_OK;
   if (!ranks_launched())
     return a->ranks > 1 ? ranks_launch((uint32_t)a->ranks, argv, diag) : STATUS_OK;
   TRY(ranks_open(diag, &a->joined));

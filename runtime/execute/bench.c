@@ -228,8 +228,9 @@ static Status run_all(Bench *b) {
   TRY(plan_open(o->plan, o->device, b->diag, &b->plan));
   b->program = default_program(b->plan);
   if (o->program) TRY(plan_program_require(b->plan, o->plan, o->program, b->diag, &b->program));
-  TRY(executor_create_with(b->plan, &(ExecutorOptions){o->threads, EXECUTOR_ALL, o->device, NULL},
-                           b->diag, &b->x));
+  ExecutorOptions options = {
+      .threads = o->threads, .program = EXECUTOR_ALL, .device = o->device, .ranks = o->ranks};
+  TRY(executor_create_with(b->plan, &options, b->diag, &b->x));
   TRY(executor_prepare(b->x, b->program, b->diag));
   TRY(make_feeds(b));
   b->base = memory_of("VmRSS"); /* plan, kernels and a batch are there, the arena is not yet */

@@ -13,6 +13,7 @@ typedef struct BenchOptions {
   const char *trace;         /* NULL; a file for one further step as Chrome trace events (JSON) */
   const DeviceTable *device; /* NULL: the CPU */
   uint32_t threads;
+  Ranks *ranks;        /* processes that run the plan together; NULL: one */
   int64_t steps, warm; /* timed steps and those before them; 0 steps: 5 */
 } BenchOptions;
 
