@@ -250,7 +250,41 @@ Status partition_check(const Plan *plan, Diag *diag) {
       (long long)plan->sampler.batch_ids, plan->shards, possible_ranks(plan, text, sizeof text));
 }
 
-Status partition(const Plan *plan, PlanProgram *program, Diag *diag) {
+/* ---- what it brings ---- */
+
+static double count_macs(const Graph *g, const bool *live) {
+  double macs = 0;
+  for (NodeId id = 1; id < g->n_nodes; id++)
+    if (live[id]) macs += (double)node_macs(g, id);
+  return macs;
+}
+
+/* Ranks that compute most of a step each for itself are slower than one: the user should know why.
+ */
+static void warn_whole(const Partition *p, const char *program, const Sources *sources,
+                       Diag *diag) {
+  bool *live = rewrite_live(p->in), *live_out = rewrite_live(p->e.graph);
+  if (live && live_out) {
+    double all = count_macs(p->in, live), own = count_macs(p->e.graph, live_out);
+    double shared = all > 0 ? (all - own) / (all - all / (double)p->s.ranks) : 1;
+    NodeId most = NODE_NONE;
+    for (NodeId id = 1; id < p->in->n_nodes; id++)
+      if (live[id] && p->s.kind[id] == KIND_WHOLE &&
+          (!most || node_macs(p->in, id) > node_macs(p->in, most)))
+        most = id;
+    if (shared < 0.5 && most)
+      source_warning(
+          sources, p->in->symbols, diag, p->in->nodes[most].stamp.loc,
+          "docs/distributed.md: what ranks share; --dump-after=partition shows it",
+          "ranks share %.0f %% of the multiply-adds of program '%s'; all of this %s, for "
+          "one, is computed by each",
+          100 * shared, program, op_desc(p->in->nodes[most].op)->name);
+  }
+  free(live);
+  free(live_out);
+}
+
+Status partition(const Plan *plan, PlanProgram *program, const Sources *sources, Diag *diag) {
   NodeId images = plan->ranks > 1 ? find_images(plan, program) : NODE_NONE;
   if (images == NODE_NONE) return STATUS_OK;
   Partition p = {.in = program->graph};
@@ -260,6 +294,7 @@ Status partition(const Plan *plan, PlanProgram *program, Diag *diag) {
   if (status == STATUS_OK)
     status = split_graph(p.in, images, (Split){1, 1}, plan->ranks, plan->shards, diag, &p.s);
   if (status == STATUS_OK) status = write_graph(&p, diag);
+  if (status == STATUS_OK) warn_whole(&p, plan_text(plan, program->name), sources, diag);
   partition_free(&p);
   if (status != STATUS_OK) {
     graph_destroy(out);

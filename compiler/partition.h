@@ -11,7 +11,8 @@ Status partition_check(const Plan *plan, Diag *diag);
 
 /* Turns a program into that of one of plan->ranks ranks: each runs it on its share of the units of
  * every group of the batch, and ranks meet in collectives.  Committed values and outputs are whole.
- * Programs that do not read training images are left as they are. */
-Status partition(const Plan *plan, PlanProgram *program, Diag *diag);
+ * Programs that do not read training images are left as they are.  A warning when ranks share less
+ * than half of the multiply-adds. */
+Status partition(const Plan *plan, PlanProgram *program, const Sources *sources, Diag *diag);
 
 #endif

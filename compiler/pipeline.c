@@ -101,7 +101,7 @@ static Status compile_program(const Pipeline *p, PlanProgram *program) {
   TRY(after(p, "build", program));
   TRY(simplify(&program->graph, p->diag));
   TRY(after(p, "simplify", program));
-  TRY(partition(p->plan, program, p->diag));
+  TRY(partition(p->plan, program, p->sources, p->diag));
   TRY(after(p, "partition", program));
   TRY(check_sizes(p, program));
   Groups *groups;

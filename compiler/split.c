@@ -207,10 +207,20 @@ static SplitKind images(Rule *r) {
   return split.axis == 0 ? all_alike(r, split) : KIND_WHOLE;
 }
 
-/* Rows by index: of a whole table. */
+/* Rows by index: of a whole table, or each a part of a row. */
 static SplitKind gather(Rule *r) {
+  if (r->in[0].axis > 0) {
+    r->need[0] = r->split = r->in[0];
+    return KIND_PARTS;
+  }
   if (r->in[1].axis != 0) return KIND_WHOLE;
   r->need[1] = r->split = r->in[1];
+  return KIND_PARTS;
+}
+
+static SplitKind scatter(Rule *r) {
+  if (r->in[0].axis <= 0) return KIND_WHOLE;
+  r->need[0] = r->split = r->in[0];
   return KIND_PARTS;
 }
 
@@ -259,6 +269,8 @@ static SplitKind rule_of(Rule *r) {
     return images(r);
   case OP_GATHER:
     return gather(r);
+  case OP_SCATTER_ADD:
+    return scatter(r);
   default:
     return op_desc(r->node->op)->op_class == OP_CLASS_ELEMENTWISE ? keep(r) : KIND_WHOLE;
   }

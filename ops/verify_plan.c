@@ -492,6 +492,18 @@ static Status verify_names(const Plan *plan, const char *place, Diag *diag) {
   return status;
 }
 
+/* What ranks exchange is as many parts as there are ranks. */
+static Status check_ranks(const Check *c) {
+  const Graph *g = c->g;
+  for (NodeId id = 1; id < g->n_nodes; id++) {
+    if (op_desc(g->nodes[id].op)->op_class != OP_CLASS_COLLECTIVE) continue;
+    int64_t ranks = g->nodes[id].op == OP_RANK_PART ? g->nodes[node_input(g, id, 0)].shape.dim[1]
+                                                    : node_attr_int(g, id, COLLECTIVE_RANKS);
+    if (ranks != c->plan->ranks) return wrong(c, id, "is for another number of ranks");
+  }
+  return STATUS_OK;
+}
+
 static Status verify_program(const Plan *plan, const PlanProgram *p, const char *place,
                              Diag *diag) {
   const Graph *g = p->graph;
@@ -507,6 +519,7 @@ static Status verify_program(const Plan *plan, const PlanProgram *p, const char 
   c.in_place = calloc(g->n_nodes, sizeof *c.in_place);
   Status status =
       c.step_of && c.at && c.in_place ? run_program(&c) : diag_no_memory(diag, g->n_nodes * 8);
+  if (status == STATUS_OK) status = check_ranks(&c);
   if (status == STATUS_OK) status = check_totals(&c);
   free(c.step_of);
   free(c.at);

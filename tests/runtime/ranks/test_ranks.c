@@ -3,6 +3,7 @@
 #include "tests/values.h"
 
 #include "graph/base/philox.h"
+#include "ops/verify.h"
 #include "runtime/execute/init.h"
 #include "tests/runtime/ranks/thread_ranks.h"
 
@@ -141,9 +142,34 @@ static void same_bits(const char *model, const char *const *defines, uint32_t n,
   support_release(&first);
 }
 
+/* A plan whose collectives are for another number of ranks would write beyond their results. */
+static void broken_plans(void) {
+  static const char *const four[] = {"batch_ids=4"};
+  static const OpId ops[] = {OP_ALL_REDUCE, OP_ALL_GATHER, OP_RANK_PART};
+  Compiled c = compile("models/examples/cnn.xml", four, 1, 2, "f32");
+  CU_ASSERT_EQUAL_FATAL(c.status, STATUS_OK);
+  for (size_t i = 0; i < sizeof ops / sizeof *ops; i++) CU_ASSERT(count_op(c.plan, ops[i]) > 0);
+  CU_ASSERT_EQUAL(verify_plan(c.plan, "plan", c.diag), STATUS_OK);
+  c.plan->ranks = 4;
+  CU_ASSERT_EQUAL(verify_plan(c.plan, "plan", c.diag), STATUS_INVALID);
+  char *text = support_messages(c.diag);
+  CU_ASSERT_PTR_NOT_NULL(strstr(text, "is for another number of ranks"));
+  free(text);
+  support_release(&c);
+}
+
 static void first_order(void) {
   static const char *const four[] = {"batch_ids=4"};
   same_bits("models/examples/cnn.xml", four, 1, "f32", 3);
+}
+
+/* Heads as the batch of products, layer norms, a token that is the same for all rows; depthwise
+ * convolutions and group norms. */
+static void other_networks(void) {
+  static const char *const vit[] = {"@tests/oracle/vit.defs", "batch_ids=4"};
+  static const char *const depthwise[] = {"@tests/oracle/depthwise.defs", "batch_ids=4"};
+  same_bits("models/examples/vit.xml", vit, 2, "f32", 3);
+  same_bits("models/examples/depthwise.xml", depthwise, 2, "f32", 3);
 }
 
 static void second_order(void) {
@@ -155,6 +181,9 @@ static void second_order(void) {
 }
 
 int main(void) {
-  static const SupportTest tests[] = {{"first order", first_order}, {"second order", second_order}};
-  return support_run("ranks", tests, 2);
+  static const SupportTest tests[] = {{"broken plans", broken_plans},
+                                      {"first order", first_order},
+                                      {"second order", second_order},
+                                      {"other networks", other_networks}};
+  return support_run("ranks", tests, 4);
 }
