@@ -1,0 +1,106 @@
+/* The errors with which calls can be made to fail: those that their documentation lists ("Returns"
+ * in the CUDA Runtime API, "Return Values" of the others), but for those that only say what this
+ * simulator finds anyway. */
+#include "tests/cusim/sim.h"
+
+#define E(name, ...)                                                                               \
+  [CUDA_CALL_##name] = (const int[]) {                                                             \
+    __VA_ARGS__, 0                                                                                 \
+  }
+
+static const int *const errors[CUDA_CALLS] = {
+    E(cudaDriverGetVersion, cudaErrorInvalidValue),
+    E(cudaRuntimeGetVersion, cudaErrorInvalidValue),
+    E(cudaGetDeviceCount, cudaErrorNoDevice, cudaErrorInsufficientDriver),
+    E(cudaGetDeviceProperties, cudaErrorInvalidDevice),
+    E(cudaGetDevice, cudaErrorInvalidValue, cudaErrorDevicesUnavailable),
+    E(cudaSetDevice, cudaErrorInvalidDevice, cudaErrorDevicesUnavailable),
+    E(cudaDeviceSynchronize, cudaErrorLaunchFailure, cudaErrorIllegalAddress),
+    E(cudaMemGetInfo, cudaErrorInvalidValue, cudaErrorLaunchFailure),
+    E(cudaMalloc, cudaErrorMemoryAllocation, cudaErrorInvalidValue),
+    E(cudaFree, cudaErrorInvalidValue, cudaErrorLaunchFailure),
+    E(cudaHostAlloc, cudaErrorMemoryAllocation, cudaErrorInvalidValue),
+    E(cudaFreeHost, cudaErrorInvalidValue, cudaErrorLaunchFailure),
+    E(cudaMemcpyAsync, cudaErrorInvalidValue, cudaErrorInvalidMemcpyDirection,
+      cudaErrorLaunchFailure),
+    E(cudaMemsetAsync, cudaErrorInvalidValue, cudaErrorLaunchFailure),
+    E(cudaStreamCreateWithFlags, cudaErrorInvalidValue),
+    E(cudaStreamDestroy, cudaErrorInvalidValue, cudaErrorInvalidResourceHandle),
+    E(cudaStreamSynchronize, cudaErrorInvalidResourceHandle, cudaErrorIllegalAddress),
+    E(cudaStreamWaitEvent, cudaErrorInvalidValue, cudaErrorInvalidResourceHandle),
+    E(cudaEventCreateWithFlags, cudaErrorMemoryAllocation, cudaErrorInvalidValue,
+      cudaErrorLaunchFailure),
+    E(cudaEventDestroy, cudaErrorInvalidValue, cudaErrorInvalidResourceHandle,
+      cudaErrorLaunchFailure),
+    E(cudaEventRecord, cudaErrorInvalidValue, cudaErrorInvalidResourceHandle,
+      cudaErrorLaunchFailure),
+    E(cudaEventQuery, cudaErrorInvalidValue, cudaErrorInvalidResourceHandle,
+      cudaErrorLaunchFailure),
+    E(cudaEventSynchronize, cudaErrorInvalidValue, cudaErrorInvalidResourceHandle,
+      cudaErrorLaunchFailure),
+    E(cudaStreamBeginCapture, cudaErrorInvalidValue),
+    E(cudaStreamEndCapture, cudaErrorInvalidValue, cudaErrorStreamCaptureWrongThread),
+    E(cudaStreamIsCapturing, cudaErrorInvalidValue, cudaErrorStreamCaptureImplicit),
+    E(cudaGraphInstantiate, cudaErrorInvalidValue),
+    E(cudaGraphLaunch, cudaErrorInvalidValue),
+    E(cudaGraphDestroy, cudaErrorInvalidValue),
+    E(cudaGraphExecDestroy, cudaErrorInvalidValue),
+    E(cudaLibraryLoadData, cudaErrorMemoryAllocation, cudaErrorInvalidValue,
+      cudaErrorInitializationError, cudaErrorNoKernelImageForDevice),
+    E(cudaLibraryUnload, cudaErrorInvalidValue, cudaErrorInitializationError),
+    E(cudaLibraryGetKernel, cudaErrorSymbolNotFound, cudaErrorInvalidValue,
+      cudaErrorInvalidResourceHandle),
+    E(cudaKernelSetAttributeForDevice, cudaErrorInvalidDeviceFunction, cudaErrorInvalidValue),
+    E(cudaLaunchKernel, cudaErrorLaunchOutOfResources, cudaErrorInvalidConfiguration,
+      cudaErrorInvalidDeviceFunction, cudaErrorLaunchFailure, cudaErrorLaunchTimeout,
+      cudaErrorNoKernelImageForDevice),
+
+    E(cublasGetVersion_v2, CUBLAS_STATUS_INVALID_VALUE),
+    E(cublasCreate_v2, CUBLAS_STATUS_NOT_INITIALIZED, CUBLAS_STATUS_ALLOC_FAILED),
+    E(cublasDestroy_v2, CUBLAS_STATUS_NOT_INITIALIZED),
+    E(cublasSetStream_v2, CUBLAS_STATUS_NOT_INITIALIZED),
+    E(cublasSetWorkspace_v2, CUBLAS_STATUS_NOT_INITIALIZED),
+    E(cublasSetMathMode, CUBLAS_STATUS_NOT_INITIALIZED, CUBLAS_STATUS_INVALID_VALUE),
+    E(cublasGemmEx, CUBLAS_STATUS_EXECUTION_FAILED, CUBLAS_STATUS_NOT_SUPPORTED,
+      CUBLAS_STATUS_NOT_INITIALIZED, CUBLAS_STATUS_ARCH_MISMATCH, CUBLAS_STATUS_INVALID_VALUE),
+    E(cublasGemmStridedBatchedEx, CUBLAS_STATUS_EXECUTION_FAILED, CUBLAS_STATUS_NOT_SUPPORTED,
+      CUBLAS_STATUS_NOT_INITIALIZED, CUBLAS_STATUS_ARCH_MISMATCH, CUBLAS_STATUS_INVALID_VALUE),
+
+    E(cudnnCreate, CUDNN_STATUS_NOT_INITIALIZED, CUDNN_STATUS_ALLOC_FAILED, CUDNN_STATUS_BAD_PARAM),
+    E(cudnnDestroy, CUDNN_STATUS_BAD_PARAM),
+    E(cudnnSetStream, CUDNN_STATUS_BAD_PARAM),
+    E(cudnnBackendCreateDescriptor, CUDNN_STATUS_ALLOC_FAILED, CUDNN_STATUS_NOT_SUPPORTED),
+    E(cudnnBackendDestroyDescriptor, CUDNN_STATUS_ALLOC_FAILED),
+    E(cudnnBackendSetAttribute, CUDNN_STATUS_BAD_PARAM, CUDNN_STATUS_NOT_SUPPORTED),
+    E(cudnnBackendGetAttribute, CUDNN_STATUS_BAD_PARAM, CUDNN_STATUS_NOT_INITIALIZED),
+    E(cudnnBackendFinalize, CUDNN_STATUS_NOT_SUPPORTED, CUDNN_STATUS_BAD_PARAM,
+      CUDNN_STATUS_INTERNAL_ERROR),
+    E(cudnnBackendExecute, CUDNN_STATUS_EXECUTION_FAILED, CUDNN_STATUS_BAD_PARAM,
+      CUDNN_STATUS_INTERNAL_ERROR),
+
+    E(ncclGetVersion, ncclInvalidArgument),
+    E(ncclGetUniqueId, ncclSystemError, ncclInternalError),
+    E(ncclCommInitRank, ncclSystemError, ncclUnhandledCudaError, ncclRemoteError),
+    E(ncclCommDestroy, ncclUnhandledCudaError),
+    E(ncclCommAbort, ncclUnhandledCudaError),
+    E(ncclCommGetAsyncError, ncclInvalidArgument),
+    E(ncclGroupStart, ncclInvalidUsage),
+    E(ncclGroupEnd, ncclUnhandledCudaError, ncclSystemError, ncclRemoteError),
+    E(ncclAllReduce, ncclUnhandledCudaError, ncclSystemError, ncclRemoteError),
+    E(ncclAllGather, ncclUnhandledCudaError, ncclSystemError, ncclRemoteError),
+    E(ncclReduceScatter, ncclUnhandledCudaError, ncclSystemError, ncclRemoteError),
+
+    E(nvrtcVersion, NVRTC_ERROR_INVALID_INPUT),
+    E(nvrtcCreateProgram, NVRTC_ERROR_OUT_OF_MEMORY, NVRTC_ERROR_INVALID_INPUT),
+    E(nvrtcDestroyProgram, NVRTC_ERROR_INVALID_PROGRAM),
+    E(nvrtcCompileProgram, NVRTC_ERROR_COMPILATION, NVRTC_ERROR_OUT_OF_MEMORY,
+      NVRTC_ERROR_INVALID_OPTION),
+    E(nvrtcGetProgramLogSize, NVRTC_ERROR_INVALID_PROGRAM),
+    E(nvrtcGetProgramLog, NVRTC_ERROR_INVALID_PROGRAM),
+    E(nvrtcGetCUBINSize, NVRTC_ERROR_INVALID_PROGRAM),
+    E(nvrtcGetCUBIN, NVRTC_ERROR_INVALID_PROGRAM),
+};
+
+const int *sim_errors(CudaCall call) {
+  return errors[call];
+}

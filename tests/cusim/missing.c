@@ -1,0 +1,85 @@
+/* Calls that are not modelled: each says so, and fails. */
+#include "tests/cusim/sim.h"
+
+#include <stdio.h>
+
+static void missing(CudaCall call) {
+  int unused;
+  (void)sim_enter(call, &unused);
+  sim_fault(call, CUSIM_NOT_MODELLED, "%s is not modelled", cusim_call_name(call));
+  fprintf(stderr, "cusim: %s is not modelled\n", cusim_call_name(call));
+}
+
+#define MISSING(name, type, value, ...)                                                            \
+  type sim_##name(__VA_ARGS__) {                                                                   \
+    missing(CUDA_CALL_##name);                                                                     \
+    return value;                                                                                  \
+  }
+
+MISSING(cublasGetVersion_v2, cublasStatus_t, CUBLAS_STATUS_NOT_SUPPORTED, cublasHandle_t, int *)
+MISSING(cublasGetStatusString, const char *, "not modelled", cublasStatus_t)
+MISSING(cublasCreate_v2, cublasStatus_t, CUBLAS_STATUS_NOT_SUPPORTED, cublasHandle_t *)
+MISSING(cublasDestroy_v2, cublasStatus_t, CUBLAS_STATUS_NOT_SUPPORTED, cublasHandle_t)
+MISSING(cublasSetStream_v2, cublasStatus_t, CUBLAS_STATUS_NOT_SUPPORTED, cublasHandle_t,
+        cudaStream_t)
+MISSING(cublasSetWorkspace_v2, cublasStatus_t, CUBLAS_STATUS_NOT_SUPPORTED, cublasHandle_t, void *,
+        size_t)
+MISSING(cublasSetMathMode, cublasStatus_t, CUBLAS_STATUS_NOT_SUPPORTED, cublasHandle_t,
+        cublasMath_t)
+MISSING(cublasGemmEx, cublasStatus_t, CUBLAS_STATUS_NOT_SUPPORTED, cublasHandle_t,
+        cublasOperation_t, cublasOperation_t, int, int, int, const void *, const void *,
+        cudaDataType, int, const void *, cudaDataType, int, const void *, void *, cudaDataType, int,
+        cublasComputeType_t, cublasGemmAlgo_t)
+MISSING(cublasGemmStridedBatchedEx, cublasStatus_t, CUBLAS_STATUS_NOT_SUPPORTED, cublasHandle_t,
+        cublasOperation_t, cublasOperation_t, int, int, int, const void *, const void *,
+        cudaDataType, int, long long, const void *, cudaDataType, int, long long, const void *,
+        void *, cudaDataType, int, long long, int, cublasComputeType_t, cublasGemmAlgo_t)
+MISSING(cudnnGetVersion, size_t, 0, void)
+MISSING(cudnnGetErrorString, const char *, "not modelled", cudnnStatus_t)
+
+void sim_cudnnGetLastErrorString(char *, size_t) {
+  missing(CUDA_CALL_cudnnGetLastErrorString);
+}
+
+MISSING(cudnnCreate, cudnnStatus_t, CUDNN_STATUS_NOT_SUPPORTED, cudnnHandle_t *)
+MISSING(cudnnDestroy, cudnnStatus_t, CUDNN_STATUS_NOT_SUPPORTED, cudnnHandle_t)
+MISSING(cudnnSetStream, cudnnStatus_t, CUDNN_STATUS_NOT_SUPPORTED, cudnnHandle_t, cudaStream_t)
+MISSING(cudnnBackendCreateDescriptor, cudnnStatus_t, CUDNN_STATUS_NOT_SUPPORTED,
+        cudnnBackendDescriptorType_t, cudnnBackendDescriptor_t *)
+MISSING(cudnnBackendDestroyDescriptor, cudnnStatus_t, CUDNN_STATUS_NOT_SUPPORTED,
+        cudnnBackendDescriptor_t)
+MISSING(cudnnBackendSetAttribute, cudnnStatus_t, CUDNN_STATUS_NOT_SUPPORTED,
+        cudnnBackendDescriptor_t, cudnnBackendAttributeName_t, cudnnBackendAttributeType_t, int64_t,
+        const void *)
+MISSING(cudnnBackendGetAttribute, cudnnStatus_t, CUDNN_STATUS_NOT_SUPPORTED,
+        cudnnBackendDescriptor_t const, cudnnBackendAttributeName_t, cudnnBackendAttributeType_t,
+        int64_t, int64_t *, void *)
+MISSING(cudnnBackendFinalize, cudnnStatus_t, CUDNN_STATUS_NOT_SUPPORTED, cudnnBackendDescriptor_t)
+MISSING(cudnnBackendExecute, cudnnStatus_t, CUDNN_STATUS_NOT_SUPPORTED, cudnnHandle_t,
+        cudnnBackendDescriptor_t, cudnnBackendDescriptor_t)
+MISSING(ncclGetVersion, ncclResult_t, ncclInvalidUsage, int *)
+MISSING(ncclGetErrorString, const char *, "not modelled", ncclResult_t)
+MISSING(ncclGetUniqueId, ncclResult_t, ncclInvalidUsage, ncclUniqueId *)
+MISSING(ncclCommInitRank, ncclResult_t, ncclInvalidUsage, ncclComm_t *, int, ncclUniqueId, int)
+MISSING(ncclCommDestroy, ncclResult_t, ncclInvalidUsage, ncclComm_t)
+MISSING(ncclCommAbort, ncclResult_t, ncclInvalidUsage, ncclComm_t)
+MISSING(ncclCommGetAsyncError, ncclResult_t, ncclInvalidUsage, ncclComm_t, ncclResult_t *)
+MISSING(ncclGroupStart, ncclResult_t, ncclInvalidUsage, void)
+MISSING(ncclGroupEnd, ncclResult_t, ncclInvalidUsage, void)
+MISSING(ncclAllReduce, ncclResult_t, ncclInvalidUsage, const void *, void *, size_t, ncclDataType_t,
+        ncclRedOp_t, ncclComm_t, cudaStream_t)
+MISSING(ncclAllGather, ncclResult_t, ncclInvalidUsage, const void *, void *, size_t, ncclDataType_t,
+        ncclComm_t, cudaStream_t)
+MISSING(ncclReduceScatter, ncclResult_t, ncclInvalidUsage, const void *, void *, size_t,
+        ncclDataType_t, ncclRedOp_t, ncclComm_t, cudaStream_t)
+MISSING(nvrtcVersion, nvrtcResult, NVRTC_ERROR_INTERNAL_ERROR, int *, int *)
+MISSING(nvrtcGetErrorString, const char *, "not modelled", nvrtcResult)
+MISSING(nvrtcCreateProgram, nvrtcResult, NVRTC_ERROR_INTERNAL_ERROR, nvrtcProgram *, const char *,
+        const char *, int, const char *const *, const char *const *)
+MISSING(nvrtcDestroyProgram, nvrtcResult, NVRTC_ERROR_INTERNAL_ERROR, nvrtcProgram *)
+MISSING(nvrtcCompileProgram, nvrtcResult, NVRTC_ERROR_INTERNAL_ERROR, nvrtcProgram, int,
+        const char *const *)
+MISSING(nvrtcGetProgramLogSize, nvrtcResult, NVRTC_ERROR_INTERNAL_ERROR, nvrtcProgram, size_t *)
+MISSING(nvrtcGetProgramLog, nvrtcResult, NVRTC_ERROR_INTERNAL_ERROR, nvrtcProgram, char *)
+MISSING(nvrtcGetCUBINSize, nvrtcResult, NVRTC_ERROR_INTERNAL_ERROR, nvrtcProgram, size_t *)
+MISSING(nvrtcGetCUBIN, nvrtcResult, NVRTC_ERROR_INTERNAL_ERROR, nvrtcProgram, char *)

@@ -1,0 +1,199 @@
+/* The simulation as a whole: the account of calls, faults, failures on request, what is left. */
+#include "tests/cusim/sim.h"
+
+#include <pthread.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+Sim sim;
+static pthread_t caller;
+
+static const struct {
+  CudaLibrary library;
+  const char *name;
+} calls[] = {
+#define CALL(library, name) {CUDA_LIBRARY_##library, #name},
+#include "kernels/cuda/calls.inc"
+#undef CALL
+};
+static const char *const rules[] = {
+#define RULE(name, what) what,
+#include "tests/cusim/rules.inc"
+#undef RULE
+};
+
+const char *cusim_call_name(CudaCall call) {
+  return calls[call].name;
+}
+const char *cusim_rule_name(CusimRule rule) {
+  return rules[rule];
+}
+
+uint32_t cusim_errors(CudaCall call) {
+  uint32_t n = 0;
+  for (const int *error = sim_errors(call); error && *error; error++) n++;
+  return n;
+}
+
+void sim_fault(CudaCall call, CusimRule rule, const char *format, ...) {
+  CusimReport *report = &sim.report;
+  char what[200];
+  va_list list;
+  va_start(list, format);
+  vsnprintf(what, sizeof what, format, list);
+  va_end(list);
+  if (sim.options.print) fprintf(stderr, "cusim: %s: %s\n", cusim_call_name(call), what);
+  if (report->faults++ > 0) return;
+  report->rule = rule;
+  snprintf(report->text, sizeof report->text, "%s: %s", cusim_call_name(call), what);
+}
+
+cudaError_t sim_error(cudaError_t error) {
+  if (error != cudaSuccess && error != cudaErrorNotReady) sim.last = error;
+  return error;
+}
+
+/* SplitMix64. */
+uint64_t sim_random(void) {
+  uint64_t z = sim.random += 0x9e3779b97f4a7c15u;
+  z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;
+  z = (z ^ (z >> 27)) * 0x94d049bb133111ebu;
+  return z ^ (z >> 31);
+}
+
+uint32_t sim_thread(void) {
+  for (uint32_t t = HOST + 1; t < THREADS; t++)
+    if (!sim.threads[t]) {
+      sim.threads[t] = true;
+      return t;
+    }
+  return 0;
+}
+
+/* Calls that answer whatever happened before. */
+static bool answers_always(CudaCall call) {
+  return call == CUDA_CALL_cudaGetLastError || call == CUDA_CALL_cudaPeekAtLastError ||
+         call == CUDA_CALL_cudaGetErrorName || call == CUDA_CALL_cudaGetErrorString ||
+         call == CUDA_CALL_cudaDriverGetVersion || call == CUDA_CALL_cudaRuntimeGetVersion;
+}
+
+/* Errors of kernels that ran: the process must end before CUDA can be used again. */
+static bool stays(cudaError_t error) {
+  return error == cudaErrorLaunchFailure || error == cudaErrorIllegalAddress ||
+         error == cudaErrorLaunchTimeout;
+}
+
+bool sim_enter(CudaCall call, int *out) {
+  bool runtime = calls[call].library == CUDA_LIBRARY_CUDART;
+  sim.report.calls++;
+  sim.report.of[call]++;
+  if (!pthread_equal(pthread_self(), caller))
+    sim_fault(call, CUSIM_THREAD, "called from another thread than the first");
+  if (sim.declares && call != CUDA_CALL_cudaLaunchKernel) {
+    sim_fault(call, CUSIM_DECLARATION, "accesses were declared, and no launch followed");
+    sim.declares = false;
+  }
+  if (runtime && sim.sticky && !answers_always(call)) {
+    *out = sim_error(sim.sticky);
+    return true;
+  }
+  if (sim.report.calls == sim.options.fail_call && cusim_errors(call)) {
+    *out = sim_errors(call)[sim.options.fail_error % cusim_errors(call)];
+    if (runtime) sim_error((cudaError_t)*out);
+    if (runtime && stays((cudaError_t)*out)) sim.sticky = (cudaError_t)*out;
+    return true;
+  }
+  return false;
+}
+
+static void declare(const CudaAccess *accesses, uint32_t n) {
+  if (sim.declares)
+    sim_fault(CUDA_CALL_cudaLaunchKernel, CUSIM_DECLARATION, "declared twice for one launch");
+  sim.declares = true;
+  free(sim.declared);
+  sim.declared = calloc(n ? n : 1, sizeof *sim.declared);
+  sim.n_declared = 0;
+  for (uint32_t i = 0; sim.declared && i < n; i++) {
+    Access *a = &sim.declared[sim.n_declared];
+    if (accesses[i].bytes == 0) continue;
+    if (!access_find(CUDA_CALL_cudaLaunchKernel, sim.device, accesses[i].at, accesses[i].bytes, a))
+      continue;
+    a->read = accesses[i].kind != CUDA_WRITES;
+    a->write = accesses[i].kind != CUDA_READS;
+    sim.n_declared++;
+  }
+}
+
+static const CudaCalls table = {
+#define CALL(library, name) .name = sim_##name,
+#include "kernels/cuda/calls.inc"
+#undef CALL
+    .declare = declare,
+};
+
+const CudaCalls *cusim_open(const CusimOptions *options) {
+  if (sim.open || options->devices > CUSIM_DEVICES) {
+    fprintf(stderr, "cusim: %s\n", sim.open ? "a simulation is open already" : "too many devices");
+    abort();
+  }
+  sim = (Sim){.open = true, .options = *options, .random = options->seed};
+  if (!sim.options.memory) sim.options.memory = (size_t)256 << 20;
+  sim.threads[HOST] = true;
+  caller = pthread_self();
+  memory_watch();
+  return &table;
+}
+
+void cusim_report(CusimReport *out) {
+  *out = sim.report;
+}
+
+/* After an error that stays nothing can be released. */
+static void find_leaks(void) {
+  if (sim.sticky) return;
+  for (Block *b = sim.blocks; b; b = b->next)
+    if (!b->released)
+      sim_fault(b->device < 0 ? CUDA_CALL_cudaHostAlloc : CUDA_CALL_cudaMalloc, CUSIM_LEAK,
+                "%zu bytes were not released", b->bytes);
+  for (Stream *s = sim.streams; s; s = s->next)
+    if (!s->destroyed && !s->hidden)
+      sim_fault(CUDA_CALL_cudaStreamCreateWithFlags, CUSIM_LEAK, "a stream was not destroyed");
+  for (Event *e = sim.events; e; e = e->next)
+    if (!e->destroyed)
+      sim_fault(CUDA_CALL_cudaEventCreateWithFlags, CUSIM_LEAK, "an event was not destroyed");
+  graphs_find_leaks();
+  kernels_find_leaks();
+}
+
+void cusim_close(CusimReport *out) {
+  find_leaks();
+  for (Stream *s = sim.streams; s; s = s->next) {
+    for (Command *c = s->first, *next; c; c = next) {
+      next = c->next;
+      if (c->work) work_release(c->work);
+      free(c);
+    }
+    if (s->capture) capture_leave(s);
+  }
+  for (Event *e = sim.events, *next; e; e = next) {
+    next = e->next;
+    capture_forget(e);
+    free(e);
+  }
+  graphs_close();
+  kernels_close();
+  for (Stream *s = sim.streams, *next; s; s = next) {
+    next = s->next;
+    free(s);
+  }
+  for (Block *b = sim.blocks, *next; b; b = next) {
+    next = b->next;
+    block_destroy(b);
+  }
+  free(sim.declared);
+  memory_unwatch();
+  if (out) *out = sim.report;
+  sim = (Sim){0};
+}

@@ -1,0 +1,205 @@
+/* Streams: commands that wait, and run in an order that streams and events allow. */
+#include "tests/cusim/sim.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+Stream *stream_create(int device, bool hidden) {
+  uint32_t thread = sim_thread();
+  Stream *s = thread ? calloc(1, sizeof *s) : NULL;
+  if (!s) return NULL;
+  *s = (Stream){.next = sim.streams, .device = device, .hidden = hidden, .thread = thread};
+  s->given = s->done = sim.numbers[thread];
+  s->clock.of[thread] = s->given;
+  sim.streams = s;
+  return s;
+}
+
+void stream_destroy(Stream *s) {
+  s->destroyed = true;
+  if (s->capture) capture_leave(s);
+  sim.threads[s->thread] = false;
+}
+
+bool stream_quiet(const Stream *s) {
+  return s->given <= sim.host.of[s->thread];
+}
+
+Token stream_token(const Stream *s) {
+  return (Token){.stream = (Stream *)(uintptr_t)s, .number = s->given, .clock = s->clock};
+}
+
+Stream *stream_find(CudaCall call, cudaStream_t handle, cudaError_t *out) {
+  *out = cudaErrorInvalidResourceHandle;
+  if (!handle || handle == cudaStreamLegacy || handle == cudaStreamPerThread) {
+    *out = SIM_REFUSE(call, DEFAULT_STREAM, cudaErrorInvalidResourceHandle,
+                      "puts a command on the default stream");
+    return NULL;
+  }
+  for (Stream *s = sim.streams; s; s = s->next) {
+    if ((void *)s != (void *)handle || s->hidden) continue;
+    if (!s->destroyed) return s;
+    break;
+  }
+  *out = SIM_REFUSE(call, HANDLE, cudaErrorInvalidResourceHandle,
+                    "%p is no stream, or one that was destroyed", (void *)handle);
+  return NULL;
+}
+
+Work *work_create(CudaCall call, const Access *accesses, uint32_t n,
+                  cudaError_t (*run)(void *payload), const void *payload, size_t bytes) {
+  Work *w = calloc(1, sizeof *w + n * sizeof *w->accesses);
+  void *copy = malloc(bytes ? bytes : 1);
+  if (!w || !copy) {
+    perror("cusim");
+    abort();
+  }
+  *w = (Work){.refs = 1, .call = call, .run = run, .payload = copy, .n = n};
+  if (bytes) memcpy(copy, payload, bytes);
+  if (n) memcpy(w->accesses, accesses, n * sizeof *accesses);
+  return w;
+}
+
+void work_release(Work *w) {
+  if (--w->refs) return;
+  free(w->payload);
+  free(w);
+}
+
+static void add_command(Stream *s, Command command) {
+  Command *c = malloc(sizeof *c);
+  if (!c) {
+    perror("cusim");
+    abort();
+  }
+  *c = command;
+  if (s->last)
+    s->last->next = c;
+  else
+    s->first = c;
+  s->last = c;
+  clock_join(&s->clock, &sim.host); /* what the host knows has run before this call */
+  s->clock.of[s->thread] = sim.numbers[s->thread] = ++s->given;
+}
+
+/* Which bytes hold something when it has run; reading others is a fault, copying them is not. */
+static void account_defined(const Work *w) {
+  for (uint32_t i = 0; i < w->n && !w->copies_undefined; i++) {
+    const Access *a = &w->accesses[i];
+    if (!a->read || a->block->device < 0) continue;
+    const unsigned char *shadow = a->block->shadow + (a->block->at - a->block->map);
+    for (size_t k = a->from; k < a->to; k++)
+      if (!(shadow[k] & BYTE_DEFINED)) {
+        sim_fault(w->call, CUSIM_UNDEFINED,
+                  "reads byte %zu of an allocation of %zu: nobody wrote it", k, a->block->bytes);
+        break;
+      }
+  }
+  for (uint32_t i = 0; i < w->n; i++) {
+    const Access *a = &w->accesses[i];
+    if (!a->write || a->block->device < 0) continue;
+    unsigned char *shadow = a->block->shadow + (a->block->at - a->block->map);
+    if (w->copies_undefined) {
+      const Block *from = w->accesses[0].block;
+      const unsigned char *source = from->shadow + (from->at - from->map) + w->accesses[0].from;
+      for (size_t k = a->from; k < a->to; k++) shadow[k] = source[k - a->from] & BYTE_DEFINED;
+    } else {
+      memset(shadow + a->from, BYTE_DEFINED, a->to - a->from);
+    }
+  }
+}
+
+void stream_run(Stream *s, Work *w) {
+  for (uint32_t i = 0; i < w->n; i++)
+    if (w->accesses[i].block->released) {
+      sim_fault(w->call, CUSIM_FREED, "a graph's command uses memory that was released");
+      return;
+    }
+  w->refs++;
+  add_command(s, (Command){.work = w});
+  for (uint32_t i = 0; i < w->n; i++) race_access(w->call, &w->accesses[i], s->thread, &s->clock);
+  account_defined(w);
+  for (uint32_t i = 0; i < w->n; i++)
+    if (w->accesses[i].block->device < 0) {
+      memory_settle();
+      break;
+    }
+}
+
+void stream_wait(Stream *s, const Token *token) {
+  if (token->number <= s->clock.of[token->stream->thread]) sim.report.needless += !s->hidden;
+  add_command(s, (Command){.wait = *token});
+  clock_join(&s->clock, &token->clock);
+}
+
+cudaError_t stream_put(Stream *s, Work *w) {
+  cudaError_t error = cudaSuccess;
+  if (s->capture)
+    error = capture_add(s, w);
+  else
+    stream_run(s, w);
+  work_release(w);
+  streams_turn();
+  return sim.sticky ? sim_error(sim.sticky) : error;
+}
+
+/* ---- running ---- */
+
+static bool can_run(const Stream *s) {
+  const Command *c = s->first;
+  return c && (c->work || c->wait.stream->done >= c->wait.number);
+}
+
+static void run_first(Stream *s) {
+  Command *c = s->first;
+  s->first = c->next;
+  if (!s->first) s->last = NULL;
+  if (c->work && !sim.sticky) {
+    cudaError_t error = cudaErrorLaunchFailure;
+    sim.report.commands++;
+    if (sim.report.commands != sim.options.fail_command)
+      error =
+          memory_run(c->work->call, c->work->accesses, c->work->n, c->work->run, c->work->payload);
+    if (error) sim_error(sim.sticky = error);
+  }
+  if (c->work) work_release(c->work);
+  free(c);
+  s->done++;
+}
+
+/* One of those that can run; NULL: none. */
+static Stream *pick(void) {
+  uint64_t n = 0;
+  Stream *chosen = NULL;
+  for (Stream *s = sim.streams; s; s = s->next)
+    if (can_run(s) && (sim.options.order != CUSIM_RANDOM ? !n++ : sim_random() % ++n == 0))
+      chosen = s;
+  return chosen;
+}
+
+void streams_turn(void) {
+  Stream *s;
+  if (sim.options.order == CUSIM_LAZY) return;
+  while ((sim.options.order == CUSIM_EAGER || sim_random() % 4 == 0) && (s = pick())) run_first(s);
+}
+
+void stream_drain(Stream *s, uint32_t number) {
+  while (s->done < number) {
+    Stream *next = s;
+    if (sim.options.order == CUSIM_RANDOM)
+      next = pick();
+    else
+      while (!can_run(next) && next->first) next = next->first->wait.stream;
+    if (!next || !can_run(next)) { /* events are recorded before they are waited for */
+      fprintf(stderr, "cusim: no stream can go on\n");
+      abort();
+    }
+    run_first(next);
+  }
+}
+
+void stream_known(Stream *s) {
+  clock_join(&sim.host, &s->clock);
+  memory_settle();
+}
