@@ -4,6 +4,7 @@
  * Collectives of MPI do not say who is missing; here every pair of ranks exchanges messages, so
  * that a rank which does not come is known by its message that has not arrived.  All calls are made
  * by one thread. */
+#include "graph/base/array.h"
 #include "runtime/ranks/module.h"
 
 #include <mpi.h>
@@ -21,7 +22,8 @@ typedef struct MpiRanks {
   Ranks ranks;
   MPI_Request *requests;
   int *peers; /* of each request: from whom; -1: it is ours that is sent */
-  int n, room;
+  int n;
+  size_t room, peer_room;
 } MpiRanks;
 
 static double now(void) {
@@ -31,14 +33,9 @@ static double now(void) {
 }
 
 static bool reserve(MpiRanks *m, size_t messages) {
-  if (messages <= (size_t)m->room) return true;
-  MPI_Request *requests = realloc(m->requests, messages * sizeof *requests);
-  if (requests) m->requests = requests;
-  int *peers = realloc(m->peers, messages * sizeof *peers);
-  if (peers) m->peers = peers;
-  if (!requests || !peers) return false;
-  m->room = (int)messages;
-  return true;
+  return array_reserve(&m->requests, &m->room, 0, messages, sizeof *m->requests, NULL) ==
+             STATUS_OK &&
+         array_reserve(&m->peers, &m->peer_room, 0, messages, sizeof *m->peers, NULL) == STATUS_OK;
 }
 
 /* In pieces, which arrive in the order in which they are sent. */
