@@ -26,8 +26,8 @@ typedef struct Case {
   const char *name;
   void (*run)(Bench *b);
 } Case;
-extern const Case cases_memory[], cases_order[], cases_capture[], cases_kernels[];
-extern const uint32_t n_cases_memory, n_cases_order, n_cases_capture, n_cases_kernels;
+extern const Case cases_memory[], cases_order[], cases_capture[], cases_kernels[], cases_blas[];
+extern const uint32_t n_cases_memory, n_cases_order, n_cases_capture, n_cases_kernels, n_cases_blas;
 
 /* In a right program every call succeeds. */
 #define OK(b, call) ((b)->errors += (call) != 0)

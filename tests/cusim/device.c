@@ -80,14 +80,12 @@ static const char *error_name(cudaError_t error) {
 }
 
 const char *sim_cudaGetErrorName(cudaError_t error) {
-  int unused;
-  (void)sim_enter(CUDA_CALL_cudaGetErrorName, &unused);
+  SIM_ENTER(cudaGetErrorName);
   return error_name(error);
 }
 
 const char *sim_cudaGetErrorString(cudaError_t error) {
-  int unused;
-  (void)sim_enter(CUDA_CALL_cudaGetErrorString, &unused);
+  SIM_ENTER(cudaGetErrorString);
   return error_name(error);
 }
 

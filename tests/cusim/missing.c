@@ -16,24 +16,6 @@ static void missing(CudaCall call) {
     return value;                                                                                  \
   }
 
-MISSING(cublasGetVersion_v2, cublasStatus_t, CUBLAS_STATUS_NOT_SUPPORTED, cublasHandle_t, int *)
-MISSING(cublasGetStatusString, const char *, "not modelled", cublasStatus_t)
-MISSING(cublasCreate_v2, cublasStatus_t, CUBLAS_STATUS_NOT_SUPPORTED, cublasHandle_t *)
-MISSING(cublasDestroy_v2, cublasStatus_t, CUBLAS_STATUS_NOT_SUPPORTED, cublasHandle_t)
-MISSING(cublasSetStream_v2, cublasStatus_t, CUBLAS_STATUS_NOT_SUPPORTED, cublasHandle_t,
-        cudaStream_t)
-MISSING(cublasSetWorkspace_v2, cublasStatus_t, CUBLAS_STATUS_NOT_SUPPORTED, cublasHandle_t, void *,
-        size_t)
-MISSING(cublasSetMathMode, cublasStatus_t, CUBLAS_STATUS_NOT_SUPPORTED, cublasHandle_t,
-        cublasMath_t)
-MISSING(cublasGemmEx, cublasStatus_t, CUBLAS_STATUS_NOT_SUPPORTED, cublasHandle_t,
-        cublasOperation_t, cublasOperation_t, int, int, int, const void *, const void *,
-        cudaDataType, int, const void *, cudaDataType, int, const void *, void *, cudaDataType, int,
-        cublasComputeType_t, cublasGemmAlgo_t)
-MISSING(cublasGemmStridedBatchedEx, cublasStatus_t, CUBLAS_STATUS_NOT_SUPPORTED, cublasHandle_t,
-        cublasOperation_t, cublasOperation_t, int, int, int, const void *, const void *,
-        cudaDataType, int, long long, const void *, cudaDataType, int, long long, const void *,
-        void *, cudaDataType, int, long long, int, cublasComputeType_t, cublasGemmAlgo_t)
 MISSING(cudnnGetVersion, size_t, 0, void)
 MISSING(cudnnGetErrorString, const char *, "not modelled", cudnnStatus_t)
 

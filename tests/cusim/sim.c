@@ -165,6 +165,7 @@ static void find_leaks(void) {
       sim_fault(CUDA_CALL_cudaEventCreateWithFlags, CUSIM_LEAK, "an event was not destroyed");
   graphs_find_leaks();
   kernels_find_leaks();
+  blas_find_leaks();
 }
 
 void cusim_close(CusimReport *out) {
@@ -184,6 +185,7 @@ void cusim_close(CusimReport *out) {
   }
   graphs_close();
   kernels_close();
+  blas_close();
   for (Stream *s = sim.streams, *next; s; s = next) {
     next = s->next;
     free(s);

@@ -49,6 +49,7 @@ typedef struct Access {
   Block *block;
   size_t from, to;
   bool read, write;
+  bool scratch; /* written, and nothing afterwards */
 } Access;
 
 Block *block_create(size_t bytes, int device); /* NULL: the system has none */
@@ -175,6 +176,11 @@ cudaError_t capture_wait(Stream *stream, Event *event);
 void kernels_find_leaks(void);
 void kernels_close(void);
 
+/* ---- blas.c ---- */
+
+void blas_find_leaks(void);
+void blas_close(void);
+
 /* ---- sim.c ---- */
 
 typedef struct Sim {
@@ -204,6 +210,12 @@ bool sim_enter(CudaCall call, int *out);
   do {                                                                                             \
     int early;                                                                                     \
     if (sim_enter(CUDA_CALL_##name, &early)) return (type)early;                                   \
+  } while (0)
+/* Of a call that returns no status. */
+#define SIM_ENTER(name)                                                                            \
+  do {                                                                                             \
+    int unused;                                                                                    \
+    (void)sim_enter(CUDA_CALL_##name, &unused);                                                    \
   } while (0)
 void sim_fault(CudaCall call, CusimRule rule, const char *format, ...)
     __attribute__((format(printf, 3, 4)));

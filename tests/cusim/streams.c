@@ -105,7 +105,7 @@ static void account_defined(const Work *w) {
       const unsigned char *source = from->shadow + (from->at - from->map) + w->accesses[0].from;
       for (size_t k = a->from; k < a->to; k++) shadow[k] = source[k - a->from] & BYTE_DEFINED;
     } else {
-      memset(shadow + a->from, BYTE_DEFINED, a->to - a->from);
+      memset(shadow + a->from, a->scratch ? 0 : BYTE_DEFINED, a->to - a->from);
     }
   }
 }

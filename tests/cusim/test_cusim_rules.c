@@ -10,10 +10,9 @@ typedef struct Group {
   const uint32_t *n;
 } Group;
 static const Group groups[] = {
-    {cases_memory, &n_cases_memory},
-    {cases_order, &n_cases_order},
-    {cases_capture, &n_cases_capture},
-    {cases_kernels, &n_cases_kernels},
+    {cases_memory, &n_cases_memory},   {cases_order, &n_cases_order},
+    {cases_capture, &n_cases_capture}, {cases_kernels, &n_cases_kernels},
+    {cases_blas, &n_cases_blas},
 };
 static const struct {
   CusimOrder order;
