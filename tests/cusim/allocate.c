@@ -34,7 +34,7 @@ static cudaError_t allocate(CudaCall call, void **out, size_t bytes, int device)
 
 cudaError_t sim_cudaMalloc(void **out, size_t bytes) {
   SIM_BEGIN(cudaMalloc, cudaError_t);
-  return allocate(CUDA_CALL_cudaMalloc, out, bytes, sim.device);
+  return allocate(CUDA_CALL_cudaMalloc, out, bytes, caller.device);
 }
 
 cudaError_t sim_cudaHostAlloc(void **out, size_t bytes, unsigned flags) {
@@ -55,13 +55,13 @@ static cudaError_t release(CudaCall call, void *at, bool host) {
   if (!b || b->at != at || (b->device < 0) != host)
     return SIM_REFUSE(call, BAD_FREE, cudaErrorInvalidValue, "%p is no allocation of the %s", at,
                       host ? "host" : "device");
-  if (!race_quiet(b))
+  if (!race_quiet(b)) {
     sim_fault(call, CUSIM_BUSY, "%zu bytes that a command may still use: nobody waited for it",
               b->bytes);
-  else if (host && !block_whole(b))
+    for (Stream *s = sim.streams; s; s = s->next) stream_try(s, s->given);
+  } else if (host && !block_whole(b)) {
     sim_fault(call, CUSIM_BOUNDS, "the host wrote beside an allocation of %zu bytes", b->bytes);
-  /* Commands that wait see the memory as it is: the real call waits for the device too. */
-  for (Stream *s = sim.streams; s; s = s->next) stream_drain(s, s->given);
+  }
   if (!host) sim.used[b->device] -= b->bytes;
   block_release(b);
   return sim.sticky ? sim_error(sim.sticky) : cudaSuccess;

@@ -75,7 +75,7 @@ cublasStatus_t sim_cublasCreate_v2(cublasHandle_t *out) {
                   "called while a stream is captured");
   Blas *h = calloc(1, sizeof *h);
   if (!h) return CUBLAS_STATUS_ALLOC_FAILED;
-  *h = (Blas){.next = handles, .device = sim.device};
+  *h = (Blas){.next = handles, .device = caller.device};
   handles = h;
   *out = (cublasHandle_t)(void *)h;
   return CUBLAS_STATUS_SUCCESS;
@@ -323,9 +323,9 @@ static Blas *ready(CudaCall call, const void *handle) {
                                                : NULL;
   if (missing)
     sim_fault(call, CUSIM_BLAS_SETUP, "%s", missing);
-  else if (h->device != sim.device)
+  else if (h->device != caller.device)
     sim_fault(call, CUSIM_CURRENT_DEVICE, "a handle of device %d, while %d is current", h->device,
-              sim.device);
+              caller.device);
   else
     return h;
   return NULL;

@@ -88,7 +88,8 @@ void capture_fail(Capture *c) {
 bool capture_interrupt(void) {
   bool any = false;
   for (Stream *s = sim.streams; s; s = s->next)
-    if (s->capture) s->capture->failed = any = true;
+    if (s->capture && (s->capture->global || pthread_equal(s->capture->thread, pthread_self())))
+      s->capture->failed = any = true;
   return any;
 }
 
@@ -189,7 +190,10 @@ cudaError_t sim_cudaStreamBeginCapture(cudaStream_t handle, enum cudaStreamCaptu
     return SIM_REFUSE(call, CAPTURE_BEGIN, cudaErrorInvalidValue,
                       "mode %d lets calls pass that the others find", (int)mode);
   Capture *c = grow(NULL, sizeof *c);
-  *c = (Capture){.origin = s, .graph = graph_create(false)};
+  *c = (Capture){.origin = s,
+                 .graph = graph_create(false),
+                 .thread = pthread_self(),
+                 .global = mode == cudaStreamCaptureModeGlobal};
   c->graph->destroyed = true; /* until the program has it */
   join(call, s, c, &error);
   return cudaSuccess;
@@ -217,6 +221,11 @@ cudaError_t sim_cudaStreamEndCapture(cudaStream_t handle, cudaGraph_t *out) {
     return SIM_REFUSE(call, CAPTURE_UNMATCHED,
                       c ? cudaErrorStreamCaptureUnmatched : cudaErrorIllegalState,
                       "no capture began on this stream");
+  }
+  if (!pthread_equal(c->thread, pthread_self())) {
+    capture_fail(c);
+    return SIM_REFUSE(call, CAPTURE_UNMATCHED, cudaErrorStreamCaptureWrongThread,
+                      "the capture began on another thread");
   }
   Graph *g = c->graph;
   bool failed = c->failed, joined = true;
@@ -338,7 +347,7 @@ cudaError_t sim_cudaGraphExecDestroy(cudaGraphExec_t handle) {
   for (uint32_t i = 0; i < g->n_chains; i++) {
     if (!stream_quiet(g->streams[i])) {
       sim_fault(CUDA_CALL_cudaGraphExecDestroy, CUSIM_BUSY, "nobody waited for its last launch");
-      stream_drain(g->streams[i], g->streams[i]->given);
+      stream_try(g->streams[i], g->streams[i]->given);
     }
     stream_destroy(g->streams[i]);
   }

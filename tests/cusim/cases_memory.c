@@ -1,8 +1,6 @@
 /* Memory: whose it is, what it holds, what is left of it. */
 #include "tests/cusim/cases.h"
 
-#include <pthread.h>
-
 static void copy(Bench *b, void *to, const void *from, size_t bytes, enum cudaMemcpyKind kind) {
   OK(b, b->cu->cudaMemcpyAsync(to, from, bytes, kind, b->s));
 }
@@ -214,20 +212,6 @@ static void device_number(Bench *b) {
   OK(b, b->cu->cudaSetDevice(0));
 }
 
-static void *call_from_thread(void *of) {
-  Bench *b = of;
-  sync(b);
-  return NULL;
-}
-
-static void another_thread(Bench *b) {
-  pthread_t thread;
-  if (!b->wrong)
-    call_from_thread(b);
-  else if (pthread_create(&thread, NULL, call_from_thread, b) == 0)
-    pthread_join(thread, NULL);
-}
-
 const Case cases_memory[] = {
     {CUSIM_HOST_POINTER, "pinned memory as a result on the device", host_for_device},
     {CUSIM_HOST_POINTER, "the stack as device memory", stack_for_device},
@@ -267,6 +251,5 @@ const Case cases_memory[] = {
     {CUSIM_BUSY, "pinned memory released before its copy ran", release_host_busy},
     {CUSIM_NOT_MODELLED, "a flag that is not modelled", host_flags},
     {CUSIM_INVALID, "a device that is not there", device_number},
-    {CUSIM_THREAD, "a second host thread", another_thread},
 };
 const uint32_t n_cases_memory = sizeof cases_memory / sizeof *cases_memory;

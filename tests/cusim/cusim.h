@@ -3,8 +3,8 @@
  * It is written from NVIDIA's documents and compiled against NVIDIA's headers, and shares no code
  * with the backend.  Commands run late, in any order that streams and events allow.  Whatever is
  * wrong is a fault of one of the rules of rules.inc, although results happen to be right; what
- * is not modelled is a fault too.  docs/cuda.md says what is promised.  One simulation at a time,
- * from one host thread. */
+ * is not modelled is a fault too.  docs/cuda.md says what is promised.  One simulation at a time.
+ */
 #ifndef TESTS_CUSIM_CUSIM_H
 #define TESTS_CUSIM_CUSIM_H
 
@@ -55,6 +55,7 @@ typedef struct CusimOptions {
   uint64_t fail_call;    /* this call, counted from 1, fails; 0: none does */
   uint32_t fail_error;   /* with this one of the errors that cusim_errors lists */
   uint64_t fail_command; /* this command fails when it runs, counted from 1 */
+  uint32_t patience;     /* ms that a thread waits for others before that is a deadlock; 0: 5000 */
   bool print;            /* faults to stderr as they are found */
 } CusimOptions;
 

@@ -92,14 +92,14 @@ const char *sim_cudaGetErrorString(cudaError_t error) {
 /* Gives the last error and forgets it, unless it stays. */
 cudaError_t sim_cudaGetLastError(void) {
   SIM_BEGIN(cudaGetLastError, cudaError_t);
-  cudaError_t last = sim.last;
-  sim.last = sim.sticky;
+  cudaError_t last = caller.last;
+  caller.last = sim.sticky;
   return last;
 }
 
 cudaError_t sim_cudaPeekAtLastError(void) {
   SIM_BEGIN(cudaPeekAtLastError, cudaError_t);
-  return sim.last;
+  return caller.last;
 }
 
 cudaError_t sim_cudaGetDeviceCount(int *count) {
@@ -131,7 +131,7 @@ cudaError_t sim_cudaGetDevice(int *device) {
   SIM_BEGIN(cudaGetDevice, cudaError_t);
   cudaError_t error;
   if (!is_device(CUDA_CALL_cudaGetDevice, 0, &error)) return error;
-  *device = sim.device;
+  *device = caller.device;
   return cudaSuccess;
 }
 
@@ -139,7 +139,7 @@ cudaError_t sim_cudaSetDevice(int device) {
   SIM_BEGIN(cudaSetDevice, cudaError_t);
   cudaError_t error;
   if (!is_device(CUDA_CALL_cudaSetDevice, device, &error)) return error;
-  sim.device = device;
+  caller.device = device;
   return cudaSuccess;
 }
 
@@ -148,6 +148,6 @@ cudaError_t sim_cudaMemGetInfo(size_t *free, size_t *total) {
   cudaError_t error;
   if (!is_device(CUDA_CALL_cudaMemGetInfo, 0, &error)) return error;
   *total = sim.options.memory;
-  *free = sim.options.memory - sim.used[sim.device];
+  *free = sim.options.memory - sim.used[caller.device];
   return cudaSuccess;
 }

@@ -28,6 +28,13 @@ struct Library {
 };
 static Library *libraries;
 
+typedef struct Launch {
+  const CusimKernel *kernel;
+  const Library *of;
+  CusimGrid grid;
+  unsigned char values[PARAMS][8];
+} Launch;
+
 void kernels_find_leaks(void) {
   for (Library *l = libraries; l; l = l->next)
     if (!l->unloaded)
@@ -95,8 +102,9 @@ cudaError_t sim_cudaLibraryUnload(cudaLibrary_t handle) {
   for (Stream *s = sim.streams; s; s = s->next)
     for (const Command *c = s->first; c; c = c->next) {
       if (!c->work || c->work->call != CUDA_CALL_cudaLaunchKernel) continue;
+      if (((const Launch *)c->work->payload)->of != l) continue;
       sim_fault(call, CUSIM_BUSY, "a launch of a kernel still waits");
-      stream_drain(s, s->given);
+      stream_try(s, s->given);
       break;
     }
   l->unloaded = true;
@@ -166,12 +174,6 @@ cudaError_t sim_cudaKernelSetAttributeForDevice(cudaKernel_t handle, enum cudaFu
 }
 
 /* ---- launches ---- */
-
-typedef struct Launch {
-  const CusimKernel *kernel;
-  CusimGrid grid;
-  unsigned char values[PARAMS][8];
-} Launch;
 
 static cudaError_t run_launch(void *payload) {
   Launch *l = payload;
@@ -244,19 +246,21 @@ cudaError_t sim_cudaLaunchKernel(const void *function, dim3 grid, dim3 block, vo
   SIM_BEGIN(cudaLaunchKernel, cudaError_t);
   const CudaCall call = CUDA_CALL_cudaLaunchKernel;
   cudaError_t error;
-  bool declared = sim.declares;
-  sim.declares = false;
+  bool declared = caller.declares;
+  caller.declares = false;
   Loaded *k = find_kernel(call, function, &error);
   Stream *s = k ? stream_find(call, handle, &error) : NULL;
   if (!s) return error;
-  if (s->device != sim.device)
+  if (s->device != caller.device)
     return SIM_REFUSE(call, CURRENT_DEVICE, cudaErrorInvalidResourceHandle,
-                      "a stream of device %d, while %d is current", s->device, sim.device);
-  Launch l = {.kernel = k->kernel, .grid = {.grid = grid, .block = block, .shared = shared}};
+                      "a stream of device %d, while %d is current", s->device, caller.device);
+  Launch l = {
+      .kernel = k->kernel, .of = k->of, .grid = {.grid = grid, .block = block, .shared = shared}};
   if (!fits(k, &l.grid, &error)) return error;
   if (!take_arguments(k, args, s->device, &l)) return sim_error(cudaErrorInvalidValue);
   if (!declared)
     return SIM_REFUSE(call, DECLARATION, cudaErrorInvalidValue,
                       "'%s': its accesses are not declared", k->kernel->name);
-  return stream_put(s, work_create(call, sim.declared, sim.n_declared, run_launch, &l, sizeof l));
+  return stream_put(
+      s, work_create(call, caller.declared, caller.n_declared, run_launch, &l, sizeof l));
 }

@@ -115,9 +115,9 @@ bool access_find(CudaCall call, int device, const void *at, size_t bytes, Access
 /* ---- the host's accesses ---- */
 
 static struct sigaction before_us;
-static sigjmp_buf escape;
-static volatile bool running;
-static CudaCall running_call;
+static _Thread_local sigjmp_buf escape;
+static _Thread_local volatile bool running;
+static _Thread_local CudaCall running_call;
 
 static bool is_write(const void *context) {
 #ifdef __x86_64__
@@ -155,27 +155,36 @@ static const char *host_fault(const Block *b, const char *at, bool write, CusimR
   return NULL;
 }
 
-static void on_fault(int number, siginfo_t *info, void *context) {
-  char *at = info->si_addr;
-  Block *b = block_at(at);
-  if (!b) { /* not ours: as if we were not there */
-    sigaction(SIGSEGV, &before_us, NULL);
-    (void)number;
-    return;
-  }
-  bool write = is_write(context);
-  if (running) {
-    sim_fault(running_call, inside(b, at) ? CUSIM_UNDECLARED_ACCESS : CUSIM_BOUNDS,
-              "the kernel %s byte %td of an allocation of %zu%s", write ? "writes" : "reads",
-              at - b->at, b->bytes,
-              b->released ? ", which was released" : ", which its launch does not declare so");
-    siglongjmp(escape, 1);
-  }
+/* The kernel of this thread. */
+static void fault_of_kernel(const Block *b, const char *at, bool write) {
+  sim_fault(running_call, inside(b, at) ? CUSIM_UNDECLARED_ACCESS : CUSIM_BOUNDS,
+            "the kernel %s byte %td of an allocation of %zu%s", write ? "writes" : "reads",
+            at - b->at, b->bytes,
+            b->released ? ", which was released" : ", which its launch does not declare so");
+  siglongjmp(escape, 1);
+}
+
+static void fault_of_host(const Block *b, const char *at, bool write) {
   CusimRule rule;
   CudaCall call;
   const char *what = host_fault(b, at, write, &rule, &call);
   if (what) sim_fault(call, rule, "%s (byte %td of %zu)", what, at - b->at, b->bytes);
   mprotect(b->map + (size_t)(at - b->map) / PAGE * PAGE, PAGE, PROT_READ | PROT_WRITE);
+}
+
+/* Comes at an instruction of this thread, which may have the lock. */
+static void on_fault(int number, siginfo_t *info, void *context) {
+  (void)number;
+  bool locked = caller.inside;
+  if (!locked) sim_lock();
+  Block *b = block_at(info->si_addr);
+  if (!b)
+    sigaction(SIGSEGV, &before_us, NULL); /* not ours: as if we were not there */
+  else if (running)
+    fault_of_kernel(b, info->si_addr, is_write(context));
+  else
+    fault_of_host(b, info->si_addr, is_write(context));
+  if (!locked) sim_unlock();
 }
 
 void memory_watch(void) {

@@ -4,7 +4,7 @@
 #include <stdio.h>
 
 static void missing(CudaCall call) {
-  int unused;
+  int unused __attribute__((cleanup(sim_leave)));
   (void)sim_enter(call, &unused);
   sim_fault(call, CUSIM_NOT_MODELLED, "%s is not modelled", cusim_call_name(call));
   fprintf(stderr, "cusim: %s is not modelled\n", cusim_call_name(call));
@@ -39,21 +39,6 @@ MISSING(cudnnBackendGetAttribute, cudnnStatus_t, CUDNN_STATUS_NOT_SUPPORTED,
 MISSING(cudnnBackendFinalize, cudnnStatus_t, CUDNN_STATUS_NOT_SUPPORTED, cudnnBackendDescriptor_t)
 MISSING(cudnnBackendExecute, cudnnStatus_t, CUDNN_STATUS_NOT_SUPPORTED, cudnnHandle_t,
         cudnnBackendDescriptor_t, cudnnBackendDescriptor_t)
-MISSING(ncclGetVersion, ncclResult_t, ncclInvalidUsage, int *)
-MISSING(ncclGetErrorString, const char *, "not modelled", ncclResult_t)
-MISSING(ncclGetUniqueId, ncclResult_t, ncclInvalidUsage, ncclUniqueId *)
-MISSING(ncclCommInitRank, ncclResult_t, ncclInvalidUsage, ncclComm_t *, int, ncclUniqueId, int)
-MISSING(ncclCommDestroy, ncclResult_t, ncclInvalidUsage, ncclComm_t)
-MISSING(ncclCommAbort, ncclResult_t, ncclInvalidUsage, ncclComm_t)
-MISSING(ncclCommGetAsyncError, ncclResult_t, ncclInvalidUsage, ncclComm_t, ncclResult_t *)
-MISSING(ncclGroupStart, ncclResult_t, ncclInvalidUsage, void)
-MISSING(ncclGroupEnd, ncclResult_t, ncclInvalidUsage, void)
-MISSING(ncclAllReduce, ncclResult_t, ncclInvalidUsage, const void *, void *, size_t, ncclDataType_t,
-        ncclRedOp_t, ncclComm_t, cudaStream_t)
-MISSING(ncclAllGather, ncclResult_t, ncclInvalidUsage, const void *, void *, size_t, ncclDataType_t,
-        ncclComm_t, cudaStream_t)
-MISSING(ncclReduceScatter, ncclResult_t, ncclInvalidUsage, const void *, void *, size_t,
-        ncclDataType_t, ncclRedOp_t, ncclComm_t, cudaStream_t)
 MISSING(nvrtcVersion, nvrtcResult, NVRTC_ERROR_INTERNAL_ERROR, int *, int *)
 MISSING(nvrtcGetErrorString, const char *, "not modelled", nvrtcResult)
 MISSING(nvrtcCreateProgram, nvrtcResult, NVRTC_ERROR_INTERNAL_ERROR, nvrtcProgram *, const char *,

@@ -16,7 +16,7 @@ cudaError_t sim_cudaStreamCreateWithFlags(cudaStream_t *out, unsigned flags) {
   if (no_device(&error)) return error;
   if (flags != cudaStreamNonBlocking)
     sim_fault(call, CUSIM_FLAGS, "flags 0x%x: the stream would wait for the default one", flags);
-  Stream *s = stream_create(sim.device, false);
+  Stream *s = stream_create(caller.device, false);
   if (!s)
     return SIM_REFUSE(call, NOT_MODELLED, cudaErrorMemoryAllocation,
                       "more than %d streams are not modelled", THREADS - 1);
@@ -27,7 +27,7 @@ cudaError_t sim_cudaStreamCreateWithFlags(cudaStream_t *out, unsigned flags) {
 /* A stream that is not captured; otherwise its capture has failed. */
 static Stream *find_uncaptured(CudaCall call, cudaStream_t handle, cudaError_t *out) {
   Stream *s = stream_find(call, handle, out);
-  if (!s || !capture_interrupt()) return s;
+  if (!s || (!capture_interrupt() && !s->capture)) return s;
   *out = SIM_REFUSE(call, CAPTURE_SYNC, cudaErrorStreamCaptureUnsupported,
                     "called while a stream is captured");
   return NULL;
@@ -40,7 +40,7 @@ cudaError_t sim_cudaStreamDestroy(cudaStream_t handle) {
   if (!s) return error;
   if (!stream_quiet(s))
     sim_fault(CUDA_CALL_cudaStreamDestroy, CUSIM_BUSY, "nobody waited for all of its commands");
-  stream_drain(s, s->given);
+  stream_try(s, s->given);
   stream_destroy(s);
   return sim.sticky ? sim_error(sim.sticky) : cudaSuccess;
 }
@@ -50,7 +50,7 @@ cudaError_t sim_cudaStreamSynchronize(cudaStream_t handle) {
   cudaError_t error;
   Stream *s = find_uncaptured(CUDA_CALL_cudaStreamSynchronize, handle, &error);
   if (!s) return error;
-  stream_drain(s, s->given);
+  stream_drain(CUDA_CALL_cudaStreamSynchronize, s, s->given);
   stream_known(s);
   return sim.sticky ? sim_error(sim.sticky) : cudaSuccess;
 }
@@ -63,8 +63,8 @@ cudaError_t sim_cudaDeviceSynchronize(void) {
     return SIM_REFUSE(CUDA_CALL_cudaDeviceSynchronize, CAPTURE_SYNC,
                       cudaErrorStreamCaptureUnsupported, "called while a stream is captured");
   for (Stream *s = sim.streams; s; s = s->next) {
-    if (s->device != sim.device) continue;
-    stream_drain(s, s->given);
+    if (s->device != caller.device) continue;
+    stream_drain(CUDA_CALL_cudaDeviceSynchronize, s, s->given);
     stream_known(s);
   }
   return sim.sticky ? sim_error(sim.sticky) : cudaSuccess;
@@ -89,7 +89,7 @@ cudaError_t sim_cudaEventCreateWithFlags(cudaEvent_t *out, unsigned flags) {
     sim_fault(call, CUSIM_FLAGS, "flags 0x%x: the event would take times", flags);
   Event *e = calloc(1, sizeof *e);
   if (!e) return sim_error(cudaErrorMemoryAllocation);
-  e->device = sim.device;
+  e->device = caller.device;
   e->next = sim.events;
   sim.events = e;
   *out = (cudaEvent_t)(void *)e;
@@ -165,7 +165,7 @@ cudaError_t sim_cudaEventSynchronize(cudaEvent_t handle) {
   Event *e = find_host_event(CUDA_CALL_cudaEventSynchronize, handle, &error);
   if (!e) return error;
   if (e->recorded) {
-    stream_drain(e->token.stream, e->token.number);
+    stream_drain(CUDA_CALL_cudaEventSynchronize, e->token.stream, e->token.number);
     clock_join(&sim.host, &e->token.clock);
     memory_settle();
   }
@@ -180,7 +180,7 @@ cudaError_t sim_cudaEventQuery(cudaEvent_t handle) {
   streams_turn();
   /* Who asks again and again must see it happen. */
   if (e->recorded && e->token.stream->done < e->token.number && sim_random() % 4 == 0)
-    stream_drain(e->token.stream, e->token.number);
+    stream_try(e->token.stream, e->token.number);
   if (sim.sticky) return sim_error(sim.sticky);
   if (e->recorded && e->token.stream->done < e->token.number) return cudaErrorNotReady;
   if (e->recorded) {

@@ -1,14 +1,54 @@
 /* The simulation as a whole: the account of calls, faults, failures on request, what is left. */
 #include "tests/cusim/sim.h"
 
-#include <pthread.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 Sim sim;
-static pthread_t caller;
+_Thread_local Caller caller;
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static pthread_cond_t changed = PTHREAD_COND_INITIALIZER;
+static uint64_t simulations;
+
+void sim_lock(void) {
+  pthread_mutex_lock(&lock);
+  if (caller.simulation != sim.number) {
+    free(caller.declared);
+    caller = (Caller){.simulation = sim.number};
+    sim.n_callers++;
+  }
+  caller.inside = true;
+}
+
+void sim_unlock(void) {
+  caller.inside = false;
+  pthread_mutex_unlock(&lock);
+}
+
+void sim_leave(const int *unused) {
+  (void)unused;
+  sim_unlock();
+}
+
+void sim_changed(void) {
+  pthread_cond_broadcast(&changed);
+}
+
+/* Whether another thread that has called before is still about to do something cannot be known: it
+ * has some time. */
+bool sim_block(void) {
+  struct timespec until;
+  if (sim.n_callers < 2) return false;
+  uint32_t ms = sim.options.patience ? sim.options.patience : 5000;
+  clock_gettime(CLOCK_REALTIME, &until);
+  until.tv_sec += ms / 1000;
+  until.tv_nsec += ms % 1000 * 1000000L;
+  if (until.tv_nsec >= 1000000000L) until.tv_sec++, until.tv_nsec -= 1000000000L;
+  return pthread_cond_timedwait(&changed, &lock, &until) == 0;
+}
 
 static const struct {
   CudaLibrary library;
@@ -51,7 +91,7 @@ void sim_fault(CudaCall call, CusimRule rule, const char *format, ...) {
 }
 
 cudaError_t sim_error(cudaError_t error) {
-  if (error != cudaSuccess && error != cudaErrorNotReady) sim.last = error;
+  if (error != cudaSuccess && error != cudaErrorNotReady) caller.last = error;
   return error;
 }
 
@@ -87,13 +127,12 @@ static bool stays(cudaError_t error) {
 
 bool sim_enter(CudaCall call, int *out) {
   bool runtime = calls[call].library == CUDA_LIBRARY_CUDART;
+  sim_lock();
   sim.report.calls++;
   sim.report.of[call]++;
-  if (!pthread_equal(pthread_self(), caller))
-    sim_fault(call, CUSIM_THREAD, "called from another thread than the first");
-  if (sim.declares && call != CUDA_CALL_cudaLaunchKernel) {
+  if (caller.declares && call != CUDA_CALL_cudaLaunchKernel) {
     sim_fault(call, CUSIM_DECLARATION, "accesses were declared, and no launch followed");
-    sim.declares = false;
+    caller.declares = false;
   }
   if (runtime && sim.sticky && !answers_always(call)) {
     *out = sim_error(sim.sticky);
@@ -109,21 +148,24 @@ bool sim_enter(CudaCall call, int *out) {
 }
 
 static void declare(const CudaAccess *accesses, uint32_t n) {
-  if (sim.declares)
+  sim_lock();
+  if (caller.declares)
     sim_fault(CUDA_CALL_cudaLaunchKernel, CUSIM_DECLARATION, "declared twice for one launch");
-  sim.declares = true;
-  free(sim.declared);
-  sim.declared = calloc(n ? n : 1, sizeof *sim.declared);
-  sim.n_declared = 0;
-  for (uint32_t i = 0; sim.declared && i < n; i++) {
-    Access *a = &sim.declared[sim.n_declared];
+  caller.declares = true;
+  free(caller.declared);
+  caller.declared = calloc(n ? n : 1, sizeof *caller.declared);
+  caller.n_declared = 0;
+  for (uint32_t i = 0; caller.declared && i < n; i++) {
+    Access *a = &caller.declared[caller.n_declared];
     if (accesses[i].bytes == 0) continue;
-    if (!access_find(CUDA_CALL_cudaLaunchKernel, sim.device, accesses[i].at, accesses[i].bytes, a))
+    if (!access_find(CUDA_CALL_cudaLaunchKernel, caller.device, accesses[i].at, accesses[i].bytes,
+                     a))
       continue;
     a->read = accesses[i].kind != CUDA_WRITES;
     a->write = accesses[i].kind != CUDA_READS;
-    sim.n_declared++;
+    caller.n_declared++;
   }
+  sim_unlock();
 }
 
 static const CudaCalls table = {
@@ -138,16 +180,17 @@ const CudaCalls *cusim_open(const CusimOptions *options) {
     fprintf(stderr, "cusim: %s\n", sim.open ? "a simulation is open already" : "too many devices");
     abort();
   }
-  sim = (Sim){.open = true, .options = *options, .random = options->seed};
+  sim = (Sim){.open = true, .options = *options, .random = options->seed, .number = ++simulations};
   if (!sim.options.memory) sim.options.memory = (size_t)256 << 20;
   sim.threads[HOST] = true;
-  caller = pthread_self();
   memory_watch();
   return &table;
 }
 
 void cusim_report(CusimReport *out) {
+  sim_lock();
   *out = sim.report;
+  sim_unlock();
 }
 
 /* After an error that stays nothing can be released. */
@@ -166,6 +209,7 @@ static void find_leaks(void) {
   graphs_find_leaks();
   kernels_find_leaks();
   blas_find_leaks();
+  collectives_find_leaks();
 }
 
 void cusim_close(CusimReport *out) {
@@ -186,6 +230,7 @@ void cusim_close(CusimReport *out) {
   graphs_close();
   kernels_close();
   blas_close();
+  collectives_close();
   for (Stream *s = sim.streams, *next; s; s = next) {
     next = s->next;
     free(s);
@@ -194,7 +239,8 @@ void cusim_close(CusimReport *out) {
     next = b->next;
     block_destroy(b);
   }
-  free(sim.declared);
+  free(caller.declared);
+  caller = (Caller){0};
   memory_unwatch();
   if (out) *out = sim.report;
   sim = (Sim){0};

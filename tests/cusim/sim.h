@@ -4,6 +4,8 @@
 
 #include "tests/cusim/cusim.h"
 
+#include <pthread.h>
+
 #define CALL(library, name) __typeof__(name) sim_##name;
 #include "kernels/cuda/calls.inc"
 #undef CALL
@@ -87,6 +89,7 @@ typedef struct Work {
   CudaCall call;
   cudaError_t (*run)(void *payload);
   void *payload;
+  bool collective;       /* the payload is of collectives.c */
   bool copies_undefined; /* a copy: accesses 0 and 1 are source and result */
   uint32_t n;
   Access accesses[];
@@ -99,16 +102,20 @@ typedef struct Token {
   Clock clock;
 } Token;
 
+typedef struct Meeting Meeting; /* a collective; collectives.c */
 typedef struct Command {
   struct Command *next;
   Work *work; /* NULL: waits */
   Token wait;
+  Meeting *meeting; /* of a collective: runs when all ranks are there */
 } Command;
 
 typedef struct Capture {
   Stream *origin;
   Graph *graph;
   bool failed, over;
+  bool global; /* calls of other threads are forbidden too */
+  pthread_t thread;
   uint32_t refs; /* streams and events */
 } Capture;
 
@@ -154,15 +161,18 @@ void stream_run(Stream *stream, Work *work); /* not captured; does not take it *
 void stream_wait(Stream *stream, const Token *token);
 /* Runs what the order has to run now. */
 void streams_turn(void);
-/* Runs a stream up to a number of its commands, and what that waits for. */
-void stream_drain(Stream *stream, uint32_t number);
+/* Runs a stream up to a number of its commands, and what that waits for, as far as that can go. */
+bool stream_try(Stream *stream, uint32_t number);
+void stream_drain(CudaCall call, Stream *stream, uint32_t number); /* waits for other threads */
+/* Takes the first command off. */
+void stream_drop(Stream *stream);
 void stream_known(Stream *stream); /* the host has waited for all of it */
 
 /* ---- capture.c ---- */
 
 cudaError_t capture_add(Stream *stream, Work *work);
 void capture_fail(Capture *capture);
-/* Fails each capture that is going on; whether there was one. */
+/* Fails each capture that is going on and forbids what this thread does; whether there was one. */
 bool capture_interrupt(void);
 void capture_leave(Stream *stream);
 void capture_forget(Event *event);
@@ -181,6 +191,19 @@ void kernels_close(void);
 void blas_find_leaks(void);
 void blas_close(void);
 
+/* ---- collectives.c ---- */
+
+/* A rank's collective is on its stream. */
+Meeting *meeting_arrive(Work *work, Stream *stream);
+/* Whether the first command of the stream, which is of the meeting, can run. */
+bool meeting_ready(const Meeting *meeting, const Stream *stream);
+/* A stream that must go on first; NULL: a rank has not come. */
+Stream *meeting_blocker(const Meeting *meeting);
+/* Runs it on all its streams. */
+cudaError_t meeting_run(Meeting *meeting, Stream *stream);
+void collectives_find_leaks(void);
+void collectives_close(void);
+
 /* ---- sim.c ---- */
 
 typedef struct Sim {
@@ -188,8 +211,9 @@ typedef struct Sim {
   CusimOptions options;
   CusimReport report;
   uint64_t random;
-  cudaError_t sticky, last;
-  int device; /* the current one */
+  uint64_t number; /* of the simulation in this process */
+  uint32_t n_callers;
+  cudaError_t sticky;
   size_t used[CUSIM_DEVICES];
   Clock host;
   uint32_t numbers[THREADS]; /* commands that a thread has been given */
@@ -197,26 +221,37 @@ typedef struct Sim {
   Block *blocks;
   Stream *streams;
   Event *events;
-  Access *declared;
-  uint32_t n_declared;
-  bool declares;
 } Sim;
 extern Sim sim;
 
-/* Each call begins with it: counts, and true when it must end here with *out (injected, or after an
- * error that stays). */
+/* What a host thread has of its own. */
+typedef struct Caller {
+  uint64_t simulation;
+  cudaError_t last;
+  int device; /* the current one */
+  Access *declared;
+  uint32_t n_declared;
+  bool declares;
+  bool inside; /* a call: it has the lock */
+} Caller;
+extern _Thread_local Caller caller;
+
+/* Each call begins with it: takes the lock, counts, and true when it must end here with *out
+ * (injected, or after an error that stays). */
 bool sim_enter(CudaCall call, int *out);
+void sim_leave(const int *unused);
 #define SIM_BEGIN(name, type)                                                                      \
-  do {                                                                                             \
-    int early;                                                                                     \
-    if (sim_enter(CUDA_CALL_##name, &early)) return (type)early;                                   \
-  } while (0)
+  int early __attribute__((cleanup(sim_leave)));                                                   \
+  if (sim_enter(CUDA_CALL_##name, &early)) return (type)early
 /* Of a call that returns no status. */
 #define SIM_ENTER(name)                                                                            \
-  do {                                                                                             \
-    int unused;                                                                                    \
-    (void)sim_enter(CUDA_CALL_##name, &unused);                                                    \
-  } while (0)
+  int early __attribute__((cleanup(sim_leave)));                                                   \
+  (void)sim_enter(CUDA_CALL_##name, &early)
+void sim_lock(void);
+void sim_unlock(void);
+/* Lets other threads go on until one of them has done something; false: nobody will. */
+bool sim_block(void);
+void sim_changed(void);
 void sim_fault(CudaCall call, CusimRule rule, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 /* An error of the runtime, as cudaGetLastError gives it. */

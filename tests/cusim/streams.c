@@ -81,6 +81,7 @@ static void add_command(Stream *s, Command command) {
   s->last = c;
   clock_join(&s->clock, &sim.host); /* what the host knows has run before this call */
   s->clock.of[s->thread] = sim.numbers[s->thread] = ++s->given;
+  sim_changed();
 }
 
 /* Which bytes hold something when it has run; reading others is a fault, copying them is not. */
@@ -117,7 +118,7 @@ void stream_run(Stream *s, Work *w) {
       return;
     }
   w->refs++;
-  add_command(s, (Command){.work = w});
+  add_command(s, (Command){.work = w, .meeting = w->collective ? meeting_arrive(w, s) : NULL});
   for (uint32_t i = 0; i < w->n; i++) race_access(w->call, &w->accesses[i], s->thread, &s->clock);
   account_defined(w);
   for (uint32_t i = 0; i < w->n; i++)
@@ -148,24 +149,39 @@ cudaError_t stream_put(Stream *s, Work *w) {
 
 static bool can_run(const Stream *s) {
   const Command *c = s->first;
-  return c && (c->work || c->wait.stream->done >= c->wait.number);
+  if (!c) return false;
+  if (c->meeting) return meeting_ready(c->meeting, s);
+  return c->work || c->wait.stream->done >= c->wait.number;
 }
 
-static void run_first(Stream *s) {
+void stream_drop(Stream *s) {
   Command *c = s->first;
   s->first = c->next;
   if (!s->first) s->last = NULL;
-  if (c->work && !sim.sticky) {
-    cudaError_t error = cudaErrorLaunchFailure;
-    sim.report.commands++;
-    if (sim.report.commands != sim.options.fail_command)
-      error =
-          memory_run(c->work->call, c->work->accesses, c->work->n, c->work->run, c->work->payload);
-    if (error) sim_error(sim.sticky = error);
-  }
   if (c->work) work_release(c->work);
   free(c);
   s->done++;
+}
+
+static void run_first(Stream *s) {
+  const Command *c = s->first;
+  if (!c->work || sim.sticky) {
+    stream_drop(s);
+    return;
+  }
+  Work *w = c->work;
+  Meeting *meeting = c->meeting;
+  cudaError_t error = cudaErrorLaunchFailure;
+  w->refs++;
+  if (!meeting) stream_drop(s);
+  if (++sim.report.commands != sim.options.fail_command)
+    error = meeting ? meeting_run(meeting, s)
+                    : memory_run(w->call, w->accesses, w->n, w->run, w->payload);
+  else if (meeting)
+    stream_drop(s);
+  work_release(w);
+  if (error) sim_error(sim.sticky = error);
+  sim_changed();
 }
 
 /* One of those that can run; NULL: none. */
@@ -178,24 +194,38 @@ static Stream *pick(void) {
   return chosen;
 }
 
+/* One that must run before the first command of the stream can, or the stream itself; NULL: that
+ * waits for what is not there. */
+static Stream *towards(Stream *s) {
+  for (uint32_t hops = 0; s && s->first && hops < 2 * THREADS; hops++) {
+    const Command *c = s->first;
+    if (can_run(s)) return s;
+    s = c->meeting ? meeting_blocker(c->meeting) : c->wait.stream;
+  }
+  return NULL;
+}
+
 void streams_turn(void) {
   Stream *s;
   if (sim.options.order == CUSIM_LAZY) return;
   while ((sim.options.order == CUSIM_EAGER || sim_random() % 4 == 0) && (s = pick())) run_first(s);
 }
 
-void stream_drain(Stream *s, uint32_t number) {
+bool stream_try(Stream *s, uint32_t number) {
   while (s->done < number) {
-    Stream *next = s;
-    if (sim.options.order == CUSIM_RANDOM)
-      next = pick();
-    else
-      while (!can_run(next) && next->first) next = next->first->wait.stream;
-    if (!next || !can_run(next)) { /* events are recorded before they are waited for */
-      fprintf(stderr, "cusim: no stream can go on\n");
-      abort();
-    }
+    Stream *next = sim.options.order == CUSIM_RANDOM ? pick() : towards(s);
+    if (!next) return false;
     run_first(next);
+  }
+  return true;
+}
+
+void stream_drain(CudaCall call, Stream *s, uint32_t number) {
+  while (!stream_try(s, number) && !sim.sticky) {
+    if (sim_block()) continue;
+    sim_fault(call, CUSIM_DEADLOCK, "waits for a collective that another rank does not join");
+    sim.sticky = cudaErrorLaunchTimeout;
+    sim_changed();
   }
 }
 
