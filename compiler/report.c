@@ -45,8 +45,10 @@ static int64_t forward_macs(const PlanProgram *p) {
 void report_summary(const Plan *plan, FILE *out) {
   uint32_t tensors;
   int64_t parameters = trainable(plan, &tensors);
-  fprintf(out, "model       %s, %s, %u shards\n", plan_text(plan, plan->model_name),
+  fprintf(out, "model       %s, %s, %u shards", plan_text(plan, plan->model_name),
           plan->precision->name, plan->shards);
+  if (plan->ranks > 1) fprintf(out, ", one of %u ranks", plan->ranks);
+  fputc('\n', out);
   fputs("parameters  ", out);
   put_count(parameters, out);
   fprintf(out, " in %u tensors; state ", tensors);
@@ -197,6 +199,7 @@ static Status plan_json(const Plan *plan, int depth, Diag *diag, json_t *root) {
   json_object_set_new(root, "model_hash", json_string(hash));
   json_object_set_new(root, "precision", json_string(plan->precision->name));
   json_object_set_new(root, "shards", json_integer(plan->shards));
+  json_object_set_new(root, "ranks", json_integer(plan->ranks));
   json_object_set_new(root, "parameters", json_integer(parameters));
   json_object_set_new(root, "tensors", json_integer(tensors));
   json_object_set_new(root, "state_bytes", json_integer(plan->state_bytes));

@@ -11,6 +11,7 @@
 #include "runtime/execute/exec.h"
 #include "runtime/execute/info.h"
 #include "runtime/ranks/open.h"
+#include "runtime/ranks/together.h"
 #include "runtime/synth/synth.h"
 #include "runtime/train/train.h"
 
@@ -400,20 +401,25 @@ static bool print_text(int argc, char **argv) {
   return false;
 }
 
-/* Becomes a rank where the process was started as one, or starts them.  Returns only on failure
- * when it starts them. */
-static Status join_ranks(Args *a, const Command *command, char **argv, Diag *diag) {
+/* Becomes a rank where the process was started as one, or starts them: then they do everything, and
+ * *out_code is their exit code. */
+static Status join_ranks(Args *a, const Command *command, char **argv, Diag *diag, int *out_code) {
   if (!(command->bit & (TRAIN | EVAL | BENCH))) return STATUS_OK;
-  if (!ranks_launched())
-    return a->ranks > 1 ? ranks_launch((uint32_t)a->ranks, argv, diag) : STATUS_OK;
+  const DeviceTable *device;
+  bool stop = false;
+  Status early = a->device ? device_of(a, diag, &device) : STATUS_OK; /* told once */
+  if (!ranks_launched()) {
+    TRY(early);
+    return a->ranks > 1 ? ranks_launch((uint32_t)a->ranks, argv, diag, out_code) : STATUS_OK;
+  }
   TRY(ranks_open(diag, &a->joined));
   /* The first speaks for all; what another one has to say is a message. */
   if (a->joined->rank && !freopen("/dev/null", "w", stdout))
-    return diag_error(diag, STATUS_SYSTEM, "/dev/null", NULL, "cannot write: %s", strerror(errno));
+    early = diag_error(diag, STATUS_SYSTEM, "/dev/null", NULL, "cannot write: %s", strerror(errno));
   if (a->ranks && a->ranks != a->joined->count)
-    return diag_error(diag, STATUS_USAGE, "--ranks", "leave it out under mpirun or srun",
-                      "%lld ranks, and %u were started", (long long)a->ranks, a->joined->count);
-  return STATUS_OK;
+    early = diag_error(diag, STATUS_USAGE, "--ranks", "leave it out under mpirun or srun",
+                       "%lld ranks, and %u were started", (long long)a->ranks, a->joined->count);
+  return together(a->joined, early, &stop, diag);
 }
 
 static Status run(int argc, char **argv, Ranks **out_ranks, Diag *diag) {
@@ -424,9 +430,14 @@ static Status run(int argc, char **argv, Ranks **out_ranks, Diag *diag) {
   const char **list = calloc((size_t)argc, sizeof *list);
   if (!list) return diag_no_memory(diag, (size_t)argc * sizeof *list);
   Args args = {.warm = 1, .rank_timeout = 8, .init_skip.at = list};
+  int code = -1; /* of ranks that were started */
   Status status = parse(&args, command, argc - 1, argv + 1);
-  if (status == STATUS_OK) status = join_ranks(&args, command, argv, diag);
+  if (status == STATUS_OK) status = join_ranks(&args, command, argv, diag, &code);
   *out_ranks = args.joined;
+  if (code >= 0) {
+    free(list);
+    return (Status)code;
+  }
   if (status == STATUS_OK) status = command->run(&args, diag);
   free(list);
   return status;

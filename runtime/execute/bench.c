@@ -7,6 +7,7 @@
 #include "runtime/execute/init.h"
 #include "runtime/execute/open.h"
 #include "runtime/execute/schedule.h"
+#include "runtime/ranks/together.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -223,7 +224,7 @@ static void put_head(const Bench *b) {
          (double)p->scratch_bytes * 1e-6, (double)b->plan->state_bytes * 1e-6);
 }
 
-static Status run_all(Bench *b) {
+static Status set_up(Bench *b) {
   const BenchOptions *o = b->options;
   TRY(plan_open(o->plan, o->device, b->diag, &b->plan));
   b->program = default_program(b->plan);
@@ -232,7 +233,13 @@ static Status run_all(Bench *b) {
       .threads = o->threads, .program = EXECUTOR_ALL, .device = o->device, .ranks = o->ranks};
   TRY(executor_create_with(b->plan, &options, b->diag, &b->x));
   TRY(executor_prepare(b->x, b->program, b->diag));
-  TRY(make_feeds(b));
+  return make_feeds(b);
+}
+
+static Status run_all(Bench *b) {
+  const BenchOptions *o = b->options;
+  bool stop = false;
+  TRY(together(o->ranks, set_up(b), &stop, b->diag));
   b->base = memory_of("VmRSS"); /* plan, kernels and a batch are there, the arena is not yet */
   TRY(init_states(b->x, SEED, b->diag));
   put_head(b);

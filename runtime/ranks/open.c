@@ -6,9 +6,13 @@
 
 #include <dlfcn.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #define MODULE "libgraphrun_mpi.so"
@@ -38,9 +42,61 @@ static bool own_folder(char *out, size_t size) {
   return slash != NULL;
 }
 
+static volatile sig_atomic_t starter; /* mpirun's process */
+static volatile sig_atomic_t asked;
+
+static void hand_on(int number) {
+  (void)number;
+  kill((pid_t)starter, asked ? SIGTERM : RANKS_STOP);
+  asked = 1;
+}
+
+/* The process that becomes mpirun: in a group of its own, so that a terminal's SIGINT reaches it
+ * only through hand_on; it ends with its parent. */
+static void become(char **command, int report) {
+  sigset_t none;
+  sigemptyset(&none);
+  setpgid(0, 0);
+  prctl(PR_SET_PDEATHSIG, SIGTERM);
+  sigprocmask(SIG_SETMASK, &none, NULL);
+  int input = open("/dev/null", O_RDONLY);
+  if (input >= 0) dup2(input, STDIN_FILENO);
+  execvp(command[0], command);
+  int error = errno;
+  if (write(report, &error, sizeof error) < 0) _exit(126);
+  _exit(127);
+}
+
+/* Waits for it; an error number when it could not be started. */
+static int run_starter(char **command, int *out_code) {
+  int report[2], error = 0, status = 0;
+  struct sigaction on = {.sa_handler = hand_on, .sa_flags = SA_RESTART}, interrupt, terminate;
+  sigset_t both, before;
+  if (pipe2(report, O_CLOEXEC) != 0) return errno;
+  sigemptyset(&both);
+  sigaddset(&both, SIGINT);
+  sigaddset(&both, SIGTERM);
+  sigprocmask(SIG_BLOCK, &both, &before);
+  pid_t child = fork();
+  if (child == 0) become(command, report[1]);
+  if (child < 0) error = errno;
+  close(report[1]);
+  starter = child;
+  sigaction(SIGINT, &on, &interrupt);
+  sigaction(SIGTERM, &on, &terminate);
+  sigprocmask(SIG_SETMASK, &before, NULL);
+  if (child > 0 && read(report[0], &error, sizeof error) < 0) error = errno;
+  close(report[0]);
+  while (child > 0 && waitpid(child, &status, 0) < 0 && errno == EINTR) continue;
+  sigaction(SIGINT, &interrupt, NULL);
+  sigaction(SIGTERM, &terminate, NULL);
+  *out_code = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+  return error;
+}
+
 /* mpirun counts slots and refuses more ranks, binds each to a core and so all its threads, and
  * refuses root; what a user means by --ranks is none of these. */
-Status ranks_launch(uint32_t count, char **argv, Diag *diag) {
+Status ranks_launch(uint32_t count, char **argv, Diag *diag, int *out_code) {
   static char *const options[] = {"-q", "--oversubscribe", "--bind-to", "none"};
   size_t n = 0, n_args = 0;
   char number[16], self[PATH_MAX];
@@ -57,9 +113,9 @@ Status ranks_launch(uint32_t count, char **argv, Diag *diag) {
   if (geteuid() == 0) all[n++] = "--allow-run-as-root";
   all[n++] = length > 0 ? self : argv[0];
   for (size_t i = 1; i < n_args; i++) all[n++] = argv[i];
-  execvp(all[0], all);
-  int error = errno;
+  int error = run_starter(all, out_code);
   free(all);
+  if (!error) return STATUS_OK;
   return diag_error(diag, STATUS_SYSTEM, "--ranks",
                     error == ENOENT ? "install OpenMPI (Debian: openmpi-bin)" : NULL,
                     "cannot start mpirun: %s", strerror(error));

@@ -10,9 +10,12 @@ bool ranks_launched(void);
 /* Processes of this job on this host; 1 when nobody says. */
 uint32_t ranks_on_host(void);
 
-/* Replaces the process by `mpirun` with `count` of it; `argv` as main has it, argv[0] included.
- * Returns only on failure. */
-Status ranks_launch(uint32_t count, char **argv, Diag *diag);
+/* Runs `mpirun` with `count` of this program; `argv` as main has it, argv[0] included.  SIGINT and
+ * SIGTERM ask the ranks to end (RANKS_STOP), a second one ends them at once.  *out_code is the exit
+ * code of the first rank that failed, 0 when none did; what there was to say the ranks have said.
+ */
+#define RANKS_STOP SIGUSR1 /* mpirun hands it on, where SIGTERM would kill */
+Status ranks_launch(uint32_t count, char **argv, Diag *diag, int *out_code);
 
 /* Joins the others; waits for all.  STATUS_SYSTEM when the module for MPI is not there. */
 Status ranks_open(Diag *diag, Ranks **out_ranks);

@@ -19,9 +19,9 @@ typedef struct Ranks {
   const RanksTable *table;
   uint32_t rank, count;
   double timeout; /* seconds after which a rank that does not come is taken to be lost */
-  /* Not 0: this process was asked to end, and so others may have ended; it waits a second only.
-   * May be NULL. */
-  const volatile sig_atomic_t *asked;
+  /* Not 0: this process got SIGTERM, as all do when one ended, and so waits a few seconds only. May
+   * be NULL. */
+  const volatile sig_atomic_t *terminated;
   bool agreed;                 /* all ranks know that the run ends, and why: none must be ended */
   char error[RANKS_ERROR_MAX]; /* why a call failed: which ranks did not come */
 } Ranks;

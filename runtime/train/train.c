@@ -6,6 +6,7 @@
 #include "runtime/execute/init.h"
 #include "runtime/execute/open.h"
 #include "runtime/execute/weights.h"
+#include "runtime/ranks/open.h"
 #include "runtime/ranks/together.h"
 #include "runtime/train/checkpoint.h"
 #include "runtime/train/feed.h"
@@ -42,14 +43,15 @@ typedef struct Train {
 
 /* ---- signals ---- */
 
-static volatile sig_atomic_t stop_signal;
+static volatile sig_atomic_t stop_signal, terminated;
 
 static void note_signal(int signal) {
   stop_signal = signal;
+  terminated |= signal == SIGTERM;
 }
 
 typedef struct Handlers {
-  struct sigaction interrupt, terminate, size, pipe;
+  struct sigaction interrupt, terminate, stop, size, pipe;
 } Handlers;
 
 /* A second signal of the same kind ends the process at once.  A file that grows too large, or a
@@ -57,9 +59,10 @@ typedef struct Handlers {
 static void handlers_install(Handlers *old) {
   struct sigaction stop = {.sa_handler = note_signal, .sa_flags = SA_RESTART | (int)SA_RESETHAND};
   struct sigaction ignore = {.sa_handler = SIG_IGN};
-  stop_signal = 0;
+  stop_signal = terminated = 0;
   sigaction(SIGINT, &stop, &old->interrupt);
   sigaction(SIGTERM, &stop, &old->terminate);
+  sigaction(RANKS_STOP, &stop, &old->stop);
   sigaction(SIGXFSZ, &ignore, &old->size);
   sigaction(SIGPIPE, &ignore, &old->pipe);
 }
@@ -67,6 +70,7 @@ static void handlers_install(Handlers *old) {
 static void handlers_restore(const Handlers *old) {
   sigaction(SIGINT, &old->interrupt, NULL);
   sigaction(SIGTERM, &old->terminate, NULL);
+  sigaction(RANKS_STOP, &old->stop, NULL);
   sigaction(SIGXFSZ, &old->size, NULL);
   sigaction(SIGPIPE, &old->pipe, NULL);
 }
@@ -172,7 +176,10 @@ static Status train_loop(Train *t) {
   if (t->run.step == t->end) return STATUS_OK;
   if (!t->first) return STATUS_SYSTEM;
   char by[32] = "a signal to another rank";
-  if (stop_signal) snprintf(by, sizeof by, "signal %d", (int)stop_signal);
+  if (stop_signal == RANKS_STOP)
+    snprintf(by, sizeof by, "a signal");
+  else if (stop_signal)
+    snprintf(by, sizeof by, "signal %d", (int)stop_signal);
   return diag_error(t->diag, STATUS_SYSTEM, t->checkpoint, "--resume goes on from here",
                     "stopped by %s after %" PRId64 " of %" PRId64
                     " steps; the checkpoint is written",
@@ -287,8 +294,25 @@ static Status start_loader(Train *t) {
   return loader_create(&options, t->diag, &t->loader);
 }
 
+static Status check_options(const TrainOptions *o, Diag *diag) {
+  if (!o->out) return diag_error(diag, STATUS_USAGE, "--out", NULL, "train needs --out=DIR");
+  if (o->steps > 0 && o->epochs > 0)
+    return diag_error(diag, STATUS_USAGE, "--steps", NULL,
+                      "--steps and --epochs both set the length of the schedule: give one");
+  if ((o->n_init_skip || o->init_prefix) && !o->init)
+    return diag_error(diag, STATUS_USAGE, o->n_init_skip ? "--init-skip" : "--init-prefix",
+                      "--init=F names the file",
+                      "says what is taken from a file, and there is no "
+                      "--init");
+  if (o->init && o->resume)
+    return diag_error(diag, STATUS_USAGE, "--init", NULL,
+                      "--init begins a run, --resume goes on with one: give one");
+  return STATUS_OK;
+}
+
 static Status set_up(Train *t) {
   const TrainOptions *o = t->options;
+  TRY(check_options(o, t->diag));
   TRY(plan_open(o->plan, o->device, t->diag, &t->plan));
   TRY(feed_check(t->plan, t->diag));
   TRY(open_data(t));
@@ -326,7 +350,7 @@ static Status set_up_together(Train *t) {
   const TrainOptions *o = t->options;
   if (o->ranks) {
     o->ranks->timeout = RANKS_PATIENCE;
-    o->ranks->asked = &stop_signal;
+    o->ranks->terminated = &terminated;
   }
   TRY(meet(t, set_up(t)));
   TRY(together_same(o->ranks, hash_run(t), "plan, data set, schedule or seed", t->diag));
@@ -347,24 +371,7 @@ static void tear_down(Train *t) {
   plan_destroy(t->plan);
 }
 
-static Status check_options(const TrainOptions *o, Diag *diag) {
-  if (!o->out) return diag_error(diag, STATUS_USAGE, "--out", NULL, "train needs --out=DIR");
-  if (o->steps > 0 && o->epochs > 0)
-    return diag_error(diag, STATUS_USAGE, "--steps", NULL,
-                      "--steps and --epochs both set the length of the schedule: give one");
-  if ((o->n_init_skip || o->init_prefix) && !o->init)
-    return diag_error(diag, STATUS_USAGE, o->n_init_skip ? "--init-skip" : "--init-prefix",
-                      "--init=F names the file",
-                      "says what is taken from a file, and there is no "
-                      "--init");
-  if (o->init && o->resume)
-    return diag_error(diag, STATUS_USAGE, "--init", NULL,
-                      "--init begins a run, --resume goes on with one: give one");
-  return STATUS_OK;
-}
-
 Status train_run(const TrainOptions *options, Diag *diag) {
-  TRY(check_options(options, diag));
   TrainOptions o = *options;
   if (!o.threads) o.threads = threads_default();
   Train *t = calloc(1, sizeof *t);

@@ -17,6 +17,7 @@
 
 #define PIECE ((size_t)1 << 30) /* a message's length is an int */
 #define TAG 1
+#define ENDING 3 /* seconds that a rank waits which got SIGTERM */
 
 typedef struct MpiRanks {
   Ranks ranks;
@@ -52,7 +53,7 @@ static void post(MpiRanks *m, bool receive, void *at, size_t bytes, uint32_t pee
 }
 
 /* Names the ranks whose messages have not come. */
-static Status missing(MpiRanks *m, double seconds) {
+static Status missing(MpiRanks *m, double seconds, bool ending) {
   char list[160] = "";
   size_t used = 0;
   int last = -1;
@@ -63,9 +64,9 @@ static Status missing(MpiRanks *m, double seconds) {
       used += (size_t)snprintf(list + used, sizeof list - used, "%s%d", used ? ", " : "", last);
   }
   snprintf(m->ranks.error, sizeof m->ranks.error,
-           used ? "rank %s did not come within %.0f s: it ended, or stands still"
-                : "%sa message was not taken within %.0f s",
-           list, seconds);
+           used ? "rank %s did not come within %.0f s%s: it ended, or stands still"
+                : "%sa message was not taken within %.0f s%s",
+           list, seconds, ending ? " of the signal to end" : "");
   return STATUS_SYSTEM;
 }
 
@@ -81,8 +82,8 @@ static Status finish(MpiRanks *m) {
     if (done) return STATUS_OK;
     if (round < 1000) continue;
     double seconds = now() - begin;
-    double most = m->ranks.asked && *m->ranks.asked ? 1 : m->ranks.timeout;
-    if (seconds > most) return missing(m, seconds);
+    bool ending = m->ranks.terminated && *m->ranks.terminated && m->ranks.timeout > ENDING;
+    if (seconds > (ending ? ENDING : m->ranks.timeout)) return missing(m, seconds, ending);
     if (seconds < 1e-3)
       sched_yield();
     else

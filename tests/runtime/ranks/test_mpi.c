@@ -67,6 +67,23 @@ static void a_rank_is_lost(void) {
              "$d/checkpoint.safetensors && cmp all/metrics.jsonl $d/metrics.jsonl || exit 1; done");
 }
 
+/* SIGINT to the program that the user started: the ranks end after a step, as one process does. */
+static void interrupted(void) {
+  Shell s = shell(
+      TRAIN " --steps=4000 --checkpoint-every=5 --out=int --ranks=2 & job=$!; "
+            "for i in $(seq 600); do [ -s int/checkpoint.safetensors.prev ] && break; sleep 0.1; "
+            "done; kill -TERM $job; wait $job",
+      2);
+  CU_ASSERT_EQUAL(s.code, 4);
+  CU_ASSERT_PTR_NOT_NULL(strstr(s.err, "stopped by a signal after"));
+  CU_ASSERT_PTR_NULL(strstr(s.err, "rank 1"));
+  if (s.code != 4) printf("\nexit %d\n%s\n", s.code, s.err);
+  shell_free(&s);
+  shell_must(TRAIN " --steps=4000 --stop-at=120 --out=int --resume && "
+                   "cmp all/checkpoint.safetensors int/checkpoint.safetensors",
+             1);
+}
+
 /* Ranks share the images of an evaluation, whatever number the plan is for; more ranks than images
  * is no fault; what cannot be read is named once. */
 static void evaluation(void) {
@@ -104,6 +121,14 @@ static void failures(void) {
       shell_says("no plan", shell("$GRAPHRUN train no.xml --out=x --ranks=2"), 1, 1, no_plan));
   CU_ASSERT_TRUE(
       shell_says("other ranks", shell(TRAIN " --steps=2 --out=x --ranks=2", 4), 1, 1, ranks));
+  CU_ASSERT_TRUE(shell_says(
+      "no device", shell(TRAIN " --steps=2 --out=x --ranks=2 --device=cuda", 2), 4, 1, none));
+  CU_ASSERT_TRUE(
+      shell_says("no device, by mpirun",
+                 shell("root=; [ $(id -u) = 0 ] && root=--allow-run-as-root; mpirun -q $root "
+                       "--oversubscribe -n 2 " TRAIN " --steps=2 --out=x --device=cuda",
+                       2),
+                 4, 1, none));
   CU_ASSERT_TRUE(shell_says("alone", shell(TRAIN " --steps=2 --out=x", 2), 1, 1, alone));
   CU_ASSERT_TRUE(shell_says("used", shell(TRAIN " --steps=9 --out=one --ranks=2", 2), 1, 1, used));
   CU_ASSERT_TRUE(shell_says(
@@ -116,10 +141,9 @@ static void failures(void) {
 }
 
 int main(void) {
-  static const SupportTest tests[] = {{"same bytes", same_bytes},
-                                      {"another number of ranks", another_number},
-                                      {"a rank is lost", a_rank_is_lost},
-                                      {"evaluation", evaluation},
-                                      {"failures", failures}};
-  return support_run("mpi", tests, 5);
+  static const SupportTest tests[] = {
+      {"same bytes", same_bytes},         {"another number of ranks", another_number},
+      {"a rank is lost", a_rank_is_lost}, {"interrupted", interrupted},
+      {"evaluation", evaluation},         {"failures", failures}};
+  return support_run("mpi", tests, 6);
 }
