@@ -1,6 +1,7 @@
 /* Reports as text and as JSON. */
 #include "compiler/report.h"
 
+#include "graph/plan/scopes.h"
 #include "ops/ops.h"
 
 #include <inttypes.h>
@@ -42,7 +43,42 @@ static int64_t forward_macs(const PlanProgram *p) {
   return sum;
 }
 
-void report_summary(const Plan *plan, FILE *out) {
+/* ---- what is shown ---- */
+
+static bool shows(const ReportView *view, const PlanProgram *p) {
+  return !view->program || view->program == p;
+}
+
+static bool shows_tensor(const ReportView *view, const Graph *g, const ReportTensor *tensor) {
+  return scope_holds(view->scope, graph_text(g, g->nodes[tensor->node].stamp.scope));
+}
+
+static int depth_of(const ReportView *view) {
+  return (view->depth > 0 ? view->depth : REPORT_DEPTH) + scope_parts(view->scope);
+}
+
+/* A node's scope begins with its pass, which a parameter's name lacks. */
+static int work_depth(const ReportView *view) {
+  return depth_of(view) + (scope_parts(view->scope) == 0);
+}
+
+/* A scope is one of nodes, or of parameters. */
+static Status check_scope(const Plan *plan, const ReportView *view, Diag *diag) {
+  for (uint32_t i = 0; i < plan->n_programs; i++)
+    if (shows(view, &plan->programs[i]) && scope_is_of(&plan->programs[i], view->scope))
+      return STATUS_OK;
+  ReportScopes scopes;
+  TRY(report_parameters(plan, view->scope, depth_of(view), diag, &scopes));
+  bool known = scopes.n > 0;
+  report_scopes_free(&scopes);
+  if (known || !view->scope) return STATUS_OK;
+  if (view->program) return scope_unknown(view->program, 1, view->scope, diag);
+  return scope_unknown(plan->programs, plan->n_programs, view->scope, diag);
+}
+
+/* ---- text ---- */
+
+static void put_summary(const Plan *plan, const ReportView *view, FILE *out) {
   uint32_t tensors;
   int64_t parameters = trainable(plan, &tensors);
   fprintf(out, "model       %s, %s, %u shards", plan_text(plan, plan->model_name),
@@ -60,11 +96,16 @@ void report_summary(const Plan *plan, FILE *out) {
           "commits", "GMAC", "forward GMAC", "scratch MB", "/bound");
   for (uint32_t i = 0; i < plan->n_programs; i++) {
     const PlanProgram *p = &plan->programs[i];
+    if (!shows(view, p)) continue;
     double ratio = p->lower_bound ? (double)p->scratch_bytes / (double)p->lower_bound : 1;
     fprintf(out, "%-24s %10u %10u %10u %14.3f %14.3f %12.1f %8.3f\n", plan_text(plan, p->name),
             p->graph->n_nodes - 1, p->n_steps, p->graph->n_commits, (double)p->macs / 1e9,
             (double)forward_macs(p) / 1e9, (double)p->scratch_bytes / 1e6, ratio);
   }
+}
+
+void report_summary(const Plan *plan, FILE *out) {
+  put_summary(plan, &(ReportView){0}, out);
 }
 
 static const char *node_label(const Graph *g, NodeId id) {
@@ -85,31 +126,50 @@ static void put_tensor(const Graph *g, const ReportTensor *tensor, FILE *out) {
   fputc('\n', out);
 }
 
-static Status put_peak(const Plan *plan, const PlanProgram *p, FILE *out, Diag *diag) {
+static Status put_peak(const Plan *plan, const PlanProgram *p, const ReportView *view, FILE *out,
+                       Diag *diag) {
   ReportTensor *tensors;
   uint32_t n;
   TRY(report_peak(plan, p, diag, &tensors, &n));
   fprintf(out, "\npeak of %s: step %u of %u, %.3f MB alive\n", plan_text(plan, p->name),
           p->peak_step, p->n_steps, (double)p->lower_bound / 1e6);
   int64_t rest = 0;
+  uint32_t shown = 0;
   for (uint32_t i = 0; i < n; i++) {
-    if (i < REPORT_TENSORS)
+    if (!shows_tensor(view, p->graph, &tensors[i])) continue;
+    if (shown++ < REPORT_TENSORS)
       put_tensor(p->graph, &tensors[i], out);
     else
       rest += tensors[i].bytes;
   }
-  if (n > REPORT_TENSORS)
-    fprintf(out, "  %10.3f MB  in %u more\n", (double)rest / 1e6, n - REPORT_TENSORS);
+  if (shown > REPORT_TENSORS)
+    fprintf(out, "  %10.3f MB  in %u more\n", (double)rest / 1e6, shown - REPORT_TENSORS);
   free(tensors);
   return STATUS_OK;
 }
 
-Status report_text(const Plan *plan, int depth, FILE *out, Diag *diag) {
-  report_summary(plan, out);
+static Status put_work(const PlanProgram *p, const ReportView *view, FILE *out, Diag *diag) {
   ReportScopes scopes;
-  if (depth <= 0) depth = REPORT_DEPTH;
-  TRY(report_parameters(plan, depth, diag, &scopes));
-  fputs("\nparameters by scope\n", out);
+  TRY(report_work(p, view->scope, work_depth(view), diag, &scopes));
+  fprintf(out, "\nmultiply-adds of %s by scope (all, forward)\n", graph_text(p->graph, p->name));
+  for (uint32_t i = 0; i < scopes.n; i++) {
+    if (scopes.scopes[i].macs == 0) continue;
+    fprintf(out, "  %-40s ", *scopes.scopes[i].name ? scopes.scopes[i].name : "(top)");
+    put_count(scopes.scopes[i].macs, out);
+    fputs("  ", out);
+    put_count(scopes.scopes[i].forward_macs, out);
+    fputc('\n', out);
+  }
+  report_scopes_free(&scopes);
+  return STATUS_OK;
+}
+
+Status report_text(const Plan *plan, const ReportView *view, FILE *out, Diag *diag) {
+  TRY(check_scope(plan, view, diag));
+  put_summary(plan, view, out);
+  ReportScopes scopes;
+  TRY(report_parameters(plan, view->scope, depth_of(view), diag, &scopes));
+  if (scopes.n) fputs("\nparameters by scope\n", out);
   for (uint32_t i = 0; i < scopes.n; i++) {
     fprintf(out, "  %-40s ", *scopes.scopes[i].name ? scopes.scopes[i].name : "(top)");
     put_count(scopes.scopes[i].parameters, out);
@@ -117,19 +177,9 @@ Status report_text(const Plan *plan, int depth, FILE *out, Diag *diag) {
   }
   report_scopes_free(&scopes);
   for (uint32_t k = 0; k < plan->n_programs; k++) {
-    TRY(report_work(&plan->programs[k], depth + 1, diag, &scopes));
-    fprintf(out, "\nmultiply-adds of %s by scope (all, forward)\n",
-            plan_text(plan, plan->programs[k].name));
-    for (uint32_t i = 0; i < scopes.n; i++) {
-      if (scopes.scopes[i].macs == 0) continue;
-      fprintf(out, "  %-40s ", *scopes.scopes[i].name ? scopes.scopes[i].name : "(top)");
-      put_count(scopes.scopes[i].macs, out);
-      fputs("  ", out);
-      put_count(scopes.scopes[i].forward_macs, out);
-      fputc('\n', out);
-    }
-    report_scopes_free(&scopes);
-    TRY(put_peak(plan, &plan->programs[k], out, diag));
+    if (!shows(view, &plan->programs[k])) continue;
+    TRY(put_work(&plan->programs[k], view, out, diag));
+    TRY(put_peak(plan, &plan->programs[k], view, out, diag));
   }
   return ferror(out) ? STATUS_SYSTEM : STATUS_OK;
 }
@@ -149,13 +199,15 @@ static json_t *scopes_json(const ReportScopes *scopes, bool work) {
   return list;
 }
 
-static Status peak_json(const Plan *plan, const PlanProgram *p, Diag *diag, json_t **out) {
+static Status peak_json(const Plan *plan, const PlanProgram *p, const ReportView *view, Diag *diag,
+                        json_t **out) {
   ReportTensor *tensors;
   uint32_t n;
   TRY(report_peak(plan, p, diag, &tensors, &n));
   const Graph *g = p->graph;
   json_t *list = json_array();
   for (uint32_t i = 0; i < n; i++) {
+    if (!shows_tensor(view, g, &tensors[i])) continue;
     const Node *node = &g->nodes[tensors[i].node];
     const SourceLoc *loc = &g->symbols->locs[node->stamp.loc];
     json_array_append_new(list,
@@ -170,12 +222,12 @@ static Status peak_json(const Plan *plan, const PlanProgram *p, Diag *diag, json
   return STATUS_OK;
 }
 
-static Status program_json(const Plan *plan, const PlanProgram *p, int depth, Diag *diag,
-                           json_t **out) {
+static Status program_json(const Plan *plan, const PlanProgram *p, const ReportView *view,
+                           Diag *diag, json_t **out) {
   ReportScopes scopes;
   json_t *tensors;
-  TRY(peak_json(plan, p, diag, &tensors));
-  TRY(report_work(p, depth + 1, diag, &scopes));
+  TRY(peak_json(plan, p, view, diag, &tensors));
+  TRY(report_work(p, view->scope, work_depth(view), diag, &scopes));
   double ratio = p->lower_bound ? (double)p->scratch_bytes / (double)p->lower_bound : 1;
   *out = json_pack("{s:s, s:i, s:i, s:i, s:I, s:I, s:I, s:I, s:f, s:i, s:o, s:o}", "name",
                    plan_text(plan, p->name), "nodes", (int)p->graph->n_nodes - 1, "kernels",
@@ -188,13 +240,13 @@ static Status program_json(const Plan *plan, const PlanProgram *p, int depth, Di
   return *out ? STATUS_OK : diag_no_memory(diag, sizeof **out);
 }
 
-static Status plan_json(const Plan *plan, int depth, Diag *diag, json_t *root) {
+static Status plan_json(const Plan *plan, const ReportView *view, Diag *diag, json_t *root) {
   char hash[32];
   uint32_t tensors;
   ReportScopes scopes;
   snprintf(hash, sizeof hash, "%016" PRIx64, plan->model_hash);
   int64_t parameters = trainable(plan, &tensors);
-  TRY(report_parameters(plan, depth, diag, &scopes));
+  TRY(report_parameters(plan, view->scope, depth_of(view), diag, &scopes));
   json_object_set_new(root, "model", json_string(plan_text(plan, plan->model_name)));
   json_object_set_new(root, "model_hash", json_string(hash));
   json_object_set_new(root, "precision", json_string(plan->precision->name));
@@ -210,16 +262,18 @@ static Status plan_json(const Plan *plan, int depth, Diag *diag, json_t *root) {
   json_object_set_new(root, "programs", programs);
   for (uint32_t i = 0; i < plan->n_programs; i++) {
     json_t *program;
-    TRY(program_json(plan, &plan->programs[i], depth, diag, &program));
+    if (!shows(view, &plan->programs[i])) continue;
+    TRY(program_json(plan, &plan->programs[i], view, diag, &program));
     json_array_append_new(programs, program);
   }
   return STATUS_OK;
 }
 
-Status report_json(const Plan *plan, int depth, FILE *out, Diag *diag) {
+Status report_json(const Plan *plan, const ReportView *view, FILE *out, Diag *diag) {
+  TRY(check_scope(plan, view, diag));
   json_t *root = json_object();
   if (!root) return diag_no_memory(diag, sizeof *root);
-  Status status = plan_json(plan, depth > 0 ? depth : REPORT_DEPTH, diag, root);
+  Status status = plan_json(plan, view, diag, root);
   if (status == STATUS_OK && json_dumpf(root, out, JSON_INDENT(1) | JSON_REAL_PRECISION(9)) != 0)
     status = diag_error(diag, STATUS_SYSTEM, "report", NULL, "cannot write");
   if (status == STATUS_OK) fputc('\n', out);

@@ -6,10 +6,16 @@
 
 /* A few lines: programs, parameters, multiply-adds, state, scratch, peak. */
 void report_summary(const Plan *plan, FILE *out);
-/* The summary and tables per scope (`depth` parts of a name; 0: 2). */
-Status report_text(const Plan *plan, int depth, FILE *out, Diag *diag);
+/* What a report tells of; zero: of everything. */
+typedef struct ReportView {
+  const PlanProgram *program; /* only this one; NULL: each */
+  const char *scope;          /* rows and tensors of this scope and below it only; NULL: all */
+  int depth; /* parts of a name below `scope` that have a row of their own; <= 0: 2 */
+} ReportView;
+/* The summary and tables per scope.  Totals of a program are of the whole program. */
+Status report_text(const Plan *plan, const ReportView *view, FILE *out, Diag *diag);
 /* The same as JSON, keys sorted as written. */
-Status report_json(const Plan *plan, int depth, FILE *out, Diag *diag);
+Status report_json(const Plan *plan, const ReportView *view, FILE *out, Diag *diag);
 
 /* Sums over states or nodes whose scope begins alike. */
 typedef struct ReportScope {
@@ -21,10 +27,13 @@ typedef struct ReportScopes {
   ReportScope *scopes; /* sorted by name */
   uint32_t n;
 } ReportScopes;
-/* Trainable elements by the first `depth` parts of a parameter's scope. */
-Status report_parameters(const Plan *plan, int depth, Diag *diag, ReportScopes *out);
+/* Trainable elements by the first `depth` parts of a parameter's scope, of those below `within`
+ * (NULL: all). */
+Status report_parameters(const Plan *plan, const char *within, int depth, Diag *diag,
+                         ReportScopes *out);
 /* Multiply-adds, nodes and kernels of a program by the first `depth` parts of the nodes' scopes. */
-Status report_work(const PlanProgram *program, int depth, Diag *diag, ReportScopes *out);
+Status report_work(const PlanProgram *program, const char *within, int depth, Diag *diag,
+                   ReportScopes *out);
 void report_scopes_free(ReportScopes *scopes);
 
 /* A buffer in scratch at the peak. */

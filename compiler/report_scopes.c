@@ -3,6 +3,7 @@
 #include "compiler/report.h"
 
 #include "graph/base/array.h"
+#include "graph/plan/scopes.h"
 #include "ops/ops.h"
 
 #include <stdlib.h>
@@ -48,13 +49,15 @@ void report_scopes_free(ReportScopes *scopes) {
   *scopes = (ReportScopes){0};
 }
 
-Status report_parameters(const Plan *plan, int depth, Diag *diag, ReportScopes *out) {
+Status report_parameters(const Plan *plan, const char *within, int depth, Diag *diag,
+                         ReportScopes *out) {
   *out = (ReportScopes){0};
   uint32_t cap = 0;
   for (uint32_t i = 0; i < plan->n_states; i++) {
     const State *s = &plan->states[i];
     if (s->kind != STATE_PARAMETER || !s->trainable) continue;
     const char *name = plan_text(plan, s->name);
+    if (!scope_holds(within, name)) continue;
     ReportScope *scope = find(out, &cap, name, cut(name, depth, true));
     if (!scope) {
       report_scopes_free(out);
@@ -65,9 +68,13 @@ Status report_parameters(const Plan *plan, int depth, Diag *diag, ReportScopes *
   return STATUS_OK;
 }
 
+static const char *node_scope(const Graph *g, NodeId id) {
+  return graph_text(g, g->nodes[id].stamp.scope);
+}
+
 static Status scope_of(const Graph *g, NodeId id, int depth, Diag *diag, ReportScopes *out,
                        uint32_t *cap, ReportScope **scope) {
-  const char *name = graph_text(g, g->nodes[id].stamp.scope);
+  const char *name = node_scope(g, id);
   *scope = find(out, cap, name, cut(name, depth, false));
   if (*scope) return STATUS_OK;
   report_scopes_free(out);
@@ -80,12 +87,14 @@ static NodeId last_member(const PlanProgram *p, uint32_t step) {
   return p->step_nodes[s->first + s->count - 1];
 }
 
-Status report_work(const PlanProgram *program, int depth, Diag *diag, ReportScopes *out) {
+Status report_work(const PlanProgram *program, const char *within, int depth, Diag *diag,
+                   ReportScopes *out) {
   *out = (ReportScopes){0};
   uint32_t cap = 0;
   const Graph *g = program->graph;
   ReportScope *scope;
   for (NodeId id = 1; id < g->n_nodes; id++) {
+    if (!scope_holds(within, node_scope(g, id))) continue;
     TRY(scope_of(g, id, depth, diag, out, &cap, &scope));
     int64_t macs = node_macs(g, id);
     scope->nodes++;
@@ -93,7 +102,9 @@ Status report_work(const PlanProgram *program, int depth, Diag *diag, ReportScop
     if (g->nodes[id].stamp.role == ROLE_FORWARD) scope->forward_macs += macs;
   }
   for (uint32_t i = 0; i < program->n_steps; i++) {
-    TRY(scope_of(g, last_member(program, i + 1), depth, diag, out, &cap, &scope));
+    NodeId last = last_member(program, i + 1);
+    if (!scope_holds(within, node_scope(g, last))) continue;
+    TRY(scope_of(g, last, depth, diag, out, &cap, &scope));
     scope->kernels++;
   }
   return STATUS_OK;

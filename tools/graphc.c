@@ -5,6 +5,7 @@
 #include "graph/base/text.h"
 #include "graph/draw/draw.h"
 #include "graph/plan/dump.h"
+#include "graph/plan/scopes.h"
 #include "kernels/targets.h"
 #include "ops/ops.h"
 #include "ops/verify.h"
@@ -41,8 +42,13 @@ static const char usage_text[] =
     "  --keep=GLOB         values that exec may fetch besides the outputs\n"
     "  --input=GLOB        values that become inputs\n"
     "  --emit=FORMAT[:FILE]  dot, svg, png, pdf or text of a program ('-': standard output)\n"
-    "  --program=P --scope=S --depth=N --after=PASS   what --emit and --report show\n"
-    "  --dump-after=PASS   print the graph after a pass: build simplify order offsets\n"
+    "  --dump-after=PASS   print the graph after a pass: %s\n"
+    "  --program=P         --emit, --report and --dump-after show this program only\n"
+    "  --scope=S           and of it only this scope (train/stage1) and what is below it\n"
+    "  --depth=N           --emit, --report: scopes have a box or a row of their own down to N "
+    "parts\n"
+    "                      below S; -1: --emit draws every node\n"
+    "  --after=PASS        --emit shows the graph after this pass (default: offsets)\n"
     "  --help --version\n";
 
 typedef struct Args {
@@ -55,9 +61,16 @@ typedef struct Args {
   Diag *diag;
 } Args;
 
+static const char *pass_names(char text[128]) {
+  size_t used = text_format(text, 128, "%s", pipeline_passes[0]);
+  for (size_t i = 1; pipeline_passes[i]; i++)
+    used = text_append(text, 128, used, " %s", pipeline_passes[i]);
+  return text;
+}
+
 static void print_help(void) {
-  char names[256];
-  printf(usage_text, target_names(targets_table(), names, sizeof names));
+  char names[256], passes[128];
+  printf(usage_text, target_names(targets_table(), names, sizeof names), pass_names(passes));
 }
 
 static Status usage_error(const char *format, const char *what) {
@@ -158,6 +171,12 @@ static bool is_pass(const char *name) {
   return false;
 }
 
+static Status unknown_pass(const char *given) {
+  char names[128], text[192];
+  snprintf(text, sizeof text, "there is no pass '%%s': %s", pass_names(names));
+  return usage_error(text, given);
+}
+
 static bool parse_count(const char *text, long low, long high, long *out) {
   char *end;
   errno = 0;
@@ -238,8 +257,7 @@ static Status take_option(Args *a, int option, const char *value) {
     break;
   case OPT_AFTER:
   case OPT_DUMP:
-    if (!is_pass(value))
-      return usage_error("there is no pass '%s': build simplify order offsets", value);
+    if (!is_pass(value)) return unknown_pass(value);
     *(option == OPT_DUMP ? &a->dump_after : &a->after) = value;
     break;
   case OPT_PROGRAM:
@@ -256,6 +274,19 @@ static Status take_option(Args *a, int option, const char *value) {
   default:
     return STATUS_USAGE;
   }
+  return STATUS_OK;
+}
+
+/* An option that nothing given listens to would be a silent mistake. */
+static Status check_shown(const Args *a) {
+  bool picture = a->emit && strncmp(a->emit, "text", 4) != 0;
+  if (a->scope && !a->emit && !a->report && !a->dump_after)
+    return usage_error("--scope=%s says what --emit, --report or --dump-after shows: give one",
+                       a->scope);
+  if (a->depth && !picture && !a->report)
+    return usage_error("%s", "--depth says what --report or a picture of --emit shows: give one");
+  if (a->after && !a->emit)
+    return usage_error("--after=%s says what --emit shows, and it is not given", a->after);
   return STATUS_OK;
 }
 
@@ -278,6 +309,7 @@ static Status parse_args(Args *a, int argc, char **argv) {
   }
   if (a->check && a->output)
     return usage_error("--check writes nothing: what is -o '%s' for?", a->output);
+  TRY(check_shown(a));
   if (a->schema || a->manual) return STATUS_OK;
   if (optind == argc) return usage_error("%s", "no model: graphc MODEL.xml");
   if (optind + 1 < argc) return usage_error("one model at a time: what is '%s'?", argv[optind + 1]);
@@ -311,6 +343,7 @@ static Status emit(const Args *a, const Plan *plan, const PlanProgram *p) {
              plan_text(plan, p->name), plan->n_programs);
     return STATUS_OK;
   }
+  if (a->scope && !scope_is_of(p, a->scope)) return scope_unknown(p, 1, a->scope, a->diag);
   bool standard = strcmp(path, "-") == 0;
   FILE *out = standard ? stdout : fopen(path, "w");
   if (!out)
@@ -382,19 +415,23 @@ static Status write_result(const Args *a, const Plan *plan) {
   return STATUS_OK;
 }
 
+static Status report(const Args *a, const Plan *plan, const PlanProgram *program) {
+  ReportView view = {program, a->scope, a->depth};
+  return strcmp(a->report, "json") == 0 ? report_json(plan, &view, stdout, a->diag)
+                                        : report_text(plan, &view, stdout, a->diag);
+}
+
 static Status compile(const Args *a, const Model *model) {
   PipelineOptions options = {
       .build = a->build, .verify = true, .observer = observe, .context = (void *)(uintptr_t)a};
   Plan *plan;
   TRY(pipeline_run(model, &options, a->diag, &plan));
   Status status = STATUS_OK;
-  uint32_t program;
+  uint32_t program = 0;
   if (a->program) status = plan_program_require(plan, a->model.path, a->program, a->diag, &program);
   warn_unused(a, plan);
-  bool json = a->report && strcmp(a->report, "json") == 0;
   if (status == STATUS_OK && a->report)
-    status = json ? report_json(plan, a->depth, stdout, a->diag)
-                  : report_text(plan, a->depth, stdout, a->diag);
+    status = report(a, plan, a->program ? &plan->programs[program] : NULL);
   bool only = a->check || a->report || a->emit || a->dump_after;
   if (status == STATUS_OK && (a->output || !only)) status = write_result(a, plan);
   pipeline_release(plan);

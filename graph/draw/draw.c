@@ -3,6 +3,7 @@
 
 #include "graph/base/array.h"
 #include "graph/base/text.h"
+#include "graph/plan/scopes.h"
 
 #include <errno.h>
 #include <graphviz/gvc.h>
@@ -61,11 +62,7 @@ static bool drawn(const Draw *d, NodeId id) {
   const Node *node = &d->g->nodes[id];
   if (d->ops->ops[node->op]->op_class == OP_CLASS_LEAF && node->n_inputs == 0 && !node->name)
     return false; /* constants explain nothing */
-  const char *scope = d->options->scope;
-  if (!scope || !*scope) return true;
-  const char *have = graph_text(d->g, node->stamp.scope);
-  size_t n = strlen(scope);
-  return strncmp(have, scope, n) == 0 && (!have[n] || have[n] == '/');
+  return scope_holds(d->options->scope, graph_text(d->g, node->stamp.scope));
 }
 
 static void count_op(Box *box, uint32_t op) {
@@ -140,6 +137,7 @@ static void set_depth(Draw *d, int forward, int derivatives, int update) {
 static Status choose_depth(Draw *d) {
   int depth = d->options->depth, deepest = max_depth(d->g);
   if (depth) {
+    if (depth > 0) depth += scope_parts(d->options->scope);
     set_depth(d, depth, depth, depth);
     return group(d);
   }
@@ -403,9 +401,7 @@ static Agiddisc_t ids_disc = {ids_open,  ids_map,   ids_alloc,   ids_free,
 static Status draw_all(Draw *d, const char *path) {
   TRY(choose_depth(d));
   if (d->n_boxes == 0)
-    return diag_error(d->diag, STATUS_INVALID, graph_text(d->g, d->p->name),
-                      "--dump-after=simplify prints all scopes", "the program has no scope '%s'",
-                      d->options->scope ? d->options->scope : "");
+    return scope_unknown(d->p, 1, d->options->scope ? d->options->scope : "", d->diag);
   TRY(find_links(d));
   bool tangled = d->n_boxes > DRAW_MAX || d->n_links > d->n_boxes + DRAW_TANGLE;
   if (tangled && strcmp(d->options->format, "dot") != 0)

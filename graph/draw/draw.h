@@ -8,8 +8,8 @@
 typedef struct DrawOptions {
   const char *format; /* dot svg png pdf */
   const char *scope;  /* only this scope and what is below it; NULL: all */
-  int depth; /* scopes deeper than this are one box; 0: as deep as stays readable; < 0: every node
-              */
+  int depth; /* scopes deeper than this below `scope` are one box; 0: as deep as stays readable;
+                < 0: every node */
 } DrawOptions;
 
 /* Boxes are scopes (or single nodes, where depth allows), clusters are the role of a node (forward,

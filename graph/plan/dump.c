@@ -2,6 +2,7 @@
 #include "graph/plan/dump.h"
 
 #include "graph/expression/value.h"
+#include "graph/plan/scopes.h"
 
 #include <inttypes.h>
 #include <string.h>
@@ -39,13 +40,6 @@ void dump_attr(const Graph *g, NodeId id, const OpDesc *op, uint32_t attr, FILE 
     put_item(g, &op->attrs[attr], items[i], out);
   }
   if (n > VALUES_SHOWN) fprintf(out, ",... (%u)", n);
-}
-
-static bool inside(const Graph *g, const Node *node, const char *scope) {
-  if (!scope || !*scope) return true;
-  const char *have = graph_text(g, node->stamp.scope);
-  size_t n = strlen(scope);
-  return strncmp(have, scope, n) == 0 && (!have[n] || have[n] == '/');
 }
 
 static void put_node(const PlanProgram *p, const OpTable *ops, NodeId id, FILE *out) {
@@ -90,7 +84,7 @@ Status dump_program(const PlanProgram *p, const OpTable *ops, const char *scope,
   fprintf(out, "program %s: %u nodes, %u steps\n", graph_text(g, p->name), g->n_nodes - 1,
           p->n_steps);
   for (NodeId id = 1; id < g->n_nodes; id++)
-    if (inside(g, &g->nodes[id], scope)) put_node(p, ops, id, out);
+    if (scope_holds(scope, graph_text(g, g->nodes[id].stamp.scope))) put_node(p, ops, id, out);
   for (uint32_t s = 0; s < p->n_steps && !(scope && *scope); s++) put_step(p, s, out);
   for (uint32_t i = 0; i < g->n_commits; i++)
     fprintf(out, "commit state %u = %%%u\n", g->commits[i].state, g->commits[i].value);

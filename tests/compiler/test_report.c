@@ -202,8 +202,71 @@ static void test_text(void) {
   shell_free(&s);
 }
 
+static size_t keys(const json_t *object) {
+  return json_object_size(object);
+}
+
+/* One program, one scope: only they are told of, and what is told is what the whole report says. */
+static void test_view(void) {
+  const char *model = "models/cdvm_small.xml", *program = "--program=evaluate";
+  json_t *all = report(model, "--depth=4"), *one = report(model, program);
+  json_t *programs = json_object_get(one, "programs");
+  CU_ASSERT_EQUAL(json_array_size(programs), 1);
+  const char *name = json_string_value(json_object_get(json_array_get(programs, 0), "name"));
+  CU_ASSERT_STRING_EQUAL_FATAL(name, "evaluate");
+  json_t *part = report(model, "--program=evaluate --scope=run0/stage1 --depth=2"), *whole = NULL;
+  size_t i;
+  json_t *p, *row;
+  json_array_foreach(json_object_get(all, "programs"), i,
+                     p) if (strcmp(json_string_value(json_object_get(p, "name")), "evaluate") == 0)
+      whole = p;
+  p = json_array_get(json_object_get(part, "programs"), 0);
+  json_t *rows = json_object_get(p, "scopes"), *whole_rows = json_object_get(whole, "scopes");
+  CU_ASSERT(keys(rows) > 3);
+  CU_ASSERT(keys(rows) < keys(whole_rows));
+  const char *scope;
+  json_int_t nodes = 0, whole_nodes = 0;
+  json_object_foreach(rows, scope, row) {
+    CU_ASSERT_EQUAL(strncmp(scope, "run0/stage1", 11), 0);
+    nodes += integer(row, "nodes");
+  }
+  json_object_foreach(whole_rows, scope, row) if (strncmp(scope, "run0/stage1/", 12) == 0 ||
+                                                  strcmp(scope, "run0/stage1") == 0) whole_nodes +=
+      integer(row, "nodes");
+  CU_ASSERT_EQUAL(nodes, whole_nodes);
+  CU_ASSERT_EQUAL(integer(p, "scratch_bytes"), integer(whole, "scratch_bytes"));
+  CU_ASSERT_EQUAL(keys(json_object_get(part, "scopes")), 0); /* parameters have no pass */
+  json_decref(part);
+  part = report(model, "--scope=stage1 --depth=1");
+  CU_ASSERT(keys(json_object_get(part, "scopes")) > 1);
+  CU_ASSERT(sum(json_object_get(part, "scopes"), NULL) < integer(part, "parameters"));
+  json_decref(all);
+  json_decref(one);
+  json_decref(part);
+  static const char *const near[] = {"error: there is no scope 'b0/conv1'", "did you mean '", NULL},
+                           *const far[] = {"evaluate: error: the program has no scope 'nowhere'",
+                                           "its scopes: run0 images;", NULL};
+  CU_ASSERT(shell_says("near",
+                       shell("\"$GRAPHC\" \"$TOP/models/cdvm_small.xml\" --report "
+                             "--scope=b0/conv1"),
+                       1, 1, near));
+  CU_ASSERT(shell_says("far",
+                       shell("\"$GRAPHC\" \"$TOP/models/cdvm_small.xml\" --report "
+                             "--program=evaluate --scope=nowhere"),
+                       1, 1, far));
+  Shell s = shell("\"$GRAPHC\" \"$TOP/models/cdvm_small.xml\" --report --program=evaluate "
+                  "--scope=run0/stage1");
+  CU_ASSERT_PTR_NULL(strstr(s.out, "step/"));
+  CU_ASSERT_PTR_NULL(strstr(s.out, "run0/stage2"));
+  CU_ASSERT_PTR_NOT_NULL(strstr(s.out, "run0/stage1/"));
+  shell_free(&s);
+}
+
 int main(void) {
-  static const SupportTest tests[] = {
-      {"sums", test_sums}, {"peak", test_peak}, {"figures", test_figures}, {"text", test_text}};
+  static const SupportTest tests[] = {{"sums", test_sums},
+                                      {"peak", test_peak},
+                                      {"figures", test_figures},
+                                      {"text", test_text},
+                                      {"view", test_view}};
   return support_run("report", tests, sizeof tests / sizeof *tests);
 }

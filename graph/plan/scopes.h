@@ -1,0 +1,17 @@
+/* Scopes as users name them: `train/stage1` stands for itself and for all that is below it. */
+#ifndef GRAPH_PLAN_SCOPES_H
+#define GRAPH_PLAN_SCOPES_H
+
+#include "graph/plan/plan.h"
+
+/* True when `path` is `scope` or lies below it; always when `scope` is NULL or empty. */
+bool scope_holds(const char *scope, const char *path);
+/* How many parts a scope has: 0 for NULL and for the empty one. */
+int scope_parts(const char *scope);
+/* True when some node of the program stands in `scope`. */
+bool scope_is_of(const PlanProgram *program, const char *scope);
+/* The error that no node of the programs (`n` of them) does; its hint names the scope that was
+ * surely meant, or those that there are at the top.  Returns STATUS_INVALID. */
+Status scope_unknown(const PlanProgram *programs, uint32_t n, const char *scope, Diag *diag);
+
+#endif
