@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #define INCLUDE_DEPTH_MAX 32
 #define DEFINES_BYTES_MAX ((size_t)64 << 10)
@@ -132,13 +133,9 @@ static bool holds_library(const char *folder) {
   return found;
 }
 
-/* --root, else the nearest of the model's folder, its parent and grandparent that holds some
- * XML file in lib/, else the model's folder. */
-static const char *find_root(Loader *l, const char *model) {
-  char real[PATH_MAX];
-  if (l->options->root)
-    return realpath(l->options->root, real) ? arena_strdup(l->arena, real) : NULL;
-  if (!realpath(model, real)) return NULL;
+/* The nearest of the file's folder, its parent and grandparent that holds some XML file in lib/,
+ * else the file's folder. */
+static const char *models_folder(Loader *l, const char *real) {
   const char *own = folder_of(l, real), *folder = own;
   for (int up = 0; up < 3; up++) {
     if (holds_library(folder)) return folder;
@@ -146,6 +143,14 @@ static const char *find_root(Loader *l, const char *model) {
     folder = folder_of(l, folder);
   }
   return own;
+}
+
+/* --root, else the model's models_folder. */
+static const char *find_root(Loader *l, const char *model) {
+  char real[PATH_MAX];
+  if (l->options->root)
+    return realpath(l->options->root, real) ? arena_strdup(l->arena, real) : NULL;
+  return realpath(model, real) ? models_folder(l, real) : NULL;
 }
 
 static bool below(const char *folder, const char *path) {
@@ -185,6 +190,29 @@ static Status read_file(Loader *l, const char *shown, const char *real, uint32_t
   return raw_read(shown, shown, l->arena, l->symbols, l->sources, l->diag, chain, out_root);
 }
 
+static Status outside(Loader *l, const RawElement *at, const char *attr, const char *src,
+                      const char *real) {
+  const char *folder = models_folder(l, real);
+  const char *hint = arena_printf(l->arena, "-I %s adds the folder that it lies in, %s", folder,
+                                  "--root=DIR widens it");
+  return raw_error(l, at, attr, 0, hint, "'%s' lies outside the models' folder '%s'", src,
+                   l->root_dir);
+}
+
+/* "../lib/x.xml" of a model outside of DIR, where -I DIR holds lib/x.xml. */
+static const char *missing_hint(Loader *l, const char *src) {
+  char path[PATH_MAX];
+  const char *rest = src;
+  while (strncmp(rest, "../", 3) == 0) rest += 3;
+  for (uint32_t i = 0; rest != src && i < l->options->n_include_dirs; i++) {
+    const char *folder = l->options->include_dirs[i];
+    snprintf(path, sizeof path, "%s/%s", folder, rest);
+    if (access(path, R_OK) == 0)
+      return arena_printf(l->arena, "'%s' is the one in -I %s", rest, folder);
+  }
+  return "paths are relative to the file that names them, then to each -I DIR";
+}
+
 /* Finds `src` relative to the including file, then to each -I. */
 static Status find_file(Loader *l, const RawElement *at, const char *attr, const char *src,
                         const char **out_path, const char **out_real) {
@@ -198,9 +226,7 @@ static Status find_file(Loader *l, const RawElement *at, const char *attr, const
                                                   : arena_printf(l->arena, "%s/%s", folder, src);
     if (!path) return diag_no_memory(l->diag, 1);
     if (realpath(path, real)) {
-      if (!allowed(l, real))
-        return raw_error(l, at, attr, 0, "--root=DIR widens it, -I DIR adds a folder",
-                         "'%s' lies outside the models' folder '%s'", src, l->root_dir);
+      if (!allowed(l, real)) return outside(l, at, attr, src, real);
       *out_path = path;
       *out_real = arena_strdup(l->arena, real);
       return *out_real ? STATUS_OK : diag_no_memory(l->diag, 1);
@@ -208,9 +234,8 @@ static Status find_file(Loader *l, const RawElement *at, const char *attr, const
     tried = arena_printf(l->arena, "%s%s'%s'", tried, i ? ", " : "", path);
     if (*src == '/') break;
   }
-  return raw_error(l, at, attr, 0,
-                   "paths are relative to the file that names them, then to each -I",
-                   "there is no file '%s' (looked for %s)", src, tried ? tried : "");
+  return raw_error(l, at, attr, 0, missing_hint(l, src), "there is no file '%s' (looked for %s)",
+                   src, tried ? tried : "");
 }
 
 /* ---- includes ---- */

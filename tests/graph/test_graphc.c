@@ -232,9 +232,10 @@ static void test_defines(void) {
 
 /* Files are read below the root only, wherever a link leads. */
 static void test_places(void) {
-  Shell s = shell("mkdir -p in/lib in/deep/er out && cd in && cat >lib/a.xml && ln -sf "
-                  "../../out/b.xml lib/link.xml\n"
-                  "ln -sfn ../out folder; ln -sf loop.xml loop.xml");
+  Shell s =
+      shell("mkdir -p in/lib in/other/lib in/deep/er out && cd in && cat >lib/a.xml && ln -sf "
+            "../../out/b.xml lib/link.xml\n"
+            "ln -sfn ../out folder; ln -sf loop.xml loop.xml");
   shell_free(&s);
   support_write("in/lib/a.xml", LIBRARY(""));
   support_write("out/b.xml", LIBRARY(""));
@@ -250,12 +251,19 @@ static void test_places(void) {
                 "<model name=\"m\" extends=\"self.xml\" xmlns=\"urn:graphc:model:1\"/>\n");
   support_write("in/base.xml",
                 "<model name=\"m\" extends=\"none.xml\" xmlns=\"urn:graphc:model:1\"/>\n");
+  support_write("in/other/lib/x.xml", LIBRARY(""));
+  support_write("out/own.xml", MODEL "<include src=\"../other/lib/x.xml\"/>\n</model>\n");
   static const Row rows[] = {
       {"in/up.xml --check",
        1,
        1,
        {"in/up.xml:2:15: error: '../out/b.xml' lies outside the models' folder",
-        "--root=DIR widens it"}},
+        "/out adds the folder that it lies in, --root=DIR widens it"}},
+      {"out/own.xml --check", 1, 1, {"there is no file '../other/lib/x.xml'", "to each -I DIR"}},
+      {"out/own.xml --check -I in",
+       1,
+       1,
+       {"there is no file '../other/lib/x.xml'", "'other/lib/x.xml' is the one in -I in"}},
       {"in/link.xml --check", 1, 1, {"lies outside the models' folder"}},
       {"in/folder.xml --check", 1, 1, {"lies outside the models' folder"}},
       {"in/loop_.xml --check", 1, 1, {"there is no file 'loop.xml'"}},
