@@ -16,29 +16,6 @@ static void missing(CudaCall call) {
     return value;                                                                                  \
   }
 
-MISSING(cudnnGetVersion, size_t, 0, void)
-MISSING(cudnnGetErrorString, const char *, "not modelled", cudnnStatus_t)
-
-void sim_cudnnGetLastErrorString(char *, size_t) {
-  missing(CUDA_CALL_cudnnGetLastErrorString);
-}
-
-MISSING(cudnnCreate, cudnnStatus_t, CUDNN_STATUS_NOT_SUPPORTED, cudnnHandle_t *)
-MISSING(cudnnDestroy, cudnnStatus_t, CUDNN_STATUS_NOT_SUPPORTED, cudnnHandle_t)
-MISSING(cudnnSetStream, cudnnStatus_t, CUDNN_STATUS_NOT_SUPPORTED, cudnnHandle_t, cudaStream_t)
-MISSING(cudnnBackendCreateDescriptor, cudnnStatus_t, CUDNN_STATUS_NOT_SUPPORTED,
-        cudnnBackendDescriptorType_t, cudnnBackendDescriptor_t *)
-MISSING(cudnnBackendDestroyDescriptor, cudnnStatus_t, CUDNN_STATUS_NOT_SUPPORTED,
-        cudnnBackendDescriptor_t)
-MISSING(cudnnBackendSetAttribute, cudnnStatus_t, CUDNN_STATUS_NOT_SUPPORTED,
-        cudnnBackendDescriptor_t, cudnnBackendAttributeName_t, cudnnBackendAttributeType_t, int64_t,
-        const void *)
-MISSING(cudnnBackendGetAttribute, cudnnStatus_t, CUDNN_STATUS_NOT_SUPPORTED,
-        cudnnBackendDescriptor_t const, cudnnBackendAttributeName_t, cudnnBackendAttributeType_t,
-        int64_t, int64_t *, void *)
-MISSING(cudnnBackendFinalize, cudnnStatus_t, CUDNN_STATUS_NOT_SUPPORTED, cudnnBackendDescriptor_t)
-MISSING(cudnnBackendExecute, cudnnStatus_t, CUDNN_STATUS_NOT_SUPPORTED, cudnnHandle_t,
-        cudnnBackendDescriptor_t, cudnnBackendDescriptor_t)
 MISSING(nvrtcVersion, nvrtcResult, NVRTC_ERROR_INTERNAL_ERROR, int *, int *)
 MISSING(nvrtcGetErrorString, const char *, "not modelled", nvrtcResult)
 MISSING(nvrtcCreateProgram, nvrtcResult, NVRTC_ERROR_INTERNAL_ERROR, nvrtcProgram *, const char *,

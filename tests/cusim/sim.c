@@ -209,6 +209,7 @@ static void find_leaks(void) {
   graphs_find_leaks();
   kernels_find_leaks();
   blas_find_leaks();
+  dnn_find_leaks();
   collectives_find_leaks();
 }
 
@@ -230,6 +231,7 @@ void cusim_close(CusimReport *out) {
   graphs_close();
   kernels_close();
   blas_close();
+  dnn_close();
   collectives_close();
   for (Stream *s = sim.streams, *next; s; s = next) {
     next = s->next;

@@ -191,6 +191,11 @@ void kernels_close(void);
 void blas_find_leaks(void);
 void blas_close(void);
 
+/* ---- dnn_run.c ---- */
+
+void dnn_find_leaks(void);
+void dnn_close(void);
+
 /* ---- collectives.c ---- */
 
 /* A rank's collective is on its stream. */

@@ -1,0 +1,263 @@
+/* cuDNN's handles and what it runs. */
+#include "tests/cusim/dnn.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+typedef struct Dnn {
+  struct Dnn *next;
+  int device;
+  bool destroyed;
+  Stream *stream;
+} Dnn;
+static Dnn *handles;
+
+void dnn_find_leaks(void) {
+  for (Dnn *h = handles; h; h = h->next)
+    if (!h->destroyed) sim_fault(CUDA_CALL_cudnnCreate, CUSIM_LEAK, "a handle was not destroyed");
+  dnn_descriptors_find_leaks();
+}
+
+void dnn_close(void) {
+  for (Dnn *h = handles, *next; h; h = next) {
+    next = h->next;
+    free(h);
+  }
+  handles = NULL;
+  dnn_descriptors_close();
+}
+
+#define REFUSE(call, rule, status, ...) (sim_fault(call, CUSIM_##rule, __VA_ARGS__), status)
+
+size_t sim_cudnnGetVersion(void) {
+  SIM_ENTER(cudnnGetVersion);
+  return CUDNN_VERSION;
+}
+
+const char *sim_cudnnGetErrorString(cudnnStatus_t status) {
+  SIM_ENTER(cudnnGetErrorString);
+  return status == CUDNN_STATUS_SUCCESS            ? "CUDNN_STATUS_SUCCESS"
+         : status == CUDNN_STATUS_BAD_PARAM        ? "CUDNN_STATUS_BAD_PARAM"
+         : status == CUDNN_STATUS_NOT_SUPPORTED    ? "CUDNN_STATUS_NOT_SUPPORTED"
+         : status == CUDNN_STATUS_EXECUTION_FAILED ? "CUDNN_STATUS_EXECUTION_FAILED"
+                                                   : "CUDNN_STATUS of another number";
+}
+
+/* What was wrong first. */
+void sim_cudnnGetLastErrorString(char *out, size_t room) {
+  SIM_ENTER(cudnnGetLastErrorString);
+  if (!room) return;
+  strncpy(out, sim.report.text, room - 1);
+  out[room - 1] = 0;
+}
+
+bool dnn_is_handle(const void *handle) {
+  for (Dnn *h = handles; h; h = h->next)
+    if ((void *)h == handle && !h->destroyed) return true;
+  return false;
+}
+
+static Dnn *find(CudaCall call, const void *handle) {
+  if (dnn_is_handle(handle)) return (Dnn *)(uintptr_t)handle;
+  sim_fault(call, CUSIM_HANDLE, "%p is no handle, or one that was destroyed", handle);
+  return NULL;
+}
+
+cudnnStatus_t sim_cudnnCreate(cudnnHandle_t *out) {
+  SIM_BEGIN(cudnnCreate, cudnnStatus_t);
+  if (!sim.options.devices) return CUDNN_STATUS_NOT_INITIALIZED;
+  if (capture_interrupt())
+    return REFUSE(CUDA_CALL_cudnnCreate, CAPTURE_UNSAFE, CUDNN_STATUS_NOT_INITIALIZED,
+                  "called while a stream is captured");
+  Dnn *h = calloc(1, sizeof *h);
+  if (!h) return CUDNN_STATUS_ALLOC_FAILED;
+  *h = (Dnn){.next = handles, .device = caller.device};
+  handles = h;
+  *out = (cudnnHandle_t)(void *)h;
+  return CUDNN_STATUS_SUCCESS;
+}
+
+cudnnStatus_t sim_cudnnDestroy(cudnnHandle_t handle) {
+  SIM_BEGIN(cudnnDestroy, cudnnStatus_t);
+  Dnn *h = find(CUDA_CALL_cudnnDestroy, handle);
+  if (!h) return CUDNN_STATUS_BAD_PARAM;
+  if (h->stream && !h->stream->capture && !stream_quiet(h->stream))
+    sim_fault(CUDA_CALL_cudnnDestroy, CUSIM_BUSY, "nobody waited for its stream");
+  h->destroyed = true;
+  return CUDNN_STATUS_SUCCESS;
+}
+
+cudnnStatus_t sim_cudnnSetStream(cudnnHandle_t handle, cudaStream_t stream) {
+  SIM_BEGIN(cudnnSetStream, cudnnStatus_t);
+  const CudaCall call = CUDA_CALL_cudnnSetStream;
+  cudaError_t error;
+  Dnn *h = find(call, handle);
+  Stream *s = h ? stream_find(call, stream, &error) : NULL;
+  if (!s) return CUDNN_STATUS_BAD_PARAM;
+  if (s->device != h->device)
+    return REFUSE(call, CURRENT_DEVICE, CUDNN_STATUS_BAD_PARAM_STREAM_MISMATCH,
+                  "a stream of device %d for a handle of device %d", s->device, h->device);
+  h->stream = s;
+  return CUDNN_STATUS_SUCCESS;
+}
+
+/* ---- running ---- */
+
+typedef struct Run {
+  Conv c;
+  char *x, *w, *y;
+} Run;
+
+static size_t place(const Tensor4 *t, int64_t a, int64_t b, int64_t i, int64_t j) {
+  return (size_t)(a * t->strides[0] + b * t->strides[1] + i * t->strides[2] + j * t->strides[3]);
+}
+
+static void finish(const Conv *c, const Tensor4 *t, char *at, size_t i, double sum) {
+  sum *= c->alpha;
+  if (c->beta != 0) sum += c->beta * value_load(at, t->type, i);
+  value_store(at, t->type, i, sum);
+}
+
+/* Where a tap of a filter reads along one axis; false: in the padding. */
+static bool tap(const Conv *c, int axis, int64_t out, int64_t filter, int64_t *in) {
+  *in = out * c->stride[axis] - c->pre[axis] + filter * c->dilation[axis];
+  return *in >= 0 && *in < c->x.dims[2 + axis];
+}
+
+/* Adds up sums of one kind: each product (x, w, y) of the convolution adds to one element. */
+typedef struct Sums {
+  double *values;
+  bool f64;
+} Sums;
+
+static void add(Sums *s, size_t i, double a, double b) {
+  s->values[i] =
+      s->f64 ? s->values[i] + a * b : (double)((float)s->values[i] + (float)a * (float)b);
+}
+
+static void each_tap(const Run *r, Sums *s, int64_t image, int64_t k, int64_t p, int64_t q) {
+  const Conv *c = &r->c;
+  int64_t channels = c->w.dims[1], first = k / (c->w.dims[0] / c->groups) * channels, h, w;
+  size_t y = place(&c->y, image, k, p, q);
+  for (int64_t ch = 0; ch < channels; ch++)
+    for (int64_t i = 0; i < c->w.dims[2]; i++)
+      for (int64_t j = 0; j < c->w.dims[3]; j++) {
+        if (!tap(c, 0, p, i, &h) || !tap(c, 1, q, j, &w)) continue;
+        size_t x = place(&c->x, image, first + ch, h, w), f = place(&c->w, k, ch, i, j);
+        if (c->kind == CONV_FORWARD)
+          add(s, y, value_load(r->x, c->x.type, x), value_load(r->w, c->w.type, f));
+        else if (c->kind == CONV_DATA)
+          add(s, x, value_load(r->y, c->y.type, y), value_load(r->w, c->w.type, f));
+        else
+          add(s, f, value_load(r->x, c->x.type, x), value_load(r->y, c->y.type, y));
+      }
+}
+
+static size_t elements(const Tensor4 *t) {
+  return (size_t)(t->dims[0] * t->dims[1] * t->dims[2] * t->dims[3]);
+}
+
+static cudaError_t run_conv(void *payload) {
+  const Run *r = payload;
+  const Conv *c = &r->c;
+  const Tensor4 *out = c->kind == CONV_FORWARD ? &c->y : c->kind == CONV_DATA ? &c->x : &c->w;
+  char *at = c->kind == CONV_FORWARD ? r->y : c->kind == CONV_DATA ? r->x : r->w;
+  Sums s = {.values = calloc(elements(out), sizeof(double)), .f64 = c->f64};
+  if (!s.values) return cudaErrorMemoryAllocation;
+  for (int64_t image = 0; image < c->y.dims[0]; image++)
+    for (int64_t k = 0; k < c->y.dims[1]; k++)
+      for (int64_t p = 0; p < c->y.dims[2]; p++)
+        for (int64_t q = 0; q < c->y.dims[3]; q++) each_tap(r, &s, image, k, p, q);
+  for (size_t i = 0; i < elements(out); i++) finish(c, out, at, i, s.values[i]);
+  free(s.values);
+  return cudaSuccess;
+}
+
+/* The pointer of a tensor in the pack. */
+static char *pointer_of(CudaCall call, Descriptor *pack, const Tensor4 *t) {
+  Attribute *ids = dnn_attribute(pack, CUDNN_ATTR_VARIANT_PACK_UNIQUE_IDS);
+  Attribute *at = dnn_attribute(pack, CUDNN_ATTR_VARIANT_PACK_DATA_POINTERS);
+  for (int i = 0; i < ids->n; i++) {
+    if (ids->values[i].number != t->id) continue;
+    if ((uintptr_t)at->values[i].pointer % (uintptr_t)t->alignment == 0)
+      return at->values[i].pointer;
+    sim_fault(call, CUSIM_DNN_PACK, "the pointer of tensor %lld is not aligned to %lld bytes",
+              (long long)t->id, (long long)t->alignment);
+    return NULL;
+  }
+  sim_fault(call, CUSIM_DNN_PACK, "the pack has no tensor %lld", (long long)t->id);
+  return NULL;
+}
+
+static bool find_tensor(CudaCall call, int device, Descriptor *pack, const Tensor4 *t, char **at,
+                        Access *out) {
+  *at = pointer_of(call, pack, t);
+  return *at && access_find(call, device, *at, elements(t) * value_size(t->type), out);
+}
+
+/* Everything that a plan was made of must still be there. */
+static Descriptor *operation_of(CudaCall call, Descriptor *plan, int64_t *workspace) {
+  Descriptor *config =
+      dnn_attribute(plan, CUDNN_ATTR_EXECUTION_PLAN_ENGINE_CONFIG)->values[0].descriptor;
+  if (!dnn_find(call, config) || !dnn_find(call, config->graph)) return NULL;
+  *workspace = dnn_workspace(config);
+  return dnn_find(call,
+                  dnn_attribute(config->graph, CUDNN_ATTR_OPERATIONGRAPH_OPS)->values[0].pointer);
+}
+
+static bool overlap(const Access *a, const Access *b) {
+  return a->block == b->block && a->from < b->to && b->from < a->to;
+}
+
+static cudnnStatus_t put(CudaCall call, Dnn *h, const Conv *c, Descriptor *pack,
+                         int64_t workspace) {
+  Run run = {.c = *c};
+  Access a[4];
+  uint32_t n = 3, result = c->kind == CONV_FORWARD ? 2 : c->kind == CONV_DATA ? 0 : 1;
+  char *work = dnn_attribute(pack, CUDNN_ATTR_VARIANT_PACK_WORKSPACE)->values[0].pointer;
+  if (!find_tensor(call, h->device, pack, &c->x, &run.x, &a[0]) ||
+      !find_tensor(call, h->device, pack, &c->w, &run.w, &a[1]) ||
+      !find_tensor(call, h->device, pack, &c->y, &run.y, &a[2]))
+    return CUDNN_STATUS_BAD_PARAM;
+  for (uint32_t i = 0; i < 3; i++) a[i].read = i != result || c->beta != 0;
+  a[result].write = true;
+  if (workspace) {
+    if (!access_find(call, h->device, work, (size_t)workspace, &a[3]))
+      return CUDNN_STATUS_BAD_PARAM;
+    a[3].write = a[3].scratch = true;
+    n = 4;
+  }
+  for (uint32_t i = 0; i < n; i++)
+    for (uint32_t k = 0; k < i; k++)
+      if (overlap(&a[i], &a[k]) && (a[i].write || a[k].write))
+        return REFUSE(call, OVERLAP, CUDNN_STATUS_BAD_PARAM,
+                      "the result or the workspace lies on "
+                      "an operand or on each other");
+  Work *w = work_create(call, a, n, run_conv, &run, sizeof run);
+  return stream_put(h->stream, w) ? CUDNN_STATUS_EXECUTION_FAILED : CUDNN_STATUS_SUCCESS;
+}
+
+cudnnStatus_t sim_cudnnBackendExecute(cudnnHandle_t handle, cudnnBackendDescriptor_t plan_handle,
+                                      cudnnBackendDescriptor_t pack_handle) {
+  SIM_BEGIN(cudnnBackendExecute, cudnnStatus_t);
+  const CudaCall call = CUDA_CALL_cudnnBackendExecute;
+  Conv c;
+  int64_t workspace = 0;
+  Dnn *h = find(call, handle);
+  Descriptor *plan = h ? dnn_find(call, plan_handle) : NULL;
+  Descriptor *pack = plan ? dnn_find(call, pack_handle) : NULL;
+  if (!pack) return CUDNN_STATUS_BAD_PARAM;
+  if (!h->stream || h->stream->destroyed)
+    return REFUSE(call, DNN_STATE, CUDNN_STATUS_BAD_PARAM, "the handle has no stream");
+  if (h->device != caller.device)
+    return REFUSE(call, CURRENT_DEVICE, CUDNN_STATUS_BAD_PARAM,
+                  "a handle of device %d, while %d is current", h->device, caller.device);
+  if (plan->type != CUDNN_BACKEND_EXECUTION_PLAN_DESCRIPTOR || !plan->finalized ||
+      pack->type != CUDNN_BACKEND_VARIANT_PACK_DESCRIPTOR || !pack->finalized)
+    return REFUSE(call, DNN_STATE, CUDNN_STATUS_BAD_PARAM_NOT_FINALIZED,
+                  "no plan and variant pack that are final");
+  Descriptor *op = operation_of(call, plan, &workspace);
+  if (!op) return CUDNN_STATUS_BAD_PARAM;
+  dnn_conv(op, &c);
+  return put(call, h, &c, pack, workspace);
+}
