@@ -6,6 +6,7 @@
  * template is called, so that a name always means what it means at the place where it is written.
  */
 #include "graph/language/elab.h"
+#include "graph/language/reads.h"
 
 #include <string.h>
 
@@ -343,6 +344,7 @@ Status elab_run(Elab *e) {
   Status unused = e->after ? STATUS_OK : elab_unused_defines(e);
   if (status == STATUS_OK) status = unused;
   if (status == STATUS_OK) loader_warn_unused(e->l);
+  if (status == STATUS_OK) status = reads_warn(e->l, e->model);
   for (const Element *el = model->first_child; el; el = el->next)
     if (strcmp(el->tag, "program") == 0) return status;
   if (status != STATUS_OK) return status;

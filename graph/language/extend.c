@@ -1,5 +1,8 @@
 /* extends: what a model changes in its base. */
 #include "graph/language/load.h"
+#include "graph/language/reads.h"
+
+#include "graph/base/array.h"
 
 #include <fnmatch.h>
 #include <string.h>
@@ -163,19 +166,93 @@ static RawElement *end_of_definitions(RawElement *base) {
   return el;
 }
 
+static bool is_variable(const RawElement *el) {
+  return strcmp(el->tag, "let") == 0 || strcmp(el->tag, "param") == 0;
+}
+
+/* The params and lets of a name at the top of the base and of what it includes. */
+typedef struct Defined {
+  RawElement *first, *last;
+  const RawElement *reader; /* in between, of what the former ones say; NULL: none */
+} Defined;
+
+static void find_defined(RawElement *parent, const char *name, Defined *out) {
+  const RawElement *reader = NULL; /* since the last of them */
+  for (RawElement *el = parent->first_child; el; el = el->next) {
+    const char *have = is_variable(el) ? raw_attr(el, "name") : NULL;
+    if (have && strcmp(have, name) == 0) {
+      if (!out->first) out->first = el;
+      if (!out->reader) out->reader = reader;
+      out->last = el;
+    } else if (strcmp(el->tag, "include") == 0) {
+      find_defined(el, name, out);
+    } else if (out->first && !reader && strcmp(el->tag, "template") != 0 && reads_tree(el, name)) {
+      reader = el;
+    }
+  }
+}
+
+/* Whether something from `first` to `last` reads what `el` defines. */
+static bool is_needed(const RawElement *el, const RawElement *first, const RawElement *last) {
+  const char *name = raw_attr(el, "name");
+  for (const RawElement *at = first;; at = at->next) {
+    if (reads_element(at, name)) return true;
+    if (at == last) return false;
+  }
+}
+
+/* Puts a definition of the changes behind `at`; those of the changes before it that it needs, so
+ * far behind the base's own, go in front of it. */
+static void place_behind(RawElement *at, RawElement *el, RawElement **own, uint32_t n) {
+  link_list(at->parent, el, el, at->next);
+  for (uint32_t i = n; i-- > 0;) {
+    if (!own[i] || !is_needed(own[i], at->next, el)) continue;
+    unlink_element(own[i]);
+    link_list(at->parent, own[i], own[i], at->next);
+    own[i] = NULL;
+  }
+}
+
+/* What a change defines anew holds for all that follows the base's definition, as if it stood
+ * there. `own`: definitions of the changes so far that stand behind the base's. */
+static Status redefine(Loader *l, const Defined *base, RawElement *el, RawElement **own,
+                       uint32_t n) {
+  const char *name = raw_attr(el, "name");
+  if (base->reader)
+    return raw_error(
+        l, el, "name", 0,
+        arena_printf(l->arena, "<replace name=\"%s\"> changes the first of them", name),
+        "the base defines '%s' twice (lines %u and %u), and line %u reads the first: "
+        "which one is meant?",
+        name, base->first->line, base->last->line, base->reader->line);
+  place_behind(base->last, el, own, n);
+  return STATUS_OK;
+}
+
 Status loader_extend(Loader *l, RawElement *base, RawElement *changes) {
   Status status = STATUS_OK;
+  RawElement **own = NULL;
+  uint32_t n_own = 0, cap_own = 0;
   for (RawElement *el = changes->first_child, *next; el; el = next) {
     next = el->next;
     Status s = STATUS_OK;
+    Defined base_has = {0};
+    if (is_variable(el) && raw_attr(el, "name"))
+      find_defined(base, raw_attr(el, "name"), &base_has);
     if (strcmp(el->tag, "set") == 0) {
       s = apply_set(l, el);
     } else if (strcmp(el->tag, "replace") == 0 || strcmp(el->tag, "remove") == 0 ||
                strcmp(el->tag, "insert") == 0) {
       s = apply_edit(l, base, el);
+    } else if (base_has.first) {
+      s = redefine(l, &base_has, el, own, n_own);
     } else {
       if (strcmp(el->tag, "template") == 0) replace_template(base, el);
       link_list(base, el, el, is_definition(el) ? end_of_definitions(base) : NULL);
+      if (is_variable(el)) {
+        TRY(ARRAY_RESERVE_IN(l->arena, own, cap_own, n_own, 1, l->diag));
+        own[n_own++] = el;
+      }
     }
     if (status == STATUS_OK) status = s;
   }
