@@ -41,7 +41,7 @@ static void prepare(void) {
 
 #define ON_TWO                                                                                     \
   ". ./hosts; root=; [ $(id -u) = 0 ] && root=--allow-run-as-root; "                               \
-  "ip netns exec $a mpirun -q $root --mca plm_rsh_agent \"$PWD/agent\" " NET                       \
+  "ip netns exec $a mpirun $root --mca plm_rsh_agent \"$PWD/agent\" " NET                          \
   " --host 10.77.0.1:1,10.77.0.2:1 --bind-to none $GRAPHRUN train p2.xml --data=s/synth.domains "  \
   "--seed=3 --threads=1 --workers=1 "
 
@@ -69,9 +69,11 @@ static void the_cable_is_cut(void) {
             "[ -z \"$(ranks)\" ] || exit 91; cat run.err >&2; "
             "for p in $(ip netns pids $a) $(ip netns pids $b); do kill -9 $p; done 2>/dev/null; "
             "exit 0");
+  /* mpirun may notice before the ranks do, and end them. */
+  bool told = strstr(s.err, "rank 1 did not come within 3 s") || strstr(s.err, "communication");
   CU_ASSERT_EQUAL(s.code, 0);
-  CU_ASSERT_PTR_NOT_NULL(strstr(s.err, "rank 1 did not come within 3 s"));
-  if (s.code != 0 || !strstr(s.err, "rank 1 did not")) printf("\nexit %d\n%s\n", s.code, s.err);
+  CU_ASSERT(told);
+  if (s.code != 0 || !told) printf("\nexit %d\n%s\n", s.code, s.err);
   shell_free(&s);
 }
 
