@@ -175,6 +175,23 @@ static void graph_uses_released(Bench *b) {
   OK(b, b->cu->cudaGraphExecDestroy(exec));
 }
 
+static void graph_uses_unloaded(Bench *b) {
+  cudaGraph_t graph = NULL;
+  cudaGraphExec_t exec = NULL;
+  begin(b);
+  bench_scale(b, b->s, b->x, b->y, 2, N);
+  OK(b, b->cu->cudaStreamEndCapture(b->s, &graph));
+  OK(b, b->cu->cudaGraphInstantiate(&exec, graph, 0));
+  OK(b, b->cu->cudaGraphDestroy(graph));
+  if (b->wrong) {
+    OK(b, b->cu->cudaLibraryUnload(b->library));
+    b->library = NULL;
+  }
+  OK(b, b->cu->cudaGraphLaunch(exec, b->s));
+  OK(b, b->cu->cudaStreamSynchronize(b->s));
+  OK(b, b->cu->cudaGraphExecDestroy(exec));
+}
+
 static void graph_after_end(Bench *b) {
   cudaGraph_t graph = NULL;
   cudaGraphExec_t exec = NULL;
@@ -224,6 +241,7 @@ const Case cases_capture[] = {
     {CUSIM_READ_AFTER_WRITE, "no wait within a graph", race_within},
     {CUSIM_WRITE_AFTER_WRITE, "no wait for a graph", race_beside},
     {CUSIM_FREED, "memory that was released before the launch", graph_uses_released},
+    {CUSIM_HANDLE, "a library that was unloaded before the launch", graph_uses_unloaded},
     {CUSIM_HANDLE, "a graph after its end", graph_after_end},
     {CUSIM_BUSY, "a graph destroyed before it ran", graph_busy},
     {CUSIM_LEAK, "a graph", graph_leaks},

@@ -112,6 +112,20 @@ static void kernel_after_end(Bench *b) {
   bench_scale(b, b->s, b->x, b->y, 2, N);
 }
 
+static void library_after_end(Bench *b) {
+  OK(b, b->cu->cudaLibraryUnload(b->library));
+  if (b->wrong) OK(b, b->cu->cudaLibraryUnload(b->library));
+  b->library = NULL;
+}
+
+/* Whether its kernel happens to have run does not matter. */
+static void library_busy(Bench *b) {
+  bench_scale(b, b->s, b->x, b->y, 2, N);
+  OK(b, b->cu->cudaStreamSynchronize(b->wrong ? b->t : b->s));
+  OK(b, b->cu->cudaLibraryUnload(b->library));
+  b->library = NULL;
+}
+
 static void not_modelled(Bench *b) {
   nvrtcProgram program;
   if (b->wrong) OK(b, b->cu->nvrtcCreateProgram(&program, "", "", 0, NULL, NULL));
@@ -138,6 +152,8 @@ const Case cases_kernels[] = {
     {CUSIM_KERNEL_ARGUMENT, "an argument is missing", argument_missing},
     {CUSIM_KERNEL_ARGUMENT, "an argument is an address of the host", argument_of_host},
     {CUSIM_HANDLE, "a kernel after its library's end", kernel_after_end},
+    {CUSIM_HANDLE, "a library after its end", library_after_end},
+    {CUSIM_BUSY, "a library unloaded before its kernel ran", library_busy},
     {CUSIM_NOT_MODELLED, "a call that is not modelled", not_modelled},
 };
 const uint32_t n_cases_kernels = sizeof cases_kernels / sizeof *cases_kernels;

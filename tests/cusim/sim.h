@@ -183,6 +183,7 @@ cudaError_t capture_wait(Stream *stream, Event *event);
 
 /* ---- kernels.c ---- */
 
+void kernel_given(const Work *launch, uint32_t thread, uint32_t number);
 void kernels_find_leaks(void);
 void kernels_close(void);
 

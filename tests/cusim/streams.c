@@ -119,6 +119,7 @@ void stream_run(Stream *s, Work *w) {
     }
   w->refs++;
   add_command(s, (Command){.work = w, .meeting = w->collective ? meeting_arrive(w, s) : NULL});
+  if (w->call == CUDA_CALL_cudaLaunchKernel) kernel_given(w, s->thread, s->given);
   for (uint32_t i = 0; i < w->n; i++) race_access(w->call, &w->accesses[i], s->thread, &s->clock);
   account_defined(w);
   for (uint32_t i = 0; i < w->n; i++)

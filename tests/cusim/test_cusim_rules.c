@@ -13,7 +13,7 @@ static const Group groups[] = {
     {cases_memory, &n_cases_memory},   {cases_order, &n_cases_order},
     {cases_capture, &n_cases_capture}, {cases_kernels, &n_cases_kernels},
     {cases_blas, &n_cases_blas},       {cases_collectives, &n_cases_collectives},
-    {cases_dnn, &n_cases_dnn},
+    {cases_dnn, &n_cases_dnn},         {cases_limits, &n_cases_limits},
 };
 static const struct {
   CusimOrder order;
