@@ -200,11 +200,11 @@ static void warn_globs(const Start *s) {
 static Status check_start(Start *s) {
   TRY(check_prefix(s));
   find_sources(s);
+  warn_globs(s); /* a GLOB that meets nothing may be why the file does not fit */
   TRY(check_fit(s));
   if (!s->own && !s->external && !s->skipped)
     return names_report(s->plan, s->file, s->options->path, true, s->diag);
   warn_prefix(s);
-  warn_globs(s);
   return STATUS_OK;
 }
 

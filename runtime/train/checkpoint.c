@@ -270,6 +270,8 @@ static Status check_model(const Plan *plan, const Field *hash, const SafeFile *f
 
 /* ---- the data ---- */
 
+static const char data_hint[] = "resume with the data that the run began with";
+
 /* The fingerprint says that something differs; this says who. */
 static Status check_classes(const Plan *plan, const Run *run, const SafeFile *file,
                             const char *path, Diag *diag) {
@@ -280,29 +282,38 @@ static Status check_classes(const Plan *plan, const Run *run, const SafeFile *fi
     const char *name = domain_name(plan, k);
     const DataDomain *domain = dataset_domain(run->data, name);
     const json_t *list = json_object_get(root, name);
+    if (!domain)
+      status = diag_error(diag, STATUS_INVALID, path, data_hint,
+                          "another run: it trained on domain '%s', which %s does not have", name,
+                          run->data->path);
     for (uint32_t i = 0; domain && i < domain->n_classes; i++) {
       const char *pid = json_string_value(json_array_get(list, i));
       json_t *now = text_json(domain->classes[i]);
       bool same = pid && now && strcmp(pid, json_string_value(now)) == 0;
       json_decref(now);
       if (same) continue;
-      status =
-          diag_error(diag, STATUS_INVALID, path, "resume with the data that the run began with",
-                     "another run: class %u of domain '%s' is %s, in these data %s", i, name,
-                     pid ? pid : "not there", domain->classes[i]);
+      status = diag_error(diag, STATUS_INVALID, path, data_hint,
+                          "another run: class %u of domain '%s' is %s, in these data %s", i, name,
+                          pid ? pid : "not there", domain->classes[i]);
       break;
     }
     if (status == STATUS_OK && domain && json_array_size(list) != domain->n_classes)
-      status =
-          diag_error(diag, STATUS_INVALID, path, "resume with the data that the run began with",
-                     "another run: domain '%s' has %zu classes, in these data %u", name,
-                     json_array_size(list), domain->n_classes);
+      status = diag_error(diag, STATUS_INVALID, path, data_hint,
+                          "another run: domain '%s' has %zu classes, in these data %u", name,
+                          json_array_size(list), domain->n_classes);
   }
   json_decref(root);
   return status;
 }
 
-/* Everything is compared; of two fields that say the same, the more telling one is reported. */
+static Status check_data(const Plan *plan, const Run *run, const Field *fingerprint,
+                         const SafeFile *file, const char *path, Diag *diag) {
+  if (run->data) TRY(check_classes(plan, run, file, path, diag));
+  return check_field(fingerprint, file, path, diag);
+}
+
+/* Everything is compared; of two fields that say the same, the more telling one is reported.  How
+ * long the schedule is follows from the model and the data: it is compared when these are alike. */
 static Status check_run(const Plan *plan, const Run *run, const SafeFile *file, const char *path,
                         Diag *diag) {
   Field fields[N_FIELDS];
@@ -314,14 +325,16 @@ static Status check_run(const Plan *plan, const Run *run, const SafeFile *file, 
                       CHECKPOINT_FORMAT);
   Status status = check_field(&fields[MODEL], file, path, diag);
   if (status == STATUS_OK) status = check_model(plan, &fields[HASH], file, path, diag);
+  Status data = check_data(plan, run, &fields[DATA], file, path, diag);
+  if (status == STATUS_OK) status = data;
+  bool alike = status == STATUS_OK;
   for (int i = PRECISION; i <= SEED; i++) {
+    if ((i == TOTAL || i == WARMUP) && !alike) continue;
     bool older = i == SHARDS && !safe_metadata(file, fields[i].key);
     Status s = older ? STATUS_OK : check_field(&fields[i], file, path, diag);
     if (status == STATUS_OK) status = s;
   }
-  TRY(status);
-  if (run->data) TRY(check_classes(plan, run, file, path, diag));
-  return check_field(&fields[DATA], file, path, diag);
+  return status;
 }
 
 static bool read_count(const char *text, int64_t *out) {
@@ -355,6 +368,17 @@ static Status read_place(const Plan *plan, Run *run, const SafeFile *file, const
                       "its step or sampler positions are damaged");
   run->step = step;
   return STATUS_OK;
+}
+
+bool checkpoint_is_initial(const char *path) {
+  SafeFile *file;
+  int64_t step;
+  if (safe_read(path, NULL, &file) != STATUS_OK) return false;
+  const char *format = safe_metadata(file, "format");
+  bool initial = format && strcmp(format, CHECKPOINT_FORMAT) == 0 &&
+                 read_count(safe_metadata(file, "step"), &step) && step == 0;
+  safe_close(file);
+  return initial;
 }
 
 Status checkpoint_read(Executor *x, const char *path, Run *run, Diag *diag) {

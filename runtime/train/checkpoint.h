@@ -29,7 +29,13 @@ Status checkpoint_write(Executor *executor, const Run *run, const char *path, Di
 
 /* Loads all states, run->step and run->positions.  STATUS_INVALID, with both values, for each of
  * format, model, its parameters, precision, shards, schedule, seed, classes and data that is not
- * what `run` has; no state has changed then. */
+ * what `run` has (the schedule is
+ * compared when model and data are alike, since it follows from them); no state has changed then.
+ */
 Status checkpoint_read(Executor *executor, const char *path, Run *run, Diag *diag);
+
+/* True when the file is a checkpoint before the first step: whoever has the command line can make
+ * it again. */
+bool checkpoint_is_initial(const char *path);
 
 #endif

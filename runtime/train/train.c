@@ -3,6 +3,7 @@
 
 #include "graph/base/replace.h"
 #include "graph/base/threads.h"
+#include "runtime/data/loader_check.h"
 #include "runtime/execute/init.h"
 #include "runtime/execute/open.h"
 #include "runtime/execute/weights.h"
@@ -208,6 +209,8 @@ static Status open_data(Train *t) {
                       "--data=DATA names a CSV manifest, a folder or a .domains file",
                       "the model trains on images, and --data is not given");
   TRY(dataset_read(o->data, t->diag, &t->data));
+  /* Before the length of the schedule follows from them; a checkpoint says more of other data. */
+  if (!o->resume) TRY(loader_check(t->plan, t->data, t->diag));
   t->run.positions = calloc(t->plan->training.n_domains + 1u, sizeof *t->run.positions);
   return t->run.positions ? STATUS_OK : diag_no_memory(t->diag, sizeof *t->run.positions);
 }
@@ -243,6 +246,9 @@ static Status open_folder(Train *t) {
     return diag_error(t->diag, STATUS_INVALID, t->checkpoint,
                       "without --resume the run begins anew",
                       "there is no checkpoint to resume from");
+  /* What failed before its first step left nothing that a run would miss. */
+  if (!o->resume && there && !journal_is_used(t->journal) && checkpoint_is_initial(t->checkpoint))
+    there = unlink(t->checkpoint) != 0;
   if (!o->resume && (there || journal_is_used(t->journal)))
     return diag_error(
         t->diag, STATUS_INVALID, o->out, "--resume goes on with it; or give another --out",

@@ -182,6 +182,9 @@ static void test_other_classes(void) {
   refused("--init-skip=classifier.weight", STATUS_INVALID,
           "f.st: tensor classifier.bias: error: has the shape (751), the plan wants (7)",
           "--init-skip='classifier.bias' leaves out");
+  refused("--init-skip='head.*'", STATUS_INVALID,
+          "--init-skip: warning: nothing that would be taken from f.st is named 'head.*'\n",
+          "f.st: tensor classifier.weight: error: has the shape");
   for (size_t i = 0; i < sizeof ways / sizeof *ways; i++) {
     accepted(ways[i],
              "0 states by their own names, 2 from pretrained tensors, 3 keep their initialiser\n"

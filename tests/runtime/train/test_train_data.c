@@ -172,8 +172,43 @@ static void test_other_data(void) {
   o.data = train_file(s.dir, "synth.domains");
   train_refused(&o, STATUS_INVALID,
                 "another run: class 0 of domain 'plaza' is 0001, in these data 0003");
+  /* Without a domain of the plan: the schedule is shorter then, which is not what is wrong. */
+  snprintf(path, sizeof path, "%s/none.domains", support_path("synth"));
+  write_domains(path, "plaza");
+  o.data = path;
+  o.steps = 0;
+  char *text;
+  CU_ASSERT_EQUAL(train_with(&o, &text), STATUS_INVALID);
+  CU_ASSERT_PTR_NOT_NULL(strstr(text, "another run: it trained on domain 'plaza', which "));
+  CU_ASSERT_PTR_NULL(strstr(text, "schedule"));
+  free(text);
   o.data = data();
   train_ok(&o);
+}
+
+/* Images that were added make the schedule longer: the data are named, not --epochs. */
+static void test_more_data(void) {
+  const char *const defines[] = {"domains=plaza", "ids=6", "batch_ids=6", "epochs=12"};
+  TrainOptions o =
+      options(train_plan("epochs", "models/examples/cnn.xml", defines, 4), "more-data");
+  o.stop_at = 4;
+  train_ok(&o);
+  o.resume = true;
+  SynthOptions s = {.dir = support_path("synth3"),
+                    .seed = 1,
+                    .domains = 4,
+                    .train_ids = 6,
+                    .test_ids = 2,
+                    .cameras = 6,
+                    .distractors = -1};
+  CU_ASSERT_EQUAL_FATAL(synth_write(&s, NULL), STATUS_OK);
+  o.data = train_file(s.dir, "synth.domains");
+  char *text;
+  CU_ASSERT_EQUAL(train_with(&o, &text), STATUS_INVALID);
+  CU_ASSERT_PTR_NOT_NULL(strstr(text, "its fingerprint of the data set is "));
+  CU_ASSERT_PTR_NULL(strstr(text, "schedule"));
+  if (strstr(text, "schedule")) printf("\n%s", text);
+  free(text);
 }
 
 /* ---- starting from weights ---- */
@@ -290,6 +325,29 @@ static void test_bad_image(void) {
   CU_ASSERT_EQUAL(train_lines(train_file(o.out, "metrics.jsonl")), 20);
 }
 
+/* A run that fails before its first step leaves nothing that a run would miss: the same folder
+ * takes the next one, and nothing of the first stays. */
+static void test_failed_at_once(void) {
+  shell_must("cp -r '%s' '%s' && for f in '%s'/campus/bounding_box_train/*.jpg; do "
+             "echo x >\"$f\"; done",
+             support_path("synth"), support_path("all-bad"), support_path("all-bad"));
+  TrainOptions o = options(cdvm(), "at-once");
+  o.data = support_path("all-bad/synth.domains");
+  train_refused(&o, STATUS_INVALID, "campus/bounding_box_train/");
+  CU_ASSERT(train_exists(train_file(o.out, "checkpoint.safetensors")));
+  o.data = data();
+  o.seed = 8;
+  o.stop_at = 2;
+  o.checkpoint_every = 2;
+  train_ok(&o);
+  SafeFile *file;
+  CU_ASSERT_EQUAL_FATAL(safe_read(train_file(o.out, "checkpoint.safetensors.prev"), NULL, &file),
+                        STATUS_OK);
+  CU_ASSERT_STRING_EQUAL(safe_metadata(file, "seed"), "8");
+  safe_close(file);
+  train_refused(&o, STATUS_INVALID, "the folder holds a run already");
+}
+
 static void test_misfit(void) {
   TrainOptions o = options(small_cdvm("more", "ids=6 6 5"), "misfit");
   train_refused(&o, STATUS_INVALID, "ids=6 6 6");
@@ -309,9 +367,11 @@ int main(void) {
       {"kill -9 and resumed: the same bits", test_killed},
       {"learning rate 0", test_rate_zero},
       {"other data are refused", test_other_data},
+      {"more data are named, not the schedule", test_more_data},
       {"a plain network's weights start CDVM", test_init},
       {"the examples learn", test_examples},
       {"an image that cannot be read", test_bad_image},
+      {"a run that failed at once", test_failed_at_once},
       {"data that do not fit the plan", test_misfit},
   };
   return support_run("train on data", tests, sizeof tests / sizeof *tests);
