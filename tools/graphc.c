@@ -6,6 +6,7 @@
 #include "graph/draw/draw.h"
 #include "graph/plan/dump.h"
 #include "graph/plan/scopes.h"
+#include "graph/plan/suggest.h"
 #include "kernels/targets.h"
 #include "ops/ops.h"
 #include "ops/verify.h"
@@ -366,9 +367,13 @@ static Status observe(void *context, const char *pass, const Plan *plan, const P
 
 /* ---- the work ---- */
 
-static bool keeps(const Plan *plan, const char *glob) {
+static bool names_states(const Plan *plan, const char *glob) {
   for (uint32_t i = 0; i < plan->n_states; i++)
     if (fnmatch(glob, plan_text(plan, plan->states[i].name), 0) == 0) return true;
+  return false;
+}
+
+static bool keeps(const Plan *plan, const char *glob) {
   for (uint32_t k = 0; k < plan->n_programs; k++) {
     const Graph *g = plan->programs[k].graph;
     for (uint32_t i = 0; i < g->n_outputs; i++)
@@ -387,16 +392,27 @@ static bool reads(const Plan *plan, const char *glob) {
   return false;
 }
 
+static void warn_glob(const Args *a, const Plan *plan, const char *option, const char *what,
+                      const char *glob) {
+  char near[300], hint[400] = "graphc --emit=text shows the names of values";
+  if (value_suggest(plan->programs, plan->n_programs, glob, near, sizeof near) ||
+      value_nearest(plan->programs, plan->n_programs, glob, near, sizeof near))
+    text_format(hint, sizeof hint, "did you mean '%s'?", near);
+  diag_warning(a->diag, option, hint, "%s named '%s'", what, glob);
+}
+
 /* An option for many models may fit none of this one's values; a misspelt one should be seen. */
 static void warn_unused(const Args *a, const Plan *plan) {
   for (uint32_t i = 0; i < a->build.n_keep; i++)
     if (!keeps(plan, a->keep[i]))
-      diag_warning(a->diag, "--keep", "graphc --emit=text shows the names of values",
-                   "no value of the model is named '%s'", a->keep[i]);
+      warn_glob(a, plan, "--keep",
+                names_states(plan, a->keep[i])
+                    ? "nothing is kept: only parameters and states, which exec writes anyway, are"
+                    : "no value of the model is",
+                a->keep[i]);
   for (uint32_t i = 0; i < a->build.n_inputs; i++)
     if (!reads(plan, a->inputs[i]))
-      diag_warning(a->diag, "--input", "graphc --emit=text shows the names of values",
-                   "no value that a program reads is named '%s'", a->inputs[i]);
+      warn_glob(a, plan, "--input", "no value that a program reads is", a->inputs[i]);
 }
 
 static Status write_result(const Args *a, const Plan *plan) {

@@ -3,6 +3,7 @@
 #include "runtime/execute/exec.h"
 
 #include "graph/base/text.h"
+#include "graph/plan/suggest.h"
 #include "ops/ops.h"
 #include "runtime/execute/init.h"
 #include "runtime/execute/open.h"
@@ -129,9 +130,14 @@ static Status check_fed(const Exec *x, const SafeFile *file) {
   return diag_status(x->diag);
 }
 
-static void clear_input(const Exec *x, const char *name) {
+/* `seed` and `step` are 0 unless they are fed; which bits a random op draws depends on them, so
+ * that is said. */
+static void clear_input(const Exec *x, const SafeFile *file, const char *name) {
   Tensor t;
-  if (executor_input(x->executor, x->program, name, &t)) tensor_set(&t, 0, 0);
+  if (!executor_input(x->executor, x->program, name, &t)) return;
+  tensor_set(&t, 0, 0);
+  if (!file || !safe_find(file, name))
+    printf("program '%s' runs with %s 0: --feed has no '%s'\n", x->options->program, name, name);
 }
 
 /* ---- results ---- */
@@ -139,6 +145,15 @@ static void clear_input(const Exec *x, const char *name) {
 static bool fetched(const Exec *x, const char *name) {
   for (uint32_t i = 0; i < x->n_fetch; i++)
     if (fnmatch(x->fetch[i], name, 0) == 0) return true;
+  return false;
+}
+
+static bool finds(const Exec *x, const char *pattern) {
+  const Graph *g = x->plan->programs[x->program].graph;
+  for (uint32_t i = 0; i < g->n_outputs; i++)
+    if (fnmatch(pattern, graph_text(g, g->outputs[i].name), 0) == 0) return true;
+  for (uint32_t i = 0; i < x->plan->n_states; i++)
+    if (fnmatch(pattern, plan_text(x->plan, x->plan->states[i].name), 0) == 0) return true;
   return false;
 }
 
@@ -160,23 +175,20 @@ static void fetch_hint(const Exec *x, const char *pattern, char *hint, size_t si
     inside |= fnmatch(pattern, names[n++], 0) == 0;
   }
   const char *near = names ? diag_nearest(pattern, names, n) : NULL;
+  char meant[300];
+  bool other = value_suggest(&plan->programs[x->program], 1, pattern, meant, sizeof meant);
   if (inside)
     text_format(hint, size, "graphc --keep='%s' keeps values that fusion would remove", pattern);
+  else if (other && finds(x, meant))
+    text_format(hint, size, "did you mean '%s'?", meant);
+  else if (other)
+    text_format(hint, size, "did you mean '%s'? graphc --keep='%s' keeps it", meant, meant);
   else if (near)
     text_format(hint, size, "did you mean '%s'?", near);
   else
     text_format(hint, size,
                 "graphrun info lists outputs and states; graphc --keep=NAME keeps others");
   free(names);
-}
-
-static bool finds(const Exec *x, const char *pattern) {
-  const Graph *g = x->plan->programs[x->program].graph;
-  for (uint32_t i = 0; i < g->n_outputs; i++)
-    if (fnmatch(pattern, graph_text(g, g->outputs[i].name), 0) == 0) return true;
-  for (uint32_t i = 0; i < x->plan->n_states; i++)
-    if (fnmatch(pattern, plan_text(x->plan, x->plan->states[i].name), 0) == 0) return true;
-  return false;
 }
 
 static Status check_fetch(const Exec *x) {
@@ -288,8 +300,8 @@ static Status prepare_values(const Exec *x, const SafeFile *file) {
   TRY(check_fetch(x));
   TRY(init_states(x->executor, fed_seed(file), x->diag));
   TRY(load_weights(x));
-  clear_input(x, "seed");
-  clear_input(x, "step");
+  clear_input(x, file, "seed");
+  clear_input(x, file, "step");
   return file ? feed(x, file) : STATUS_OK;
 }
 

@@ -75,6 +75,32 @@ static void test_usage(void) {
   check(rows, sizeof rows / sizeof *rows);
 }
 
+/* A GLOB that meets nothing: the block's `out` or the pass was left out. */
+static void test_suggestions(void) {
+  support_write("blocks.xml", MODEL
+                "<program name=\"p\"><input name=\"x\" shape=\"3\"/>\n"
+                "<pass name=\"train\"><scope name=\"b0\"><parameter name=\"w\" shape=\"3\"/>\n"
+                "<expr name=\"product\" value=\"w * {/x}\"/>"
+                "<tanh name=\"out\" in=\"product\"/></scope></pass>\n"
+                "<output name=\"y\" value=\"train/b0/out\"/></program>\n</model>\n");
+  static const Row rows[] = {
+      {"blocks.xml --check --keep='train/b0'",
+       0,
+       0,
+       {"no value of the model is named 'train/b0'", "did you mean 'train/b0/out'?"}},
+      {"blocks.xml --check --keep=b0", 0, 0, {"did you mean 'train/b0/out'?"}},
+      {"blocks.xml --check --keep='b0/*'",
+       0,
+       0,
+       {"nothing is kept: only parameters and states, which exec writes anyway, are named 'b0/*'",
+        "did you mean 'train/b0/*'?"}},
+      {"blocks.xml --check --keep=train/b0/prodcut", 0, 0, {"did you mean 'train/b0/product'?"}},
+      {"blocks.xml --check --input=b0/product", 0, 0, {"did you mean 'train/b0/product'?"}},
+      {"blocks.xml --check --keep=w", 0, 0, {"--emit=text shows the names of values"}},
+  };
+  check(rows, sizeof rows / sizeof *rows);
+}
+
 /* What compiles, but surely is not meant. */
 static void test_warnings(void) {
   support_write(
@@ -480,6 +506,7 @@ static void test_metrics(void) {
 
 int main(void) {
   static const SupportTest tests[] = {{"usage", test_usage},
+                                      {"suggestions", test_suggestions},
                                       {"warnings", test_warnings},
                                       {"unreadable", test_unreadable},
                                       {"control characters", test_control_characters},

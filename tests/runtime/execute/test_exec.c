@@ -19,7 +19,11 @@ static const char model[] =
     "<output value=\"s\"/><output value=\"before\"/><output value=\"rows\"/>\n"
     "</program>\n"
     "<program name=\"q\"><parameter name=\"w\" shape=\"3\" value=\"2\"/>"
-    "<expr name=\"t\" value=\"sum(w)\"/><output value=\"t\"/></program>\n"
+    "<expr name=\"t\" value=\"sum(w)\"/><output value=\"t\"/>"
+    "<scope name=\"b\"><expr name=\"out\" value=\"{/t} * 2\"/></scope>"
+    "<output name=\"u\" value=\"b/out\"/></program>\n"
+    "<program name=\"r\"><input name=\"step\"/><expr name=\"t\" value=\"step + 1\"/>"
+    "<output value=\"t\"/></program>\n"
     "</model>\n";
 
 /* Runs a command line, its messages into *out (the caller frees). Returns the exit code. */
@@ -253,6 +257,11 @@ static void test_mistakes(void) {
        "--program=p --feed=feed.st --fetch=elsewhere -o o.st",
        1,
        {"the plan keeps no value 'elsewhere'", "graphrun info lists outputs and states"}},
+      {"fetch, a block",
+       "--program=q --fetch=b -o o.st",
+       1,
+       {"keeps no value 'b'", "did you mean 'b/out'? graphc --keep='b/out' keeps it"}},
+      {"a step that is not fed", "--program=r -o o.st", 0, {"'r' runs with step 0: --feed has no"}},
       {"weights", "--program=q --weights=feed2.st -o o.st", 1, {"feed2.st: error:"}},
       {"full disk", "--program=q -o /dev/full", 4, {"/dev/full: error: "}},
       {"no folder", "--program=q -o none/o.st", 4, {"none/o.st: error: "}},
