@@ -117,6 +117,7 @@ static Status build_program(Builder *b, const Element *el, PlanProgram *out) {
   Scope top = {.path = "", .param_path = ""};
   if (status == STATUS_OK) status = elements_build(&p, el, &top);
   if (status == STATUS_OK) status = names_check(&p);
+  if (status == STATUS_OK) fields_warn_unread(&p);
   if (status == STATUS_OK) status = keep_values(&p);
   if (status == STATUS_OK && out->graph->n_outputs + out->graph->n_commits == 0)
     status = element_error(b, el, NULL, "add <output> or <commit> elements",

@@ -22,6 +22,7 @@ typedef struct Field {
   const char *expr;
   NodeId *component; /* by state index; NODE_NONE: not evaluated yet, or zero for FIELD_SWEEP */
   bool *known;       /* FIELD_EXPR: component is evaluated */
+  bool read;         /* something has asked for a component */
 } Field;
 
 typedef struct StateUse {
@@ -128,6 +129,8 @@ Status fields_commit_one(ProgramBuilder *p, const Element *element, uint32_t ind
 NodeId values_expr(ProgramBuilder *p, const Scope *scope, const Element *element, const char *text);
 /* Defines `FIELD:PARAMETER` for every parameter, so that --keep can name them. */
 Status fields_name_components(ProgramBuilder *p);
+/* Warns of fields that nothing has read and --keep does not name; after all elements. */
+void fields_warn_unread(ProgramBuilder *p);
 
 /* ---- elements.c ---- */
 Status elements_build(ProgramBuilder *p, const Element *parent, const Scope *scope);

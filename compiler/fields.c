@@ -10,6 +10,7 @@
 #include "graph/base/array.h"
 #include "graph/base/text.h"
 
+#include <fnmatch.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -148,6 +149,7 @@ static NodeId evaluate(ProgramBuilder *p, Field *field, uint32_t param) {
 NodeId fields_component(ProgramBuilder *p, Field *field, uint32_t param) {
   const State *s = &p->b->plan->states[param];
   NodeId node = field->component[param];
+  field->read = true;
   switch (field->kind) {
   case FIELD_THETA:
     return master_state(p, param);
@@ -376,6 +378,40 @@ Status fields_commit(ProgramBuilder *p, const Element *element) {
 
 Status fields_commit_one(ProgramBuilder *p, const Element *element, uint32_t index, NodeId value) {
   return commit_state(p, element, index, value);
+}
+
+static bool is_kept(const ProgramBuilder *p, const Field *field) {
+  const BuildOptions *o = p->b->options;
+  for (uint32_t i = 0; i < p->b->n_parameters; i++) {
+    const State *s = &p->b->plan->states[i];
+    if (!s->trainable) continue;
+    const char *name = arena_printf(p->b->model->arena, "%s:%s", field->name,
+                                    strings_text(p->b->model->symbols->strings, s->name));
+    for (uint32_t k = 0; name && k < o->n_keep; k++)
+      if (fnmatch(o->keep[k], name, 0) == 0) return true;
+  }
+  return false;
+}
+
+/* An adapted field that the pass after it does not name leaves that pass at theta, without an
+ * error. */
+void fields_warn_unread(ProgramBuilder *p) {
+  bool trainable = false;
+  for (uint32_t i = 0; i < p->b->n_parameters; i++)
+    trainable = trainable || p->b->plan->states[i].trainable;
+  for (uint32_t f = 0; trainable && f < p->n_fields; f++) {
+    const Field *field = &p->fields[f];
+    bool made = field->kind == FIELD_SWEEP || field->kind == FIELD_EXPR;
+    if (!made || field->read || is_kept(p, field)) continue;
+    const Model *model = p->b->model;
+    source_warning(
+        model->sources, model->symbols, p->b->diag, element_attr_loc(field->element, "name"),
+        arena_printf(model->arena,
+                     "a pass with parameters=\"%s\" reads it, by the parameters that are declared "
+                     "inside it; field and commit read it by its name; remove it otherwise",
+                     field->name),
+        "nothing reads the field '%s'", field->name);
+  }
 }
 
 Status fields_name_components(ProgramBuilder *p) {

@@ -156,11 +156,52 @@ static void test_read(void) {
   }
 }
 
+#define INNER(PASS, MORE)                                                                          \
+  OWN("<program name=\"p\">\n<parameter name=\"w\" shape=\"4\" value=\"1\"/>\n"                    \
+      "<expr name=\"l\" value=\"sum(w * w)\"/>\n<gradient name=\"F\" of=\"l\"/>\n"                 \
+      "<field name=\"fast\" value=\"theta - 0.1 * F\"/>\n" PASS                                    \
+      "<expr name=\"l\" value=\"sum(w * w)\"/></pass>\n<gradient name=\"G\" of=\"q/l\"/>\n" MORE   \
+      "<output value=\"q/l\"/></program>\n")
+#define DECLARES "<parameter name=\"w\" shape=\"4\" value=\"1\"/>"
+#define UPDATE "<commit field=\"theta\" value=\"theta - G\"/>\n"
+
+/* A field is read by what computes with it, or by a pass whose parameters it is. */
+static void test_fields(void) {
+  static const Unread rows[] = {
+      {INNER("<pass name=\"q\">" DECLARES, UPDATE),
+       "",
+       {".xml:6:14: warning: nothing reads the field 'fast'",
+        "hint: a pass with parameters=\"fast\" reads it"}},
+      {INNER("<pass name=\"q\" parameters=\"fast\">", UPDATE),
+       "",
+       {".xml:6:14: warning: nothing reads the field 'fast'", "declared inside it"}},
+      {INNER("<pass name=\"q\" parameters=\"fast\">" DECLARES, ""),
+       "",
+       {".xml:8:17: warning: nothing reads the field 'G'"}},
+      {INNER("<pass name=\"q\" parameters=\"fast\">" DECLARES, ""), "--keep='G:*'", {NULL}},
+      {INNER("<pass name=\"q\" parameters=\"fast\">" DECLARES, UPDATE), "", {NULL}},
+      {INNER("<pass name=\"q\" parameters=\"fast\">" DECLARES,
+             "<global-norm name=\"n\" of=\"G\"/><output value=\"n\"/>"),
+       "",
+       {NULL}}};
+  for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+    support_write("model.xml", rows[i].text);
+    Shell s = shell("\"$GRAPHC\" model.xml -o out.xml %s", rows[i].options);
+    CU_ASSERT_EQUAL(s.code, 0);
+    bool fine = rows[i].says[0] ? true : !*s.err;
+    for (size_t k = 0; k < 3 && rows[i].says[k]; k++) fine = fine && strstr(s.err, rows[i].says[k]);
+    if (!fine) printf("\n%zu: %s", i, s.err);
+    CU_ASSERT_TRUE(fine);
+    shell_free(&s);
+  }
+}
+
 int main(void) {
   static const SupportTest tests[] = {{"redefined", test_redefined},
                                       {"redefined twice", test_twice},
                                       {"two places", test_two_places},
                                       {"unread", test_unread},
-                                      {"read", test_read}};
+                                      {"read", test_read},
+                                      {"fields", test_fields}};
   return support_run("reads", tests, sizeof tests / sizeof *tests);
 }
