@@ -5,6 +5,7 @@
 #include "graph/base/array.h"
 #include "graph/base/text.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -112,23 +113,50 @@ static Status read_augment(Builder *b, const Element *el) {
   return STATUS_OK;
 }
 
-/* Every expression is tried at the first and the last step of some schedule. */
+#define STEPS_TRIED 10000
+
+/* The length of the model itself; that of a trial when it is in epochs, whose steps depend on the
+ * data, or none that training takes. */
+static bool own_length(const PlanTraining *t, ScheduleStep *out) {
+  int64_t warmup = t->warmup_steps;
+  if (warmup < 0)
+    warmup = t->epochs > 0
+                 ? (int64_t)floor((double)t->steps * (double)t->warmup_epochs / (double)t->epochs)
+                 : 0;
+  bool own = t->steps > 0 && warmup < t->steps;
+  *out = own ? (ScheduleStep){0, t->steps, warmup} : (ScheduleStep){0, 100, 10};
+  return own;
+}
+
+static Status schedule_error(const Builder *b, const ScheduleStep *at, bool own,
+                             const ScheduleError *error) {
+  const Element *el = b->model->root->first_child;
+  for (uint32_t n = 0; el; el = el->next)
+    if (strcmp(el->tag, "schedule") == 0 && n++ == error->schedule) break;
+  return element_error(b, el, "value", *error->hint ? error->hint : NULL,
+                       "schedule '%s' at step %lld of %lld%s: %s", attr_text(el, "name"),
+                       (long long)at->step, (long long)at->total_steps,
+                       own ? "" : ", a length to try it with", error->text);
+}
+
+/* Every expression is tried at all steps of a model's own length, or at so many of a longer one
+ * and where it and the warm-up begin and end. */
 static Status check_schedules(Builder *b) {
-  static const ScheduleStep tried[] = {{0, 100, 10}, {99, 100, 10}};
+  ScheduleStep at;
+  bool own = own_length(&b->plan->training, &at);
   double *values = calloc(b->plan->n_schedules + 1, sizeof *values);
   Arena *scratch = arena_create();
   Status status = values && scratch
                       ? STATUS_OK
                       : diag_no_memory(b->diag, b->plan->n_schedules * sizeof *values);
-  for (size_t i = 0; i < sizeof tried / sizeof *tried && status == STATUS_OK; i++) {
+  const int64_t ends[] = {0, at.total_steps - 1, at.warmup_steps - 1, at.warmup_steps};
+  int64_t stride = at.total_steps / STEPS_TRIED + 1, n_ends = sizeof ends / sizeof *ends;
+  int64_t n = b->plan->n_schedules ? n_ends + (own ? at.total_steps / stride : 0) : 0;
+  for (int64_t i = 0; i < n && status == STATUS_OK; i++) {
     ScheduleError error;
-    if (plan_schedule_values(b->plan, &tried[i], scratch, values, &error)) continue;
-    const Element *el = b->model->root->first_child;
-    for (uint32_t n = 0; el; el = el->next)
-      if (strcmp(el->tag, "schedule") == 0 && n++ == error.schedule) break;
-    status = element_error(b, el, "value", *error.hint ? error.hint : NULL,
-                           "schedule '%s' at step %lld of %lld: %s", attr_text(el, "name"),
-                           (long long)tried[i].step, (long long)tried[i].total_steps, error.text);
+    at.step = i < n_ends ? ends[i] : (i - n_ends) * stride;
+    if (at.step >= 0 && !plan_schedule_values(b->plan, &at, scratch, values, &error))
+      status = schedule_error(b, &at, own, &error);
   }
   arena_destroy(scratch);
   free(values);

@@ -277,6 +277,7 @@ static Value unknown_name(Expr *x, const char *name) {
   for (const Binding *b = x->env; b && n < 512; b = b->next) candidates[n++] = b->name;
   const char *near = diag_nearest(name, candidates, n);
   char hint[200];
+  x->error->unknown = !near && !x->failed;
   if (near) text_format(hint, sizeof hint, "did you mean '%s'?", near);
   return fail(x, near ? hint : "names are those of param, let, for and arg above",
               "unknown name '%s'", name);
@@ -452,6 +453,7 @@ bool expr_evaluate(Arena *arena, const Binding *env, const char *text, size_t le
   Expr x = {.arena = arena, .env = env, .error = error};
   error->text[0] = error->hint[0] = 0;
   error->at = 0;
+  error->unknown = false;
   char *copy = length <= EXPR_LENGTH_MAX ? arena_strndup(arena, text, length) : NULL;
   x.text = x.at = copy ? copy : "";
   if (!copy) {

@@ -51,7 +51,8 @@ typedef struct Binding {
 
 typedef struct ExprError {
   char text[EXPR_ERROR_MAX], hint[EXPR_ERROR_MAX];
-  uint32_t at; /* byte in the expression */
+  uint32_t at;  /* byte in the expression */
+  bool unknown; /* a name that nothing has, or nearly: the hint says where elaboration has names */
 } ExprError;
 
 /* Evaluates `text[0 .. length)`. False on failure: *error is filled. */

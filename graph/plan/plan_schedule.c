@@ -21,6 +21,10 @@ static bool evaluate(Arena *arena, const Binding **env, const char *name, const 
     ok = false;
     snprintf(why.text, sizeof why.text, "the value is no finite number");
   }
+  if (why.unknown)
+    snprintf(why.hint, sizeof why.hint,
+             "a schedule knows step, total_steps, warmup_steps, pi and the schedules above it; "
+             "${...} is a value of the model");
   error->at = why.at;
   text_format(error->text, sizeof error->text, "%s", why.text);
   text_format(error->hint, sizeof error->hint, "%s", why.hint);

@@ -328,8 +328,31 @@ static const Case cases[] = {
     {.what = "schedule",
      MODEL "<program name=\"p\"><input name=\"lr\"/><output value=\"lr\"/></program>\n"
            "<schedule name=\"lr\" value=\"stpe * 2\"/>\n</model>\n",
-     {".xml:3:28: error: schedule 'lr' at step 0 of 100: unknown name 'stpe'",
+     {".xml:3:28: error: schedule 'lr' at step 0 of 100, a length to try it with: unknown "
+      "name 'stpe'",
       "did you mean 'step'?"}},
+    {.what = "a schedule of what it does not know",
+     MODEL
+     "<param name=\"base\" type=\"float\" value=\"1\"/>\n"
+     "<program name=\"p\"><input name=\"lr\"/><output value=\"lr\"/></program>\n"
+     "<training steps=\"300\"/>\n<schedule name=\"lr\" value=\"${base} * base\"/>\n</model>\n",
+     {".xml:5:28: error: schedule 'lr' at step 0 of 300: unknown name 'base'",
+      "hint: a schedule knows step, total_steps, warmup_steps, pi and the schedules above it"}},
+    {.what = "a schedule within its length",
+     MODEL "<program name=\"p\"><input name=\"lr\"/><output value=\"lr\"/></program>\n"
+           "<training steps=\"300\"/>\n<schedule name=\"lr\" value=\"1 / (300 - step - 200)\"/>\n"
+           "</model>\n",
+     {".xml:4:28: error: schedule 'lr' at step 100 of 300: division by zero"}},
+    {.what = "a schedule at its last step",
+     MODEL "<program name=\"p\"><input name=\"lr\"/><output value=\"lr\"/></program>\n"
+           "<training steps=\"700000000001\"/>\n"
+           "<schedule name=\"lr\" value=\"1 / (total_steps - 1 - step)\"/>\n</model>\n",
+     {"error: schedule 'lr' at step 700000000000 of 700000000001: division by zero"}},
+    {.what = "a schedule at the end of the warm-up",
+     MODEL "<program name=\"p\"><input name=\"lr\"/><output value=\"lr\"/></program>\n"
+           "<training steps=\"70000000\" warmup-steps=\"1234567\"/>\n"
+           "<schedule name=\"lr\" value=\"1 / (step - warmup_steps)\"/>\n</model>\n",
+     {"error: schedule 'lr' at step 1234567 of 70000000: division by zero"}},
     {.what = "schedule of nothing",
      MODEL "<program name=\"p\"><input name=\"rate\"/><output value=\"rate\"/></program>\n"
            "<schedule name=\"rat\" value=\"1\"/>\n</model>\n",

@@ -357,9 +357,9 @@ static void test_not_finite_state(void) {
 
 /* Messages name the plan's file, and what in it. */
 static void test_places(void) {
-  const char *plan = train_plan("divides", line_model("divides", "1 / (5 - step)"), NULL, 0);
-  TrainOptions o = {.plan = plan, .out = support_path("divides")};
-  train_refused(&o, STATUS_INVALID, "divides.plan.xml: error: schedule 'lr' at step 5: division");
+  const char *plan = train_plan("divides", line_model("divides", "0 / (65 - step)"), NULL, 0);
+  TrainOptions o = {.plan = plan, .out = support_path("divides"), .steps = 100};
+  train_refused(&o, STATUS_INVALID, "divides.plan.xml: error: schedule 'lr' at step 65: division");
   const char *model =
       support_write("born.xml", "<model name='born' xmlns='urn:graphc:model:1'>"
                                 "<program name='step' kind='train'>"
