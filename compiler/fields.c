@@ -240,7 +240,8 @@ Status fields_gradient(ProgramBuilder *p, const Element *element) {
   if (emit_shape(&p->e, of)->rank != 0 || !dtype_is_float(emit_dtype(&p->e, of))) {
     char shape[SHAPE_TEXT_MAX];
     return p->e.status = element_error(p->b, element, "of", "take its sum or mean",
-                                       "the gradient of '%s', which has shape %s, is no field",
+                                       "the gradient of '%s', which has shape %s, is no field: it "
+                                       "is taken of a scalar, of shape ()",
                                        attr_text(element, "of"),
                                        shape_text(emit_shape(&p->e, of), shape, sizeof shape));
   }

@@ -3,6 +3,7 @@
 #include "graph/base/array.h"
 #include "graph/expression/value.h"
 
+#include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -229,17 +230,69 @@ static const char *meant_binding(const ProgramBuilder *p, const Element *el, con
                       path ? "{" : "", ref, path ? "}" : "");
 }
 
+/* Whether `ref` came out of a ${...}: no reader can see it where it stands. */
+static bool came_filled_in(const Element *el, const char *attr, const char *ref) {
+  const Attribute *at = element_attribute(el, attr);
+  if (!at || !at->written || !strstr(at->written, "${")) return false;
+  size_t n = strlen(ref);
+  int depth = 0;
+  for (const char *c = at->written; *c; c++) {
+    depth += (*c == '{' && (depth || (c > at->written && c[-1] == '$'))) - (*c == '}' && depth);
+    bool word = c == at->written || !(isalnum((unsigned char)c[-1]) || c[-1] == '_');
+    if (!depth && word && strncmp(c, ref, n) == 0 && !isalnum((unsigned char)c[n]) && c[n] != '_')
+      return false;
+  }
+  return true;
+}
+
+/* A schedule makes a value only where an input of its name stands. */
+static const char *meant_input(const ProgramBuilder *p, const Element *el, const char *attr,
+                               const char *ref) {
+  const Model *model = p->b->model;
+  for (const Element *at = model->root->first_child; at; at = at->next)
+    if (strcmp(at->tag, "schedule") == 0 && strcmp(attr_text(at, "name"), ref) == 0)
+      return arena_printf(model->arena,
+                          "<input name=\"%s\"/> at the top of the program makes a value of the "
+                          "schedule '%s' (line %u)",
+                          ref, ref, model->symbols->locs[at->loc].line);
+  if (!came_filled_in(el, attr, ref) || !meant_binding(p, el, attr, ref)) return NULL;
+  return arena_printf(model->arena,
+                      "<input name=\"%s\"/> at the top of the program makes a value of that name, "
+                      "<schedule name=\"%s\" value=\"...\"/> feeds it",
+                      ref, ref);
+}
+
+/* The shortest name that begins as `ref` does. */
+static const char *completes(const ProgramBuilder *p, const char *ref) {
+  const Strings *strings = p->b->model->symbols->strings;
+  const char *found = NULL;
+  size_t n = strlen(ref);
+  if (strlen(path_last_name(ref)) < 3) return NULL;
+  for (uint32_t i = 0; i < p->n_names; i++) {
+    const char *name = strings_text(strings, p->names[i]);
+    if (strncmp(name, ref, n) == 0 && !strchr(name + n, '/') && !strchr(name + n, ':') &&
+        (!found || strlen(name) < strlen(found)))
+      found = name;
+  }
+  return found;
+}
+
 /* What to do about a name that nothing has; NULL: nothing comes to mind. */
 static const char *remedy(ProgramBuilder *p, const Scope *scope, const Element *el,
                           const char *attr, const char *ref) {
-  const char *bound = meant_binding(p, el, attr, ref);
+  const char *bound = meant_input(p, el, attr, ref);
+  if (!bound) bound = meant_binding(p, el, attr, ref);
   if (bound) return bound;
-  const char *near = nearest_name(p, scope, ref, of_fields(el, attr));
+  /* The scope has been left out, more often than a letter was mistaken. */
+  const char *near = strchr(ref, '/') ? NULL : nearest_last(p, ref);
+  if (near && strcmp(path_last_name(near), ref) != 0) near = NULL;
+  if (!near) near = nearest_name(p, scope, ref, of_fields(el, attr));
   bool expression = in_expression(el, attr), braces = strpbrk(ref, "-/") != NULL;
   /* The name may have been torn apart at its operators. */
   if (!near && expression && !braces && strpbrk(attr_text(el, "value"), "-/") &&
       !strchr(attr_text(el, "value"), '{'))
     return "in expressions, names with - or / stand in braces: {a/b}";
+  if (!near) near = completes(p, *ref == '/' ? ref + 1 : ref);
   if (!near) near = nearest_last(p, ref);
   if (!near) return NULL;
   return arena_printf(p->b->model->arena,

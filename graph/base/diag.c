@@ -234,7 +234,9 @@ const char *diag_nearest(const char *name, const char *const *candidates, size_t
   const char *near = NULL;
   for (size_t i = 0; i < count; i++) {
     size_t d = distance(name, candidates[i]);
-    if (d <= limit && d < best) best = d, near = candidates[i];
+    /* A letter is not near every other letter. */
+    bool shares = d < strlen(name) || d < strlen(candidates[i]);
+    if (d <= limit && d < best && shares) best = d, near = candidates[i];
   }
   return near;
 }

@@ -306,11 +306,12 @@ static Status unknown_element(Elab *e, const Frame *f, const RawElement *raw) {
   for (size_t i = 0; i < 8; i++) names[n++] = control[i];
   for (uint32_t i = 0; i < e->l->n_templates; i++) names[n++] = e->l->templates[i].name;
   const char *near = diag_nearest(raw->tag, names, n);
-  return raw_error(
-      e->l, raw, NULL, f->chain,
-      near ? arena_printf(e->l->arena, "did you mean '%s'?", near)
-           : "ops and elements are listed in docs/ops.md; a template comes from an include",
-      "there is no op, element or template '%s'", raw->tag);
+  return raw_error(e->l, raw, NULL, f->chain,
+                   near ? arena_printf(e->l->arena, "did you mean '%s'?", near)
+                        : "ops and elements are listed in docs/ops.md; a template comes from an "
+                          "include, as dense "
+                          "from lib/layers.xml and sgd from lib/optim.xml",
+                   "there is no op, element or template '%s'", raw->tag);
 }
 
 Status elab_emit(Elab *e, const Frame *f, const RawElement *raw, Element **out) {

@@ -7,6 +7,7 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 Status elab_expr_error(Elab *e, const Frame *f, const RawElement *el, const char *attr,
                        const ExprError *error) {
@@ -103,12 +104,34 @@ static bool to_float(Elab *e, Value *value, ExprError *why) {
   return fail(why, NULL, "'%s' is no number", shown(e, value));
 }
 
+/* The truth value that a text means: of words with opposites no spelling says which is meant. */
+static int truth_meant(const char *text) {
+  static const char *const words[][6] = {{"false", "no", "off", "0", "none", "n"},
+                                         {"true", "yes", "on", "1", "all", "y"}};
+  for (int truth = 0; truth < 2; truth++)
+    for (size_t i = 0; i < 6; i++)
+      if (strcasecmp(words[truth][i], text) == 0) return truth;
+  return -1;
+}
+
+/* Of the values on and off, true and false, or yes and no, the one that another such word means. */
+static const char *meant_switch(const char *text, const char **words, size_t n) {
+  int meant = truth_meant(text);
+  for (size_t i = 0; i < n && meant >= 0; i++)
+    if (truth_meant(words[i]) == meant) return words[i];
+  return NULL;
+}
+
 static bool to_bool(Elab *e, Value *value, ExprError *why) {
   if (value->type == VALUE_BOOL) return true;
   const char *text = shown(e, value);
   bool yes = strcmp(text, "true") == 0 || strcmp(text, "1") == 0;
   if (!yes && strcmp(text, "false") != 0 && strcmp(text, "0") != 0)
-    return fail(why, "true or false", "'%s' is no truth value", text);
+    return fail(why,
+                truth_meant(text) < 0 ? "true or false"
+                : truth_meant(text)   ? "did you mean 'true'?"
+                                      : "did you mean 'false'?",
+                "'%s' is no truth value", text);
   *value = (Value){.type = VALUE_BOOL, .b = yes};
   return true;
 }
@@ -121,7 +144,8 @@ static bool to_enum(Elab *e, const TypeDecl *decl, Value *value, ExprError *why)
       *value = (Value){.type = VALUE_STRING, .s = words[i]};
       return true;
     }
-  const char *near = n ? diag_nearest(text, words, n) : NULL;
+  const char *near = meant_switch(text, words, n);
+  if (!near && n) near = diag_nearest(text, words, n);
   char hint[EXPR_ERROR_MAX] = "";
   if (near) text_format(hint, sizeof hint, "did you mean '%s'?", near);
   return fail(why, hint, "'%s' is none of: %s", text, decl->values ? decl->values : "");

@@ -60,8 +60,13 @@ static bool becomes(const char *written, const char *path) {
   return fnmatch(pattern, path, 0) == 0;
 }
 
-/* What was meant: the path before its ${...} were filled in, one that is spelt nearly so, or the
- * first that ends in the same name; NULL: nothing like it. */
+static bool ends_in_path(const char *path, const char *end) {
+  size_t n = strlen(path), m = strlen(end);
+  return n > m && path[n - m - 1] == '/' && strcmp(path + n - m, end) == 0;
+}
+
+/* What was meant: the path before its ${...} were filled in, the first that ends in it as a whole,
+ * one that is spelt nearly so, or the first that ends in the same name; NULL: nothing like it. */
 static const char *nearest_path(Loader *l, RawElement *base, const char *path) {
   Paths paths = {.n = 0};
   gather_paths(l, base, NULL, &paths);
@@ -70,6 +75,8 @@ static const char *nearest_path(Loader *l, RawElement *base, const char *path) {
     if (strstr(paths.at[i], "${") && becomes(paths.at[i], path) &&
         (!near || strlen(near) < strlen(paths.at[i])))
       near = paths.at[i];
+  for (size_t i = 0; !near && i < paths.n; i++)
+    if (ends_in_path(paths.at[i], path)) near = paths.at[i];
   if (!near) near = diag_nearest(path, paths.at, paths.n);
   for (size_t i = 0; !near && i < paths.n; i++)
     if (strcmp(path_last_name(paths.at[i]), path_last_name(path)) == 0) near = paths.at[i];

@@ -259,7 +259,8 @@ static const Case cases[] = {
     {.what = "gradient of a tensor",
      PROGRAM("<parameter name=\"w\" shape=\"3\"/>\n<relu name=\"y\" in=\"w\"/>\n"
              "<gradient name=\"G\" of=\"y\"/>\n<commit field=\"theta\" value=\"theta - G\"/>\n"),
-     {".xml:5:", "which has shape (3), is no field", "take its sum or mean"}},
+     {".xml:5:", "which has shape (3), is no field: it is taken of a scalar, of shape ()",
+      "take its sum or mean"}},
     {.what = "twice committed",
      PROGRAM("<state name=\"s\" shape=\"3\"/>\n<commit state=\"s\" value=\"s + 1\"/>\n"
              "<commit state=\"s\" value=\"s + 2\"/>\n"),
@@ -602,6 +603,51 @@ static const Case cases[] = {
       ".xml:8:16: error: 'F' is a field", "graphc --keep='F:*' lets exec fetch its tensors F:NAME",
       ".xml:7:24: error: 'F' is a field", "hint: pullback differentiates a field"},
      .errors = 3},
+    {.what = "a schedule without its input",
+     MODEL "<param name=\"lr\" type=\"float\" value=\"1\"/>\n<template name=\"t\">"
+           "<arg name=\"lr\" type=\"string\" value=\"lr\"/>"
+           "<commit field=\"theta\" value=\"theta - ${lr} * rate\"/></template>\n"
+           "<program name=\"p\"><parameter name=\"w\"/><t/></program>\n"
+           "<schedule name=\"lr\" value=\"${lr}\"/>\n</model>\n",
+     {"error: there is no field or value 'lr'", "hint: <input name=\"lr\"/> at the top of the "
+                                                "program makes a value of the schedule 'lr' (line "
+                                                "5)"}},
+    {.what = "an argument that names no value",
+     MODEL "<template name=\"t\"><arg name=\"lr\" type=\"string\" value=\"lr\"/>"
+           "<commit field=\"theta\" value=\"theta - ${lr} * rate\"/></template>\n"
+           "<program name=\"p\"><parameter name=\"w\"/><t/></program>\n</model>\n",
+     {"error: there is no field or value 'lr'",
+      "hint: <input name=\"lr\"/> at the top of the program makes a value of that name"}},
+    {.what = "a scope left out, a name cut short",
+     PROGRAM("<input name=\"x\"/>\n<scope name=\"a\"><expr name=\"l\" value=\"x * x\"/></scope>\n"
+             "<scope name=\"train\"><scope name=\"b0\"><relu name=\"act\" in=\"x\"/></scope>"
+             "<relu name=\"accuracy\" in=\"x\"/></scope>\n<gradient name=\"F\" of=\"l\"/>\n"
+             "<output value=\"train/acc\"/>\n<output value=\"z\"/>\n"),
+     {".xml:6:24: error: there is no value 'l'", "hint: did you mean 'a/l'?",
+      ".xml:7:16: error: there is no value 'train/acc'", "hint: did you mean 'train/accuracy'?",
+      ".xml:8:16: error: there is no value 'z' in scope '/'\n    <output value=\"z\"/>\n"},
+     .errors = 3},
+    {.what = "a switch",
+     MODEL "<param name=\"e\" type=\"enum\" values=\"on off\" value=\"on\"/>\n</model>\n",
+     {"-D e: error: e: 'no' is none of: on off", "hint: did you mean 'off'?"},
+     .define = "e=no",
+     .errors = -1},
+    {.what = "a truth value",
+     MODEL "<param name=\"e\" type=\"bool\" value=\"true\"/>\n</model>\n",
+     {"-D e: error: e: 'off' is no truth value", "hint: did you mean 'false'?"},
+     .define = "e=off",
+     .errors = -1},
+    {.what = "a template whose file is not included",
+     PROGRAM("<dense name=\"fc\"/>\n<adamw/>\n"),
+     {".xml:3:1: error: there is no op, element or template 'dense'",
+      "hint: ops and elements are listed in docs/ops.md; a template comes from an include, as "
+      "dense "
+      "from lib/layers.xml and sgd from lib/optim.xml"},
+     .errors = 2},
+    {.what = "the end of a path of the base",
+     EXTENSION "<remove name=\"deep/v\"/>\n</model>\n",
+     {".xml:2:15: error: the base has no element 'deep/v'",
+      "hint: did you mean 'p/gain${width}/deep/v'?"}},
     {.what = "negative shape",
      PROGRAM("<input name=\"x\" shape=\"-4\"/>\n<output value=\"x\"/>\n"),
      {".xml:3:"}},
@@ -630,12 +676,13 @@ static bool shows_lines(const char *text) {
 }
 
 static void test_cases(void) {
-  support_write("base.xml", MODEL "<param name=\"width\" type=\"int\" value=\"4\"/>\n"
-                                  "<template name=\"body\"><input name=\"x\"/><relu name=\"y\" "
-                                  "in=\"x\"/></template>\n<program name=\"p\"><body/>"
-                                  "<scope name=\"gain${width}\"><parameter name=\"w\" "
-                                  "shape=\"1\"/></scope>"
-                                  "<output value=\"y\"/></program></model>\n");
+  support_write("base.xml", MODEL
+                "<param name=\"width\" type=\"int\" value=\"4\"/>\n"
+                "<template name=\"body\"><input name=\"x\"/><relu name=\"y\" "
+                "in=\"x\"/></template>\n<program name=\"p\"><body/>"
+                "<scope name=\"gain${width}\"><parameter name=\"w\" "
+                "shape=\"1\"/><scope name=\"deep\"><alias name=\"v\" value=\"y\"/></scope></scope>"
+                "<output value=\"y\"/></program></model>\n");
   support_write("loop1.xml",
                 "<library xmlns=\"urn:graphc:model:1\"><include src=\"loop2.xml\"/></library>");
   support_write("loop2.xml",
