@@ -2,6 +2,7 @@
 #include "tests/support.h"
 #include "tests/values.h"
 
+#include "compiler/split.h"
 #include "graph/base/philox.h"
 #include "ops/verify.h"
 #include "runtime/execute/init.h"
@@ -158,8 +159,22 @@ static void broken_plans(void) {
   support_release(&c);
 }
 
+/* Ranks that have whole shards, and as many of them as make a subtree. */
+static void what_fits(void) {
+  static const struct {
+    int64_t units, ranks;
+    uint32_t shards;
+    bool fits;
+  } cases[] = {{4, 2, 4, true},    {4, 4, 4, true},  {8, 4, 4, true},   {3, 3, 6, true},
+               {6, 2, 2, true},    {4, 3, 4, false}, {5, 2, 4, false},  {4, 8, 8, false},
+               {12, 4, 12, false}, {8, 2, 5, false}, {16, 2, 16, true}, {2, 4, 4, false}};
+  for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+    CU_ASSERT_EQUAL(split_deals(cases[i].units, cases[i].shards, cases[i].ranks), cases[i].fits);
+}
+
 static void first_order(void) {
-  static const char *const four[] = {"batch_ids=4"};
+  static const char *const four[] = {"batch_ids=4"}, *const eight[] = {"batch_ids=8"};
+  same_bits("models/examples/cnn.xml", eight, 1, "f32", 2); /* more units than shards */
   same_bits("models/examples/cnn.xml", four, 1, "f32", 3);
 }
 
@@ -181,9 +196,10 @@ static void second_order(void) {
 }
 
 int main(void) {
-  static const SupportTest tests[] = {{"broken plans", broken_plans},
+  static const SupportTest tests[] = {{"what fits", what_fits},
+                                      {"broken plans", broken_plans},
                                       {"first order", first_order},
                                       {"second order", second_order},
                                       {"other networks", other_networks}};
-  return support_run("ranks", tests, 4);
+  return support_run("ranks", tests, 5);
 }
