@@ -1,6 +1,7 @@
 /* graphc: compiles a model to a plan.  Arguments only; the work is in graph/ and compiler/. */
 #include "compiler/pipeline.h"
 #include "compiler/report.h"
+#include "graph/base/option.h"
 #include "graph/base/replace.h"
 #include "graph/base/text.h"
 #include "graph/draw/draw.h"
@@ -291,7 +292,19 @@ static Status check_shown(const Args *a) {
   return STATUS_OK;
 }
 
+static Status refuse_single_dash(const char *given) {
+  bool output = strncmp(given, "-out", 4) == 0;
+  fprintf(stderr, "graphc: error: '%s' has one dash, a long option has two\nhint: ", given);
+  if (output)
+    fputs("-o PLAN names the plan\n", stderr);
+  else
+    fprintf(stderr, "did you mean '-%s'?\n", given);
+  return STATUS_USAGE;
+}
+
 static Status parse_args(Args *a, int argc, char **argv) {
+  const char *dash = option_single_dash(argc, argv, long_options);
+  if (dash) return refuse_single_dash(dash);
   opterr = 0;
   for (int option; (option = getopt_long(argc, argv, ":o:D:I:", long_options, NULL)) != -1;) {
     if (option == OPT_HELP || option == OPT_VERSION) {

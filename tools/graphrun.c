@@ -1,4 +1,5 @@
 /* graphrun: executes plans.  Arguments only; the work is in runtime/. */
+#include "graph/base/option.h"
 #include "graph/base/replace.h"
 #include "graph/base/text.h"
 #include "graph/base/threads.h"
@@ -345,6 +346,15 @@ static Status unknown_option(const char *text) {
   return usage_error(near ? hint : NULL, "unknown option '%s'", name);
 }
 
+static Status refuse_single_dash(const char *given) {
+  char hint[160];
+  if (strncmp(given, "-output", 7) == 0)
+    text_format(hint, sizeof hint, "did you mean '--out%s'?", given + 7);
+  else
+    text_format(hint, sizeof hint, "did you mean '-%s'?", given);
+  return usage_error(hint, "'%s' has one dash, a long option has two", given);
+}
+
 /* argv[0] is the command. */
 static Status parse(Args *a, const Command *command, int argc, char **argv) {
   struct option table[N_OPTIONS + 1];
@@ -353,6 +363,8 @@ static Status parse(Args *a, const Command *command, int argc, char **argv) {
     table[i] =
         (struct option){options[i].name, options[i].kind == FLAG ? no_argument : required_argument,
                         NULL, 256 + (int)i};
+  const char *dash = option_single_dash(argc, argv, table);
+  if (dash) return refuse_single_dash(dash);
   opterr = 0;
   for (int found; (found = getopt_long(argc, argv, ":o:", table, NULL)) != -1;) {
     if (found == ':') return usage_error(NULL, "option '%s' needs a value", argv[optind - 1]);

@@ -456,6 +456,18 @@ static Status read_body(Reader *r) {
 
 /* ---- the file ---- */
 
+/* What was given instead of a plan.  A safetensors file begins with 8 bytes of length and `{`. */
+static Status no_plan(const char *path, const char *start, size_t length, const char *what,
+                      Diag *diag) {
+  if (length > 8 && start[8] == '{' && start[7] == 0)
+    return diag_error(diag, STATUS_INVALID, path,
+                      "a plan comes first; exec and eval --weights=F, train --init=F and, with its "
+                      "folder, train --out=DIR --resume read such a file",
+                      "this is a safetensors file (a checkpoint?), no plan");
+  return diag_error(diag, STATUS_INVALID, path, "graphc MODEL.xml makes a plan from a model", "%s",
+                    what);
+}
+
 static Status load_file(const char *path, Diag *diag, char **out, size_t *length) {
   FILE *file;
   int64_t bytes = 0;
@@ -469,9 +481,11 @@ static Status load_file(const char *path, Diag *diag, char **out, size_t *length
                                      : NULL,
                       "%s%s", code < 0 ? "this " : "", file_open_error(code, error));
   Status status = STATUS_OK;
-  if (bytes > PLAN_FILE_MAX)
-    status = diag_error(diag, STATUS_INVALID, path, "graphc MODEL.xml makes a plan from a model",
-                        "this is too large for a plan");
+  if (bytes > PLAN_FILE_MAX) {
+    char start[9];
+    size_t n = fread(start, 1, sizeof start, file);
+    status = no_plan(path, start, n, "this is too large for a plan", diag);
+  }
   *length = (size_t)bytes;
   if (status == STATUS_OK && !(*out = malloc(*length + 1))) status = diag_no_memory(diag, *length);
   if (status == STATUS_OK && fread(*out, 1, *length, file) != *length)
@@ -489,8 +503,7 @@ static Status check_line(const char *path, const char *text, size_t length, Diag
   char *end = NULL;
   long version = strncmp(text, PLAN_ROOT_START, n) == 0 ? strtol(text + n, &end, 10) : 0;
   if (!end || end == text + n || *end != '"')
-    return diag_error(diag, STATUS_INVALID, path, "graphc MODEL.xml makes a plan from a model",
-                      "this is no plan");
+    return no_plan(path, text, length, "this is no plan", diag);
   if (version != PLAN_VERSION)
     return diag_error(diag, STATUS_INVALID, path,
                       "compile the model with the graphc beside this program: graphc MODEL.xml",

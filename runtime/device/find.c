@@ -46,10 +46,10 @@ static Status no_device(const char *name, const char *path, Diag *diag) {
   const char *hint = "--device=FILE with a slash in it loads a plug-in from elsewhere";
   if (why)
     return diag_error(diag, STATUS_SYSTEM, "--device", hint,
-                      "there is no device '%s', %s: this build has %s", name, why, names);
+                      "there is no device '%s': %s; this build has: %s", name, why, names);
   return diag_error(diag, STATUS_SYSTEM, "--device", hint,
-                    "there is no device '%s': this build has %s, and %s is not there", name, names,
-                    path);
+                    "there is no device '%s': this build has: %s; and there is no plug-in %s", name,
+                    names, path);
 }
 
 Status device_find(const char *name, Diag *diag, const DeviceTable **out_device) {

@@ -77,11 +77,11 @@ static void plans_and_devices_must_fit(void) {
 
 static void devices_that_are_not_there(void) {
   SAYS(4, "$GRAPHRUN bench cpu.plan.xml --device=cuda",
-       "--device: error: there is no device 'cuda', its plug-in is not part of this version: "
-       "this build has cpu\n");
+       "--device: error: there is no device 'cuda': its plug-in is not part of this version; "
+       "this build has: cpu\n");
   SAYS(4, "$GRAPHRUN train cpu.plan.xml --out=no --device=gpu",
-       "--device: error: there is no device 'gpu': this build has cpu, and ",
-       "/device_gpu.so is not there\n");
+       "--device: error: there is no device 'gpu': this build has: cpu; and there is no plug-in /",
+       "/device_gpu.so\nhint: ");
   SAYS(4, "$GRAPHRUN info cpu.plan.xml --device=./no.so",
        "./no.so: error: the device cannot be loaded: ");
   SAYS(4, "$GRAPHRUN info cpu.plan.xml --device=./line.xml",

@@ -272,6 +272,11 @@ static void test_mistakes(void) {
        {"would replace its input 'feed.st'"}},
       {"no program named", "-o o.st", 2, {"exec needs --program=P"}},
       {"no output named", "--program=q", 2, {"exec needs -o"}},
+      {"one dash",
+       "--program=q -out=run9",
+       2,
+       {"'-out=run9' has one dash", "did you mean '--out=run9'?"}},
+      {"one dash, a word of another", "--program=q -output o.st", 2, {"did you mean '--out'?"}},
       {"option", "--program=q --data=x -o o.st", 2, {"exec has no option --data"}},
       {"threads", "--program=q --threads=0 -o o.st", 2, {"--threads is 1..64, not '0'"}},
   };

@@ -67,7 +67,25 @@ static void test_refusals(void) {
   }
 }
 
+/* A checkpoint is told apart from other files that are no plans. */
+static void test_no_plan(void) {
+  static const char file[] = "\2\0\0\0\0\0\0\0{}";
+  FILE *out = fopen(support_path("c.safetensors"), "wb");
+  CU_ASSERT_FATAL(out && fwrite(file, 1, sizeof file - 1, out) == sizeof file - 1);
+  fclose(out);
+  int code;
+  char *text = info(support_path("c.safetensors"), &code);
+  CU_ASSERT_EQUAL(code, 1);
+  says(text, "c.safetensors: error: this is a safetensors file (a checkpoint?), no plan\nhint: a ");
+  says(text, "exec and eval --weights=F");
+  free(text);
+  text = info(support_write("m.xml", "<model name='m'/>\n"), &code);
+  says(text, "m.xml: error: this is no plan\nhint: graphc MODEL.xml makes a plan from a model\n");
+  free(text);
+}
+
 int main(void) {
-  static const SupportTest tests[] = {{"cdvm", test_cdvm}, {"refusals", test_refusals}};
+  static const SupportTest tests[] = {
+      {"cdvm", test_cdvm}, {"refusals", test_refusals}, {"no plan", test_no_plan}};
   return support_run("info", tests, sizeof tests / sizeof *tests);
 }
