@@ -62,21 +62,28 @@ static bool same_mistake(const char *a, const char *b) {
   }
 }
 
-/* The same error reached twice is one error. */
-static bool count_repeat(Diag *diag, const DiagEntry *entry) {
+/* The same error reached twice is one error; with `alike` also one that is the same but for names.
+ */
+static bool count_repeat(Diag *diag, const DiagEntry *entry, bool alike) {
   for (size_t i = 0; i < diag->n; i++) {
     DiagEntry *have = &diag->entries[i];
-    if (!same_text(have->place, entry->place) || have->code != entry->code) continue;
+    if (have->code != entry->code) continue;
+    if (entry->row && have->row && same_text(have->file, entry->file) &&
+        same_text(have->text, entry->text)) {
+      have->repeats++;
+      return true;
+    }
+    if (!same_text(have->place, entry->place)) continue;
     if (same_text(have->text, entry->text)) return true;
-    if (!entry->order || !same_mistake(have->text, entry->text)) continue;
+    if (!alike || !same_mistake(have->text, entry->text)) continue;
     have->repeats++;
     return true;
   }
   return false;
 }
 
-Status diag_add(Diag *diag, const DiagEntry *entry) {
-  if (!diag || count_repeat(diag, entry)) return entry->code;
+static Status add(Diag *diag, const DiagEntry *entry, bool alike) {
+  if (!diag || count_repeat(diag, entry, alike)) return entry->code;
   if (entry->code != STATUS_OK) diag->errors++;
   if (ARRAY_RESERVE(diag->entries, diag->cap, diag->n, 1, NULL) != STATUS_OK)
     return entry->code; /* counted all the same */
@@ -94,6 +101,28 @@ Status diag_add(Diag *diag, const DiagEntry *entry) {
   return entry->code;
 }
 
+Status diag_add(Diag *diag, const DiagEntry *entry) {
+  return add(diag, entry, entry->order != 0 && !entry->row);
+}
+
+/* The number behind the last `:` before `*end`, which is moved there; 0: there is none. */
+static unsigned long long take_number(const char *place, size_t *end) {
+  size_t at = *end;
+  while (at && isdigit((unsigned char)place[at - 1])) at--;
+  if (at == *end || at < 2 || place[at - 1] != ':' || *end - at > 9) return 0;
+  unsigned long long number = strtoull(place + at, NULL, 10);
+  *end = at - 1;
+  return number;
+}
+
+/* What a place is sorted by: the length of the file's name, and the order in it. */
+static unsigned long long order_of(const char *place, size_t *length) {
+  *length = strlen(place);
+  unsigned long long last = take_number(place, length),
+                     line = last ? take_number(place, length) : 0;
+  return line ? line << 20 | last : last << 20;
+}
+
 static Status add_formatted(Diag *diag, Status code, const char *place, const char *hint,
                             const char *format, va_list args) {
   char small[1024], *text = small;
@@ -104,8 +133,17 @@ static Status add_formatted(Diag *diag, Status code, const char *place, const ch
     vsnprintf(text, (size_t)length + 1, format, again);
   va_end(again);
   if (!text) text = small;
-  DiagEntry entry = {.code = code, .place = place, .text = text, .hint = hint, .file = place};
-  diag_add(diag, &entry);
+  size_t file_length = 0;
+  unsigned long long order = place ? order_of(place, &file_length) : 0;
+  char *file = order ? strndup(place, file_length) : NULL;
+  DiagEntry entry = {.code = code,
+                     .place = place,
+                     .text = text,
+                     .hint = hint,
+                     .file = file ? file : place,
+                     .order = order};
+  add(diag, &entry, false);
+  free(file);
   if (text != small) free(text);
   return code;
 }
@@ -180,7 +218,11 @@ void diag_print(Diag *diag, FILE *out) {
     fputc('\n', out);
     if (entry->excerpt) text_print(entry->excerpt, out);
     if (entry->notes) text_print(entry->notes, out);
-    if (entry->repeats) fprintf(out, "note: %u more like it from this line\n", entry->repeats);
+    if (entry->repeats && entry->row)
+      fprintf(out, "note: %u more line%s like it\n", entry->repeats,
+              entry->repeats > 1 ? "s are" : " is");
+    else if (entry->repeats)
+      fprintf(out, "note: %u more like it from this line\n", entry->repeats);
     if (!entry->hint) continue;
     fputs("hint: ", out);
     text_print(entry->hint, out);

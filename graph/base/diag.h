@@ -28,7 +28,8 @@ Diag *diag_create(void);
 void diag_destroy(Diag *diag);
 
 /* Adds an error; returns `code` so that callers can write `return diag_error(...)`.
- * `place` and `hint` may be NULL.  Strings are copied. */
+ * `place` and `hint` may be NULL.  Strings are copied.  A place that ends in `:LINE` or
+ * `:LINE:COLUMN` is sorted by these numbers. */
 Status diag_error(Diag *diag, Status code, const char *place, const char *hint, const char *format,
                   ...) __attribute__((format(printf, 5, 6)));
 
@@ -44,6 +45,7 @@ typedef struct DiagEntry {
   const char *place, *text, *hint, *excerpt, *notes;
   const char *file;         /* sorting key, may be NULL */
   unsigned long long order; /* sorting key within the file */
+  bool row;                 /* one of many alike: equal texts of other lines are counted with it */
   unsigned repeats;         /* set by diag_add: how many more like it there were */
 } DiagEntry;
 /* An error that differs from an earlier one at the same place of a file in quoted names and numbers

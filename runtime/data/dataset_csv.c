@@ -6,6 +6,7 @@
 #include "runtime/data/layout.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -27,9 +28,20 @@ typedef struct Csv {
   bool left_out;            /* rows of identity -1 or split unused */
 } Csv;
 
-static Status csv_error(const Csv *c, const char *hint, const char *text, const char *what) {
-  return diag_error(c->rows->diag, STATUS_INVALID,
-                    arena_printf(c->rows->arena, "%s:%u", c->path, c->line), hint, text, what);
+/* A mistake is often made in every row: equal ones are counted. */
+static Status csv_error(const Csv *c, const char *hint, const char *format, const char *what) {
+  char place[PATH_MAX + 32], text[1024];
+  if (!c->rows->diag) return STATUS_INVALID;
+  snprintf(place, sizeof place, "%s:%u", c->path, c->line);
+  text_format(text, sizeof text, format, what);
+  DiagEntry entry = {.code = STATUS_INVALID,
+                     .place = place,
+                     .text = text,
+                     .hint = hint,
+                     .file = c->path,
+                     .order = (unsigned long long)c->line << 20,
+                     .row = true};
+  return diag_add(c->rows->diag, &entry);
 }
 
 enum { CUT_OPEN = -1, CUT_AFTER = -2, CUT_TOO_MANY = -3 };
@@ -165,14 +177,15 @@ static Status check_identity(const Csv *c, int column, const char *text) {
   if (id.kind == IDENTITY_NAME || (id.kind == IDENTITY_NUMBER && (!id.negative || !pid)))
     return STATUS_OK;
   if (id.kind == IDENTITY_NUMBER && identity_is_junk(text)) return STATUS_OK;
-  return diag_error(c->rows->diag, STATUS_INVALID,
-                    arena_printf(c->rows->arena, "%s:%u", c->path, c->line),
-                    pid ? hint : "a camera has a number or a name; one camera is 1 in every row",
-                    id.kind == IDENTITY_NUMBER     ? "%s '%s' is below 0"
-                    : id.kind == IDENTITY_FRACTION ? "%s '%s' is no whole number"
-                    : *text                        ? "%s '%s' is no value"
-                                                   : "the field '%s' is empty%s",
-                    what, text);
+  char message[400];
+  text_format(message, sizeof message,
+              id.kind == IDENTITY_NUMBER     ? "%s '%s' is below 0"
+              : id.kind == IDENTITY_FRACTION ? "%s '%s' is no whole number"
+              : *text                        ? "%s '%s' is no value"
+                                             : "the field '%s' is empty%s",
+              what, text);
+  return csv_error(c, pid ? hint : "a camera has a number or a name; one camera is 1 in every row",
+                   "%s", message);
 }
 
 /* Identities are written into checkpoints, which are JSON. */
@@ -245,21 +258,41 @@ static Status read_line(Csv *c, char *text, size_t length) {
   return c->n_fields == 0 ? read_header(c, fields, n) : read_row(c, fields, n);
 }
 
+/* As many as are printed are told of, then the lines that have errors are counted only. */
+static Diag *told(Diag *diag) {
+  return diag_error_count(diag) < DIAG_MAX_ERRORS ? diag : NULL;
+}
+
+static void note_untold(const Csv *c, uint32_t n) {
+  char text[80];
+  snprintf(text, sizeof text, "%u further line%s errors, which are not shown", n,
+           n > 1 ? "s have" : " has");
+  DiagEntry entry = {
+      .code = STATUS_OK, .place = c->path, .text = text, .file = c->path, .order = ULLONG_MAX};
+  if (n) diag_add(c->rows->diag, &entry);
+}
+
 static Status read_lines(Csv *c, FILE *file) {
   char *line = NULL;
   size_t capacity = 0;
   Status status = STATUS_OK;
-  int bad = 0; /* lines; the first ones are reported, but not without a header */
-  for (ssize_t length; bad < DIAG_MAX_ERRORS && (length = getline(&line, &capacity, file)) >= 0;) {
+  Diag *diag = c->rows->diag;
+  uint32_t untold = 0;
+  bool go_on = true; /* without a header no line means anything */
+  for (ssize_t length; go_on && (length = getline(&line, &capacity, file)) >= 0;) {
     size_t from = c->line++ == 0 ? data_bom(line) : 0, to = (size_t)length;
     if (to > from && line[to - 1] == '\n') to--;
     if (to > from && line[to - 1] == '\r') to--;
     line[to] = 0;
+    c->rows->diag = told(diag);
     Status now = read_line(c, line + from, to - from);
+    untold += now != STATUS_OK && !c->rows->diag;
+    c->rows->diag = diag;
     if (now == STATUS_OK) continue;
     status = now;
-    bad = c->n_fields == 0 || now != STATUS_INVALID ? DIAG_MAX_ERRORS : bad + 1;
+    go_on = c->n_fields > 0 && now == STATUS_INVALID;
   }
+  note_untold(c, untold);
   if (status == STATUS_OK && ferror(file))
     status = diag_error(c->rows->diag, STATUS_INVALID, c->path, NULL, "cannot read: %s",
                         strerror(errno));
