@@ -42,17 +42,17 @@ static bool own_folder(char *out, size_t size) {
   return slash != NULL;
 }
 
-static volatile sig_atomic_t starter; /* mpirun's process */
+static volatile sig_atomic_t starter; /* mpirun's process; 0: it does not run */
 static volatile sig_atomic_t asked;
 
 static void hand_on(int number) {
   (void)number;
-  kill((pid_t)starter, asked ? SIGTERM : RANKS_STOP);
+  if (starter > 0) kill((pid_t)starter, asked ? SIGTERM : RANKS_STOP);
   asked = 1;
 }
 
 /* The process that becomes mpirun: in a group of its own, so that a terminal's SIGINT reaches it
- * only through hand_on; it ends with its parent. */
+ * only through hand_on; it ends with its parent.  Where it cannot, it has nothing to return to. */
 static void become(char **command, int report) {
   sigset_t none;
   sigemptyset(&none);
@@ -81,16 +81,17 @@ static int run_starter(char **command, int *out_code) {
   if (child == 0) become(command, report[1]);
   if (child < 0) error = errno;
   close(report[1]);
-  starter = child;
+  starter = child > 0 ? child : 0;
   sigaction(SIGINT, &on, &interrupt);
   sigaction(SIGTERM, &on, &terminate);
   sigprocmask(SIG_SETMASK, &before, NULL);
   if (child > 0 && read(report[0], &error, sizeof error) < 0) error = errno;
   close(report[0]);
   while (child > 0 && waitpid(child, &status, 0) < 0 && errno == EINTR) continue;
+  starter = 0;
   sigaction(SIGINT, &interrupt, NULL);
   sigaction(SIGTERM, &terminate, NULL);
-  *out_code = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+  if (!error) *out_code = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
   return error;
 }
 

@@ -260,7 +260,7 @@ static Status broken_create(void *context, const KernelSpec *spec, KernelError *
     void *inner = broken.inner->context ? broken.inner->context(b->inner) : NULL;
     return broken.inner->backend->create(inner, spec, error, out);
   }
-  strcpy(error->text, "create is broken");
+  snprintf(error->text, sizeof error->text, "create is broken");
   return STATUS_SYSTEM;
 }
 

@@ -211,6 +211,31 @@ typedef struct Mistake {
   const char *expect[3];
 } Mistake;
 
+/* A right feed, and one for each mistake. */
+static void write_bad_feeds(void) {
+  static const int32_t far[2] = {1, 2};
+  static const float holed[3] = {1, NAN, 3};
+  SaveTensor t[3];
+  write_feed("feed.st", t, full_feed(t));
+  full_feed(t);
+  t[0].shape = (Shape)VECTOR(6);
+  write_feed("shape.st", t, 3);
+  full_feed(t);
+  t[1] = (SaveTensor){"k", DTYPE_F32, VECTOR(2), w_values};
+  write_feed("type.st", t, 3);
+  full_feed(t);
+  t[2].name = "ww";
+  write_feed("name.st", t, 3);
+  full_feed(t);
+  t[1].data = far;
+  write_feed("index.st", t, 3);
+  full_feed(t);
+  t[2].data = holed;
+  write_feed("nan.st", t, 3);
+  full_feed(t);
+  write_feed("feed2.st", t, 2);
+}
+
 static void test_mistakes(void) {
   static const Mistake list[] = {
       {"no plan",
@@ -280,28 +305,8 @@ static void test_mistakes(void) {
       {"option", "--program=q --data=x -o o.st", 2, {"exec has no option --data"}},
       {"threads", "--program=q --threads=0 -o o.st", 2, {"--threads is 1..64, not '0'"}},
   };
-  static const int32_t far[2] = {1, 2};
-  SaveTensor t[3];
   compile();
-  write_feed("feed.st", t, full_feed(t));
-  full_feed(t);
-  t[0].shape = (Shape)VECTOR(6);
-  write_feed("shape.st", t, 3);
-  full_feed(t);
-  t[1] = (SaveTensor){"k", DTYPE_F32, VECTOR(2), w_values};
-  write_feed("type.st", t, 3);
-  full_feed(t);
-  t[2].name = "ww";
-  write_feed("name.st", t, 3);
-  full_feed(t);
-  t[1].data = far;
-  write_feed("index.st", t, 3);
-  static const float holed[3] = {1, NAN, 3};
-  full_feed(t);
-  t[2].data = holed;
-  write_feed("nan.st", t, 3);
-  full_feed(t);
-  write_feed("feed2.st", t, 2);
+  write_bad_feeds();
   for (size_t i = 0; i < sizeof list / sizeof *list; i++) {
     char *text;
     int code = exec(list[i].rest, &text);

@@ -129,6 +129,9 @@ static void failures(void) {
                        "--oversubscribe -n 2 " TRAIN " --steps=2 --out=x --device=cuda",
                        2),
                  4, 1, none));
+  static const char *const install[] = {"cannot start mpirun", "hint: install OpenMPI", NULL};
+  CU_ASSERT_TRUE(shell_says(
+      "no mpirun", shell("PATH=/none " TRAIN " --steps=2 --out=x --ranks=2", 2), 4, 1, install));
   CU_ASSERT_TRUE(shell_says("alone", shell(TRAIN " --steps=2 --out=x", 2), 1, 1, alone));
   CU_ASSERT_TRUE(shell_says("used", shell(TRAIN " --steps=9 --out=one --ranks=2", 2), 1, 1, used));
   CU_ASSERT_TRUE(shell_says(
