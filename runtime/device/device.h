@@ -15,8 +15,16 @@
 #include "kernels/kernel.h"
 #include "runtime/ranks/ranks.h"
 
-typedef enum DeviceStream { STREAM_STEPS, STREAM_COPIES, DEVICE_STREAMS } DeviceStream;
-typedef enum DeviceEvent { EVENT_STEPS, EVENT_COPIES, DEVICE_EVENTS } DeviceEvent;
+/* Streams and events are numbers below those of DeviceOptions. */
+typedef uint32_t DeviceStream;
+#define STREAM_COPIES 0u /* from and to the host */
+/* The first stream of steps, and of all that is done before and after them; a plan's stream s is
+ * STREAM_STEPS + s. */
+#define STREAM_STEPS 1u
+typedef uint32_t DeviceEvent;
+#define EVENT_COPIES 0u
+#define EVENT_STEPS 1u
+#define EVENT_PROGRAM 2u /* the first of those that steps record */
 
 /* What a command is for: the caller's number, which comes back with its failure. */
 typedef uint64_t DeviceTag;
@@ -35,8 +43,9 @@ typedef struct Device {
 } Device;
 
 typedef struct DeviceOptions {
-  uint32_t threads; /* of the host that it may use, the caller's included */
-  Ranks *ranks;     /* the processes that run the plan together; NULL: this one alone */
+  uint32_t threads;         /* of the host that it may use, the caller's included */
+  Ranks *ranks;             /* the processes that run the plan together; NULL: this one alone */
+  uint32_t streams, events; /* how many are named: more than STREAM_STEPS, at least EVENT_PROGRAM */
 } DeviceOptions;
 
 typedef struct DeviceCopy {
@@ -103,15 +112,18 @@ struct DeviceTable {
   Status (*collective)(Device *device, DeviceStream stream, const DeviceCollective *call,
                        DeviceTag tag);
   /* The event happens when all that is on the stream now has run; it happens anew each time. */
-  Status (*record)(Device *device, DeviceStream stream, DeviceEvent event);
+  Status (*record)(Device *device, DeviceStream stream, DeviceEvent event, DeviceTag tag);
   /* Later commands of the stream wait for the event as it was recorded last; for one that was never
    * recorded nothing waits. */
-  Status (*wait)(Device *device, DeviceStream stream, DeviceEvent event);
+  Status (*wait)(Device *device, DeviceStream stream, DeviceEvent event, DeviceTag tag);
   Status (*synchronise)(Device *device, DeviceStream stream);
   /* Launches that come again, such as the steps of a program.  When the device has recorded the
    * sequence of this number it puts all of it on the stream, and *out_done is true; else the
    * caller launches, and the device may record until the end, which follows in any case; `whole` is
-   * false when not all could be launched.  Both may be NULL. */
+   * false when not all could be launched.  In between come launches, collectives, and records and
+   * waits of events from EVENT_PROGRAM on, on `stream` and on streams of steps that wait for an
+   * event recorded since the beginning; a whole sequence ends when `stream` has waited for all of
+   * them.  Both may be NULL. */
   Status (*sequence_begin)(Device *device, DeviceStream stream, uint32_t sequence, bool *out_done);
   Status (*sequence_end)(Device *device, DeviceStream stream, uint32_t sequence, bool whole);
 

@@ -28,7 +28,7 @@ typedef struct Block {
 
 typedef struct Cpu {
   Device device;
-  CpuStream stream; /* of both: there is nothing to wait for */
+  CpuStream stream; /* of all: there is nothing to wait for */
   Block *blocks;
   bool ready; /* all blocks are touched */
   Ranks *ranks;
@@ -194,8 +194,8 @@ static Status cpu_collective(Device *device, DeviceStream stream, const DeviceCo
   return status == STATUS_OK ? STATUS_OK : device_fail(device, status, tag, "%s", c->ranks->error);
 }
 
-static Status cpu_event(Device *device, DeviceStream stream, DeviceEvent event) {
-  (void)device, (void)stream, (void)event;
+static Status cpu_event(Device *device, DeviceStream stream, DeviceEvent event, DeviceTag tag) {
+  (void)device, (void)stream, (void)event, (void)tag;
   return STATUS_OK;
 }
 

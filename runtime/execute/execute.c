@@ -79,8 +79,8 @@ Status executor_follow(Executor *x, DeviceStream stream, DeviceTag tag, Diag *di
   DeviceEvent event = other == STREAM_STEPS ? EVENT_STEPS : EVENT_COPIES;
   if (!x->fresh[other]) return STATUS_OK;
   x->behind[other] = x->behind[stream] = true;
-  TRY_DEVICE(x, tag, x->table->record(x->device, other, event), diag);
-  TRY_DEVICE(x, tag, x->table->wait(x->device, stream, event), diag);
+  TRY_DEVICE(x, tag, x->table->record(x->device, other, event, tag), diag);
+  TRY_DEVICE(x, tag, x->table->wait(x->device, stream, event, tag), diag);
   x->fresh[other] = false;
   return STATUS_OK;
 }
@@ -143,6 +143,14 @@ static Status take_arena(Executor *x, Diag *diag) {
   return STATUS_OK;
 }
 
+static Status open_device(Executor *x, const ExecutorOptions *options, Diag *diag) {
+  DeviceOptions o = {.threads = options->threads,
+                     .ranks = options->ranks,
+                     .streams = EXECUTOR_STREAMS,
+                     .events = EVENT_PROGRAM};
+  return x->table->open(&o, diag, &x->device);
+}
+
 Status executor_create_with(const Plan *plan, const ExecutorOptions *options, Diag *diag,
                             Executor **out_executor) {
   *out_executor = NULL;
@@ -157,8 +165,7 @@ Status executor_create_with(const Plan *plan, const ExecutorOptions *options, Di
   x->ranks = options->ranks;
   if (status == STATUS_OK) status = find_device(plan, options, diag, &x->table);
   if (status == STATUS_OK) status = check_ranks(plan, options->ranks, x->table, diag);
-  if (status == STATUS_OK)
-    status = x->table->open(&(DeviceOptions){options->threads, options->ranks}, diag, &x->device);
+  if (status == STATUS_OK) status = open_device(x, options, diag);
   if (status == STATUS_OK) status = take_arena(x, diag);
   if (status == STATUS_OK) status = executor_values_create(x, diag);
   if (status != STATUS_OK) {
@@ -177,8 +184,8 @@ Status executor_create(const Plan *plan, uint32_t threads, Diag *diag, Executor 
 void executor_destroy(Executor *x) {
   if (!x) return;
   /* Commands that wait still name kernels and memory. */
-  for (uint32_t s = 0; x->device && s < DEVICE_STREAMS; s++)
-    executor_synchronise(x, (DeviceStream)s, DEVICE_TAG_NONE, NULL);
+  for (DeviceStream s = 0; x->device && s < EXECUTOR_STREAMS; s++)
+    executor_synchronise(x, s, DEVICE_TAG_NONE, NULL);
   for (uint32_t i = 0; x->programs && i < x->plan->n_programs; i++) executor_release(x, i);
   if (x->device) {
     executor_values_destroy(x);

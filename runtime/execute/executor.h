@@ -18,6 +18,9 @@ typedef struct Prepared {
   uint32_t n_inputs, n_commits;
 } Prepared;
 
+/* Between runs: the stream of copies and the first of steps. */
+#define EXECUTOR_STREAMS 2
+
 struct Executor {
   const Plan *plan;
   const DeviceTable *table;
@@ -32,7 +35,7 @@ struct Executor {
   Tensor *state_list; /* as executor_states_read gives them */
   Prepared *programs;
   /* Since the other stream waited for it, and since the host did, the stream was given commands. */
-  bool fresh[DEVICE_STREAMS], behind[DEVICE_STREAMS];
+  bool fresh[EXECUTOR_STREAMS], behind[EXECUTOR_STREAMS];
   bool states_set;  /* they are not to be zeroed any more */
   bool states_here; /* what is on the host are their values */
   bool measure;

@@ -43,7 +43,7 @@ static bool is_idle(const Toy *t, const Block *b) {
   for (size_t i = 0; i * CELL < b->bytes; i++) {
     const Cell *c = &b->cells[i];
     if (c->write > t->host.of[c->writer]) return false;
-    for (int s = 0; s < DEVICE_STREAMS; s++)
+    for (uint32_t s = 0; s < t->streams; s++)
       if (c->read[s] > t->host.of[s]) return false;
   }
   return true;
@@ -102,9 +102,12 @@ static void toy_host_release(Device *device, void *at) {
 
 static Status begin(Toy *t, DeviceStream stream, bool in_sequence, DeviceTag tag) {
   if (t->failed != STATUS_OK) return t->failed;
-  if (stream >= DEVICE_STREAMS) return toy_fault(t, tag, "there is no stream %d", (int)stream);
+  if (stream >= t->streams) return toy_fault(t, tag, "there is no stream %u", stream);
   if (t->open != NO_SEQUENCE && !in_sequence)
-    return toy_fault(t, tag, "a sequence holds launches only");
+    return toy_fault(t, tag, "a sequence holds no copies");
+  if (t->open != NO_SEQUENCE && !t->inside[stream])
+    return toy_fault(t, tag, "a sequence names stream %u, which has waited for nothing in it",
+                     stream);
   tick(t, stream);
   return STATUS_OK;
 }
@@ -171,99 +174,123 @@ static void meet_bytes(const Toy *t, const DeviceCollective *c, size_t bytes[3])
   bytes[2] = sums ? (size_t)collective_sum_work(c->count, (int64_t)size, t->ranks->count) : 0;
 }
 
-static Status meet(Toy *t, DeviceStream stream, const Launch *l) {
-  const DeviceCollective *c = l->meet;
+static Status meet(Toy *t, const Given *g) {
+  const DeviceCollective *c = g->meet;
   size_t bytes[3];
   void *own;
-  TRY(begin(t, stream, true, l->tag));
-  if (!t->ranks) return toy_fault(t, l->tag, "ranks meet, and there is one");
+  TRY(begin(t, g->stream, true, g->tag));
+  if (!t->ranks) return toy_fault(t, g->tag, "ranks meet, and there is one");
   meet_bytes(t, c, bytes);
-  TRY(touch(t, stream, c->in, bytes[0], false, false, l->tag, &own));
+  TRY(touch(t, g->stream, c->in, bytes[0], false, false, g->tag, &own));
   if (bytes[2]) {
-    TRY(touch(t, stream, c->work, bytes[2], false, true, l->tag, &own));
+    TRY(touch(t, g->stream, c->work, bytes[2], false, true, g->tag, &own));
     block_forget(block_find(t->blocks, c->work, bytes[2]), c->work, bytes[2]);
   }
-  TRY(touch(t, stream, c->out, bytes[1], false, true, l->tag, &own));
-  return toy_put(t, stream, (Command){.what = MEET, .meet = c, .tag = l->tag});
+  TRY(touch(t, g->stream, c->out, bytes[1], false, true, g->tag, &own));
+  return toy_put(t, g->stream, (Command){.what = MEET, .meet = c, .tag = g->tag});
 }
 
-static Status launch(Toy *t, DeviceStream stream, const Launch *l) {
-  if (l->meet) return meet(t, stream, l);
-  ToyKernel *k = (ToyKernel *)(uintptr_t)l->kernel;
-  const KernelArgs *args = l->args;
+static Status launch(Toy *t, const Given *g) {
+  ToyKernel *k = (ToyKernel *)(uintptr_t)g->kernel;
+  const KernelArgs *args = g->args;
+  DeviceStream stream = g->stream;
   void *own;
-  TRY(begin(t, stream, true, l->tag));
-  if (k->destroyed) return toy_fault(t, l->tag, "a kernel is launched that was destroyed");
+  TRY(begin(t, stream, true, g->tag));
+  if (k->destroyed) return toy_fault(t, g->tag, "a kernel is launched that was destroyed");
   for (uint32_t i = 0; i < k->n_inputs; i++)
-    TRY(touch(t, stream, args->inputs[i], k->bytes[i], false, false, l->tag, &own));
+    TRY(touch(t, stream, args->inputs[i], k->bytes[i], false, false, g->tag, &own));
   if (args->work) {
-    TRY(touch(t, stream, args->work, k->work, false, true, l->tag, &own));
+    TRY(touch(t, stream, args->work, k->work, false, true, g->tag, &own));
     block_forget(block_find(t->blocks, args->work, k->work), args->work, k->work);
   }
   for (uint32_t i = 0; i < k->n_outputs; i++)
-    TRY(touch(t, stream, args->outputs[i], k->bytes[k->n_inputs + i], false, true, l->tag, &own));
+    TRY(touch(t, stream, args->outputs[i], k->bytes[k->n_inputs + i], false, true, g->tag, &own));
+  k->stream = stream;
   k->given = t->clock[stream].of[stream];
-  return toy_put(t, stream, (Command){.what = LAUNCH, .kernel = k, .args = args, .tag = l->tag});
+  return toy_put(t, stream, (Command){.what = LAUNCH, .kernel = k, .args = args, .tag = g->tag});
 }
 
-static void note_launch(Sequence *s, const Launch *l) {
+static Status record(Toy *t, const Given *g) {
+  TRY(begin(t, g->stream, true, g->tag));
+  if (g->event >= t->n_events) return toy_fault(t, g->tag, "there is no event %u", g->event);
+  Event *e = &t->events[g->event];
+  if (e->recorded && !e->waited)
+    return toy_fault(t, g->tag, "event %u is recorded twice, nobody waited between", g->event);
+  e->waited = false;
+  e->inside = t->open != NO_SEQUENCE;
+  e->clock = t->clock[g->stream];
+  return toy_put(
+      t, g->stream,
+      (Command){.what = RECORD, .event = g->event, .turn = ++e->recorded, .tag = g->tag});
+}
+
+/* A sequence is closed: it waits for its own events, and they are waited for in it. */
+static Status wait(Toy *t, const Given *g) {
+  if (g->event >= t->n_events) return toy_fault(t, g->tag, "there is no event %u", g->event);
+  Event *e = &t->events[g->event];
+  bool open = t->open != NO_SEQUENCE;
+  if (open != e->inside && (open || e->recorded))
+    return toy_fault(t, g->tag, "event %u is recorded %s a sequence and waited for %s", g->event,
+                     e->inside ? "in" : "outside of", open ? "in one" : "outside");
+  if (g->stream < t->streams && open) t->inside[g->stream] = true;
+  TRY(begin(t, g->stream, true, g->tag));
+  bool known = true;
+  for (uint32_t s = 0; s < t->streams; s++) known &= e->clock.of[s] <= t->clock[g->stream].of[s];
+  toy_control_data.loose += known;
+  e->waited = true;
+  clock_join(&t->clock[g->stream], &e->clock);
+  return toy_put(t, g->stream,
+                 (Command){.what = WAIT, .event = g->event, .turn = e->recorded, .tag = g->tag});
+}
+
+static Status give(Toy *t, const Given *g) {
+  return g->what == LAUNCH ? launch(t, g)
+         : g->what == MEET ? meet(t, g)
+         : g->what == WAIT ? wait(t, g)
+                           : record(t, g);
+}
+
+static Status give_and_note(Device *device, Given g) {
+  Toy *t = (Toy *)device;
+  TRY(give(t, &g));
+  if (t->open == NO_SEQUENCE) return STATUS_OK;
+  Sequence *s = &t->sequences[t->open];
   if (s->n == s->cap) {
     s->cap = s->cap ? 2 * s->cap : 64;
-    s->launches = realloc(s->launches, s->cap * sizeof *s->launches);
-    if (!s->launches) abort();
+    s->given = realloc(s->given, s->cap * sizeof *s->given);
+    if (!s->given) abort();
   }
-  s->launches[s->n++] = *l;
-}
-
-static Status launch_and_note(Toy *t, DeviceStream stream, Launch l) {
-  TRY(launch(t, stream, &l));
-  if (t->open != NO_SEQUENCE) note_launch(&t->sequences[t->open], &l);
+  s->given[s->n++] = g;
   return STATUS_OK;
 }
 
 static Status toy_launch(Device *device, DeviceStream stream, const Kernel *kernel,
                          const KernelArgs *args, DeviceTag tag) {
-  Toy *t = (Toy *)device;
-  return launch_and_note(t, stream,
-                         (Launch){.kernel = (const ToyKernel *)kernel, .args = args, .tag = tag});
+  return give_and_note(device, (Given){.what = LAUNCH,
+                                       .stream = stream,
+                                       .kernel = (const ToyKernel *)kernel,
+                                       .args = args,
+                                       .tag = tag});
 }
 
 static Status toy_collective(Device *device, DeviceStream stream, const DeviceCollective *call,
                              DeviceTag tag) {
-  return launch_and_note((Toy *)device, stream, (Launch){.meet = call, .tag = tag});
+  return give_and_note(device, (Given){.what = MEET, .stream = stream, .meet = call, .tag = tag});
 }
 
-static Status toy_record(Device *device, DeviceStream stream, DeviceEvent event) {
-  Toy *t = (Toy *)device;
-  TRY(begin(t, stream, false, DEVICE_TAG_NONE));
-  if (event >= DEVICE_EVENTS)
-    return toy_fault(t, DEVICE_TAG_NONE, "there is no event %d", (int)event);
-  Event *e = &t->events[event];
-  if (e->recorded && !e->waited)
-    return toy_fault(t, DEVICE_TAG_NONE, "event %d is recorded twice, nobody waited between",
-                     (int)event);
-  e->waited = false;
-  e->clock = t->clock[stream];
-  return toy_put(t, stream, (Command){.what = RECORD, .event = event, .turn = ++e->recorded});
+static Status toy_record(Device *device, DeviceStream stream, DeviceEvent event, DeviceTag tag) {
+  return give_and_note(device,
+                       (Given){.what = RECORD, .stream = stream, .event = event, .tag = tag});
 }
 
-static Status toy_wait(Device *device, DeviceStream stream, DeviceEvent event) {
-  Toy *t = (Toy *)device;
-  TRY(begin(t, stream, false, DEVICE_TAG_NONE));
-  if (event >= DEVICE_EVENTS)
-    return toy_fault(t, DEVICE_TAG_NONE, "there is no event %d", (int)event);
-  Event *e = &t->events[event];
-  bool known = true;
-  for (int s = 0; s < DEVICE_STREAMS; s++) known &= e->clock.of[s] <= t->clock[stream].of[s];
-  toy_control_data.loose += known;
-  e->waited = true;
-  clock_join(&t->clock[stream], &e->clock);
-  return toy_put(t, stream, (Command){.what = WAIT, .event = event, .turn = e->recorded});
+static Status toy_wait(Device *device, DeviceStream stream, DeviceEvent event, DeviceTag tag) {
+  return give_and_note(device, (Given){.what = WAIT, .stream = stream, .event = event, .tag = tag});
 }
 
 static Status toy_synchronise(Device *device, DeviceStream stream) {
   Toy *t = (Toy *)device;
   if (t->failed != STATUS_OK) return t->failed;
+  if (stream >= t->streams) return toy_fault(t, DEVICE_TAG_NONE, "there is no stream %u", stream);
   toy_control_data.loose += t->clock[stream].of[stream] <= t->host.of[stream];
   toy_drain(t, stream);
   clock_join(&t->host, &t->clock[stream]);
@@ -278,19 +305,25 @@ static Status toy_sequence_begin(Device *device, DeviceStream stream, uint32_t i
   if (t->open != NO_SEQUENCE || id >= SEQUENCES_MAX)
     return toy_fault(t, DEVICE_TAG_NONE, "a sequence begins in another");
   t->open = id;
+  t->origin = stream;
+  for (uint32_t s = 0; s < t->streams; s++) t->inside[s] = s == stream;
   Sequence *s = &t->sequences[id];
   *out_done = s->whole;
   if (!s->whole) s->n = 0;
-  for (uint32_t i = 0; s->whole && i < s->n; i++) TRY(launch(t, stream, &s->launches[i]));
+  for (uint32_t i = 0; s->whole && i < s->n; i++) TRY(give(t, &s->given[i]));
   toy_control_data.replays += s->whole;
   return STATUS_OK;
 }
 
 static Status toy_sequence_end(Device *device, DeviceStream stream, uint32_t id, bool whole) {
-  (void)stream;
   Toy *t = (Toy *)device;
   if (t->failed != STATUS_OK) return t->failed;
-  if (t->open != id) return toy_fault(t, DEVICE_TAG_NONE, "a sequence ends that has not begun");
+  if (t->open != id || t->origin != stream)
+    return toy_fault(t, DEVICE_TAG_NONE, "a sequence ends that has not begun");
+  const Clock *known = &t->clock[stream];
+  for (uint32_t s = 0; whole && s < t->streams; s++)
+    if (t->inside[s] && known->of[s] < t->clock[s].of[s])
+      return toy_fault(t, DEVICE_TAG_NONE, "a sequence ends and has not waited for stream %u", s);
   t->sequences[id].whole = whole;
   t->open = NO_SEQUENCE;
   return STATUS_OK;
@@ -307,8 +340,13 @@ static Status toy_open(const DeviceOptions *options, Diag *diag, Device **out) {
   t->device.table = &device_toy;
   t->ranks = options->ranks;
   t->open = NO_SEQUENCE;
+  t->streams = options->streams;
+  t->n_events = options->events;
+  if (t->streams > TOY_STREAMS || !(t->events = calloc(t->n_events + 1u, sizeof *t->events)))
+    abort();
   Status status = threads_create(1, diag, &t->cpu.threads);
   if (status != STATUS_OK) {
+    free(t->events);
     free(t);
     return status;
   }
@@ -324,10 +362,10 @@ static void look_for_leftovers(Toy *t) {
     if (!b->released) toy_fault(t, DEVICE_TAG_NONE, "an allocation is left");
   for (const ToyKernel *k = t->kernels; k; k = k->next)
     if (!k->destroyed) toy_fault(t, DEVICE_TAG_NONE, "a kernel is left");
-  for (int s = 0; s < DEVICE_STREAMS && t->failed == STATUS_OK; s++)
+  for (uint32_t s = 0; s < t->streams && t->failed == STATUS_OK; s++)
     if (t->host.of[s] < t->clock[s].of[s])
-      toy_fault(t, DEVICE_TAG_NONE, "stream %d is left, which may still run", s);
-  for (int e = 0; e < DEVICE_EVENTS; e++)
+      toy_fault(t, DEVICE_TAG_NONE, "stream %u is left, which may still run", s);
+  for (uint32_t e = 0; e < t->n_events; e++)
     toy_control_data.loose += t->events[e].recorded && !t->events[e].waited;
   toy_control_data.loose += t->open != NO_SEQUENCE;
 }
@@ -336,10 +374,10 @@ static void toy_close(Device *device) {
   Toy *t = (Toy *)device;
   if (!t) return;
   look_for_leftovers(t);
-  for (uint32_t s = 0; s < DEVICE_STREAMS; s++)
+  for (uint32_t s = 0; s < t->streams; s++)
     for (Queue *q = &t->queue[s]; q->next != q->end; q->next++)
       free(q->commands[q->next % QUEUE_MAX].copies);
-  for (int i = 0; i < SEQUENCES_MAX; i++) free(t->sequences[i].launches);
+  for (int i = 0; i < SEQUENCES_MAX; i++) free(t->sequences[i].given);
   for (Block *b = t->blocks, *next; b; b = next) {
     next = b->next;
     block_destroy(b);
@@ -351,6 +389,7 @@ static void toy_close(Device *device) {
   toy_unwatch(t);
   threads_destroy(t->cpu.threads);
   free(t->loans);
+  free(t->events);
   free(t);
   toy_control_data.alive--;
   if (toy_control_data.faults && !toy_control_data.quiet)

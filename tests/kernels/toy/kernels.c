@@ -54,7 +54,7 @@ static void toy_destroy(Kernel *kernel) {
     toy_fault(t, DEVICE_TAG_NONE, "a kernel is destroyed twice");
     return;
   }
-  if (k->given > t->host.of[STREAM_STEPS])
+  if (k->given > t->host.of[k->stream])
     toy_fault(t, DEVICE_TAG_NONE, "a kernel is destroyed that may still run");
   kernel_destroy(k->cpu);
   k->destroyed = true;

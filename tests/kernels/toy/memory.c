@@ -133,7 +133,7 @@ const char *block_write(Block *b, const void *at, size_t bytes, DeviceStream str
     Cell *c = &b->cells[i];
     if (!written_before(c, now, other)) return "writes over what may not be written yet";
     *other = DEVICE_TAG_NONE;
-    for (int s = 0; s < DEVICE_STREAMS; s++)
+    for (int s = 0; s < TOY_STREAMS; s++)
       if (c->read[s] > now->of[s]) return "writes over what may not be read yet";
     c->write = now->of[stream];
     c->writer = stream;

@@ -4,20 +4,22 @@
 
 #include "runtime/device/device.h"
 
+#define TOY_STREAMS 6 /* at most, that of copies included */
+
 /* Streams count their commands; a clock says how many of each stream are known to have run. */
 typedef struct Clock {
-  uint32_t of[DEVICE_STREAMS];
+  uint32_t of[TOY_STREAMS];
 } Clock;
 
 static inline void clock_join(Clock *clock, const Clock *other) {
-  for (int s = 0; s < DEVICE_STREAMS; s++)
+  for (int s = 0; s < TOY_STREAMS; s++)
     if (other->of[s] > clock->of[s]) clock->of[s] = other->of[s];
 }
 
 /* Who touched a cell of CELL bytes last; 0: nobody.  Values lie at multiples of it. */
 #define CELL 64
 typedef struct Cell {
-  uint32_t write, read[DEVICE_STREAMS];
+  uint32_t write, read[TOY_STREAMS];
   DeviceStream writer;
   DeviceTag tag; /* of the writer */
 } Cell;

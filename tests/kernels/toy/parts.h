@@ -16,11 +16,12 @@ typedef struct ToyKernel {
   Kernel *cpu;
   Toy *toy;
   uint32_t n_inputs, n_outputs;
-  size_t *bytes;  /* of the inputs, then of the outputs */
-  size_t work;    /* bytes of the work buffer that the plan reserved */
-  void **own;     /* the toy's addresses of inputs and outputs, while it runs */
-  uint32_t given; /* the number of its last launch in the stream of steps */
-  bool destroyed; /* the rest stays until the device is closed */
+  size_t *bytes;       /* of the inputs, then of the outputs */
+  size_t work;         /* bytes of the work buffer that the plan reserved */
+  void **own;          /* the toy's addresses of inputs and outputs, while it runs */
+  DeviceStream stream; /* of its last launch */
+  uint32_t given;      /* and its number there */
+  bool destroyed;      /* the rest stays until the device is closed */
   struct ToyKernel *next;
 } ToyKernel;
 
@@ -51,17 +52,21 @@ typedef struct Event {
   uint32_t recorded, happened; /* times */
   Clock clock;                 /* of the last record */
   bool waited;                 /* for it, by somebody */
+  bool inside;                 /* recorded in a sequence, last */
 } Event;
 
-/* Launches as they were given once, to be given again; of a kernel, or ranks meet. */
-typedef struct Launch {
-  const DeviceCollective *meet; /* NULL: it is a kernel's */
+/* Commands as they were given once, to be given again: a launch, a meeting, a record or a wait. */
+typedef struct Given {
+  What what;
+  DeviceStream stream;
+  const DeviceCollective *meet;
   const ToyKernel *kernel;
   const KernelArgs *args;
+  DeviceEvent event;
   DeviceTag tag;
-} Launch;
+} Given;
 typedef struct Sequence {
-  Launch *launches;
+  Given *given;
   uint32_t n, cap;
   bool whole;
 } Sequence;
@@ -80,18 +85,20 @@ struct Toy {
   Device device;
   ToyOrder order;
   uint64_t random;
-  Queue queue[DEVICE_STREAMS];
+  uint32_t streams, n_events;
+  Queue queue[TOY_STREAMS];
   uint32_t waiting; /* launches */
   Ranks *ranks;
-  Clock clock[DEVICE_STREAMS],
-      host; /* what is known to have run when a stream goes on; by the host */
-  Event events[DEVICE_EVENTS];
+  Clock clock[TOY_STREAMS], host; /* what is known to have run when a stream goes on; by the host */
+  Event *events;
   Block *blocks;
   ToyKernel *kernels;
   Loan *loans;
   uint32_t n_loans, cap_loans;
   Sequence sequences[SEQUENCES_MAX];
-  uint32_t open; /* the sequence that has begun and not ended; NO_SEQUENCE: none */
+  uint32_t open;            /* the sequence that has begun and not ended; NO_SEQUENCE: none */
+  DeviceStream origin;      /* the stream on which it began */
+  bool inside[TOY_STREAMS]; /* that and those that have waited for events of it */
   CpuStream cpu;
   Status failed;
   DeviceObserver observer;

@@ -72,17 +72,18 @@ void toy_drain(Toy *t, uint32_t stream) {
   Queue *q = &t->queue[stream];
   while (q->next != q->end) {
     bool any = advance(t, stream);
-    for (uint32_t s = 0; s < DEVICE_STREAMS && !any; s++) any = s != stream && advance(t, s);
+    for (uint32_t s = 0; s < t->streams && !any; s++) any = s != stream && advance(t, s);
     if (!any) abort(); /* an event is recorded before somebody waits for it */
   }
 }
 
 static void run_some(Toy *t) {
-  if (t->order == TOY_EAGER)
-    while (advance(t, STREAM_STEPS)) {
-    }
+  for (bool any = t->order == TOY_EAGER; any;) {
+    any = false;
+    for (uint32_t s = STREAM_STEPS; s < t->streams; s++) any |= advance(t, s);
+  }
   if (t->order != TOY_RANDOM || draw(t, 16)) return; /* seldom, then many */
-  for (uint64_t n = draw(t, 40); n > 0; n--) advance(t, (uint32_t)draw(t, DEVICE_STREAMS));
+  for (uint64_t n = draw(t, 40); n > 0; n--) advance(t, (uint32_t)draw(t, t->streams));
 }
 
 Status toy_put(Toy *t, DeviceStream stream, Command c) {

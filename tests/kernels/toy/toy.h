@@ -16,7 +16,7 @@
 /* Who runs when there is a choice. */
 typedef enum ToyOrder {
   TOY_LAZY,   /* nothing before somebody waits for it */
-  TOY_EAGER,  /* the stream of steps at once, as far as it can; copies as in TOY_LAZY */
+  TOY_EAGER,  /* the streams of steps at once, as far as they can; copies as in TOY_LAZY */
   TOY_RANDOM, /* any number of commands of any stream, by `seed` */
 } ToyOrder;
 

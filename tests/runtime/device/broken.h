@@ -53,6 +53,7 @@ typedef enum BrokenHow {
 typedef struct Broken {
   Device device;
   Device *inner;
+  uint32_t streams;
   bool poisoned; /* a call has failed, and nobody was told */
 } Broken;
 
@@ -103,7 +104,7 @@ static inline Status broken_text(Broken *b, DeviceTag tag) {
 /* The device dies: what it was given is over, in one way or another, and nothing more is taken. */
 static inline void broken_die(Broken *b) {
   b->poisoned = true;
-  for (int s = 0; s < DEVICE_STREAMS; s++) broken.inner->synchronise(b->inner, (DeviceStream)s);
+  for (DeviceStream s = 0; s < b->streams; s++) broken.inner->synchronise(b->inner, s);
 }
 
 /* True when the call must be made; else *status is what it returns. */
@@ -182,11 +183,11 @@ static Status broken_collective(Device *device, DeviceStream stream, const Devic
                                 DeviceTag tag) {
   BROKEN_COMMAND(collective, tag, broken.inner->collective(b->inner, stream, call, tag));
 }
-static Status broken_record(Device *device, DeviceStream stream, DeviceEvent event) {
-  BROKEN_COMMAND(record, DEVICE_TAG_NONE, broken.inner->record(b->inner, stream, event));
+static Status broken_record(Device *device, DeviceStream stream, DeviceEvent event, DeviceTag tag) {
+  BROKEN_COMMAND(record, tag, broken.inner->record(b->inner, stream, event, tag));
 }
-static Status broken_wait(Device *device, DeviceStream stream, DeviceEvent event) {
-  BROKEN_COMMAND(wait, DEVICE_TAG_NONE, broken.inner->wait(b->inner, stream, event));
+static Status broken_wait(Device *device, DeviceStream stream, DeviceEvent event, DeviceTag tag) {
+  BROKEN_COMMAND(wait, tag, broken.inner->wait(b->inner, stream, event, tag));
 }
 static Status broken_synchronise(Device *device, DeviceStream stream) {
   BROKEN_COMMAND(synchronise, DEVICE_TAG_NONE, broken.inner->synchronise(b->inner, stream));
@@ -278,6 +279,7 @@ static Status broken_open(const DeviceOptions *options, Diag *diag, Device **out
     return status;
   }
   b->device.table = broken_table(broken.inner);
+  b->streams = options->streams;
   *out = &b->device;
   return STATUS_OK;
 }

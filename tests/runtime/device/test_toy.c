@@ -124,10 +124,13 @@ typedef struct Account {
   void *at, *host;
 } Account;
 
+static const DeviceOptions account_options = {
+    .threads = 1, .streams = STREAM_STEPS + 3, .events = EVENT_PROGRAM + 3};
+
 static Account account_open(void) {
   Account a;
   device_test_clear(TOY_LAZY, 0);
-  CU_ASSERT_EQUAL_FATAL(toy->open(&(DeviceOptions){1, NULL}, NULL, &a.device), STATUS_OK);
+  CU_ASSERT_EQUAL_FATAL(toy->open(&account_options, NULL, &a.device), STATUS_OK);
   CU_ASSERT_EQUAL_FATAL(toy->allocate(a.device, 1024, &a.at), STATUS_OK);
   CU_ASSERT_EQUAL_FATAL(toy->host_allocate(a.device, 1024, &a.host), STATUS_OK);
   return a;
@@ -177,8 +180,8 @@ static void over_a_write(Account *a) {
 static void over_a_read(Account *a) {
   DeviceCopy copy = {(char *)a->at + 512, a->at, 64};
   in(a, STREAM_COPIES, 0, 64);
-  toy->record(a->device, STREAM_COPIES, EVENT_COPIES);
-  toy->wait(a->device, STREAM_STEPS, EVENT_COPIES);
+  toy->record(a->device, STREAM_COPIES, EVENT_COPIES, 7);
+  toy->wait(a->device, STREAM_STEPS, EVENT_COPIES, 7);
   toy->copy_within(a->device, STREAM_STEPS, &copy, 1, 7);
   in(a, STREAM_COPIES, 0, 64);
 }
@@ -204,14 +207,53 @@ static void released_early(Account *a) {
 }
 static void recorded_twice(Account *a) {
   in(a, STREAM_COPIES, 0, 64);
-  toy->record(a->device, STREAM_COPIES, EVENT_COPIES);
-  toy->record(a->device, STREAM_COPIES, EVENT_COPIES);
+  toy->record(a->device, STREAM_COPIES, EVENT_COPIES, 7);
+  toy->record(a->device, STREAM_COPIES, EVENT_COPIES, 7);
 }
 static void ended_twice(Account *a) {
   bool done;
   toy->sequence_begin(a->device, STREAM_STEPS, 0, &done);
   toy->sequence_end(a->device, STREAM_STEPS, 0, true);
   toy->sequence_end(a->device, STREAM_STEPS, 0, true);
+}
+static void no_stream(Account *a) {
+  in(a, account_options.streams, 0, 64);
+}
+static void no_event(Account *a) {
+  in(a, STREAM_COPIES, 0, 64);
+  toy->record(a->device, STREAM_COPIES, account_options.events, 7);
+}
+/* Begins a sequence and lets the second stream of steps follow the first. */
+static void forks(Account *a) {
+  bool done;
+  toy->sequence_begin(a->device, STREAM_STEPS, 0, &done);
+  toy->record(a->device, STREAM_STEPS, EVENT_PROGRAM, 7);
+  toy->wait(a->device, STREAM_STEPS + 1, EVENT_PROGRAM, 8);
+}
+static void not_inside(Account *a) {
+  forks(a);
+  toy->record(a->device, STREAM_STEPS + 2, EVENT_PROGRAM + 1, 9);
+}
+static void not_joined(Account *a) {
+  forks(a);
+  toy->sequence_end(a->device, STREAM_STEPS, 0, true);
+}
+static void from_outside(Account *a) {
+  bool done;
+  in(a, STREAM_COPIES, 0, 64);
+  toy->record(a->device, STREAM_COPIES, EVENT_COPIES, 7);
+  toy->sequence_begin(a->device, STREAM_STEPS, 0, &done);
+  toy->wait(a->device, STREAM_STEPS, EVENT_COPIES, 8);
+}
+static void from_inside(Account *a) {
+  forks(a);
+  toy->sequence_end(a->device, STREAM_STEPS, 0, false);
+  toy->wait(a->device, STREAM_COPIES, EVENT_PROGRAM, 8);
+}
+static void copies_inside(Account *a) {
+  bool done;
+  toy->sequence_begin(a->device, STREAM_STEPS, 0, &done);
+  in(a, STREAM_STEPS, 0, 64);
 }
 static void host_reads(Account *a) {
   in(a, STREAM_COPIES, 0, 64);
@@ -250,8 +292,15 @@ static void every_fault_is_found(void) {
                 {released, "a command names memory that was released"},
                 {released_twice, "memory is released that is none, or twice"},
                 {released_early, "memory is released that a command may still use"},
-                {recorded_twice, "event 1 is recorded twice, nobody waited between"},
+                {recorded_twice, "event 0 is recorded twice, nobody waited between"},
                 {ended_twice, "a sequence ends that has not begun"},
+                {no_stream, "there is no stream 4"},
+                {no_event, "there is no event 5"},
+                {not_inside, "a sequence names stream 3, which has waited for nothing in it"},
+                {not_joined, "a sequence ends and has not waited for stream 2"},
+                {from_outside, "event 0 is recorded outside of a sequence and waited for in one"},
+                {from_inside, "event 2 is recorded in a sequence and waited for outside"},
+                {copies_inside, "a sequence holds no copies"},
                 {host_reads, "the host touches memory that a command may still use"},
                 {host_writes, "the host touches memory that a command may still use"},
                 {host_reads_device, "the host touches the device's memory"},
@@ -260,7 +309,7 @@ static void every_fault_is_found(void) {
   for (size_t i = 0; i < sizeof faults / sizeof *faults; i++) {
     Account a = account_open();
     faults[i].make(&a);
-    for (int s = 0; s < DEVICE_STREAMS; s++) toy->synchronise(a.device, (DeviceStream)s);
+    for (DeviceStream s = 0; s < account_options.streams; s++) toy->synchronise(a.device, s);
     if (control->faults == 0) {
       toy->release(a.device, a.at);
       toy->host_release(a.device, a.host);
