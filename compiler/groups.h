@@ -42,4 +42,8 @@ void groups_each_read(const Groups *groups, NodeId id, GroupsVisit visit, void *
 /* A topological order with a small peak. Fills groups->order. */
 Status groups_schedule(Groups *groups, Diag *diag);
 
+/* Joins collectives that may travel together into one group.  Groups are numbered anew, in
+ * execution order. */
+Status groups_bucket(Groups *groups, Diag *diag);
+
 #endif

@@ -9,6 +9,7 @@
  *              partition.c      the program of one rank, with its collectives
  *   order      fuse.c           groups: what one kernel computes
  *              schedule.c       their order
+ *              buckets.c        collectives that travel together
  *              steps.c          steps, and a graph whose ids follow them
  *   offsets    liveness.c       lives, aliases, results in place
  *              offset_search.c  where buffers lie
@@ -107,6 +108,7 @@ static Status compile_program(const Pipeline *p, PlanProgram *program) {
   Groups *groups;
   TRY(groups_fuse(program->graph, p->plan->target, p->diag, &groups));
   Status status = groups_schedule(groups, p->diag);
+  if (status == STATUS_OK) status = groups_bucket(groups, p->diag);
   if (status == STATUS_OK) status = layout_steps(program, groups, p->diag);
   groups_destroy(groups);
   TRY(status);

@@ -104,6 +104,19 @@ static void put_summary(const Plan *plan, const ReportView *view, FILE *out) {
   }
 }
 
+static void put_meetings(const Plan *plan, const ReportView *view, FILE *out) {
+  if (plan->ranks == 1) return;
+  fprintf(out, "\n%-24s %12s %12s %10s %12s\n", "a rank's", "collectives", "exchanges", "sums MB",
+          "gathers MB");
+  for (uint32_t i = 0; i < plan->n_programs; i++) {
+    const PlanProgram *p = &plan->programs[i];
+    ReportMeetings m = report_meetings(p);
+    if (shows(view, p) && m.exchanges)
+      fprintf(out, "%-24s %12u %12u %10.1f %12.1f\n", plan_text(plan, p->name), m.collectives,
+              m.exchanges, (double)m.sum_bytes / 1e6, (double)m.gather_bytes / 1e6);
+  }
+}
+
 void report_summary(const Plan *plan, FILE *out) {
   put_summary(plan, &(ReportView){0}, out);
 }
@@ -167,6 +180,7 @@ static Status put_work(const PlanProgram *p, const ReportView *view, FILE *out, 
 Status report_text(const Plan *plan, const ReportView *view, FILE *out, Diag *diag) {
   TRY(check_scope(plan, view, diag));
   put_summary(plan, view, out);
+  put_meetings(plan, view, out);
   ReportScopes scopes;
   TRY(report_parameters(plan, view->scope, depth_of(view), diag, &scopes));
   if (scopes.n) fputs("\nparameters by scope\n", out);
@@ -229,13 +243,17 @@ static Status program_json(const Plan *plan, const PlanProgram *p, const ReportV
   TRY(peak_json(plan, p, view, diag, &tensors));
   TRY(report_work(p, view->scope, work_depth(view), diag, &scopes));
   double ratio = p->lower_bound ? (double)p->scratch_bytes / (double)p->lower_bound : 1;
-  *out = json_pack("{s:s, s:i, s:i, s:i, s:I, s:I, s:I, s:I, s:f, s:i, s:o, s:o}", "name",
-                   plan_text(plan, p->name), "nodes", (int)p->graph->n_nodes - 1, "kernels",
-                   (int)p->n_steps, "commits", (int)p->graph->n_commits, "macs",
-                   (json_int_t)p->macs, "forward_macs", (json_int_t)forward_macs(p),
-                   "scratch_bytes", (json_int_t)p->scratch_bytes, "lower_bound_bytes",
-                   (json_int_t)p->lower_bound, "ratio", ratio, "peak_step", (int)p->peak_step,
-                   "peak", tensors, "scopes", scopes_json(&scopes, true));
+  ReportMeetings m = report_meetings(p);
+  *out =
+      json_pack("{s:s, s:i, s:i, s:i, s:I, s:I, s:I, s:I, s:f, s:i, s:i, s:i, s:I, s:I, s:o, "
+                "s:o}",
+                "name", plan_text(plan, p->name), "nodes", (int)p->graph->n_nodes - 1, "kernels",
+                (int)p->n_steps, "commits", (int)p->graph->n_commits, "macs", (json_int_t)p->macs,
+                "forward_macs", (json_int_t)forward_macs(p), "scratch_bytes",
+                (json_int_t)p->scratch_bytes, "lower_bound_bytes", (json_int_t)p->lower_bound,
+                "ratio", ratio, "peak_step", (int)p->peak_step, "collectives", (int)m.collectives,
+                "exchanges", (int)m.exchanges, "sum_bytes", (json_int_t)m.sum_bytes, "gather_bytes",
+                (json_int_t)m.gather_bytes, "peak", tensors, "scopes", scopes_json(&scopes, true));
   report_scopes_free(&scopes);
   return *out ? STATUS_OK : diag_no_memory(diag, sizeof **out);
 }

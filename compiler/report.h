@@ -36,6 +36,13 @@ Status report_work(const PlanProgram *program, const char *within, int depth, Di
                    ReportScopes *out);
 void report_scopes_free(ReportScopes *scopes);
 
+/* What the ranks of a program exchange. */
+typedef struct ReportMeetings {
+  uint32_t collectives, exchanges; /* several collectives may travel in one exchange */
+  int64_t sum_bytes, gather_bytes; /* that a rank brings */
+} ReportMeetings;
+ReportMeetings report_meetings(const PlanProgram *program);
+
 /* A buffer in scratch at the peak. */
 typedef struct ReportTensor {
   NodeId node;   /* the value in it, or the last member of the kernel that works in it */

@@ -141,3 +141,19 @@ Status report_peak(const Plan *plan, const PlanProgram *p, Diag *diag, ReportTen
   *out = list;
   return status;
 }
+
+ReportMeetings report_meetings(const PlanProgram *p) {
+  const Graph *g = p->graph;
+  ReportMeetings out = {0};
+  for (uint32_t s = 0; s < p->n_steps; s++) {
+    const NodeId *members = &p->step_nodes[p->steps[s].first];
+    uint16_t op = g->nodes[members[0]].op;
+    if (op != OP_ALL_REDUCE && op != OP_ALL_GATHER) continue;
+    out.exchanges++;
+    out.collectives += p->steps[s].count;
+    for (uint32_t k = 0; k < p->steps[s].count; k++)
+      *(op == OP_ALL_REDUCE ? &out.sum_bytes : &out.gather_bytes) +=
+          value_bytes(&g->nodes[node_input(g, members[k], 0)]);
+  }
+  return out;
+}

@@ -190,10 +190,26 @@ static Status check_operands(const Check *c, NodeId id) {
   return STATUS_OK;
 }
 
+/* Several collectives of one kind that travel together; none needs another. */
+static Status check_bucket(const Check *c, const PlanStep *step) {
+  const NodeId *members = &c->p->step_nodes[step->first];
+  for (uint32_t k = 0; k < step->count; k++) {
+    NodeId in = base_of(c, node_input(c->g, members[k], 0));
+    if (c->g->nodes[members[k]].op != c->g->nodes[members[0]].op)
+      return wrong(c, members[k], "is another kind of collective than the first of its step");
+    if (c->step_of[in] == c->step_of[members[k]])
+      return wrong(c, members[k], "reads another collective of its step");
+    if (c->p->node_offset[members[k]] == OFFSET_NONE)
+      return wrong(c, members[k], "is a collective that is not stored");
+  }
+  return STATUS_OK;
+}
+
 static Status check_group(const Check *c, const PlanStep *step) {
   const NodeId *members = &c->p->step_nodes[step->first];
+  uint16_t op = c->g->nodes[members[0]].op;
+  if (op == OP_ALL_REDUCE || op == OP_ALL_GATHER) return check_bucket(c, step);
   if (step->count == 1) {
-    uint16_t op = c->g->nodes[members[0]].op;
     if (op == OP_INPUT || op == OP_STATE) return wrong(c, members[0], "is not executed");
     return STATUS_OK;
   }

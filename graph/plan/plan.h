@@ -12,7 +12,7 @@
 #include "graph/ir/precision.h"
 #include "graph/plan/target.h"
 
-#define PLAN_VERSION 5
+#define PLAN_VERSION 6
 #define OFFSET_NONE (-1)
 #define PLAN_RANKS_MAX 1024
 #define PLAN_ARENA_MAX ((int64_t)1 << 44) /* bytes */
@@ -24,7 +24,8 @@ typedef enum ProgramKind {
   PROGRAM_OTHER
 } ProgramKind;
 
-/* One kernel launch. Its members are step_nodes[first .. first + count). */
+/* One kernel launch, or collectives that travel together. Its members are step_nodes[first .. first
+ * + count). */
 typedef struct PlanStep {
   uint32_t first, count;
   int64_t work_offset, work_bytes; /* work buffer in the arena; OFFSET_NONE, 0: none */

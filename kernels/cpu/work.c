@@ -52,13 +52,16 @@ static int64_t conv_work(const Graph *g, NodeId id, uint32_t shards) {
   return groups * w->dim[2] * w->dim[3] * in * parts(out * size, 64) * 64;
 }
 
-/* What the others send of the part that this rank adds up, or of all where that is little. */
-static int64_t collective_work(const Graph *g, NodeId id) {
-  const Node *node = &g->nodes[id];
-  if (node->op != OP_ALL_REDUCE) return 0;
-  int64_t ranks = node_attr_int(g, id, COLLECTIVE_RANKS);
-  return collective_sum_work(shape_count(&node->shape), (int64_t)dtype_size((DType)node->dtype),
-                             ranks);
+static int64_t meeting_work(const Graph *g, const NodeId *nodes, uint32_t n_nodes) {
+  uint32_t op = g->nodes[nodes[0]].op;
+  int64_t bytes = 0;
+  if (op != OP_ALL_REDUCE && op != OP_ALL_GATHER) return 0;
+  for (uint32_t i = 0; i < n_nodes; i++) {
+    const Node *in = &g->nodes[node_input(g, nodes[i], 0)];
+    bytes += collective_bytes(shape_count(&in->shape), (DType)in->dtype);
+  }
+  return collective_work(op == OP_ALL_REDUCE ? COLLECTIVE_SUM : COLLECTIVE_GATHER, bytes, n_nodes,
+                         node_attr_int(g, nodes[0], COLLECTIVE_RANKS));
 }
 
 int64_t kernel_work_bytes(const Graph *g, const NodeId *nodes, uint32_t n_nodes,
@@ -66,7 +69,7 @@ int64_t kernel_work_bytes(const Graph *g, const NodeId *nodes, uint32_t n_nodes,
   uint32_t op = g->nodes[nodes[0]].op;
   if (n_nodes == 1 && (op == OP_CONV || op == OP_CONV_DX || op == OP_CONV_DW))
     return conv_work(g, nodes[0], shards);
-  if (op_desc(op)->op_class == OP_CLASS_COLLECTIVE) return collective_work(g, nodes[0]);
+  if (op_desc(op)->op_class == OP_CLASS_COLLECTIVE) return meeting_work(g, nodes, n_nodes);
   bool sums = false;
   for (uint32_t i = 0; i < n_nodes; i++)
     sums |= g->nodes[nodes[i]].op == OP_REDUCE_SUM || g->nodes[nodes[i]].op == OP_VARIANCE;

@@ -54,15 +54,12 @@ typedef struct DeviceCopy {
   size_t bytes;
 } DeviceCopy;
 
-/* Ranks meet: each calls with values of the same type and length, in the same order. */
-typedef enum CollectiveKind { COLLECTIVE_SUM, COLLECTIVE_GATHER } CollectiveKind;
+/* Ranks meet: each calls with parts of the same types and lengths, in the same order. */
 typedef struct DeviceCollective {
   CollectiveKind kind;
-  DType dtype;
-  int64_t count; /* elements of a rank's operand */
-  const void *in;
-  void *out;  /* the sum, or the operands of all ranks one after the other */
-  void *work; /* of a sum: collective_sum_work bytes (kernels/collective.h) */
+  const CollectivePart *parts; /* exchanged together; they stay until the command has run */
+  uint32_t n_parts;
+  void *work; /* as the target's work_bytes reserves it for the step; NULL: it needs none */
 } DeviceCollective;
 
 /* Called after every part of a kernel while it is set, on the thread that ran it; for traces. */

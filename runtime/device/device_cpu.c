@@ -186,11 +186,7 @@ static Status cpu_collective(Device *device, DeviceStream stream, const DeviceCo
   Cpu *c = (Cpu *)device;
   if (!c->ranks)
     return device_fail(device, STATUS_INVALID, tag, "one process runs a plan of several ranks");
-  Status status =
-      call->kind == COLLECTIVE_SUM
-          ? ranks_sum(c->ranks, call->dtype, call->count, call->in, call->out, call->work)
-          : ranks_gather(c->ranks, call->in, call->out,
-                         (size_t)call->count * dtype_size(call->dtype));
+  Status status = ranks_meet(c->ranks, call->kind, call->parts, call->n_parts, call->work);
   return status == STATUS_OK ? STATUS_OK : device_fail(device, status, tag, "%s", c->ranks->error);
 }
 

@@ -22,10 +22,14 @@ Status executor_step_failed(const Executor *x, Status status, uint32_t program, 
   const PlanProgram *p = &x->plan->programs[program];
   const Node *node = &p->graph->nodes[p->step_nodes[p->steps[step].first]];
   const SourceLoc *loc = &x->plan->symbols->locs[node->stamp.loc];
-  return diag_error(
-      diag, status, plan_text(x->plan, p->name), hint, "step %u, %s '%s' (%s:%u): %s", step,
-      op_desc(node->op)->name, graph_text(p->graph, node->name ? node->name : node->stamp.scope),
-      node->stamp.loc ? plan_text(x->plan, loc->file) : "", node->stamp.loc ? loc->line : 0, text);
+  char more[32] = "";
+  if (op_desc(node->op)->op_class == OP_CLASS_COLLECTIVE && p->steps[step].count > 1)
+    snprintf(more, sizeof more, " and %u more", p->steps[step].count - 1);
+  return diag_error(diag, status, plan_text(x->plan, p->name), hint,
+                    "step %u, %s '%s' (%s:%u)%s: %s", step, op_desc(node->op)->name,
+                    graph_text(p->graph, node->name ? node->name : node->stamp.scope),
+                    node->stamp.loc ? plan_text(x->plan, loc->file) : "",
+                    node->stamp.loc ? loc->line : 0, more, text);
 }
 
 /* What could not be done, of a program or of all; NULL: nothing in particular. */

@@ -12,8 +12,9 @@ typedef struct Step {
 } Step;
 
 typedef struct Prepared {
-  Step *steps;     /* NULL: not prepared */
-  void **pointers; /* of all steps */
+  Step *steps;           /* NULL: not prepared */
+  void **pointers;       /* of all steps */
+  CollectivePart *parts; /* of all meetings */
   DeviceCopy *inputs, *commits;
   uint32_t n_inputs, n_commits;
 } Prepared;

@@ -16,6 +16,7 @@ typedef struct Preparer {
   uint32_t *step_of;
   NodeId *inputs, *outputs;
   void **pointer; /* next free */
+  CollectivePart *part;
 } Preparer;
 
 /* The values that a step reads from memory, each once, ascending. */
@@ -47,22 +48,36 @@ static uint32_t step_outputs(const Preparer *r, const PlanStep *step) {
   return n;
 }
 
-/* A step in which ranks meet; false: it is a kernel's. */
-static bool prepare_meeting(Step *out, const Graph *g, NodeId id) {
-  const Node *node = &g->nodes[id];
-  if (node->op != OP_ALL_REDUCE && node->op != OP_ALL_GATHER) return false;
-  out->meet = (DeviceCollective){node->op == OP_ALL_REDUCE ? COLLECTIVE_SUM : COLLECTIVE_GATHER,
-                                 (DType)node->dtype,
-                                 shape_count(&g->nodes[node_input(g, id, 0)].shape),
-                                 out->args.inputs[0],
-                                 out->args.outputs[0],
-                                 out->args.work};
-  return true;
+static bool is_meeting(const PlanProgram *p, const PlanStep *step) {
+  uint16_t op = p->graph->nodes[p->step_nodes[step->first]].op;
+  return op == OP_ALL_REDUCE || op == OP_ALL_GATHER;
+}
+
+/* A step in which ranks meet: each of its members is a part of what they exchange. */
+static void prepare_meeting(Preparer *r, const PlanStep *step, Step *out) {
+  const Graph *g = r->p->graph;
+  const NodeId *nodes = &r->p->step_nodes[step->first];
+  char *arena = r->x->arena;
+  out->meet = (DeviceCollective){.kind = g->nodes[nodes[0]].op == OP_ALL_REDUCE ? COLLECTIVE_SUM
+                                                                                : COLLECTIVE_GATHER,
+                                 .parts = r->part,
+                                 .n_parts = step->count,
+                                 .work = step->work_bytes ? arena + step->work_offset : NULL};
+  for (uint32_t k = 0; k < step->count; k++) {
+    NodeId in = node_input(g, nodes[k], 0);
+    *r->part++ =
+        (CollectivePart){(DType)g->nodes[in].dtype, shape_count(&g->nodes[in].shape),
+                         arena + r->p->node_offset[in], arena + r->p->node_offset[nodes[k]]};
+  }
 }
 
 static Status prepare_step(Preparer *r, uint32_t s, Step *out, Diag *diag) {
   const PlanStep *step = &r->p->steps[s];
   char *arena = r->x->arena;
+  if (is_meeting(r->p, step)) {
+    prepare_meeting(r, step, out);
+    return STATUS_OK;
+  }
   KernelSpec spec = {.graph = r->p->graph,
                      .nodes = &r->p->step_nodes[step->first],
                      .n_nodes = step->count,
@@ -80,7 +95,6 @@ static Status prepare_step(Preparer *r, uint32_t s, Step *out, Diag *diag) {
     *r->pointer++ = arena + r->p->node_offset[r->inputs[i]];
   for (uint32_t i = 0; i < spec.n_outputs; i++)
     *r->pointer++ = arena + r->p->node_offset[r->outputs[i]];
-  if (prepare_meeting(out, r->p->graph, spec.nodes[0])) return STATUS_OK;
   const DeviceTable *t = r->x->table;
   void *context = t->context ? t->context(r->x->device) : NULL;
   KernelError error;
@@ -90,11 +104,15 @@ static Status prepare_step(Preparer *r, uint32_t s, Step *out, Diag *diag) {
                               error.text, diag);
 }
 
-static uint32_t count_pointers(Preparer *r) {
-  uint32_t n = 0;
-  for (uint32_t s = 0; s < r->p->n_steps; s++)
-    n += step_inputs(r, s) + step_outputs(r, &r->p->steps[s]);
-  return n;
+static void count(Preparer *r, uint32_t *out_pointers, uint32_t *out_parts) {
+  *out_pointers = *out_parts = 1; /* not none: NULL is no memory */
+  for (uint32_t s = 0; s < r->p->n_steps; s++) {
+    const PlanStep *step = &r->p->steps[s];
+    if (is_meeting(r->p, step))
+      *out_parts += step->count;
+    else
+      *out_pointers += step_inputs(r, s) + step_outputs(r, step);
+  }
 }
 
 /* What is committed where the plan did not write it straight into its state. */
@@ -118,6 +136,7 @@ void executor_release(Executor *x, uint32_t program) {
     if (p->steps[s].kernel) x->table->backend->destroy(p->steps[s].kernel);
   free(p->steps);
   free(p->pointers);
+  free(p->parts);
   free(p->inputs);
   free(p->commits);
   *p = (Prepared){0};
@@ -155,9 +174,14 @@ Status executor_prepare(Executor *x, uint32_t program, Diag *diag) {
   for (uint32_t s = 0; have && s < p->n_steps; s++)
     for (uint32_t k = 0; k < p->steps[s].count; k++)
       r.step_of[p->step_nodes[p->steps[s].first + k]] = s + 1;
-  prepared->pointers = have ? calloc(count_pointers(&r) + 1u, sizeof(void *)) : NULL;
+  uint32_t pointers = 0, parts = 0;
+  if (have) count(&r, &pointers, &parts);
+  prepared->pointers = have ? calloc(pointers, sizeof *prepared->pointers) : NULL;
+  prepared->parts = have ? calloc(parts, sizeof *prepared->parts) : NULL;
   r.pointer = prepared->pointers;
-  Status status = r.pointer ? STATUS_OK : diag_no_memory(diag, p->graph->n_nodes * sizeof(void *));
+  r.part = prepared->parts;
+  Status status =
+      r.pointer && r.part ? STATUS_OK : diag_no_memory(diag, p->graph->n_nodes * sizeof(void *));
   for (uint32_t s = 0; status == STATUS_OK && s < p->n_steps; s++)
     status = prepare_step(&r, s, &prepared->steps[s], diag);
   free(r.step_of);

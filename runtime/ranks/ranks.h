@@ -6,7 +6,7 @@
 #ifndef RUNTIME_RANKS_RANKS_H
 #define RUNTIME_RANKS_RANKS_H
 
-#include "graph/ir/ir.h"
+#include "kernels/collective.h"
 
 #include <signal.h>
 
@@ -45,11 +45,11 @@ struct RanksTable {
 /* Block r: its first byte and its length. */
 size_t rank_block(RankBlocks blocks, uint32_t rank, size_t *out_bytes);
 
-/* Sums of all ranks' `in` in the binary tree over ranks: ((0 + 1) + (2 + 3)) + ...; f32 or f64.
- * `work` has collective_sum_work bytes (kernels/collective.h).  STATUS_SYSTEM: ranks->error says
- * why.
- */
-Status ranks_sum(Ranks *ranks, DType dtype, int64_t count, const void *in, void *out, void *work);
+/* All parts in one exchange.  A sum is that of all ranks' `in` in the binary tree over ranks:
+ * ((0 + 1) + (2 + 3)) + ...  `work` has collective_work bytes (kernels/collective.h) of the sum of
+ * the parts' collective_bytes.  STATUS_SYSTEM: ranks->error says why. */
+Status ranks_meet(Ranks *ranks, CollectiveKind kind, const CollectivePart *parts, uint32_t n,
+                  void *work);
 /* The `bytes` bytes of all ranks, one after the other. */
 Status ranks_gather(Ranks *ranks, const void *in, void *out, size_t bytes);
 

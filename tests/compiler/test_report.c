@@ -47,6 +47,10 @@ static void check(const char *model, const char *options) {
     CU_ASSERT_TRUE(integer(program, "lower_bound_bytes") <= scratch);
     CU_ASSERT_TRUE(integer(program, "peak_step") < integer(program, "kernels"));
     if (scratch > arena) arena = scratch;
+    bool meet = integer(program, "sum_bytes") + integer(program, "gather_bytes") > 0;
+    CU_ASSERT_EQUAL(meet, integer(program, "exchanges") > 0);
+    CU_ASSERT(integer(program, "exchanges") <= integer(program, "collectives"));
+    CU_ASSERT(!meet || integer(root, "ranks") > 1);
     size_t n;
     json_t *tensor;
     json_int_t before = INT64_MAX, alive = 0;

@@ -165,28 +165,29 @@ static Status toy_fill(Device *device, DeviceStream stream, void *at, uint8_t va
                  (Command){.what = FILL, .at = own, .value = value, .bytes = bytes, .tag = tag});
 }
 
-/* Bytes of what a rank gives, of what it gets, and of the work buffer. */
-static void meet_bytes(const Toy *t, const DeviceCollective *c, size_t bytes[3]) {
-  size_t size = dtype_size(c->dtype);
-  bool sums = c->kind == COLLECTIVE_SUM;
-  bytes[0] = (size_t)c->count * size;
-  bytes[1] = sums ? bytes[0] : bytes[0] * t->ranks->count;
-  bytes[2] = sums ? (size_t)collective_sum_work(c->count, (int64_t)size, t->ranks->count) : 0;
-}
-
 static Status meet(Toy *t, const Given *g) {
   const DeviceCollective *c = g->meet;
-  size_t bytes[3];
+  int64_t bytes = 0;
   void *own;
   TRY(begin(t, g->stream, true, g->tag));
   if (!t->ranks) return toy_fault(t, g->tag, "ranks meet, and there is one");
-  meet_bytes(t, c, bytes);
-  TRY(touch(t, g->stream, c->in, bytes[0], false, false, g->tag, &own));
-  if (bytes[2]) {
-    TRY(touch(t, g->stream, c->work, bytes[2], false, true, g->tag, &own));
-    block_forget(block_find(t->blocks, c->work, bytes[2]), c->work, bytes[2]);
+  for (uint32_t i = 0; i < c->n_parts; i++) {
+    const CollectivePart *p = &c->parts[i];
+    size_t given = (size_t)p->count * dtype_size(p->dtype);
+    bytes += collective_bytes(p->count, p->dtype);
+    TRY(touch(t, g->stream, p->in, given, false, false, g->tag, &own));
   }
-  TRY(touch(t, g->stream, c->out, bytes[1], false, true, g->tag, &own));
+  size_t work = (size_t)collective_work(c->kind, bytes, c->n_parts, t->ranks->count);
+  if (work) {
+    TRY(touch(t, g->stream, c->work, work, false, true, g->tag, &own));
+    block_forget(block_find(t->blocks, c->work, work), c->work, work);
+  }
+  for (uint32_t i = 0; i < c->n_parts; i++) {
+    const CollectivePart *p = &c->parts[i];
+    size_t given = (size_t)p->count * dtype_size(p->dtype);
+    size_t got = c->kind == COLLECTIVE_SUM ? given : given * t->ranks->count;
+    TRY(touch(t, g->stream, p->out, got, false, true, g->tag, &own));
+  }
   return toy_put(t, g->stream, (Command){.what = MEET, .meet = c, .tag = g->tag});
 }
 

@@ -34,11 +34,15 @@ static void *own(const Toy *t, const void *at) {
 
 static void run_meeting(Toy *t, const Command *c) {
   const DeviceCollective *m = c->meet;
-  const void *in = own(t, m->in);
-  void *out = own(t, m->out), *work = own(t, m->work);
-  Status status = m->kind == COLLECTIVE_SUM
-                      ? ranks_sum(t->ranks, m->dtype, m->count, in, out, work)
-                      : ranks_gather(t->ranks, in, out, (size_t)m->count * dtype_size(m->dtype));
+  CollectivePart *parts = calloc(m->n_parts, sizeof *parts);
+  if (!parts) abort();
+  for (uint32_t i = 0; i < m->n_parts; i++) {
+    parts[i] = m->parts[i];
+    parts[i].in = own(t, m->parts[i].in);
+    parts[i].out = own(t, m->parts[i].out);
+  }
+  Status status = ranks_meet(t->ranks, m->kind, parts, m->n_parts, own(t, m->work));
+  free(parts);
   if (status != STATUS_OK)
     t->failed = device_fail(&t->device, status, c->tag, "%s", t->ranks->error);
 }

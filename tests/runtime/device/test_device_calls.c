@@ -130,7 +130,7 @@ static Case open_case(void) {
   CU_ASSERT_FATAL(device_test_clean("unbroken"));
   memcpy(k.made, broken.made, sizeof k.made);
   for (int call = 0; call < BROKEN_N; call++) {
-    if (call == BROKEN_collective) continue; /* ranks_meet */
+    if (call == BROKEN_collective) continue; /* a_meeting */
     if (!k.made[call]) printf("\n  %s is never called", broken_names[call]);
     CU_ASSERT(k.made[call] > 0);
   }
@@ -354,7 +354,7 @@ static bool meets_well(const Plan *plan, uint32_t at, BrokenHow how, const Bytes
   return ok;
 }
 
-static void ranks_meet(void) {
+static void a_meeting(void) {
   static const char *const four[] = {"batch_ids=4"};
   const DeviceTable *cpu;
   Compiled c =
@@ -473,7 +473,7 @@ int main(void) {
                                       {"every byte is needed", every_byte_is_needed},
                                       {"failures are one message", failures_are_one_message},
                                       {"states written by steps", states_written_by_steps},
-                                      {"ranks meet", ranks_meet},
+                                      {"ranks meet", a_meeting},
                                       {"too little memory", too_little_memory},
                                       {"sequences are whole", sequences_are_whole},
                                       {"data are at fault", data_are_at_fault}};

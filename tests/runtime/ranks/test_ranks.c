@@ -2,6 +2,7 @@
 #include "tests/support.h"
 #include "tests/values.h"
 
+#include "compiler/report.h"
 #include "compiler/split.h"
 #include "graph/base/philox.h"
 #include "ops/verify.h"
@@ -143,6 +144,199 @@ static void same_bits(const char *model, const char *const *defines, uint32_t n,
   support_release(&first);
 }
 
+/* ---- several collectives in one exchange ---- */
+
+/* Parts of all sizes and types: some that every rank adds up whole, some that are dealt out, ends
+ * that are not those of a block. */
+static const struct {
+  DType dtype;
+  int64_t count;
+} mixed[] = {{DTYPE_F32, 1},    {DTYPE_F64, 3}, {DTYPE_F32, 7777}, {DTYPE_F64, 1},
+             {DTYPE_F32, 2049}, {DTYPE_F32, 2}, {DTYPE_F64, 1023}, {DTYPE_F32, 5}};
+#define MIXED (sizeof mixed / sizeof *mixed)
+
+typedef struct Exchange {
+  ThreadRank rank;
+  CollectiveKind kind;
+  uint32_t first, n; /* of `mixed` */
+  bool alone;        /* each part by itself */
+  char *out[MIXED];  /* result */
+  Status status;
+} Exchange;
+
+static void *meet(void *context) {
+  Exchange *x = context;
+  CollectivePart parts[MIXED];
+  int64_t bytes = 0, most = 0, ranks = x->rank.ranks.count;
+  for (uint32_t i = 0; i < x->n; i++) {
+    DType dtype = mixed[x->first + i].dtype;
+    int64_t count = mixed[x->first + i].count;
+    size_t size = dtype_size(dtype) * (size_t)count;
+    Tensor in = {.dtype = dtype, .shape = {1, {count}}, .data = malloc(size)};
+    for (int64_t k = 0; k < count; k++)
+      tensor_set(&in, k, philox_uniform(x->rank.ranks.rank, i, 7, (uint64_t)k) - 0.3);
+    x->out[i] = calloc(x->kind == COLLECTIVE_SUM ? 1 : (size_t)ranks, size);
+    parts[i] = (CollectivePart){dtype, count, in.data, x->out[i]};
+    bytes += collective_bytes(count, dtype);
+    int64_t own = collective_work(x->kind, collective_bytes(count, dtype), 1, ranks);
+    if (own > most) most = own;
+  }
+  if (!x->alone) most = collective_work(x->kind, bytes, x->n, ranks);
+  /* What the work buffer holds besides is not there: an address sanitizer watches its end. */
+  char *work = malloc((size_t)most + 1);
+  if (!x->alone) x->status = ranks_meet(&x->rank.ranks, x->kind, parts, x->n, work);
+  for (uint32_t i = 0; x->alone && i < x->n && x->status == STATUS_OK; i++)
+    x->status = ranks_meet(&x->rank.ranks, x->kind, &parts[i], 1, work);
+  for (uint32_t i = 0; i < x->n; i++) free((void *)(uintptr_t)parts[i].in);
+  free(work);
+  return NULL;
+}
+
+/* Exchanges of all ranks; how often they met. */
+static uint64_t meet_all(Exchange *x, uint32_t ranks, const Exchange *as) {
+  ThreadMeeting meeting = {0};
+  pthread_t threads[THREAD_RANKS_MAX];
+  pthread_barrier_init(&meeting.barrier, NULL, ranks);
+  for (uint32_t r = 0; r < ranks; r++) {
+    x[r] = *as;
+    x[r].rank = (ThreadRank){{&thread_ranks, r, ranks, 0, NULL, false, ""}, &meeting};
+    CU_ASSERT_EQUAL_FATAL(pthread_create(&threads[r], NULL, meet, &x[r]), 0);
+  }
+  for (uint32_t r = 0; r < ranks; r++) pthread_join(threads[r], NULL);
+  pthread_barrier_destroy(&meeting.barrier);
+  return meeting.meetings;
+}
+
+static void exchange(CollectiveKind kind, uint32_t first, uint32_t n, uint32_t ranks) {
+  Exchange together[THREAD_RANKS_MAX], alone[THREAD_RANKS_MAX];
+  uint64_t once = meet_all(together, ranks, &(Exchange){.kind = kind, .first = first, .n = n});
+  uint64_t each =
+      meet_all(alone, ranks, &(Exchange){.kind = kind, .first = first, .n = n, .alone = true});
+  CU_ASSERT(once <= (kind == COLLECTIVE_SUM ? 2 : 1) && each >= n);
+  for (uint32_t r = 0; r < ranks; r++) {
+    CU_ASSERT_EQUAL(together[r].status, STATUS_OK);
+    for (uint32_t i = 0; i < n; i++) {
+      size_t bytes = dtype_size(mixed[first + i].dtype) * (size_t)mixed[first + i].count;
+      if (kind == COLLECTIVE_GATHER) bytes *= ranks;
+      CU_ASSERT_EQUAL(memcmp(together[r].out[i], alone[r].out[i], bytes), 0);
+      CU_ASSERT_EQUAL(memcmp(together[r].out[i], together[0].out[i], bytes), 0);
+    }
+  }
+  for (uint32_t r = 0; r < ranks; r++)
+    for (uint32_t i = 0; i < n; i++) {
+      free(together[r].out[i]);
+      free(alone[r].out[i]);
+    }
+}
+
+static void buckets(void) {
+  for (uint32_t ranks = 1; ranks <= THREAD_RANKS_MAX; ranks++)
+    for (CollectiveKind kind = COLLECTIVE_SUM; kind <= COLLECTIVE_GATHER; kind++) {
+      exchange(kind, 0, MIXED, ranks);
+      exchange(kind, 4, 3, ranks); /* more than is added up whole, by a little */
+      exchange(kind, 0, 2, ranks);
+      exchange(kind, 2, 1, ranks);
+    }
+}
+
+/* Of the step's exchanges: none is larger than a bucket, unless it is one collective; gradients of
+ * weights that meet before the last of their role is computed. */
+static uint32_t spread_exchanges(const PlanProgram *p, Role role) {
+  const Graph *g = p->graph;
+  uint32_t last = 0, n = 0;
+  for (uint32_t s = 0; s < p->n_steps; s++) {
+    const Node *node = &g->nodes[p->step_nodes[p->steps[s].first]];
+    if (node->op == OP_CONV_DW && node->stamp.role == role) last = s;
+  }
+  for (uint32_t s = 0; s < last; s++) {
+    const PlanStep *step = &p->steps[s];
+    int64_t bytes = 0;
+    bool weights = false;
+    if (g->nodes[p->step_nodes[step->first]].op != OP_ALL_REDUCE) continue;
+    for (uint32_t k = 0; k < step->count; k++) {
+      NodeId id = p->step_nodes[step->first + k], in = node_input(g, id, 0);
+      bytes += value_bytes(&g->nodes[id]);
+      weights |= g->nodes[in].op == OP_CONV_DW && g->nodes[in].stamp.role == role;
+    }
+    CU_ASSERT(step->count == 1 || bytes <= ((int64_t)4 << 20) + ((int64_t)1 << 19));
+    n += weights && bytes > ((int64_t)1 << 19);
+  }
+  return n;
+}
+
+/* The step of a small network: half of its collectives travel with others, and F, v and G
+ * are under way before their last weights have gradients. */
+static void spread(void) {
+  Compiled c = compile("models/cdvm_small.xml", NULL, 0, 2, "f32");
+  CU_ASSERT_EQUAL_FATAL(c.status, STATUS_OK);
+  const PlanProgram *p = &c.plan->programs[0];
+  ReportMeetings m = report_meetings(p);
+  CU_ASSERT_EQUAL(m.collectives, count_op(c.plan, OP_ALL_REDUCE) + count_op(c.plan, OP_ALL_GATHER));
+  CU_ASSERT(2 * m.exchanges < m.collectives);
+  uint32_t inner = spread_exchanges(p, ROLE_INNER), outer = spread_exchanges(p, ROLE_OUTER);
+  printf("\n  %u collectives, %u exchanges, of them %u and %u large ones early", m.collectives,
+         m.exchanges, inner, outer);
+  CU_ASSERT(inner >= 4);
+  CU_ASSERT(outer >= 8);
+  support_release(&c);
+}
+
+/* ---- plans that are none ---- */
+
+static const PlanStep *find_bucket(const Plan *plan, OpId op, uint32_t members) {
+  const PlanProgram *p = &plan->programs[0];
+  for (uint32_t s = 0; s < p->n_steps; s++)
+    if (p->steps[s].count >= members && p->graph->nodes[p->step_nodes[p->steps[s].first]].op == op)
+      return &p->steps[s];
+  CU_FAIL_FATAL("no such bucket");
+  return NULL;
+}
+
+static void refused(Compiled *c, const char *says) {
+  CU_ASSERT_EQUAL(verify_plan(c->plan, "plan", c->diag), STATUS_INVALID);
+  char *text = support_messages(c->diag);
+  CU_ASSERT_PTR_NOT_NULL(strstr(text, says));
+  if (!strstr(text, says)) printf("\n  %s\n", text);
+  free(text);
+  diag_clear(c->diag);
+}
+
+static void broken_buckets(void) {
+  static const char *const tiny[] = {"width=8", "height=32", "image_width=16", "batch_ids=4",
+                                     "batch_images=2"};
+  Compiled c = compile("models/cdvm_small.xml", tiny, 5, 2, "f32");
+  CU_ASSERT_EQUAL_FATAL(c.status, STATUS_OK);
+  PlanProgram *p = &c.plan->programs[0];
+  NodeId *sums = &p->step_nodes[find_bucket(c.plan, OP_ALL_REDUCE, 2)->first];
+  NodeId *gathers = &p->step_nodes[find_bucket(c.plan, OP_ALL_GATHER, 1)->first];
+  NodeId *early = sums < gathers ? sums : gathers, *late = sums < gathers ? gathers : sums;
+  NodeId first = early[0], second = late[1];
+  if (early == sums) { /* a gather among sums */
+    second = late[0];
+    late[0] = early[1], early[1] = second;
+    refused(&c, "is another kind of collective than the first of its step");
+    early[1] = late[0], late[0] = second;
+  } else { /* a sum instead of a gather: the sums that follow it lack one */
+    late[1] = first, early[0] = second;
+    refused(&c, "");
+    late[1] = second, early[0] = first;
+  }
+  CU_ASSERT_EQUAL(verify_plan(c.plan, "plan", c.diag), STATUS_OK);
+  NodeId *operand = &p->graph->input_pool[p->graph->nodes[sums[1]].inputs], was = *operand;
+  CU_ASSERT(shape_equal(&p->graph->nodes[was].shape, &p->graph->nodes[sums[0]].shape));
+  *operand = sums[0];
+  refused(&c, "reads another collective of its step");
+  *operand = was;
+  int64_t offset = p->node_offset[sums[1]];
+  p->node_offset[sums[1]] = OFFSET_NONE;
+  refused(&c, "is a collective that is not stored");
+  p->node_offset[sums[1]] = offset;
+  PlanStep *step = (PlanStep *)(uintptr_t)find_bucket(c.plan, OP_ALL_REDUCE, 2);
+  step->work_bytes -= 8;
+  refused(&c, "its work buffer is too small");
+  support_release(&c);
+}
+
 /* A plan whose collectives are for another number of ranks would write beyond their results. */
 static void broken_plans(void) {
   static const char *const four[] = {"batch_ids=4"};
@@ -197,9 +391,12 @@ static void second_order(void) {
 
 int main(void) {
   static const SupportTest tests[] = {{"what fits", what_fits},
+                                      {"buckets", buckets},
+                                      {"spread", spread},
+                                      {"broken buckets", broken_buckets},
                                       {"broken plans", broken_plans},
                                       {"first order", first_order},
                                       {"second order", second_order},
                                       {"other networks", other_networks}};
-  return support_run("ranks", tests, 5);
+  return support_run("ranks", tests, 8);
 }
