@@ -40,10 +40,13 @@ typedef struct KernelError {
 /* The kernels of a machine. */
 typedef struct Backend {
   const Target *target; /* the facts that they keep */
+  const Target *const *others; /* further ones, ends with NULL; the list may be NULL */
   /* Chooses and prepares an implementation.  `context` is what the device gives its kernels
    * (handles of libraries); all memory that running it needs is taken here, or is in the work
    * buffer.  On failure *error says why, and *out_kernel is NULL. */
   Status (*create)(void *context, const KernelSpec *spec, KernelError *error, Kernel **out_kernel);
+  /* To be called before kernels that were created since the last time run; may be NULL. */
+  Status (*finish)(void *context, KernelError *error);
   /* Puts one run of the kernel on a stream of the device; `args` and its lists must stay until it
    * has run.  Allocates nothing.  STATUS_INVALID when the data are at fault (an index out of
    * range), STATUS_SYSTEM when the machine is; then *error says why. */
@@ -52,5 +55,8 @@ typedef struct Backend {
   /* Name of the implementation (`conv 6x64 v4`, `fused 7`), for info and bench. */
   const char *(*implementation)(const Kernel *kernel);
 } Backend;
+
+/* Its kernels run plans for this target: it is one of its own, by name. */
+bool backend_runs(const Backend *backend, const Target *target);
 
 #endif

@@ -1,4 +1,4 @@
-/* The targets of this program: one for each kernels/NAME/target.c, found when it is built. */
+/* The targets of this program: those of each kernels/NAME/target.c, found when it is built. */
 #ifndef KERNELS_TARGETS_H
 #define KERNELS_TARGETS_H
 

@@ -2,7 +2,7 @@
  *
  * A kernel runs in one or more phases; the tasks of a phase are independent and may run on any
  * thread in any order, phases follow each other.  Tasks are single-threaded and allocate nothing.
- * The cut into tasks is fixed by the graph and `shards` (kernels/cpu/shards.h), so that the same
+ * The cut into tasks is fixed by the graph and `shards` (kernels/shards.h), so that the same
  * bits come out for any number of threads. */
 #ifndef KERNELS_CPU_BACKEND_H
 #define KERNELS_CPU_BACKEND_H

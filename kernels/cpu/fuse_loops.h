@@ -14,7 +14,7 @@
 #define KERNELS_CPU_FUSE_LOOPS_H
 
 #include "graph/ir/ir.h"
-#include "kernels/cpu/shards.h"
+#include "kernels/shards.h"
 
 #define FUSE_BLOCK 1024 /* elements of a block at most */
 #define FUSE_LANES 64

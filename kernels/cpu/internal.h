@@ -3,7 +3,7 @@
 #define KERNELS_CPU_INTERNAL_H
 
 #include "kernels/cpu/backend.h"
-#include "kernels/cpu/shards.h"
+#include "kernels/shards.h"
 #include "ops/ops.h"
 
 #define KERNEL_PHASES_MAX 4

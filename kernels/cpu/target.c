@@ -2,7 +2,7 @@
  * and its results the same bits, wherever it is made and run. */
 #include "kernels/cpu/target.h"
 
-#include "kernels/cpu/shards.h"
+#include "kernels/shards.h"
 #include "kernels/cpu/work.h"
 #include "ops/fuse_rules.h"
 

@@ -106,7 +106,7 @@ static Status find_device(const Plan *plan, const ExecutorOptions *options, Diag
   if (!*out) TRY(device_find(DEVICE_DEFAULT, diag, out));
   const Target *runs = (*out)->backend->target;
   char hint[128];
-  if (runs == plan->target) return STATUS_OK;
+  if (backend_runs((*out)->backend, plan->target)) return STATUS_OK;
   snprintf(hint, sizeof hint, "compile the model again: graphc MODEL.xml --target=%.64s",
            runs->name);
   return diag_error(diag, STATUS_INVALID, plan_place(plan), hint,

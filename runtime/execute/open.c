@@ -9,10 +9,14 @@
 
 Status plan_open(const char *path, const DeviceTable *device, Diag *diag, Plan **out_plan) {
   char owner[64];
-  TargetTable own = {.count = 1, .owner = owner};
+  const Target *targets[8] = {NULL};
+  TargetTable own = {.targets = targets, .owner = owner};
   if (device) {
+    const Target *const *other = device->backend->others;
     snprintf(owner, sizeof owner, "the device '%.32s' runs", device->name);
-    own.targets = &device->backend->target;
+    targets[own.count++] = device->backend->target;
+    while (other && *other && own.count < sizeof targets / sizeof *targets)
+      targets[own.count++] = *other++;
   }
   TRY(plan_read(path, ops_table(), device ? &own : targets_table(), diag, out_plan));
   Status status = verify_plan(*out_plan, path, diag);

@@ -104,6 +104,16 @@ static Status prepare_step(Preparer *r, uint32_t s, Step *out, Diag *diag) {
                               error.text, diag);
 }
 
+static Status finish_kernels(Executor *x, uint32_t program, Diag *diag) {
+  const DeviceTable *t = x->table;
+  KernelError error;
+  if (!t->backend->finish) return STATUS_OK;
+  Status status = t->backend->finish(t->context ? t->context(x->device) : NULL, &error);
+  if (status == STATUS_OK) return STATUS_OK;
+  return diag_error(diag, status, plan_text(x->plan, x->plan->programs[program].name), NULL,
+                    "its kernels cannot be prepared for the device '%s': %s", t->name, error.text);
+}
+
 static void count(Preparer *r, uint32_t *out_pointers, uint32_t *out_parts) {
   *out_pointers = *out_parts = 1; /* not none: NULL is no memory */
   for (uint32_t s = 0; s < r->p->n_steps; s++) {
@@ -184,6 +194,7 @@ Status executor_prepare(Executor *x, uint32_t program, Diag *diag) {
       r.pointer && r.part ? STATUS_OK : diag_no_memory(diag, p->graph->n_nodes * sizeof(void *));
   for (uint32_t s = 0; status == STATUS_OK && s < p->n_steps; s++)
     status = prepare_step(&r, s, &prepared->steps[s], diag);
+  if (status == STATUS_OK) status = finish_kernels(x, program, diag);
   free(r.step_of);
   free(r.inputs);
   free(r.outputs);

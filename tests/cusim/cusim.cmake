@@ -1,26 +1,6 @@
 # The simulator of CUDA and its tests.  They need NVIDIA's headers, not a GPU; where the headers are
-# missing each test says so and is skipped (tests/skips.txt lists them).
-file(GLOB CUDA_ROOTS /usr/local/cuda /usr/local/cuda-13*)
-foreach(header cuda_runtime_api cublas_v2 cudnn nccl nvrtc)
-  find_path(CUDA_PATH_${header} ${header}.h HINTS ENV CUDA_HOME ${CUDA_ROOTS} PATH_SUFFIXES include)
-  mark_as_advanced(CUDA_PATH_${header})
-  if(CUDA_PATH_${header})
-    list(APPEND CUDA_HEADERS ${CUDA_PATH_${header}})
-  else()
-    list(APPEND CUDA_MISSING ${header}.h)
-  endif()
-endforeach()
-list(REMOVE_DUPLICATES CUDA_HEADERS)
-if(CUDA_PATH_cuda_runtime_api)
-  file(STRINGS ${CUDA_PATH_cuda_runtime_api}/cuda_runtime_api.h CUDA_VERSION
-       REGEX "#define CUDART_VERSION +[0-9]+")
-  string(REGEX REPLACE "[^0-9]" "" CUDA_VERSION "${CUDA_VERSION}")
-  if(CUDA_VERSION LESS 13000)
-    list(APPEND CUDA_MISSING "CUDA 13, here is ${CUDA_VERSION}")
-  endif()
-endif()
-string(REPLACE ";" " " CUDA_MISSING "${CUDA_MISSING}")
-
+# missing each test says so and is skipped (tests/skips.txt lists them): runtime/cuda/plugin.cmake
+# looks for them.
 # test_*.c are executables, cases_*.c the programs that they run, skipped.c stands for each test
 # where the headers are missing; the rest is the simulator.
 if(NOT CUDA_MISSING)

@@ -1,5 +1,5 @@
 /* Shards of a batch: whole units, every row once, as many as there are units and shards. */
-#include "kernels/cpu/shards.h"
+#include "kernels/shards.h"
 #include "tests/support.h"
 
 static void check(Batch batch, int64_t rows, uint32_t shards, int64_t groups, int64_t units,

@@ -1,7 +1,7 @@
 /* Facts of the toy's kernels, unlike the CPU's wherever a plan may show it. */
 #include "tests/kernels/toy/target.h"
 
-#include "kernels/cpu/shards.h"
+#include "kernels/shards.h"
 #include "kernels/cpu/work.h"
 #include "ops/fuse_rules.h"
 #include "ops/ops.h"

@@ -1,5 +1,5 @@
 /* The cut of rows into shards, by the declaration of the batch or by rows alone. */
-#include "kernels/cpu/shards.h"
+#include "kernels/shards.h"
 
 Shards shards_rows(const Graph *graph, uint32_t batch, int64_t rows, uint32_t shards) {
   Shards s = {1, rows, 1, 1};

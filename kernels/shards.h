@@ -5,8 +5,8 @@
  * results do not depend on who runs a shard.  With U units in each group of the batch there are
  * n = min(shards, U) shards; shard j holds units floor(jU/n) .. floor((j+1)U/n) - 1 of every group:
  * `groups` segments of consecutive rows of axis 0. */
-#ifndef KERNELS_CPU_SHARDS_H
-#define KERNELS_CPU_SHARDS_H
+#ifndef KERNELS_SHARDS_H
+#define KERNELS_SHARDS_H
 
 #include "graph/plan/target.h"
 

@@ -1,0 +1,19 @@
+/* Builders that are still to be written; a strong definition elsewhere takes a row's place. */
+#include "kernels/cuda/kernel.h"
+
+#define PENDING(NAME)                                                                              \
+  __attribute__((weak)) Status NAME(const KernelSpec *spec, Kernel *kernel, KernelError *error) {  \
+    (void)spec;                                                                                    \
+    return cuda_fail(error, STATUS_INVALID, "there is no CUDA kernel of '%s' yet", kernel->name);  \
+  }
+PENDING(cuda_build_fused)
+PENDING(cuda_build_leaf)
+PENDING(cuda_build_move)
+PENDING(cuda_build_select)
+PENDING(cuda_build_scan)
+PENDING(cuda_build_sort)
+PENDING(cuda_build_indexed)
+PENDING(cuda_build_pool)
+PENDING(cuda_build_resize)
+PENDING(cuda_build_matmul)
+PENDING(cuda_build_conv)

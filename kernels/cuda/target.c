@@ -1,0 +1,61 @@
+/* The facts of the CUDA kernels: pure functions of the graph, so that a plan is the same bytes
+ * wherever it is made.  The three targets differ in nothing yet but their names: a plan says for
+ * which generation of GPUs it was made, and runs there and on later ones. */
+#include "kernels/cuda/target.h"
+
+#include "kernels/shards.h"
+#include "ops/fuse_rules.h"
+#include "ops/ops.h"
+
+static int64_t least(int64_t a, int64_t b) {
+  return a < b ? a : b;
+}
+
+static int64_t bytes_of(const Graph *g, NodeId id) {
+  return shape_count(&g->nodes[id].shape) * (int64_t)dtype_size((DType)g->nodes[id].dtype);
+}
+
+/* An implicit product needs none, an explicit one the patches of a part of the images: twice what
+ * is read and written is where more stops to pay. */
+int64_t cuda_work_conv(const Graph *g, NodeId id) {
+  int64_t bytes = bytes_of(g, id);
+  for (uint32_t i = 0; i < g->nodes[id].n_inputs; i++) bytes += bytes_of(g, node_input(g, id, i));
+  return least(2 * bytes, (int64_t)64 << 20);
+}
+
+/* cuBLAS keeps partial sums of long inner axes there: NVIDIA advises 4 MiB, 32 MiB on sm_90, of
+ * which a small product uses what it has results for. */
+int64_t cuda_work_matmul(const Graph *g, NodeId id) {
+  return least(4 * bytes_of(g, id), (int64_t)32 << 20);
+}
+
+static int64_t work_bytes(const Graph *g, const NodeId *nodes, uint32_t n_nodes,
+                          const NodeId *outputs, uint32_t n_outputs, uint32_t shards) {
+  (void)n_nodes, (void)outputs, (void)n_outputs, (void)shards;
+  switch (g->nodes[nodes[0]].op) {
+  case OP_CONV:
+  case OP_CONV_DX:
+  case OP_CONV_DW:
+    return cuda_work_conv(g, nodes[0]);
+  case OP_MATMUL:
+    return cuda_work_matmul(g, nodes[0]);
+  default:
+    return 0;
+  }
+}
+
+/* A group is one kernel, whose values are registers: what does not fit spills, so it has fewer
+ * results and reads than a CPU's.  Reading is what takes time, ten ops are as fast as that. */
+#define FACTS                                                                                      \
+  .alignment = 256, /* of cudaMalloc, and what vectors and cuDNN ask for */                        \
+      .fuse = {.nodes = 24 * (1 + 3 * 10),                                                         \
+               .results = 12,                                                                      \
+               .reads = 16,                                                                        \
+               .again = 10,                                                                        \
+               .leaves = 3,                                                                        \
+               .more_bytes = 30},                                                                  \
+  .in_place = true, .fusable = fuse_op_allowed, .work_bytes = work_bytes, .shards = shards_rows
+
+const Target target_cuda_sm80 = {.name = "cuda-sm80", FACTS};
+const Target target_cuda_sm90 = {.name = "cuda-sm90", FACTS};
+const Target target_cuda_sm100 = {.name = "cuda-sm100", FACTS};

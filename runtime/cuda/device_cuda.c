@@ -1,0 +1,314 @@
+/* The CUDA device: opening and closing, memory, streams, copies and launches.
+ *
+ * The arena is one allocation and nothing is allocated by commands.  Kernels that read where data
+ * say (gathers) note an index out of range in words of their own; the words are fetched at the end
+ * of each sequence of steps, and looked at when the host knows that they have come: when it waited
+ * for the stream of steps, or for one that waited for it. */
+#include "runtime/cuda/device_cuda.h"
+
+#include "kernels/cuda/backend.h"
+#include "kernels/cuda/modules.h"
+#include "runtime/cuda/device_parts.h"
+#include "runtime/cuda/libraries.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- failures ---- */
+
+Status cuda_device_check(CudaDevice *c, cudaError_t code, const char *what, DeviceTag tag) {
+  if (code == cudaSuccess) return STATUS_OK;
+  c->device.error.tag = tag;
+  return cuda_check(&c->context, code, what, &c->device.error.what);
+}
+
+Status cuda_device_use(CudaDevice *c) {
+  return cuda_device_check(c, c->context.calls->cudaSetDevice(c->context.ordinal),
+                           "the GPU cannot be used", DEVICE_TAG_NONE);
+}
+
+/* ---- life ---- */
+
+static Status need(CudaContext *context, CudaLibrary library, KernelError *error) {
+  (void)context; /* one table for all */
+  const CudaCalls *calls;
+  return cuda_library(library, error, &calls);
+}
+
+/* Which of the GPUs at hand; the message says what is missing, in one line. */
+static Status choose_gpu(CudaDevice *c, KernelError *error) {
+  const CudaCalls *calls = c->context.calls;
+  int count = 0;
+  struct cudaDeviceProp p;
+  cudaError_t code = calls->cudaGetDeviceCount(&count);
+  if (code == cudaErrorInsufficientDriver)
+    return cuda_fail(error, STATUS_SYSTEM, "there is no NVIDIA driver, or one older than CUDA 13");
+  if (code == cudaErrorNoDevice || (code == cudaSuccess && count == 0))
+    return cuda_fail(error, STATUS_SYSTEM, "the driver finds no GPU");
+  TRY(cuda_check(&c->context, code, "the GPUs cannot be counted", error));
+  if (c->context.ordinal >= count)
+    return cuda_fail(error, STATUS_SYSTEM, "there is no GPU %d: the driver finds %d, from 0",
+                     c->context.ordinal, count);
+  TRY(cuda_check(&c->context, calls->cudaSetDevice(c->context.ordinal), "the GPU cannot be used",
+                 error));
+  TRY(cuda_check(&c->context, calls->cudaGetDeviceProperties(&p, c->context.ordinal),
+                 "the GPU does not say what it is", error));
+  c->context.architecture = p.major * 10 + p.minor;
+  c->context.multiprocessors = p.multiProcessorCount;
+  if (c->context.architecture < 80)
+    return cuda_fail(error, STATUS_SYSTEM,
+                     "GPU %d (%.64s) is of compute capability %d.%d, 8.0 or later is needed",
+                     c->context.ordinal, p.name, p.major, p.minor);
+  return STATUS_OK;
+}
+
+static Status create_streams(CudaDevice *c, KernelError *error) {
+  const CudaCalls *calls = c->context.calls;
+  for (int s = 0; s < DEVICE_STREAMS; s++)
+    TRY(cuda_check(&c->context,
+                   calls->cudaStreamCreateWithFlags(&c->streams[s], cudaStreamNonBlocking),
+                   "a stream cannot be made", error));
+  for (int e = 0; e < DEVICE_EVENTS; e++)
+    TRY(cuda_check(&c->context,
+                   calls->cudaEventCreateWithFlags(&c->events[e].event, cudaEventDisableTiming),
+                   "an event cannot be made", error));
+  return STATUS_OK;
+}
+
+static Status create_faults(CudaDevice *c, KernelError *error) {
+  const CudaCalls *calls = c->context.calls;
+  const size_t bytes = CUDA_FAULTS_MAX * sizeof(CudaFault);
+  void *at;
+  c->fault_tag = calloc(CUDA_FAULTS_MAX, sizeof *c->fault_tag);
+  c->fault_kernel = calloc(CUDA_FAULTS_MAX, sizeof *c->fault_kernel);
+  if (!c->fault_tag || !c->fault_kernel) return cuda_fail(error, STATUS_SYSTEM, "out of memory");
+  TRY(cuda_check(&c->context, calls->cudaMalloc(&at, bytes), "no memory on the GPU", error));
+  c->context.faults = at;
+  TRY(cuda_check(&c->context, calls->cudaHostAlloc(&at, bytes, cudaHostAllocDefault),
+                 "no memory for copies", error));
+  c->faults = at;
+  TRY(cuda_check(&c->context,
+                 calls->cudaMemsetAsync(c->context.faults, 0xff, bytes, c->streams[STREAM_STEPS]),
+                 "the GPU's memory cannot be set", error));
+  return cuda_check(&c->context, calls->cudaStreamSynchronize(c->streams[STREAM_STEPS]),
+                    "the GPU's memory cannot be set", error);
+}
+
+static void cuda_close(Device *device) {
+  CudaDevice *c = (CudaDevice *)device;
+  if (!c) return;
+  const CudaCalls *calls = c->context.calls;
+  if (calls) {
+    cuda_sequences_release(c);
+    cuda_context_release(&c->context);
+    for (int e = 0; e < DEVICE_EVENTS; e++)
+      if (c->events[e].event) calls->cudaEventDestroy(c->events[e].event);
+    for (int s = 0; s < DEVICE_STREAMS; s++)
+      if (c->streams[s]) calls->cudaStreamDestroy(c->streams[s]);
+    if (c->context.faults) calls->cudaFree(c->context.faults);
+    if (c->faults) calls->cudaFreeHost(c->faults);
+  }
+  free(c->fault_tag);
+  free(c->fault_kernel);
+  free(c);
+}
+
+static Status cuda_open(const DeviceOptions *options, Diag *diag, Device **out) {
+  *out = NULL;
+  CudaDevice *c = calloc(1, sizeof *c);
+  if (!c) return diag_no_memory(diag, sizeof *c);
+  KernelError error;
+  c->device.table = &device_cuda;
+  c->ranks = options->ranks;
+  c->context.need = need;
+  Status status = cuda_library(CUDA_LIBRARY_CUDART, &error, &c->context.calls);
+  if (status != STATUS_OK) c->context.calls = NULL;
+  if (status == STATUS_OK) status = choose_gpu(c, &error);
+  if (status == STATUS_OK && !(c->context.modules = cuda_modules_create()))
+    status = cuda_fail(&error, STATUS_SYSTEM, "out of memory");
+  if (status == STATUS_OK) status = create_streams(c, &error);
+  if (status == STATUS_OK) status = create_faults(c, &error);
+  if (status != STATUS_OK) {
+    cuda_close(&c->device);
+    return diag_error(diag, status, "--device=cuda", NULL, "%s", error.text);
+  }
+  *out = &c->device;
+  return STATUS_OK;
+}
+
+static void *cuda_context(Device *device) {
+  return &((CudaDevice *)device)->context;
+}
+
+/* ---- memory ---- */
+
+static int64_t cuda_memory(const Device *device) {
+  const CudaDevice *c = (const CudaDevice *)device;
+  size_t unused = 0, all = 0;
+  if (c->context.calls->cudaMemGetInfo(&unused, &all) != cudaSuccess) return 0;
+  return (int64_t)unused;
+}
+
+static Status cuda_allocate(Device *device, size_t bytes, void **out) {
+  CudaDevice *c = (CudaDevice *)device;
+  *out = NULL;
+  TRY(cuda_device_use(c));
+  return cuda_device_check(c, c->context.calls->cudaMalloc(out, bytes), "no memory on the GPU",
+                           DEVICE_TAG_NONE);
+}
+
+static void cuda_release(Device *device, void *at) {
+  CudaDevice *c = (CudaDevice *)device;
+  if (at && cuda_device_use(c) == STATUS_OK) c->context.calls->cudaFree(at);
+}
+
+static Status cuda_host_allocate(Device *device, size_t bytes, void **out) {
+  CudaDevice *c = (CudaDevice *)device;
+  *out = NULL;
+  TRY(cuda_device_use(c));
+  return cuda_device_check(c, c->context.calls->cudaHostAlloc(out, bytes, cudaHostAllocDefault),
+                           "no pinned memory on the host", DEVICE_TAG_NONE);
+}
+
+static void cuda_host_release(Device *device, void *at) {
+  CudaDevice *c = (CudaDevice *)device;
+  if (at && cuda_device_use(c) == STATUS_OK) c->context.calls->cudaFreeHost(at);
+}
+
+/* ---- commands ---- */
+
+static Status copy(Device *device, DeviceStream stream, const DeviceCopy *copies, uint32_t n,
+                   enum cudaMemcpyKind kind, DeviceTag tag) {
+  CudaDevice *c = (CudaDevice *)device;
+  TRY(cuda_device_use(c));
+  for (uint32_t i = 0; i < n; i++)
+    if (copies[i].bytes && copies[i].to != copies[i].from)
+      TRY(cuda_device_check(c,
+                            c->context.calls->cudaMemcpyAsync(copies[i].to, copies[i].from,
+                                                              copies[i].bytes, kind,
+                                                              c->streams[stream]),
+                            "a copy fails", tag));
+  return STATUS_OK;
+}
+
+static Status cuda_copy_in(Device *device, DeviceStream stream, const DeviceCopy *copies,
+                           uint32_t n, DeviceTag tag) {
+  return copy(device, stream, copies, n, cudaMemcpyHostToDevice, tag);
+}
+static Status cuda_copy_out(Device *device, DeviceStream stream, const DeviceCopy *copies,
+                            uint32_t n, DeviceTag tag) {
+  return copy(device, stream, copies, n, cudaMemcpyDeviceToHost, tag);
+}
+static Status cuda_copy_within(Device *device, DeviceStream stream, const DeviceCopy *copies,
+                               uint32_t n, DeviceTag tag) {
+  return copy(device, stream, copies, n, cudaMemcpyDeviceToDevice, tag);
+}
+
+static Status cuda_fill(Device *device, DeviceStream stream, void *at, uint8_t value, size_t bytes,
+                        DeviceTag tag) {
+  CudaDevice *c = (CudaDevice *)device;
+  TRY(cuda_device_use(c));
+  if (!bytes) return STATUS_OK;
+  return cuda_device_check(c,
+                           c->context.calls->cudaMemsetAsync(at, value, bytes, c->streams[stream]),
+                           "a fill fails", tag);
+}
+
+static Status cuda_launch_one(Device *device, DeviceStream stream, const Kernel *kernel,
+                              const KernelArgs *args, DeviceTag tag) {
+  CudaDevice *c = (CudaDevice *)device;
+  TRY(cuda_device_use(c));
+  const CudaFault *fault = cuda_kernel_fault(kernel);
+  if (fault) {
+    c->fault_tag[fault - c->context.faults] = tag;
+    c->fault_kernel[fault - c->context.faults] = kernel;
+  }
+  Status status = backend_cuda.enqueue(kernel, c->streams[stream], args, &device->error.what);
+  if (status != STATUS_OK) device->error.tag = tag;
+  return status;
+}
+
+/* ---- indices out of range ---- */
+
+Status cuda_faults_fetch(CudaDevice *c) {
+  if (!c->context.n_faults) return STATUS_OK;
+  c->fetched++;
+  c->seen[STREAM_STEPS] = c->fetched;
+  return cuda_device_check(
+      c,
+      c->context.calls->cudaMemcpyAsync(c->faults, c->context.faults,
+                                        c->context.n_faults * sizeof(CudaFault),
+                                        cudaMemcpyDeviceToHost, c->streams[STREAM_STEPS]),
+      "a copy fails", DEVICE_TAG_NONE);
+}
+
+/* The words that came last: of several the one of the first step. */
+static Status look_at_faults(CudaDevice *c) {
+  uint32_t first = UINT32_MAX;
+  for (uint32_t i = 0; i < c->context.n_faults; i++)
+    if (c->faults[i] != CUDA_FAULT_NONE &&
+        (first == UINT32_MAX || c->fault_tag[i] < c->fault_tag[first]))
+      first = i;
+  c->looked = c->fetched;
+  if (first == UINT32_MAX) return STATUS_OK;
+  c->device.error.tag = c->fault_tag[first];
+  cuda_kernel_fault_text(c->fault_kernel[first], c->faults[first], &c->device.error.what);
+  return STATUS_INVALID;
+}
+
+/* ---- order ---- */
+
+static Status cuda_record(Device *device, DeviceStream stream, DeviceEvent event) {
+  CudaDevice *c = (CudaDevice *)device;
+  TRY(cuda_device_use(c));
+  c->events[event].seen = c->seen[stream];
+  return cuda_device_check(
+      c, c->context.calls->cudaEventRecord(c->events[event].event, c->streams[stream]),
+      "an event cannot be recorded", DEVICE_TAG_NONE);
+}
+
+static Status cuda_wait(Device *device, DeviceStream stream, DeviceEvent event) {
+  CudaDevice *c = (CudaDevice *)device;
+  TRY(cuda_device_use(c));
+  if (c->events[event].seen > c->seen[stream]) c->seen[stream] = c->events[event].seen;
+  return cuda_device_check(
+      c, c->context.calls->cudaStreamWaitEvent(c->streams[stream], c->events[event].event, 0),
+      "a stream cannot wait", DEVICE_TAG_NONE);
+}
+
+static Status cuda_synchronise(Device *device, DeviceStream stream) {
+  CudaDevice *c = (CudaDevice *)device;
+  TRY(cuda_device_use(c));
+  TRY(cuda_device_check(c, c->context.calls->cudaStreamSynchronize(c->streams[stream]),
+                        "the GPU fails", DEVICE_TAG_NONE));
+  if (c->looked == c->fetched || c->seen[stream] < c->fetched) return STATUS_OK;
+  return look_at_faults(c);
+}
+
+static uint32_t cuda_parts(const Kernel *kernel) {
+  (void)kernel;
+  return 1;
+}
+
+const DeviceTable device_cuda = {.name = "cuda",
+                                 .backend = &backend_cuda,
+                                 .open = cuda_open,
+                                 .close = cuda_close,
+                                 .context = cuda_context,
+                                 .memory = cuda_memory,
+                                 .allocate = cuda_allocate,
+                                 .release = cuda_release,
+                                 .host_allocate = cuda_host_allocate,
+                                 .host_release = cuda_host_release,
+                                 .copy_in = cuda_copy_in,
+                                 .copy_out = cuda_copy_out,
+                                 .copy_within = cuda_copy_within,
+                                 .fill = cuda_fill,
+                                 .launch = cuda_launch_one,
+                                 .record = cuda_record,
+                                 .wait = cuda_wait,
+                                 .synchronise = cuda_synchronise,
+                                 .sequence_begin = cuda_sequence_begin,
+                                 .sequence_end = cuda_sequence_end,
+                                 .limits = cuda_limits,
+                                 .parts = cuda_parts};
