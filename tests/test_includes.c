@@ -24,6 +24,7 @@ static const Arrows arrows[] = {
     {"runtime/ranks", "graph/base graph/ir graph/plan kernels"},
     {"runtime/ranks/*", "graph/base graph/ir runtime/ranks"},
     {"runtime/device", "graph/base graph/ir graph/plan kernels kernels/* runtime/ranks"},
+    {"runtime/cuda", "graph/base graph/ir graph/plan kernels kernels/* runtime/ranks runtime/device"},
     {"runtime/execute", "graph/base graph/ir graph/plan ops kernels runtime/device runtime/ranks"},
     {"runtime/data", "graph/base graph/ir graph/plan ops runtime/execute"},
     {"runtime/train",

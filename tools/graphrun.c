@@ -181,7 +181,8 @@ static Status keep_inputs(const Args *a, const char *out) {
 }
 
 static Status device_of(const Args *a, Diag *diag, const DeviceTable **out) {
-  return device_find(a->device ? a->device : DEVICE_DEFAULT, diag, out);
+  TRY(device_find(a->device ? a->device : DEVICE_DEFAULT, diag, out));
+  return (*out)->present ? (*out)->present(diag) : STATUS_OK;
 }
 
 static Status run_train(const Args *a, Diag *diag) {
@@ -271,7 +272,7 @@ static Status run_eval(const Args *a, Diag *diag) {
 
 static Status run_info(const Args *a, Diag *diag) {
   const DeviceTable *device = NULL; /* a plan for another machine can be read, too */
-  if (a->device) TRY(device_of(a, diag, &device));
+  if (a->device) TRY(device_find(a->device, diag, &device));
   return info_run(a->operand, device, diag);
 }
 

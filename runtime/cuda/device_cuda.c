@@ -35,31 +35,45 @@ static Status need(CudaContext *context, CudaLibrary library, KernelError *error
   return cuda_library(library, error, &calls);
 }
 
-/* Which of the GPUs at hand; the message says what is missing, in one line. */
-static Status choose_gpu(CudaDevice *c, KernelError *error) {
-  const CudaCalls *calls = c->context.calls;
-  int count = 0;
-  struct cudaDeviceProp p;
-  cudaError_t code = calls->cudaGetDeviceCount(&count);
+static Status count_gpus(const CudaContext *x, int *out, KernelError *error) {
+  *out = 0;
+  cudaError_t code = x->calls->cudaGetDeviceCount(out);
   if (code == cudaErrorInsufficientDriver)
-    return cuda_fail(error, STATUS_SYSTEM, "there is no NVIDIA driver, or one older than CUDA 13");
-  if (code == cudaErrorNoDevice || (code == cudaSuccess && count == 0))
-    return cuda_fail(error, STATUS_SYSTEM, "the driver finds no GPU");
-  TRY(cuda_check(&c->context, code, "the GPUs cannot be counted", error));
-  if (c->context.ordinal >= count)
-    return cuda_fail(error, STATUS_SYSTEM, "there is no GPU %d: the driver finds %d, from 0",
-                     c->context.ordinal, count);
-  TRY(cuda_check(&c->context, calls->cudaSetDevice(c->context.ordinal), "the GPU cannot be used",
-                 error));
-  TRY(cuda_check(&c->context, calls->cudaGetDeviceProperties(&p, c->context.ordinal),
-                 "the GPU does not say what it is", error));
-  c->context.architecture = p.major * 10 + p.minor;
-  c->context.multiprocessors = p.multiProcessorCount;
-  if (c->context.architecture < 80)
     return cuda_fail(error, STATUS_SYSTEM,
-                     "GPU %d (%.64s) is of compute capability %d.%d, 8.0 or later is needed",
-                     c->context.ordinal, p.name, p.major, p.minor);
-  return STATUS_OK;
+                     "there is no NVIDIA driver here, or one that is older than CUDA 13");
+  if (code == cudaErrorNoDevice || (code == cudaSuccess && *out == 0))
+    return cuda_fail(error, STATUS_SYSTEM, "the NVIDIA driver finds no GPU");
+  return cuda_check(x, code, "GPUs cannot be counted", error);
+}
+
+static Status cuda_present(Diag *diag) {
+  CudaContext x = {0};
+  KernelError error;
+  int count;
+  Status status = cuda_library(CUDA_LIBRARY_CUDART, &error, &x.calls);
+  if (status == STATUS_OK) status = count_gpus(&x, &count, &error);
+  return status == STATUS_OK ? STATUS_OK
+                             : diag_error(diag, status, "--device=cuda", NULL, "%s", error.text);
+}
+
+/* Which of the GPUs at hand. */
+static Status choose_gpu(CudaDevice *c, KernelError *error) {
+  CudaContext *x = &c->context;
+  int count;
+  struct cudaDeviceProp p;
+  TRY(count_gpus(x, &count, error));
+  if (x->ordinal >= count)
+    return cuda_fail(error, STATUS_SYSTEM, "there is no GPU %d: the driver finds %d, from 0",
+                     x->ordinal, count);
+  TRY(cuda_check(x, x->calls->cudaSetDevice(x->ordinal), "the GPU cannot be used", error));
+  TRY(cuda_check(x, x->calls->cudaGetDeviceProperties(&p, x->ordinal),
+                 "the GPU does not say what it is", error));
+  x->architecture = p.major * 10 + p.minor;
+  x->multiprocessors = p.multiProcessorCount;
+  if (x->architecture >= 80) return STATUS_OK;
+  return cuda_fail(error, STATUS_SYSTEM,
+                   "GPU %d (%.64s) is of compute capability %d.%d, 8.0 or later is needed",
+                   x->ordinal, p.name, p.major, p.minor);
 }
 
 static Status create_streams(CudaDevice *c, KernelError *error) {
@@ -292,6 +306,7 @@ static uint32_t cuda_parts(const Kernel *kernel) {
 
 const DeviceTable device_cuda = {.name = "cuda",
                                  .backend = &backend_cuda,
+                                 .present = cuda_present,
                                  .open = cuda_open,
                                  .close = cuda_close,
                                  .context = cuda_context,

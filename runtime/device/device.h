@@ -76,6 +76,9 @@ struct DeviceTable {
   const char *name;       /* of --device, a word */
   const Backend *backend; /* its kernels; plans for the backend's target run here */
 
+  /* Can it be opened on this machine?  STATUS_SYSTEM, with a message that says what is missing.
+   * NULL: always. */
+  Status (*present)(Diag *diag);
   /* STATUS_USAGE or STATUS_SYSTEM, with a message: no driver, no such number of threads. */
   Status (*open)(const DeviceOptions *options, Diag *diag, Device **out_device);
   void (*close)(Device *device);    /* waits for nothing; may be NULL */

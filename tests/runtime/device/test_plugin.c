@@ -72,13 +72,18 @@ static void plans_and_devices_must_fit(void) {
                               NULL}));
   SAYS(1, "$GRAPHRUN train cpu.plan.xml --device=\"$TOY\" --out=no",
        "the plan was compiled for the target 'cpu', the device 'toy' runs: toy\n");
-  SAYS(1, "$GRAPHRUN info toy.plan.xml", "for the target 'toy', this program knows: cpu\n");
+  SAYS(1, "$GRAPHRUN info toy.plan.xml", "for the target 'toy', this program knows: cpu");
 }
 
 static void devices_that_are_not_there(void) {
-  SAYS(4, "$GRAPHRUN bench cpu.plan.xml --device=cuda",
-       "--device: error: there is no device 'cuda': its plug-in is not part of this version; "
-       "this build has: cpu\n");
+  /* Where a build, a library, a driver or a GPU is missing it is that which is told, whatever the
+   * plan is for; a machine that has all of them says what the plan is for. */
+  Shell cuda = shell("$GRAPHRUN bench cpu.plan.xml --device=cuda");
+  bool gpu = strstr(cuda.err, "for the target 'cpu', the device 'cuda' runs: cuda-sm80") != NULL;
+  CU_ASSERT_EQUAL(cuda.code, gpu ? 1 : 4);
+  if (!gpu) CU_ASSERT_PTR_NOT_NULL(strstr(cuda.err, "--device"));
+  if (!gpu) CU_ASSERT(strstr(cuda.err, "cuda") != NULL && strstr(cuda.err, "error: ") != NULL);
+  shell_free(&cuda);
   SAYS(4, "$GRAPHRUN train cpu.plan.xml --out=no --device=gpu",
        "--device: error: there is no device 'gpu': this build has: cpu; and there is no plug-in /",
        "/device_gpu.so\nhint: ");
@@ -88,7 +93,7 @@ static void devices_that_are_not_there(void) {
        "./line.xml: error: the device cannot be loaded: ");
   SAYS(2, "$GRAPHRUN check-data data/synth.domains --device=cpu", "has no option --device");
   SAYS(4, "$GRAPHC line.xml --target=./no.so", "./no.so: error: the device cannot be loaded: ");
-  SAYS(2, "$GRAPHC line.xml --target=gpu", "--target is one of: cpu; or", "not 'gpu'");
+  SAYS(2, "$GRAPHC line.xml --target=gpu", "--target is one of: cpu ", "not 'gpu'");
   CU_ASSERT_NOT_EQUAL(access(support_path("no"), F_OK), 0);
 }
 
