@@ -76,16 +76,21 @@ static Status choose_gpu(CudaDevice *c, KernelError *error) {
                    x->ordinal, p.name, p.major, p.minor);
 }
 
-static Status create_streams(CudaDevice *c, KernelError *error) {
+static Status create_streams(CudaDevice *c, const DeviceOptions *options, KernelError *error) {
   const CudaCalls *calls = c->context.calls;
-  for (int s = 0; s < DEVICE_STREAMS; s++)
-    TRY(cuda_check(&c->context,
-                   calls->cudaStreamCreateWithFlags(&c->streams[s], cudaStreamNonBlocking),
-                   "a stream cannot be made", error));
-  for (int e = 0; e < DEVICE_EVENTS; e++)
-    TRY(cuda_check(&c->context,
-                   calls->cudaEventCreateWithFlags(&c->events[e].event, cudaEventDisableTiming),
-                   "an event cannot be made", error));
+  c->streams = calloc(options->streams, sizeof *c->streams);
+  c->events = calloc(options->events, sizeof *c->events);
+  if (!c->streams || !c->events) return cuda_fail(error, STATUS_SYSTEM, "out of memory");
+  for (; c->n_streams < options->streams; c->n_streams++)
+    TRY(cuda_check(
+        &c->context,
+        calls->cudaStreamCreateWithFlags(&c->streams[c->n_streams].stream, cudaStreamNonBlocking),
+        "a stream cannot be made", error));
+  for (; c->n_events < options->events; c->n_events++)
+    TRY(cuda_check(
+        &c->context,
+        calls->cudaEventCreateWithFlags(&c->events[c->n_events].event, cudaEventDisableTiming),
+        "an event cannot be made", error));
   return STATUS_OK;
 }
 
@@ -101,10 +106,11 @@ static Status create_faults(CudaDevice *c, KernelError *error) {
   TRY(cuda_check(&c->context, calls->cudaHostAlloc(&at, bytes, cudaHostAllocDefault),
                  "no memory for copies", error));
   c->faults = at;
-  TRY(cuda_check(&c->context,
-                 calls->cudaMemsetAsync(c->context.faults, 0xff, bytes, c->streams[STREAM_STEPS]),
-                 "the GPU's memory cannot be set", error));
-  return cuda_check(&c->context, calls->cudaStreamSynchronize(c->streams[STREAM_STEPS]),
+  TRY(cuda_check(
+      &c->context,
+      calls->cudaMemsetAsync(c->context.faults, 0xff, bytes, c->streams[STREAM_STEPS].stream),
+      "the GPU's memory cannot be set", error));
+  return cuda_check(&c->context, calls->cudaStreamSynchronize(c->streams[STREAM_STEPS].stream),
                     "the GPU's memory cannot be set", error);
 }
 
@@ -115,13 +121,13 @@ static void cuda_close(Device *device) {
   if (calls) {
     cuda_sequences_release(c);
     cuda_context_release(&c->context);
-    for (int e = 0; e < DEVICE_EVENTS; e++)
-      if (c->events[e].event) calls->cudaEventDestroy(c->events[e].event);
-    for (int s = 0; s < DEVICE_STREAMS; s++)
-      if (c->streams[s]) calls->cudaStreamDestroy(c->streams[s]);
+    for (uint32_t e = 0; e < c->n_events; e++) calls->cudaEventDestroy(c->events[e].event);
+    for (uint32_t s = 0; s < c->n_streams; s++) calls->cudaStreamDestroy(c->streams[s].stream);
     if (c->context.faults) calls->cudaFree(c->context.faults);
     if (c->faults) calls->cudaFreeHost(c->faults);
   }
+  free(c->streams);
+  free(c->events);
   free(c->fault_tag);
   free(c->fault_kernel);
   free(c);
@@ -140,7 +146,7 @@ static Status cuda_open(const DeviceOptions *options, Diag *diag, Device **out) 
   if (status == STATUS_OK) status = choose_gpu(c, &error);
   if (status == STATUS_OK && !(c->context.modules = cuda_modules_create()))
     status = cuda_fail(&error, STATUS_SYSTEM, "out of memory");
-  if (status == STATUS_OK) status = create_streams(c, &error);
+  if (status == STATUS_OK) status = create_streams(c, options, &error);
   if (status == STATUS_OK) status = create_faults(c, &error);
   if (status != STATUS_OK) {
     cuda_close(&c->device);
@@ -200,7 +206,7 @@ static Status copy(Device *device, DeviceStream stream, const DeviceCopy *copies
       TRY(cuda_device_check(c,
                             c->context.calls->cudaMemcpyAsync(copies[i].to, copies[i].from,
                                                               copies[i].bytes, kind,
-                                                              c->streams[stream]),
+                                                              c->streams[stream].stream),
                             "a copy fails", tag));
   return STATUS_OK;
 }
@@ -223,9 +229,9 @@ static Status cuda_fill(Device *device, DeviceStream stream, void *at, uint8_t v
   CudaDevice *c = (CudaDevice *)device;
   TRY(cuda_device_use(c));
   if (!bytes) return STATUS_OK;
-  return cuda_device_check(c,
-                           c->context.calls->cudaMemsetAsync(at, value, bytes, c->streams[stream]),
-                           "a fill fails", tag);
+  return cuda_device_check(
+      c, c->context.calls->cudaMemsetAsync(at, value, bytes, c->streams[stream].stream),
+      "a fill fails", tag);
 }
 
 static Status cuda_launch_one(Device *device, DeviceStream stream, const Kernel *kernel,
@@ -237,7 +243,8 @@ static Status cuda_launch_one(Device *device, DeviceStream stream, const Kernel 
     c->fault_tag[fault - c->context.faults] = tag;
     c->fault_kernel[fault - c->context.faults] = kernel;
   }
-  Status status = backend_cuda.enqueue(kernel, c->streams[stream], args, &device->error.what);
+  Status status =
+      backend_cuda.enqueue(kernel, c->streams[stream].stream, args, &device->error.what);
   if (status != STATUS_OK) device->error.tag = tag;
   return status;
 }
@@ -247,12 +254,12 @@ static Status cuda_launch_one(Device *device, DeviceStream stream, const Kernel 
 Status cuda_faults_fetch(CudaDevice *c) {
   if (!c->context.n_faults) return STATUS_OK;
   c->fetched++;
-  c->seen[STREAM_STEPS] = c->fetched;
+  c->streams[STREAM_STEPS].seen = c->fetched;
   return cuda_device_check(
       c,
       c->context.calls->cudaMemcpyAsync(c->faults, c->context.faults,
                                         c->context.n_faults * sizeof(CudaFault),
-                                        cudaMemcpyDeviceToHost, c->streams[STREAM_STEPS]),
+                                        cudaMemcpyDeviceToHost, c->streams[STREAM_STEPS].stream),
       "a copy fails", DEVICE_TAG_NONE);
 }
 
@@ -272,30 +279,32 @@ static Status look_at_faults(CudaDevice *c) {
 
 /* ---- order ---- */
 
-static Status cuda_record(Device *device, DeviceStream stream, DeviceEvent event) {
+static Status cuda_record(Device *device, DeviceStream stream, DeviceEvent event, DeviceTag tag) {
   CudaDevice *c = (CudaDevice *)device;
   TRY(cuda_device_use(c));
-  c->events[event].seen = c->seen[stream];
+  c->events[event].seen = c->streams[stream].seen;
   return cuda_device_check(
-      c, c->context.calls->cudaEventRecord(c->events[event].event, c->streams[stream]),
-      "an event cannot be recorded", DEVICE_TAG_NONE);
+      c, c->context.calls->cudaEventRecord(c->events[event].event, c->streams[stream].stream),
+      "an event cannot be recorded", tag);
 }
 
-static Status cuda_wait(Device *device, DeviceStream stream, DeviceEvent event) {
+static Status cuda_wait(Device *device, DeviceStream stream, DeviceEvent event, DeviceTag tag) {
   CudaDevice *c = (CudaDevice *)device;
   TRY(cuda_device_use(c));
-  if (c->events[event].seen > c->seen[stream]) c->seen[stream] = c->events[event].seen;
+  if (c->events[event].seen > c->streams[stream].seen)
+    c->streams[stream].seen = c->events[event].seen;
   return cuda_device_check(
-      c, c->context.calls->cudaStreamWaitEvent(c->streams[stream], c->events[event].event, 0),
-      "a stream cannot wait", DEVICE_TAG_NONE);
+      c,
+      c->context.calls->cudaStreamWaitEvent(c->streams[stream].stream, c->events[event].event, 0),
+      "a stream cannot wait", tag);
 }
 
 static Status cuda_synchronise(Device *device, DeviceStream stream) {
   CudaDevice *c = (CudaDevice *)device;
   TRY(cuda_device_use(c));
-  TRY(cuda_device_check(c, c->context.calls->cudaStreamSynchronize(c->streams[stream]),
+  TRY(cuda_device_check(c, c->context.calls->cudaStreamSynchronize(c->streams[stream].stream),
                         "the GPU fails", DEVICE_TAG_NONE));
-  if (c->looked == c->fetched || c->seen[stream] < c->fetched) return STATUS_OK;
+  if (c->looked == c->fetched || c->streams[stream].seen < c->fetched) return STATUS_OK;
   return look_at_faults(c);
 }
 

@@ -18,20 +18,26 @@ typedef struct CudaEvent {
   uint64_t seen;
 } CudaEvent;
 
+typedef struct CudaStream {
+  cudaStream_t stream;
+  uint64_t seen;
+} CudaStream;
+
 typedef struct CudaDevice {
   Device device;
   CudaContext context;
   Ranks *ranks;
-  cudaStream_t streams[DEVICE_STREAMS];
-  CudaEvent events[DEVICE_EVENTS];
+  CudaStream *streams;
+  CudaEvent *events;
+  uint32_t n_streams, n_events;
   CudaSequence *sequences;
   uint32_t n_sequences, cap_sequences;
   bool capturing;
   CudaFault *faults;    /* on the host, pinned: as they were fetched last */
   DeviceTag *fault_tag; /* of the launch that used the word last */
   const Kernel **fault_kernel;
-  uint64_t fetched, looked, seen[DEVICE_STREAMS];
-  bool eager; /* nothing is captured */
+  uint64_t fetched, looked; /* numbers of fetches */
+  bool eager;               /* nothing is captured */
 } CudaDevice;
 
 /* Fails with the library's error, and the tag. */

@@ -94,7 +94,7 @@ Status cuda_limits(Device *device, DType type, DeviceLimits *out) {
   TRY(cuda_device_use(c));
   TRY(cuda_device_check(c, c->context.calls->cudaMalloc(&at, 3 * COPY_BYTES),
                         "no memory on the GPU", DEVICE_TAG_NONE));
-  Probe probe = {c, c->streams[STREAM_STEPS], at, type, &device->error.what};
+  Probe probe = {c, c->streams[STREAM_STEPS].stream, at, type, &device->error.what};
   Status status = measure(&probe, out);
   if (status != STATUS_OK) c->context.calls->cudaStreamSynchronize(probe.stream);
   c->context.calls->cudaFree(at);

@@ -25,7 +25,8 @@ void cuda_sequences_release(CudaDevice *c) {
 }
 
 static Status launch(CudaDevice *c, const CudaSequence *s) {
-  TRY(cuda_device_check(c, c->context.calls->cudaGraphLaunch(s->exec, c->streams[STREAM_STEPS]),
+  TRY(cuda_device_check(c,
+                        c->context.calls->cudaGraphLaunch(s->exec, c->streams[STREAM_STEPS].stream),
                         "the captured steps cannot be launched", DEVICE_TAG_NONE));
   return cuda_faults_fetch(c);
 }
@@ -42,7 +43,7 @@ Status cuda_sequence_begin(Device *device, DeviceStream stream, uint32_t sequenc
   }
   if (c->eager || s->runs == 0) return STATUS_OK;
   TRY(cuda_device_check(c,
-                        c->context.calls->cudaStreamBeginCapture(c->streams[stream],
+                        c->context.calls->cudaStreamBeginCapture(c->streams[stream].stream,
                                                                  cudaStreamCaptureModeThreadLocal),
                         "steps cannot be captured", DEVICE_TAG_NONE));
   c->capturing = true;
@@ -53,7 +54,7 @@ Status cuda_sequence_begin(Device *device, DeviceStream stream, uint32_t sequenc
 static Status end_capture(CudaDevice *c, CudaSequence *s, DeviceStream stream, bool whole) {
   const CudaCalls *calls = c->context.calls;
   cudaGraph_t graph = NULL;
-  cudaError_t code = calls->cudaStreamEndCapture(c->streams[stream], &graph);
+  cudaError_t code = calls->cudaStreamEndCapture(c->streams[stream].stream, &graph);
   if (!whole) { /* why is known already */
     if (graph) calls->cudaGraphDestroy(graph);
     return STATUS_OK;
