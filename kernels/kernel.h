@@ -39,7 +39,7 @@ typedef struct KernelError {
 
 /* The kernels of a machine. */
 typedef struct Backend {
-  const Target *target; /* the facts that they keep */
+  const Target *target;        /* the facts that they keep */
   const Target *const *others; /* further ones, ends with NULL; the list may be NULL */
   /* Chooses and prepares an implementation.  `context` is what the device gives its kernels
    * (handles of libraries); all memory that running it needs is taken here, or is in the work
