@@ -2,8 +2,8 @@
  * and its results the same bits, wherever it is made and run. */
 #include "kernels/cpu/target.h"
 
-#include "kernels/shards.h"
 #include "kernels/cpu/work.h"
+#include "kernels/shards.h"
 #include "ops/fuse_rules.h"
 
 /* The interpreter of groups keeps a block of every value in cache: results and reads are what fits

@@ -11,14 +11,19 @@ if(NOT CUDA_MISSING)
   target_link_libraries(cusim PUBLIC Threads::Threads)
 endif()
 
+# Tests of the simulator alone, and of the device `cuda` on it (folders named cuda).
 function(add_cusim_test name source)
-  if(NOT CUDA_MISSING)
-    add_executable(${name} ${source})
-    target_link_libraries(${name} PRIVATE cusim PkgConfig::CUNIT ${CMAKE_DL_LIBS} m)
-    target_compile_definitions(
-      ${name} PRIVATE "CUDA_LIBRARY_FOLDER=\"${CUDA_PATH_cuda_runtime_api}/../lib\"")
-  else()
+  if(CUDA_MISSING)
     add_executable(${name} ${CMAKE_CURRENT_SOURCE_DIR}/cusim/skipped.c)
     target_compile_definitions(${name} PRIVATE "MISSING=\"${CUDA_MISSING}\"")
+    return()
   endif()
+  add_executable(${name} ${source})
+  if(source MATCHES "/cuda/")
+    target_link_libraries(${name} PRIVATE cuda_backend train eval data execute device kernels compiler
+                                          language ops graph)
+  endif()
+  target_link_libraries(${name} PRIVATE cusim PkgConfig::CUNIT ${CMAKE_DL_LIBS} m)
+  target_compile_definitions(
+    ${name} PRIVATE "CUDA_LIBRARY_FOLDER=\"${CUDA_PATH_cuda_runtime_api}/../lib\"")
 endfunction()

@@ -1,8 +1,8 @@
 /* Facts of the toy's kernels, unlike the CPU's wherever a plan may show it. */
 #include "tests/kernels/toy/target.h"
 
-#include "kernels/shards.h"
 #include "kernels/cpu/work.h"
+#include "kernels/shards.h"
 #include "ops/fuse_rules.h"
 #include "ops/ops.h"
 

@@ -1,0 +1,111 @@
+/* The device `cuda` on the simulator: what it needs to open, memory, copies, fills, streams. */
+#include "tests/cuda/cuda_lab.h"
+#include "tests/support.h"
+
+static const DeviceOptions two = {.threads = 1, .streams = 3, .events = 3};
+
+static void check_refused(const CusimOptions *options, const char *says) {
+  Diag *diag = diag_create();
+  Device *d;
+  cuda_lab_begin(options);
+  CU_ASSERT_EQUAL(device_cuda.open(&two, diag, &d), STATUS_SYSTEM);
+  CU_ASSERT_PTR_NULL(d);
+  CU_ASSERT_PTR_NOT_NULL_FATAL(strstr(diag_entry(diag, 0)->text, says));
+  diag_clear(diag);
+  CU_ASSERT_EQUAL(device_cuda.present(diag), STATUS_SYSTEM);
+  CU_ASSERT_PTR_NOT_NULL_FATAL(strstr(diag_entry(diag, 0)->text, says));
+  CU_ASSERT(cuda_lab_end("refused"));
+  diag_destroy(diag);
+}
+
+static void no_gpu(void) {
+  check_refused(&(CusimOptions){.devices = 0}, "finds no GPU");
+}
+
+/* Bytes go in on one stream, are moved on another that waits, and come out on the first. */
+static Status there_and_back(Device *d, char *host, void *a, void *b, size_t n) {
+  const DeviceTable *t = d->table;
+  DeviceTag tag = 7;
+  TRY(t->fill(d, STREAM_STEPS, b, 0x5a, n, tag));
+  TRY(t->record(d, STREAM_STEPS, EVENT_STEPS, tag));
+  TRY(t->copy_in(d, STREAM_COPIES, &(DeviceCopy){a, host, n}, 1, tag));
+  TRY(t->wait(d, STREAM_COPIES, EVENT_STEPS, tag));
+  TRY(t->record(d, STREAM_COPIES, EVENT_COPIES, tag));
+  TRY(t->wait(d, STREAM_STEPS, EVENT_COPIES, tag));
+  TRY(t->copy_within(d, STREAM_STEPS, &(DeviceCopy){(char *)b + n / 2, a, n / 2}, 1, tag));
+  TRY(t->record(d, STREAM_STEPS, EVENT_STEPS, tag));
+  TRY(t->wait(d, STREAM_COPIES, EVENT_STEPS, tag));
+  TRY(t->copy_out(d, STREAM_COPIES, &(DeviceCopy){host, b, n}, 1, tag));
+  return t->synchronise(d, STREAM_COPIES);
+}
+
+static Status take_and_use(Device *d, size_t n, char *wrong) {
+  void *a = NULL, *b = NULL, *host = NULL;
+  Status status = d->table->allocate(d, n, &a);
+  if (status == STATUS_OK) status = d->table->allocate(d, n, &b);
+  if (status == STATUS_OK) status = d->table->host_allocate(d, n, &host);
+  for (size_t i = 0; status == STATUS_OK && i < n; i++) ((char *)host)[i] = (char)(i * 7);
+  if (status == STATUS_OK) status = there_and_back(d, host, a, b, n);
+  for (size_t i = 0; status == STATUS_OK && i < n; i++)
+    *wrong |= ((char *)host)[i] != (i < n / 2 ? 0x5a : (char)((i - n / 2) * 7));
+  for (uint32_t s = 0; s < two.streams; s++) d->table->synchronise(d, s);
+  d->table->release(d, a);
+  d->table->release(d, b);
+  d->table->host_release(d, host);
+  return status;
+}
+
+static void copies(void) {
+  for (uint64_t seed = 0; seed < 12; seed++) {
+    Diag *diag = diag_create();
+    Device *d;
+    char wrong = 0;
+    cuda_lab_begin(&(CusimOptions){
+        .devices = 1, .order = (CusimOrder)(seed % 3), .seed = seed, .print = true});
+    CU_ASSERT_EQUAL_FATAL(device_cuda.open(&two, diag, &d), STATUS_OK);
+    CU_ASSERT(d->table->memory(d) > 1 << 20);
+    CU_ASSERT_EQUAL(take_and_use(d, 1000, &wrong), STATUS_OK);
+    CU_ASSERT_EQUAL(wrong, 0);
+    d->table->close(d);
+    CU_ASSERT(cuda_lab_end("copies"));
+    CU_ASSERT_PTR_NULL(diag_entry(diag, 0));
+    diag_destroy(diag);
+  }
+}
+
+/* Each call that opening, using and closing makes fails in turn: the failure is told where it can
+ * be, and nothing is left. */
+static void each_call_fails(void) {
+  CusimReport all;
+  uint64_t calls = 1, told = 0;
+  for (uint64_t fail = 0; fail <= calls; fail++) {
+    Diag *diag = diag_create();
+    Device *d;
+    char wrong = 0;
+    CusimOptions options = {.devices = 1, .order = CUSIM_LAZY, .fail_call = fail};
+    cuda_libraries_replace(cusim_open(&options));
+    Status status = device_cuda.open(&two, diag, &d);
+    CU_ASSERT_EQUAL(diag_entry(diag, 0) != NULL, status != STATUS_OK);
+    if (status == STATUS_OK) {
+      status = take_and_use(d, 1000, &wrong);
+      if (status != STATUS_OK) CU_ASSERT(d->error.what.text[0] != 0);
+      CU_ASSERT(status != STATUS_OK || !wrong);
+      d->table->close(d);
+    }
+    told += status != STATUS_OK;
+    cusim_report(&all);
+    if (!fail) calls = all.calls;
+    cusim_close(&all);
+    if (all.faults && !fail) printf("\n  %s", all.text);
+    if (!fail) CU_ASSERT_EQUAL(all.faults, 0);
+    cuda_libraries_replace(NULL);
+    diag_destroy(diag);
+  }
+  CU_ASSERT(told > 20);
+}
+
+int main(void) {
+  static const SupportTest tests[] = {
+      {"no GPU", no_gpu}, {"copies and streams", copies}, {"each call fails", each_call_fails}};
+  return support_run("cuda device", tests, sizeof tests / sizeof *tests);
+}
