@@ -27,9 +27,9 @@ typedef struct Case {
   void (*run)(Bench *b);
 } Case;
 extern const Case cases_memory[], cases_order[], cases_capture[], cases_kernels[], cases_blas[],
-    cases_collectives[], cases_dnn[], cases_limits[];
+    cases_collectives[], cases_dnn[], cases_limits[], cases_text[];
 extern const uint32_t n_cases_memory, n_cases_order, n_cases_capture, n_cases_kernels, n_cases_blas,
-    n_cases_collectives, n_cases_dnn, n_cases_limits;
+    n_cases_collectives, n_cases_dnn, n_cases_limits, n_cases_text;
 
 /* In a right program every call succeeds. */
 #define OK(b, call) ((b)->errors += (call) != 0)
@@ -49,6 +49,12 @@ typedef enum Probe {
 /* Reads 4 floats of x, writes 4 of y. */
 void bench_probe(Bench *b, cudaStream_t on, const float *x, float *y, const float *other,
                  Probe what);
+/* Compiles a text for the architecture ("sm_90") and loads it, by all the calls that this takes;
+ * NULL: it does not compile, the log was printed when `print`. */
+cudaLibrary_t bench_load(Bench *b, const char *text, const char *architecture, bool print);
+cudaKernel_t bench_kernel(Bench *b, cudaLibrary_t library, const char *name);
+void bench_launch(Bench *b, cudaKernel_t kernel, dim3 blocks, dim3 threads, size_t shared,
+                  void **args, const CudaAccess *accesses, uint32_t n);
 void bench_wait(Bench *b, cudaStream_t waiting, cudaStream_t first);
 /* Runs one program; *out as the simulator leaves it.  Returns how many calls failed. */
 uint32_t bench_run(const Case *c, bool wrong, CusimOrder order, uint64_t seed, CusimReport *out);

@@ -1,6 +1,8 @@
 /* What the programs have at hand: two streams, an event, buffers, two kernels. */
 #include "tests/cusim/cases.h"
 
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 static cudaError_t run_scale(const CusimGrid *grid, void *const *args) {
@@ -67,6 +69,53 @@ void bench_probe(Bench *b, cudaStream_t on, const float *x, float *y, const floa
   b->cu->declare(accesses, 2);
   OK(b, b->cu->cudaLaunchKernel((const void *)b->probe, (dim3){1, 1, 1}, (dim3){1, 1, 1}, args, 0,
                                 on));
+}
+
+static char *program_log(Bench *b, nvrtcProgram program) {
+  size_t size = 0;
+  OK(b, b->cu->nvrtcGetProgramLogSize(program, &size));
+  char *log = calloc(1, size + 1);
+  if (log && size) OK(b, b->cu->nvrtcGetProgramLog(program, log));
+  return log;
+}
+
+cudaLibrary_t bench_load(Bench *b, const char *text, const char *architecture, bool print) {
+  const CudaCalls *cu = b->cu;
+  char arch[64];
+  const char *const options[] = {arch, "--fmad=false", "--std=c++17"};
+  nvrtcProgram program = NULL;
+  cudaLibrary_t library = NULL;
+  size_t size = 0;
+  snprintf(arch, sizeof arch, "--gpu-architecture=%s", architecture);
+  OK(b, cu->nvrtcCreateProgram(&program, text, "text.cu", 0, NULL, NULL));
+  if (!program) return NULL;
+  nvrtcResult result = cu->nvrtcCompileProgram(program, 3, options);
+  OK(b, result);
+  if (result == NVRTC_SUCCESS) {
+    OK(b, cu->nvrtcGetCUBINSize(program, &size));
+    char *cubin = calloc(1, size + 1);
+    if (cubin && size) OK(b, cu->nvrtcGetCUBIN(program, cubin));
+    OK(b, cu->cudaLibraryLoadData(&library, cubin, NULL, NULL, 0, NULL, NULL, 0));
+    free(cubin);
+  } else if (print) {
+    char *log = program_log(b, program);
+    printf("\n%s", log ? log : "");
+    free(log);
+  }
+  OK(b, cu->nvrtcDestroyProgram(&program));
+  return library;
+}
+
+cudaKernel_t bench_kernel(Bench *b, cudaLibrary_t library, const char *name) {
+  cudaKernel_t kernel = NULL;
+  OK(b, b->cu->cudaLibraryGetKernel(&kernel, library, name));
+  return kernel;
+}
+
+void bench_launch(Bench *b, cudaKernel_t kernel, dim3 blocks, dim3 threads, size_t shared,
+                  void **args, const CudaAccess *accesses, uint32_t n) {
+  b->cu->declare(accesses, n);
+  OK(b, b->cu->cudaLaunchKernel((const void *)kernel, blocks, threads, args, shared, b->s));
 }
 
 void bench_wait(Bench *b, cudaStream_t waiting, cudaStream_t first) {

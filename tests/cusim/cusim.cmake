@@ -8,7 +8,9 @@ if(NOT CUDA_MISSING)
   list(FILTER CUSIM_SOURCES EXCLUDE REGEX "/(test_|skipped)[^/]*$")
   add_library(cusim STATIC ${CUSIM_SOURCES})
   target_include_directories(cusim SYSTEM PUBLIC ${CUDA_HEADERS})
-  target_link_libraries(cusim PUBLIC Threads::Threads)
+  target_link_libraries(cusim PUBLIC Threads::Threads ${CMAKE_DL_LIBS})
+  set_source_files_properties(${CMAKE_CURRENT_LIST_DIR}/module.c PROPERTIES COMPILE_DEFINITIONS
+                              "CUSIM_INCLUDES=\"${CMAKE_SOURCE_DIR}\"")
 endif()
 
 # Tests of the simulator alone, and of the device `cuda` on it (folders named cuda).

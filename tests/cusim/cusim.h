@@ -35,8 +35,9 @@ typedef struct CusimGrid {
   size_t shared; /* dynamic, bytes */
 } CusimGrid;
 
-/* A kernel as a C function.  `args` are as cudaLaunchKernel has them; the memory that they point to
- * can be touched as the launch declared it, and nothing else can. */
+/* A kernel as a C function, for what is not compiled from a text.  `args` are as cudaLaunchKernel
+ * has them; the memory that they point to can be touched as the launch declared it, and nothing
+ * else can. */
 typedef struct CusimKernel {
   const char *name;
   const char *params; /* a letter each: p a device pointer, i int32, l int64, f float, d double */
@@ -46,8 +47,10 @@ typedef struct CusimKernel {
 } CusimKernel;
 
 typedef struct CusimOptions {
-  uint32_t devices; /* up to CUSIM_DEVICES; 0: no GPU is there */
-  size_t memory;    /* of each device, bytes; 0: 256 MiB */
+  uint32_t devices;    /* up to CUSIM_DEVICES; 0: no GPU is there */
+  size_t memory;       /* of each device, bytes; 0: 256 MiB */
+  uint32_t capability; /* of the devices: 80, 90, 100; 0: 90 */
+  bool fast;           /* kernels' threads are not watched: only what launches declare is checked */
   CusimOrder order;
   uint64_t seed;
   const CusimKernel *kernels;
@@ -78,5 +81,8 @@ const char *cusim_call_name(CudaCall call);
 const char *cusim_rule_name(CusimRule rule);
 /* How many errors a call can fail with on request; a call that returns no status has none. */
 uint32_t cusim_errors(CudaCall call);
+
+/* Whether texts can be compiled here: there is a C++ compiler. */
+bool cusim_compiles(void);
 
 #endif

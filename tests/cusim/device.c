@@ -4,14 +4,22 @@
 #include <stdio.h>
 #include <string.h>
 
-/* Facts of the device that is modelled: a small one of compute capability 9.0.  What is not set
- * here is zero. */
+uint32_t device_capability(void) {
+  return sim.options.capability ? sim.options.capability : 90;
+}
+
+size_t device_shared(void) {
+  uint32_t c = device_capability();
+  return (size_t)(c == 80 ? 163 : c / 10 == 8 || c / 10 == 12 ? 99 : 227) << 10;
+}
+
+/* Facts of the device that is modelled: a small one.  What is not set here is zero. */
 static void properties_set(struct cudaDeviceProp *p, int device) {
   *p = (struct cudaDeviceProp){.totalGlobalMem = sim.options.memory,
                                .sharedMemPerBlock = 48 << 10,
-                               .sharedMemPerBlockOptin = 227 << 10,
+                               .sharedMemPerBlockOptin = device_shared(),
                                .reservedSharedMemPerBlock = 1 << 10,
-                               .sharedMemPerMultiprocessor = 228 << 10,
+                               .sharedMemPerMultiprocessor = device_shared() + (1 << 10),
                                .regsPerBlock = 65536,
                                .regsPerMultiprocessor = 65536,
                                .warpSize = 32,
@@ -19,8 +27,8 @@ static void properties_set(struct cudaDeviceProp *p, int device) {
                                .maxThreadsDim = {1024, 1024, 64},
                                .maxGridSize = {2147483647, 65535, 65535},
                                .maxThreadsPerMultiProcessor = 2048,
-                               .major = 9,
-                               .minor = 0,
+                               .major = (int)device_capability() / 10,
+                               .minor = (int)device_capability() % 10,
                                .multiProcessorCount = 4,
                                .concurrentKernels = 1,
                                .asyncEngineCount = 2,

@@ -208,6 +208,7 @@ static void find_leaks(void) {
       sim_fault(CUDA_CALL_cudaEventCreateWithFlags, CUSIM_LEAK, "an event was not destroyed");
   graphs_find_leaks();
   kernels_find_leaks();
+  nvrtc_find_leaks();
   blas_find_leaks();
   dnn_find_leaks();
   collectives_find_leaks();
@@ -230,6 +231,7 @@ void cusim_close(CusimReport *out) {
   }
   graphs_close();
   kernels_close();
+  nvrtc_close();
   blas_close();
   dnn_close();
   collectives_close();

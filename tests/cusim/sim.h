@@ -187,6 +187,11 @@ void kernel_given(const Work *launch, uint32_t thread, uint32_t number);
 void kernels_find_leaks(void);
 void kernels_close(void);
 
+/* ---- nvrtc.c ---- */
+
+void nvrtc_find_leaks(void);
+void nvrtc_close(void);
+
 /* ---- blas.c ---- */
 
 void blas_find_leaks(void);
@@ -209,6 +214,11 @@ Stream *meeting_blocker(const Meeting *meeting);
 cudaError_t meeting_run(Meeting *meeting, Stream *stream);
 void collectives_find_leaks(void);
 void collectives_close(void);
+
+/* ---- device.c ---- */
+
+uint32_t device_capability(void); /* 90: 9.0 */
+size_t device_shared(void);       /* the most that a block can have, bytes */
 
 /* ---- sim.c ---- */
 

@@ -1,0 +1,305 @@
+/* Modules: a text, shim.h before it, the compiler, the loader.
+ *
+ * Shared objects lie in $CUSIM_CACHE where that is set, and are found there by later processes;
+ * else in a folder of this process, which is removed at its end.  They are called by a hash of all
+ * that they were made of. */
+#include "tests/cusim/module.h"
+#include "tests/cusim/text.h"
+
+#include <dlfcn.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+typedef struct Made {
+  struct Made *next;
+  uint64_t key[2];
+  const CusimModule *module; /* NULL: it has errors, which `log` tells */
+  char *log;
+} Made;
+static Made *made;
+
+/* ---- hashes ---- */
+
+/* FNV-1a twice, from two beginnings. */
+static void hash_add(uint64_t key[2], const char *text, size_t n) {
+  for (size_t i = 0; i <= n; i++) {
+    unsigned char c = i < n ? (unsigned char)text[i] : 0xff; /* where one ends */
+    key[0] = (key[0] ^ c) * 0x100000001b3u;
+    key[1] = (key[1] ^ c) * 0x9e3779b97f4a7c15u;
+    key[1] ^= key[1] >> 29;
+  }
+}
+
+static char *read_file(const char *path) {
+  FILE *f = fopen(path, "rb");
+  if (!f) return NULL;
+  char *text = NULL;
+  size_t n = 0, cap = 0;
+  do {
+    if (n + 4096 + 1 > cap) {
+      cap = 2 * (n + 4096);
+      char *grown = realloc(text, cap);
+      if (!grown) break;
+      text = grown;
+    }
+    n += fread(text + n, 1, cap - n - 1, f);
+  } while (!feof(f) && !ferror(f));
+  fclose(f);
+  if (text) text[n] = 0;
+  return text;
+}
+
+/* ---- the folder ---- */
+
+static char folder[256];
+static pid_t owner; /* of a folder of our own; 0: it is not ours */
+
+static void remove_folder(void) {
+  char command[320];
+  if (!owner || owner != getpid()) return;
+  for (const Made *m = made; m; m = m->next) {
+    snprintf(command, sizeof command, "%s/%016llx%016llx.so", folder, (unsigned long long)m->key[0],
+             (unsigned long long)m->key[1]);
+    unlink(command);
+  }
+  rmdir(folder);
+}
+
+static bool find_folder(void) {
+  const char *cache = getenv("CUSIM_CACHE"), *tmp = getenv("TMPDIR");
+  if (folder[0]) return true;
+  if (cache && cache[0]) {
+    if (snprintf(folder, sizeof folder, "%s", cache) < (int)sizeof folder - 64 &&
+        (mkdir(folder, 0777) == 0 || errno == EEXIST))
+      return true;
+    folder[0] = 0;
+    return false;
+  }
+  if (snprintf(folder, sizeof folder, "%s/cusim.XXXXXX", tmp && tmp[0] ? tmp : "/tmp") >=
+          (int)sizeof folder - 64 ||
+      !mkdtemp(folder)) {
+    folder[0] = 0;
+    return false;
+  }
+  owner = getpid();
+  atexit(remove_folder);
+  return true;
+}
+
+/* ---- the compiler ---- */
+
+/* Runs it with nothing on its input; its output goes to `to`. */
+static int run(const char *const *words, const char *to) {
+  pid_t child = fork();
+  if (child == 0) {
+    int out = open(to, O_WRONLY | O_CREAT | O_TRUNC, 0666), in = open("/dev/null", O_RDONLY);
+    if (out < 0 || in < 0 || dup2(in, 0) < 0 || dup2(out, 1) < 0 || dup2(out, 2) < 0) _exit(126);
+    unsetenv("LD_PRELOAD");
+    execvp(words[0], (char *const *)(uintptr_t)words);
+    _exit(127);
+  }
+  int status;
+  if (child < 0) return 127;
+  while (waitpid(child, &status, 0) < 0)
+    if (errno != EINTR) return 127;
+  return WIFEXITED(status) ? WEXITSTATUS(status) : 128;
+}
+
+/* The compiler, and what says which it is; NULL: there is none. */
+static const char *find_compiler(uint64_t key[2]) {
+  static const char *found;
+  static uint64_t version[2];
+  const char *const names[] = {getenv("CXX"), "g++", "c++", "clang++"};
+  char log[300];
+  snprintf(log, sizeof log, "%s/version.%ld", folder, (long)getpid());
+  for (size_t i = 0; !found && i < sizeof names / sizeof *names; i++) {
+    if (!names[i] || !names[i][0]) continue;
+    const char *const words[] = {names[i], "--version", NULL};
+    if (run(words, log) != 0) continue;
+    char *text = read_file(log);
+    if (text) hash_add(version, text, strlen(text));
+    free(text);
+    found = names[i];
+  }
+  unlink(log);
+  key[0] ^= version[0];
+  key[1] ^= version[1];
+  return found;
+}
+
+bool module_compiler(void) {
+  uint64_t key[2] = {0, 0};
+  return find_folder() && find_compiler(key);
+}
+
+/* The folder that holds tests/cusim/. */
+static const char *includes(void) {
+  return CUSIM_INCLUDES;
+}
+
+#define WORDS 64
+static ModuleEnd compile(const char *compiler, const char *source, const char *base,
+                         const ModuleOptions *options, char **log) {
+  char in[320], object[320], messages[320], final[320], arch[32], include[320];
+  long id = (long)getpid();
+  snprintf(in, sizeof in, "%s.%ld.cc", base, id);
+  snprintf(object, sizeof object, "%s.%ld.so", base, id);
+  snprintf(messages, sizeof messages, "%s.%ld.log", base, id);
+  snprintf(final, sizeof final, "%s.so", base);
+  snprintf(arch, sizeof arch, "-D__CUDA_ARCH__=%d", 10 * options->architecture);
+  snprintf(include, sizeof include, "-I%s", includes());
+  FILE *f = fopen(in, "w");
+  if (!f) return MODULE_NO_TOOLS;
+  bool written = fputs(source, f) >= 0;
+  if (fclose(f) != 0 || !written) return MODULE_NO_TOOLS;
+  const char *words[WORDS] = {
+      compiler,
+      "-std=c++17",
+      options->watched ? "-O1" : "-O2",
+      "-fPIC",
+      "-shared",
+      "-w",
+      "-fvisibility=hidden",
+      "-fno-exceptions",
+      "-fno-rtti",
+      "-fno-asynchronous-unwind-tables",
+      "-fno-math-errno",
+      "-fno-trapping-math",
+      "-ffp-contract=off",
+      "-fno-strict-aliasing",
+      "-fwrapv",
+      "-fmax-errors=20",
+      "-Wframe-larger-than=32768",
+      "-Werror=frame-larger-than=32768",
+      "-D__CUDACC__",
+      "-D__CUDACC_RTC__",
+      arch,
+      include,
+      "-nodefaultlibs",
+      "-Wl,-z,defs",
+      "-o",
+      object,
+      in,
+      "-lm",
+      "-lc",
+      "-lgcc",
+  };
+  size_t n = 0;
+  while (words[n]) n++;
+  for (size_t i = 0; options->defines && options->defines[i]; i++) {
+    if (n + 2 >= WORDS) return MODULE_NO_TOOLS;
+    words[n++] = "-D";
+    words[n++] = options->defines[i];
+  }
+  int status = run(words, messages);
+  *log = read_file(messages);
+  unlink(in);
+  unlink(messages);
+  if (status == 0 && rename(object, final) == 0) return MODULE_OK;
+  unlink(object);
+  return status == 0 || status > 4 ? MODULE_NO_TOOLS : MODULE_ERRORS;
+}
+
+static const CusimModule *load(const char *path) {
+  void *library = dlopen(path, RTLD_NOW | RTLD_LOCAL);
+  return library ? dlsym(library, "cusim_module") : NULL;
+}
+
+static void say(char **log, const char *what, const char *more) {
+  size_t n = strlen(what) + strlen(more) + 2;
+  free(*log);
+  *log = malloc(n);
+  if (*log) snprintf(*log, n, "%s%s", what, more);
+}
+
+/* What the compiler sees: the shim, then the text as if it were a file called `name`. */
+static char *whole_source(const Text *text, const char *name) {
+  size_t n = strlen(text->source) + strlen(name) + 100;
+  char *all = malloc(n);
+  if (all)
+    snprintf(all, n, "#include \"tests/cusim/shim.h\"\n#line 1 \"%s\"\n%s", name, text->source);
+  return all;
+}
+
+static bool hash_all(uint64_t key[2], const char *source, const ModuleOptions *options) {
+  static const char *const files[] = {"shim.h", "abi.h", "module.c"};
+  hash_add(key, source, strlen(source));
+  for (size_t i = 0; options->defines && options->defines[i]; i++)
+    hash_add(key, options->defines[i], strlen(options->defines[i]));
+  char way[64];
+  snprintf(way, sizeof way, "%d %d", options->architecture, options->watched);
+  hash_add(key, way, strlen(way));
+  for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
+    char path[320];
+    snprintf(path, sizeof path, "%s/tests/cusim/%s", includes(), files[i]);
+    char *text = read_file(path);
+    if (!text) return false;
+    hash_add(key, text, strlen(text));
+    free(text);
+  }
+  return true;
+}
+
+static ModuleEnd make(const char *source, const ModuleOptions *options, const CusimModule **out,
+                      char **log) {
+  uint64_t key[2] = {0xcbf29ce484222325u, 0x84222325cbf29ce4u};
+  char base[300], path[320];
+  if (!find_folder()) {
+    say(log, "no folder for compiled texts", "");
+    return MODULE_NO_TOOLS;
+  }
+  const char *compiler = find_compiler(key);
+  if (!compiler || !hash_all(key, source, options)) {
+    say(log, compiler ? "shim.h is not where it was" : "no C++ compiler (g++, c++, clang++)", "");
+    return MODULE_NO_TOOLS;
+  }
+  for (Made *m = made; m; m = m->next)
+    if (memcmp(m->key, key, sizeof m->key) == 0) {
+      if (m->log) say(log, m->log, "");
+      *out = m->module;
+      return m->module ? MODULE_OK : MODULE_ERRORS;
+    }
+  snprintf(base, sizeof base, "%s/%016llx%016llx", folder, (unsigned long long)key[0],
+           (unsigned long long)key[1]);
+  snprintf(path, sizeof path, "%s.so", base);
+  ModuleEnd end = MODULE_OK;
+  if (access(path, R_OK) != 0) end = compile(compiler, source, base, options, log);
+  if (end == MODULE_NO_TOOLS) return end;
+  Made *m = calloc(1, sizeof *m);
+  if (!m) return MODULE_NO_TOOLS;
+  *m = (Made){.next = made, .key = {key[0], key[1]}};
+  if (end == MODULE_OK && !(m->module = load(path))) {
+    const char *why = dlerror();
+    say(log, "the compiled text cannot be loaded: ", why ? why : "");
+    free(m);
+    return MODULE_NO_TOOLS;
+  }
+  if (*log) m->log = strdup(*log);
+  made = m;
+  *out = m->module;
+  return end;
+}
+
+ModuleEnd module_make(const char *source, const char *name, const ModuleOptions *options,
+                      const CusimModule **out, char **log) {
+  Text text;
+  *log = NULL;
+  *out = NULL;
+  ModuleEnd end = MODULE_REFUSED;
+  if (text_read(source, &text)) {
+    char *all = whole_source(&text, name);
+    end = all ? make(all, options, out, log) : MODULE_NO_TOOLS;
+    free(all);
+  } else {
+    say(log, text.refused, "");
+  }
+  text_release(&text);
+  return end;
+}
