@@ -20,7 +20,8 @@
 typedef struct Made {
   struct Made *next;
   uint64_t key[2];
-  const CusimModule *module; /* NULL: it has errors, which `log` tells */
+  ModuleEnd end;
+  const CusimModule *module; /* NULL: `log` tells why */
   char *log;
 } Made;
 static Made *made;
@@ -145,66 +146,81 @@ static const char *includes(void) {
 }
 
 #define WORDS 64
-static ModuleEnd compile(const char *compiler, const char *source, const char *base,
-                         const ModuleOptions *options, char **log) {
-  char in[320], object[320], messages[320], final[320], arch[32], include[320];
+/* The words of a call of the compiler. */
+typedef struct Words {
+  const char *of[WORDS];
+  size_t n;
+} Words;
+
+static void add_words(Words *w, const char *const *words) {
+  for (; *words && w->n + 1 < WORDS; words++) w->of[w->n++] = *words;
+}
+#define ADD(w, ...) add_words(w, (const char *const[]){__VA_ARGS__, NULL})
+
+/* The paths of one compilation: BASE.PID.EXTENSION. */
+typedef struct Paths {
+  char source[320], expanded[320], whole[320], object[320], log[320];
+} Paths;
+
+static Paths paths_of(const char *base) {
+  Paths p;
   long id = (long)getpid();
-  snprintf(in, sizeof in, "%s.%ld.cc", base, id);
-  snprintf(object, sizeof object, "%s.%ld.so", base, id);
-  snprintf(messages, sizeof messages, "%s.%ld.log", base, id);
-  snprintf(final, sizeof final, "%s.so", base);
+  snprintf(p.source, sizeof p.source, "%s.%ld.cu", base, id);
+  snprintf(p.expanded, sizeof p.expanded, "%s.%ld.ii", base, id);
+  snprintf(p.whole, sizeof p.whole, "%s.%ld.cc", base, id);
+  snprintf(p.object, sizeof p.object, "%s.%ld.so", base, id);
+  snprintf(p.log, sizeof p.log, "%s.%ld.log", base, id);
+  return p;
+}
+
+static bool write_file(const char *path, const char *head, const char *text) {
+  FILE *f = fopen(path, "w");
+  if (!f) return false;
+  bool written = fputs(head, f) >= 0 && fputs(text, f) >= 0;
+  return fclose(f) == 0 && written;
+}
+
+static ModuleEnd run_compiler(const Words *words, const Paths *p, char **log) {
+  int status = words->n + 1 < WORDS ? run(words->of, p->log) : 127;
+  free(*log);
+  *log = read_file(p->log);
+  unlink(p->log);
+  return status == 0 ? MODULE_OK : status > 4 ? MODULE_NO_TOOLS : MODULE_ERRORS;
+}
+
+/* The text as if it were a file called `name`, macros expanded. */
+static ModuleEnd expand(const char *compiler, const char *source, const char *name,
+                        const ModuleOptions *options, const Paths *p, char **log) {
+  char arch[40], head[300];
   snprintf(arch, sizeof arch, "-D__CUDA_ARCH__=%d", 10 * options->architecture);
+  snprintf(head, sizeof head, "#line 1 \"%s\"\n", name);
+  if (!write_file(p->source, head, source)) return MODULE_NO_TOOLS;
+  Words w = {0};
+  ADD(&w, compiler, "-std=c++17", "-E", "-x", "c++", "-w", "-nostdinc", "-undef", "-D__CUDACC__",
+      "-D__CUDACC_RTC__", arch);
+  for (size_t i = 0; options->defines && options->defines[i]; i++)
+    ADD(&w, "-D", options->defines[i]);
+  ADD(&w, "-o", p->expanded, p->source);
+  ModuleEnd end = run_compiler(&w, p, log);
+  unlink(p->source);
+  return end;
+}
+
+static ModuleEnd compile(const char *compiler, const char *text, const ModuleOptions *options,
+                         const Paths *p, char **log) {
+  char include[320];
   snprintf(include, sizeof include, "-I%s", includes());
-  FILE *f = fopen(in, "w");
-  if (!f) return MODULE_NO_TOOLS;
-  bool written = fputs(source, f) >= 0;
-  if (fclose(f) != 0 || !written) return MODULE_NO_TOOLS;
-  const char *words[WORDS] = {
-      compiler,
-      "-std=c++17",
-      options->watched ? "-O1" : "-O2",
-      "-fPIC",
-      "-shared",
-      "-w",
-      "-fvisibility=hidden",
-      "-fno-exceptions",
-      "-fno-rtti",
-      "-fno-asynchronous-unwind-tables",
-      "-fno-math-errno",
-      "-fno-trapping-math",
-      "-ffp-contract=off",
-      "-fno-strict-aliasing",
-      "-fwrapv",
-      "-fmax-errors=20",
-      "-Wframe-larger-than=32768",
-      "-Werror=frame-larger-than=32768",
-      "-D__CUDACC__",
-      "-D__CUDACC_RTC__",
-      arch,
-      include,
-      "-nodefaultlibs",
-      "-Wl,-z,defs",
-      "-o",
-      object,
-      in,
-      "-lm",
-      "-lc",
-      "-lgcc",
-  };
-  size_t n = 0;
-  while (words[n]) n++;
-  for (size_t i = 0; options->defines && options->defines[i]; i++) {
-    if (n + 2 >= WORDS) return MODULE_NO_TOOLS;
-    words[n++] = "-D";
-    words[n++] = options->defines[i];
-  }
-  int status = run(words, messages);
-  *log = read_file(messages);
-  unlink(in);
-  unlink(messages);
-  if (status == 0 && rename(object, final) == 0) return MODULE_OK;
-  unlink(object);
-  return status == 0 || status > 4 ? MODULE_NO_TOOLS : MODULE_ERRORS;
+  if (!write_file(p->whole, "#include \"tests/cusim/shim.h\"\n", text)) return MODULE_NO_TOOLS;
+  Words w = {0};
+  ADD(&w, compiler, "-std=c++17", options->watched ? "-O1" : "-O2", "-fPIC", "-shared", "-w",
+      "-fvisibility=hidden", "-fno-exceptions", "-fno-rtti", "-fno-asynchronous-unwind-tables");
+  ADD(&w, "-fno-math-errno", "-fno-trapping-math", "-ffp-contract=off", "-fno-strict-aliasing",
+      "-fwrapv", "-fmax-errors=20", "-Wframe-larger-than=32768", "-Werror=frame-larger-than=32768");
+  ADD(&w, include, "-nodefaultlibs", "-Wl,-z,defs", "-o", p->object, p->whole, "-lm", "-lc",
+      "-lgcc");
+  ModuleEnd end = run_compiler(&w, p, log);
+  unlink(p->whole);
+  return end;
 }
 
 static const CusimModule *load(const char *path) {
@@ -219,18 +235,11 @@ static void say(char **log, const char *what, const char *more) {
   if (*log) snprintf(*log, n, "%s%s", what, more);
 }
 
-/* What the compiler sees: the shim, then the text as if it were a file called `name`. */
-static char *whole_source(const Text *text, const char *name) {
-  size_t n = strlen(text->source) + strlen(name) + 100;
-  char *all = malloc(n);
-  if (all)
-    snprintf(all, n, "#include \"tests/cusim/shim.h\"\n#line 1 \"%s\"\n%s", name, text->source);
-  return all;
-}
-
-static bool hash_all(uint64_t key[2], const char *source, const ModuleOptions *options) {
-  static const char *const files[] = {"shim.h", "abi.h", "module.c"};
+static bool hash_all(uint64_t key[2], const char *source, const char *name,
+                     const ModuleOptions *options) {
+  static const char *const files[] = {"shim.h", "abi.h", "text.c", "module.c"};
   hash_add(key, source, strlen(source));
+  hash_add(key, name, strlen(name));
   for (size_t i = 0; options->defines && options->defines[i]; i++)
     hash_add(key, options->defines[i], strlen(options->defines[i]));
   char way[64];
@@ -247,59 +256,72 @@ static bool hash_all(uint64_t key[2], const char *source, const ModuleOptions *o
   return true;
 }
 
-static ModuleEnd make(const char *source, const ModuleOptions *options, const CusimModule **out,
-                      char **log) {
-  uint64_t key[2] = {0xcbf29ce484222325u, 0x84222325cbf29ce4u};
+/* From a text to the shared object `final`. */
+static ModuleEnd build(const char *compiler, const char *source, const char *name, const Paths *p,
+                       const char *final, const ModuleOptions *options, char **log) {
+  Text text = {0};
+  ModuleEnd end = expand(compiler, source, name, options, p, log);
+  char *expanded = end == MODULE_OK ? read_file(p->expanded) : NULL;
+  unlink(p->expanded);
+  if (end != MODULE_OK || !expanded) return end != MODULE_OK ? end : MODULE_NO_TOOLS;
+  if (text_read(expanded, &text)) {
+    end = compile(compiler, text.source, options, p, log);
+    if (end == MODULE_OK && rename(p->object, final) != 0) end = MODULE_NO_TOOLS;
+    if (end != MODULE_OK) unlink(p->object);
+  } else {
+    say(log, text.refused, "");
+    end = MODULE_REFUSED;
+  }
+  text_release(&text);
+  free(expanded);
+  return end;
+}
+
+static ModuleEnd make(const char *compiler, const char *source, const char *name, Made *out,
+                      const ModuleOptions *options, char **log) {
   char base[300], path[320];
-  if (!find_folder()) {
-    say(log, "no folder for compiled texts", "");
-    return MODULE_NO_TOOLS;
-  }
-  const char *compiler = find_compiler(key);
-  if (!compiler || !hash_all(key, source, options)) {
-    say(log, compiler ? "shim.h is not where it was" : "no C++ compiler (g++, c++, clang++)", "");
-    return MODULE_NO_TOOLS;
-  }
-  for (Made *m = made; m; m = m->next)
-    if (memcmp(m->key, key, sizeof m->key) == 0) {
-      if (m->log) say(log, m->log, "");
-      *out = m->module;
-      return m->module ? MODULE_OK : MODULE_ERRORS;
-    }
-  snprintf(base, sizeof base, "%s/%016llx%016llx", folder, (unsigned long long)key[0],
-           (unsigned long long)key[1]);
+  snprintf(base, sizeof base, "%s/%016llx%016llx", folder, (unsigned long long)out->key[0],
+           (unsigned long long)out->key[1]);
   snprintf(path, sizeof path, "%s.so", base);
-  ModuleEnd end = MODULE_OK;
-  if (access(path, R_OK) != 0) end = compile(compiler, source, base, options, log);
-  if (end == MODULE_NO_TOOLS) return end;
-  Made *m = calloc(1, sizeof *m);
-  if (!m) return MODULE_NO_TOOLS;
-  *m = (Made){.next = made, .key = {key[0], key[1]}};
-  if (end == MODULE_OK && !(m->module = load(path))) {
+  if (access(path, R_OK) != 0) {
+    Paths p = paths_of(base);
+    out->end = build(compiler, source, name, &p, path, options, log);
+  }
+  if (out->end == MODULE_OK && !(out->module = load(path))) {
     const char *why = dlerror();
     say(log, "the compiled text cannot be loaded: ", why ? why : "");
-    free(m);
-    return MODULE_NO_TOOLS;
+    out->end = MODULE_NO_TOOLS;
   }
-  if (*log) m->log = strdup(*log);
-  made = m;
-  *out = m->module;
-  return end;
+  if (*log) out->log = strdup(*log);
+  return out->end;
 }
 
 ModuleEnd module_make(const char *source, const char *name, const ModuleOptions *options,
                       const CusimModule **out, char **log) {
-  Text text;
+  uint64_t key[2] = {0xcbf29ce484222325u, 0x84222325cbf29ce4u};
   *log = NULL;
   *out = NULL;
-  ModuleEnd end = MODULE_REFUSED;
-  if (text_read(source, &text)) {
-    char *all = whole_source(&text, name);
-    end = all ? make(all, options, out, log) : MODULE_NO_TOOLS;
-    free(all);
-  } else {
-    say(log, text.refused, "");
+  const char *compiler = find_folder() ? find_compiler(key) : NULL;
+  if (!compiler || !hash_all(key, source, name, options)) {
+    say(log,
+        compiler    ? "shim.h is not where it was"
+        : folder[0] ? "no C++ compiler (g++, c++, clang++)"
+                    : "no folder for compiled texts",
+        "");
+    return MODULE_NO_TOOLS;
   }
-  text_release(&text);
+  Made *m = made;
+  while (m && memcmp(m->key, key, sizeof m->key) != 0) m = m->next;
+  if (m) {
+    *out = m->module;
+    if (m->log) say(log, m->log, "");
+    return m->end;
+  }
+  m = calloc(1, sizeof *m);
+  if (!m) return MODULE_NO_TOOLS;
+  *m = (Made){.next = made, .key = {key[0], key[1]}};
+  made = m;
+  ModuleEnd end = make(compiler, source, name, m, options, log);
+  *out = m->module;
   return end;
 }

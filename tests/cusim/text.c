@@ -1,8 +1,8 @@
 /* Kernel texts: the dialect.
  *
- * One pass over the tokens finds functions, kernels and what they use, and writes the text again
- * with shared memory in sections of its own.  What is not known is refused rather than guessed;
- * what is plain C++ is left to the compiler. */
+ * One pass over the tokens of a text, behind the preprocessor, finds functions, kernels and what
+ * they use, and writes the text again with shared memory in sections of its own.  What is not known
+ * is refused rather than guessed; what is plain C++ is left to the compiler. */
 #include "tests/cusim/text.h"
 
 #include <ctype.h>
@@ -97,14 +97,13 @@ typedef struct Reader {
 
   Function *functions;
   uint32_t n_functions;
-  Function *in; /* the function or macro that is being read; NULL: none */
+  Function *in; /* that is being read; NULL: none */
 
   int braces, parens, linkage;    /* linkage: braces of extern "C" */
   bool c_linkage, global, device; /* of the declaration that is being read */
   bool is_const, assigned;
   char candidate[128], bounds[128]; /* the name before the last parenthesis; its bounds */
-  char last[128];                   /* the last token; a word as it is */
-  char before[128];                 /* the one before */
+  char last[128];                   /* the last token */
   char dynamics[8][128];
   uint32_t n_dynamics;
 } Reader;
@@ -198,22 +197,11 @@ static bool at_file(const Reader *r) {
 
 /* ---- tokens ---- */
 
-static void skip_comment(Reader *r, bool line) {
-  r->at += 2;
-  while (*r->at && (line ? *r->at != '\n' : r->at[0] != '*' || r->at[1] != '/')) {
-    if (*r->at == '\n') put(r, "\n", 1), r->line++;
-    r->at++;
-  }
-  if (!line && *r->at) r->at += 2;
-  put(r, " ", 1);
-}
-
 static bool is_word(char c) {
   return isalnum((unsigned char)c) || c == '_';
 }
 
 static void remember(Reader *r, const char *text, size_t n) {
-  memcpy(r->before, r->last, sizeof r->before);
   snprintf(r->last, sizeof r->last, "%.*s", (int)(n < sizeof r->last ? n : sizeof r->last - 1),
            text);
 }
@@ -243,8 +231,7 @@ static bool read_bounds(Reader *r) {
 }
 
 static bool begin_shared(Reader *r) {
-  if (at_file(r)) return refuse(r, "shared memory outside of a function is not modelled");
-  if (!r->in) return refuse(r, "__shared__ in a macro is not modelled");
+  if (!r->in) return refuse(r, "__shared__ outside of a function is not modelled");
   if (strcmp(r->last, "extern") == 0) {
     r->in->dynamic = true;
     size_t extern_at = r->n;
@@ -367,77 +354,44 @@ static bool read_mark(Reader *r) {
   if (c == ')') r->parens--;
   if (c == '{') ok = read_brace(r);
   if (c == '}') ok = read_close(r);
-  if (ok && c == '"') return refuse(r, "a string");
   remember(r, &c, 1);
   return ok && put(r, &c, 1);
 }
 
-/* A macro counts as a function that uses what stands in it. */
-static bool begin_directive(Reader *r, bool *define) {
-  static const char *const known[] = {"define", "undef", "if",    "ifdef", "ifndef",
-                                      "else",   "elif",  "endif", "line",  "pragma"};
-  char word[128], name[128] = "";
-  put(r, "#", 1);
-  r->at++;
-  r->at += strspn(r->at, " \t");
-  size_t n = strspn(r->at, "abcdefghijklmnopqrstuvwxyz");
-  snprintf(word, sizeof word, "%.*s", (int)(n < 127 ? n : 127), r->at);
-  if (!IN(known, word)) return refuse(r, "'#%s' is not of the dialect", word);
-  put(r, r->at, n);
+/* What the preprocessor leaves: `# 12 "file"`, and pragmas. */
+static bool read_directive(Reader *r) {
+  const char *from = r->at;
+  size_t n = strcspn(r->at, "\n");
+  int line;
   r->at += n;
-  *define = strcmp(word, "define") == 0;
-  if (strcmp(word, "pragma") == 0 && strncmp(r->at + strspn(r->at, " \t"), "unroll", 6) != 0)
-    return refuse(r, "a #pragma other than unroll is not of the dialect");
-  if (!*define || r->in) return true;
-  const char *at = r->at + strspn(r->at, " \t");
-  n = 0;
-  while (is_word(at[n]) && n < 127) n++;
-  snprintf(name, sizeof name, "%.*s", (int)n, at);
-  r->in = function_begin(r, name, -1);
-  return r->in;
+  if (sscanf(from, "# %d", &line) == 1)
+    r->line = line - 1; /* of the line that follows */
+  else if (strncmp(from, "#pragma unroll", 14) != 0)
+    return refuse(r, "'%.*s' is not of the dialect", (int)(n < 60 ? n : 60), from);
+  return put(r, from, n);
 }
 
 static bool read_tokens(Reader *r) {
-  bool directive = false, define = false, fresh = true;
-  int parens = 0, braces = 0;
+  bool fresh = true; /* nothing on the line yet */
   while (*r->at && !r->failed) {
     char c = *r->at;
-    if (c == '\\' && r->at[1] == '\n') {
-      put(r, "\\\n", 2);
-      r->at += 2;
-      r->line++;
-    } else if (c == '\n') {
-      if (directive) {
-        r->parens = parens, r->braces = braces;
-        r->last[0] = 0;
-        if (define) {
-          r->in = NULL;
-          next_declaration(r);
-        }
-      }
-      directive = define = false;
+    if (c == '\n') {
       fresh = true;
       r->line++;
-      r->at++;
-      put(r, "\n", 1);
-    } else if (isspace((unsigned char)c)) {
-      put(r, r->at++, 1);
-    } else if (c == '/' && (r->at[1] == '/' || r->at[1] == '*')) {
-      skip_comment(r, r->at[1] == '/');
-    } else if (c == '#' && fresh) {
-      bool inside = r->in;
-      directive = true, parens = r->parens, braces = r->braces;
-      begin_directive(r, &define);
-      define &= !inside;
-    } else {
-      fresh = false;
-      if (c == '"' || c == '\'')
-        read_quoted(r);
-      else if (is_word(c))
-        read_word(r);
-      else
-        read_mark(r);
     }
+    if (isspace((unsigned char)c)) {
+      put(r, r->at++, 1);
+      continue;
+    }
+    if (c == '#' && fresh)
+      read_directive(r);
+    else if (c == '"' || c == '\'')
+      read_quoted(r);
+    else if (is_word(c))
+      read_word(r);
+    else
+      read_mark(r);
+    fresh = false;
   }
   if (!r->failed && r->braces) refuse(r, "a brace is not closed");
   return !r->failed;

@@ -22,7 +22,8 @@ typedef struct Text {
   char refused[256]; /* LINE: what the dialect does not have */
 } Text;
 
-/* False: refused, or out of memory.  To be released either way. */
+/* `source` as the preprocessor leaves it.  False: refused, or out of memory.  To be released either
+ * way. */
 bool text_read(const char *source, Text *out);
 void text_release(Text *text);
 
