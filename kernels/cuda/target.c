@@ -23,10 +23,17 @@ int64_t cuda_work_conv(const Graph *g, NodeId id) {
   return least(2 * bytes, (int64_t)64 << 20);
 }
 
-/* cuBLAS keeps partial sums of long inner axes there: NVIDIA advises 4 MiB, 32 MiB on sm_90, of
- * which a small product uses what it has results for. */
+/* Where a result has fewer tiles than a GPU has multiprocessors, cuBLAS cuts the inner axis into
+ * parts, of which it keeps a result each.  NVIDIA asks for at least 16 KiB, below which a product
+ * may fail, and advises 32 MiB. */
 int64_t cuda_work_matmul(const Graph *g, NodeId id) {
-  return least(4 * bytes_of(g, id), (int64_t)32 << 20);
+  const Shape *out = &g->nodes[id].shape, *a = &g->nodes[node_input(g, id, 0)].shape;
+  const int64_t lowest = 16 << 10, most = 32 << 20, tile = 64, fill = 256;
+  int64_t k = a->dim[a->rank - (node_attr_int(g, id, MATMUL_TRANSPOSE_A) ? 2 : 1)];
+  int64_t tiles = shape_count(out) / (tile * tile) + 1;
+  int64_t parts = least(k / tile + 1, fill / tiles + 1), bytes = bytes_of(g, id);
+  if (bytes >= most / parts) return most;
+  return bytes * parts < lowest ? lowest : bytes * parts;
 }
 
 static int64_t work_bytes(const Graph *g, const NodeId *nodes, uint32_t n_nodes,

@@ -73,8 +73,9 @@ static inline Status cuda_lab_steps(Device *d, const KernelSpec *spec, const voi
   bool done;
   for (uint32_t r = 0; r < runs; r++) {
     TRY(d->table->sequence_begin(d, STREAM_STEPS, 0, &done));
-    if (!done) TRY(d->table->launch(d, STREAM_STEPS, *kernel, &args, 1));
-    TRY(d->table->sequence_end(d, STREAM_STEPS, 0, true));
+    Status status = done ? STATUS_OK : d->table->launch(d, STREAM_STEPS, *kernel, &args, 1);
+    TRY(d->table->sequence_end(d, STREAM_STEPS, 0, status == STATUS_OK));
+    TRY(status);
   }
   for (uint32_t o = 0; o < spec->n_outputs; o++) {
     CudaLabValue *v = &values[n + o];

@@ -69,6 +69,7 @@ typedef struct CusimReport {
   uint64_t calls, of[CUDA_CALLS]; /* how many were made */
   uint64_t commands;              /* that ran */
   uint64_t needless;              /* waits for what was known to have run */
+  const char *failed;             /* the call that was made to fail; NULL: none was */
 } CusimReport;
 
 /* The table; valid until cusim_close.  Commands that nobody waited for never run. */
