@@ -58,7 +58,9 @@ static const char usage_text[] =
     "  train, eval, exec, bench, check-data:  --threads=N (default: the cores; results do not "
     "depend on it)\n"
     "  train, eval, exec, bench, info:        --device=NAME what runs the plan (default: cpu);\n"
-    "                             with a slash in it the file of a plug-in\n"
+    "                             with a slash in it the file of a plug-in; cuda:0,1 names GPUs,\n"
+    "                             and starts as many processes\n"
+    "  train, eval, exec, bench:  --math=exact|tf32 --no-graph (of cuda; steps are captured else)\n"
     "  train, eval:               --workers=N --bad-images=fatal|skip\n"
     "  train, eval, synth:        --seed=N (default: 0)\n"
     "  train:                     --quiet (no progress line)\n"
@@ -78,13 +80,13 @@ typedef struct TextList {
 typedef struct Args {
   const char *operand;
   const char *data, *out, *init, *weights, *domain, *protocol, *baseline, *compare, *program, *feed,
-      *fetch, *trace, *bad_images, *init_prefix, *device;
+      *fetch, *trace, *bad_images, *init_prefix, *device, *math;
   TextList init_skip;
   int64_t epochs, steps, stop_at, checkpoint_every, warm, threads, workers, seed;
   int64_t ranks, rank_timeout;
   Ranks *joined; /* the ranks of which this process is one; NULL: it runs alone */
   int64_t domains, ids, test_ids, cameras, images;
-  bool resume, quiet, defines, layouts;
+  bool resume, quiet, defines, layouts, no_graph;
 } Args;
 
 enum { TRAIN = 1, EVAL = 2, EXEC = 4, BENCH = 8, INFO = 16, CHECK_DATA = 32, SYNTH = 64 };
@@ -123,6 +125,8 @@ static const Option options[] = {
     {"fetch", TEXT, EXEC, AT(fetch), 0, 0},
     {"trace", TEXT, BENCH, AT(trace), 0, 0},
     {"device", TEXT, TRAIN | EVAL | EXEC | BENCH | INFO, AT(device), 0, 0},
+    {"math", TEXT, TRAIN | EVAL | EXEC | BENCH, AT(math), 0, 0},
+    {"no-graph", FLAG, TRAIN | EVAL | EXEC | BENCH, AT(no_graph), 0, 0},
     {"bad-images", TEXT, TRAIN | EVAL, AT(bad_images), 0, 0},
     {"epochs", NUMBER, TRAIN, AT(epochs), 1, MANY},
     {"steps", NUMBER, TRAIN | BENCH, AT(steps), 1, MANY},
@@ -180,16 +184,23 @@ static Status keep_inputs(const Args *a, const char *out) {
   return STATUS_OK;
 }
 
-static Status device_of(const Args *a, Diag *diag, const DeviceTable **out) {
-  TRY(device_find(a->device ? a->device : DEVICE_DEFAULT, diag, out));
+static Status device_of(const Args *a, Diag *diag, const DeviceTable **out, DeviceWishes *wishes) {
+  TRY(device_choose(a->device ? a->device : DEVICE_DEFAULT, diag, out, wishes));
+  if (a->math && strcmp(a->math, "exact") != 0 && strcmp(a->math, "tf32") != 0)
+    return usage_error(NULL, "--math is exact or tf32, not '%s'", a->math);
+  wishes->tf32 = a->math && strcmp(a->math, "tf32") == 0;
+  wishes->no_graph = a->no_graph;
+  wishes->place = a->joined ? a->joined->place : 0;
   return (*out)->present ? (*out)->present(diag) : STATUS_OK;
 }
 
 static Status run_train(const Args *a, Diag *diag) {
   const DeviceTable *device;
-  TRY(device_of(a, diag, &device));
+  DeviceWishes wishes;
+  TRY(device_of(a, diag, &device, &wishes));
   TrainOptions o = {.plan = a->operand,
                     .device = device,
+                    .wishes = wishes,
                     .data = a->data,
                     .out = a->out,
                     .init = a->init,
@@ -213,10 +224,12 @@ static Status run_train(const Args *a, Diag *diag) {
 
 static Status run_exec(const Args *a, Diag *diag) {
   const DeviceTable *device;
+  DeviceWishes wishes;
   TRY(keep_inputs(a, a->out));
-  TRY(device_of(a, diag, &device));
+  TRY(device_of(a, diag, &device, &wishes));
   ExecOptions o = {.plan = a->operand,
                    .device = device,
+                   .wishes = wishes,
                    .program = a->program,
                    .feed = a->feed,
                    .weights = a->weights,
@@ -228,10 +241,12 @@ static Status run_exec(const Args *a, Diag *diag) {
 
 static Status run_bench(const Args *a, Diag *diag) {
   const DeviceTable *device;
+  DeviceWishes wishes;
   TRY(keep_inputs(a, a->trace));
-  TRY(device_of(a, diag, &device));
+  TRY(device_of(a, diag, &device, &wishes));
   BenchOptions o = {.plan = a->operand,
                     .device = device,
+                    .wishes = wishes,
                     .program = a->program,
                     .trace = a->trace,
                     .threads = threads_of(a),
@@ -251,10 +266,12 @@ static Status run_eval(const Args *a, Diag *diag) {
   if (a->baseline && strcmp(a->baseline, "color") != 0)
     return usage_error(NULL, "--baseline is color, not '%s'", a->baseline);
   const DeviceTable *device;
+  DeviceWishes wishes;
   TRY(keep_inputs(a, a->out));
-  TRY(device_of(a, diag, &device));
+  TRY(device_of(a, diag, &device, &wishes));
   EvalOptions o = {.plan = a->operand,
                    .device = device,
+                   .wishes = wishes,
                    .weights = a->weights,
                    .data = a->data,
                    .domain = a->domain,
@@ -272,7 +289,8 @@ static Status run_eval(const Args *a, Diag *diag) {
 
 static Status run_info(const Args *a, Diag *diag) {
   const DeviceTable *device = NULL; /* a plan for another machine can be read, too */
-  if (a->device) TRY(device_find(a->device, diag, &device));
+  DeviceWishes wishes;
+  if (a->device) TRY(device_choose(a->device, diag, &device, &wishes));
   return info_run(a->operand, device, diag);
 }
 
@@ -414,13 +432,28 @@ static bool print_text(int argc, char **argv) {
   return false;
 }
 
+/* Where a list of GPUs stands behind the device's name there is a process for each of them, on each
+ * host. */
+static Status one_for_each(Args *a, const char *which) {
+  int64_t n = 1;
+  for (const char *at = which; at && (at = strchr(at, ',')); at++) n++;
+  if (n == 1 || ranks_launched()) return STATUS_OK;
+  if (a->ranks && a->ranks != n)
+    return usage_error("leave --ranks out", "--device=%s is for %lld processes, --ranks=%lld",
+                       a->device, (long long)n, (long long)a->ranks);
+  a->ranks = n;
+  return STATUS_OK;
+}
+
 /* Becomes a rank where the process was started as one, or starts them: then they do everything, and
  * *out_code is their exit code. */
 static Status join_ranks(Args *a, const Command *command, char **argv, Diag *diag, int *out_code) {
   if (!(command->bit & (TRAIN | EVAL | BENCH))) return STATUS_OK;
   const DeviceTable *device;
+  DeviceWishes wishes = {0};
   bool stop = false;
-  Status early = a->device ? device_of(a, diag, &device) : STATUS_OK; /* told once */
+  Status early = a->device ? device_of(a, diag, &device, &wishes) : STATUS_OK; /* told once */
+  TRY(one_for_each(a, wishes.which));
   if (!ranks_launched()) {
     TRY(early);
     return a->ranks > 1 ? ranks_launch((uint32_t)a->ranks, argv, diag, out_code) : STATUS_OK;

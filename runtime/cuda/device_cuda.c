@@ -56,6 +56,25 @@ static Status cuda_present(Diag *diag) {
                              : diag_error(diag, status, "--device=cuda", NULL, "%s", error.text);
 }
 
+/* `0,2,3`: of the processes on this host the first takes GPU 0, the second GPU 2, ... */
+static Status parse_which(const DeviceWishes *wishes, int *out, Diag *diag) {
+  *out = (int)wishes->place;
+  uint32_t n = 0;
+  for (const char *at = wishes->which; at; n++) {
+    size_t digits = strspn(at, "0123456789");
+    if (digits == 0 || digits > 4 || (at[digits] && at[digits] != ','))
+      return diag_error(diag, STATUS_USAGE, "--device",
+                        "GPUs are numbered from 0: --device=cuda:0,1",
+                        "'cuda:%s' is no list of GPUs", wishes->which);
+    if (n == wishes->place) *out = atoi(at);
+    at = at[digits] ? at + digits + 1 : NULL;
+  }
+  if (!wishes->which || wishes->place < n) return STATUS_OK;
+  return diag_error(diag, STATUS_USAGE, "--device", "a process uses one GPU: name as many",
+                    "'cuda:%s' names %u GPUs, there are more processes on this host", wishes->which,
+                    n);
+}
+
 /* Which of the GPUs at hand. */
 static Status choose_gpu(CudaDevice *c, KernelError *error) {
   CudaContext *x = &c->context;
@@ -135,8 +154,13 @@ static void cuda_close(Device *device) {
 
 static Status cuda_open(const DeviceOptions *options, Diag *diag, Device **out) {
   *out = NULL;
+  int ordinal;
+  TRY(parse_which(&options->wishes, &ordinal, diag));
   CudaDevice *c = calloc(1, sizeof *c);
   if (!c) return diag_no_memory(diag, sizeof *c);
+  c->context.ordinal = ordinal;
+  c->context.tf32 = options->wishes.tf32;
+  c->eager = options->wishes.no_graph;
   KernelError error;
   c->device.table = &device_cuda;
   c->ranks = options->ranks;

@@ -42,10 +42,19 @@ typedef struct Device {
   DeviceError error;
 } Device;
 
+/* What the user asks of a device; one that cannot do it refuses (device_wishes_none). */
+typedef struct DeviceWishes {
+  const char *which; /* behind the colon of --device=NAME:WHICH; NULL: it chooses */
+  uint32_t place;    /* of this process among those on its host: it takes that one of several */
+  bool tf32;         /* --math=tf32: products of f32 round their operands to 10 bits */
+  bool no_graph;     /* --no-graph: steps are launched one by one each time */
+} DeviceWishes;
+
 typedef struct DeviceOptions {
   uint32_t threads;         /* of the host that it may use, the caller's included */
   Ranks *ranks;             /* the processes that run the plan together; NULL: this one alone */
   uint32_t streams, events; /* how many are named: more than STREAM_STEPS, at least EVENT_PROGRAM */
+  DeviceWishes wishes;
 } DeviceOptions;
 
 typedef struct DeviceCopy {
@@ -133,6 +142,8 @@ struct DeviceTable {
   uint32_t (*parts)(const Kernel *kernel); /* of one run; both may be NULL: it shows none */
 };
 
+/* STATUS_USAGE, with a message, when something is wished for: for devices that know no wishes. */
+Status device_wishes_none(const char *name, const DeviceWishes *wishes, Diag *diag);
 /* Sets device->error; returns `status`. */
 Status device_fail(Device *device, Status status, DeviceTag tag, const char *format, ...)
     __attribute__((format(printf, 4, 5)));

@@ -41,6 +41,7 @@ typedef struct Cpu {
 
 static Status cpu_open(const DeviceOptions *options, Diag *diag, Device **out) {
   *out = NULL;
+  TRY(device_wishes_none("cpu", &options->wishes, diag));
   Cpu *c = calloc(1, sizeof *c);
   if (!c) return diag_no_memory(diag, sizeof *c);
   Status status = threads_create(options->threads, diag, &c->stream.threads);

@@ -65,3 +65,16 @@ Status device_find(const char *name, Diag *diag, const DeviceTable **out_device)
   if (access(path, F_OK) != 0) return no_device(name, path, diag);
   return device_plugin_load(path, diag, out_device);
 }
+
+Status device_choose(const char *text, Diag *diag, const DeviceTable **out_device,
+                     DeviceWishes *out_wishes) {
+  char name[PATH_MAX];
+  const char *slash = strrchr(text, '/'), *colon = strchr(slash ? slash : text, ':');
+  *out_device = NULL;
+  out_wishes->which = colon ? colon + 1 : NULL;
+  if (colon && !colon[1])
+    return diag_error(diag, STATUS_USAGE, "--device", NULL,
+                      "nothing stands behind the colon of '%s'", text);
+  text_format(name, sizeof name, "%.*s", colon ? (int)(colon - text) : PATH_MAX - 1, text);
+  return device_find(name, diag, out_device);
+}

@@ -10,5 +10,9 @@
  * device_NAME.so in the folder of the program's file.  A name with a slash is a plug-in's path.
  * STATUS_SYSTEM when there is none; the message lists those that there are. */
 Status device_find(const char *name, Diag *diag, const DeviceTable **out_device);
+/* The same of NAME or NAME:WHICH, as --device has it; out_wishes->which becomes what stands behind
+ * the colon, in `text`. */
+Status device_choose(const char *text, Diag *diag, const DeviceTable **out_device,
+                     DeviceWishes *out_wishes);
 
 #endif

@@ -99,7 +99,8 @@ static Status find_program(Eval *e) {
 static Status open_network(Eval *e) {
   TRY(plan_open(e->o.plan, e->o.device, e->diag, &e->plan));
   TRY(find_program(e));
-  ExecutorOptions options = {.threads = e->o.threads, .program = e->program, .device = e->o.device};
+  ExecutorOptions options = {
+      .threads = e->o.threads, .program = e->program, .device = e->o.device, .wishes = e->o.wishes};
   TRY(executor_create_with(e->plan, &options, e->diag, &e->executor));
   SafeFile *file;
   TRY(safe_read(e->o.weights, e->diag, &file));

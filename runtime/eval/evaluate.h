@@ -12,8 +12,9 @@
 typedef struct EvalOptions {
   const char *plan, *weights; /* NULL with baseline_color */
   const DeviceTable *device;  /* what runs the plan; NULL: the CPU */
-  const char *data;           /* as dataset_read takes it */
-  const char *domain;         /* NULL: every domain that can be tested on */
+  DeviceWishes wishes;
+  const char *data;   /* as dataset_read takes it */
+  const char *domain; /* NULL: every domain that can be tested on */
   /* NULL or "market": the manifest's query and gallery.  "split:NAME:TRIALS:SEED": TRIALS random
    * splits, averaged; runtime/eval/protocol.h lists the NAMEs. */
   const char *protocol;

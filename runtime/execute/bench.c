@@ -229,8 +229,11 @@ static Status set_up(Bench *b) {
   TRY(plan_open(o->plan, o->device, b->diag, &b->plan));
   b->program = default_program(b->plan);
   if (o->program) TRY(plan_program_require(b->plan, o->plan, o->program, b->diag, &b->program));
-  ExecutorOptions options = {
-      .threads = o->threads, .program = EXECUTOR_ALL, .device = o->device, .ranks = o->ranks};
+  ExecutorOptions options = {.threads = o->threads,
+                             .program = EXECUTOR_ALL,
+                             .device = o->device,
+                             .wishes = o->wishes,
+                             .ranks = o->ranks};
   TRY(executor_create_with(b->plan, &options, b->diag, &b->x));
   TRY(executor_prepare(b->x, b->program, b->diag));
   return make_feeds(b);

@@ -12,6 +12,7 @@ typedef struct BenchOptions {
   const char *program;       /* NULL: the first training program, else the first */
   const char *trace;         /* NULL; a file for one further step as Chrome trace events (JSON) */
   const DeviceTable *device; /* NULL: the CPU */
+  DeviceWishes wishes;
   uint32_t threads;
   Ranks *ranks;        /* processes that run the plan together; NULL: one */
   int64_t steps, warm; /* timed steps and those before them; 0 steps: 5 */

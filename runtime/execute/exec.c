@@ -308,8 +308,10 @@ static Status prepare_values(const Exec *x, const SafeFile *file) {
 static Status run(Exec *x) {
   SafeFile *file = NULL;
   if (x->options->feed) TRY(safe_read(x->options->feed, x->diag, &file));
-  ExecutorOptions options = {
-      .threads = x->options->threads, .program = EXECUTOR_ALL, .device = x->options->device};
+  ExecutorOptions options = {.threads = x->options->threads,
+                             .program = EXECUTOR_ALL,
+                             .device = x->options->device,
+                             .wishes = x->options->wishes};
   Status status = executor_create_with(x->plan, &options, x->diag, &x->executor);
   if (status == STATUS_OK) status = prepare_values(x, file);
   if (status == STATUS_OK) status = run_once(x);

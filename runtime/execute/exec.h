@@ -11,6 +11,7 @@ typedef struct ExecOptions {
   const char *fetch; /* comma-separated GLOBs over the values that graphc --keep kept; NULL: none */
   const char *out;   /* safetensors */
   const DeviceTable *device; /* NULL: the CPU */
+  DeviceWishes wishes;
   uint32_t threads;
 } ExecOptions;
 

@@ -150,6 +150,7 @@ static Status take_arena(Executor *x, Diag *diag) {
 static Status open_device(Executor *x, const ExecutorOptions *options, Diag *diag) {
   DeviceOptions o = {.threads = options->threads,
                      .ranks = options->ranks,
+                     .wishes = options->wishes,
                      .streams = EXECUTOR_STREAMS,
                      .events = EVENT_PROGRAM};
   return x->table->open(&o, diag, &x->device);
@@ -181,8 +182,8 @@ Status executor_create_with(const Plan *plan, const ExecutorOptions *options, Di
 }
 
 Status executor_create(const Plan *plan, uint32_t threads, Diag *diag, Executor **out_executor) {
-  return executor_create_with(plan, &(ExecutorOptions){threads, EXECUTOR_ALL, NULL, NULL}, diag,
-                              out_executor);
+  return executor_create_with(plan, &(ExecutorOptions){.threads = threads, .program = EXECUTOR_ALL},
+                              diag, out_executor);
 }
 
 void executor_destroy(Executor *x) {

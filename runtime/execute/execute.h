@@ -17,7 +17,8 @@ typedef struct ExecutorOptions {
   uint32_t threads;
   uint32_t program; /* only programs that need no more scratch than this one; EXECUTOR_ALL: all */
   const DeviceTable *device; /* NULL: the CPU */
-  Ranks *ranks;              /* as many as the plan is for, and outliving the executor; NULL: one */
+  DeviceWishes wishes;
+  Ranks *ranks; /* as many as the plan is for, and outliving the executor; NULL: one */
 } ExecutorOptions;
 
 /* Opens the device and takes the arena; states are zero until they are written.  The plan must

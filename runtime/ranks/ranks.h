@@ -18,6 +18,7 @@ typedef struct RanksTable RanksTable;
 typedef struct Ranks {
   const RanksTable *table;
   uint32_t rank, count;
+  uint32_t place; /* among the ranks of this host, from 0 */
   double timeout; /* seconds after which a rank that does not come is taken to be lost */
   /* Not 0: this process got SIGTERM, as all do when one ended, and so waits a few seconds only. May
    * be NULL. */

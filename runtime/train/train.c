@@ -324,8 +324,11 @@ static Status set_up(Train *t) {
   TRY(open_data(t));
   TRY(plan_run(t));
   TRY(open_folder(t));
-  ExecutorOptions executor = {
-      .threads = o->threads, .program = EXECUTOR_ALL, .device = o->device, .ranks = o->ranks};
+  ExecutorOptions executor = {.threads = o->threads,
+                              .program = EXECUTOR_ALL,
+                              .device = o->device,
+                              .wishes = o->wishes,
+                              .ranks = o->ranks};
   TRY(executor_create_with(t->plan, &executor, t->diag, &t->executor));
   TRY(feed_create(t->executor, &t->schedule, o->seed, t->diag, &t->feed));
   TRY(scalars_create(t->executor, t->diag, &t->scalars));

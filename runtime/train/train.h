@@ -6,9 +6,10 @@
 
 /* What the command line says. Strings are borrowed. */
 typedef struct TrainOptions {
-  const char *plan;             /* the plan's file */
-  const char *data;             /* DATA; NULL: the model reads no images */
-  const DeviceTable *device;    /* what runs it; NULL: the CPU */
+  const char *plan;          /* the plan's file */
+  const char *data;          /* DATA; NULL: the model reads no images */
+  const DeviceTable *device; /* what runs it; NULL: the CPU */
+  DeviceWishes wishes;
   const char *out;              /* folder; made when it is not there (its parent must be) */
   const char *init;             /* weights to start from; NULL: the plan's initialisers */
   const char *const *init_skip; /* GLOBs of names that are not taken from them */

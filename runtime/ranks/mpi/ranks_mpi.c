@@ -151,6 +151,17 @@ static void mpi_close(Ranks *ranks, int status) {
 
 static const RanksTable ranks_mpi = {mpi_exchange, mpi_gather, mpi_close};
 
+static uint32_t place_on_host(void) {
+  MPI_Comm host;
+  int place = 0;
+  if (MPI_Comm_split_type(MPI_COMM_WORLD, MPI_COMM_TYPE_SHARED, 0, MPI_INFO_NULL, &host) !=
+      MPI_SUCCESS)
+    return 0;
+  MPI_Comm_rank(host, &place);
+  MPI_Comm_free(&host);
+  return (uint32_t)place;
+}
+
 static Ranks *mpi_open(void) {
   MpiRanks *m = calloc(1, sizeof *m);
   int rank = 0, count = 1, given;
@@ -162,7 +173,10 @@ static Ranks *mpi_open(void) {
   MPI_Comm_set_errhandler(MPI_COMM_WORLD, MPI_ERRORS_RETURN);
   MPI_Comm_rank(MPI_COMM_WORLD, &rank);
   MPI_Comm_size(MPI_COMM_WORLD, &count);
-  m->ranks = (Ranks){.table = &ranks_mpi, .rank = (uint32_t)rank, .count = (uint32_t)count};
+  m->ranks = (Ranks){.table = &ranks_mpi,
+                     .rank = (uint32_t)rank,
+                     .count = (uint32_t)count,
+                     .place = place_on_host()};
   return &m->ranks;
 }
 

@@ -334,6 +334,8 @@ static Status toy_sequence_end(Device *device, DeviceStream stream, uint32_t id,
 
 static Status toy_open(const DeviceOptions *options, Diag *diag, Device **out) {
   *out = NULL;
+  TRY(device_wishes_none("toy", &options->wishes, diag));
+  *out = NULL;
   Toy *t = calloc(1, sizeof *t);
   if (!t) return diag_no_memory(diag, sizeof *t);
   t->order = toy_control_data.order;

@@ -22,6 +22,40 @@ static void no_gpu(void) {
   check_refused(&(CusimOptions){.devices = 0}, "finds no GPU");
 }
 
+/* Which GPU is opened, by what stands behind the name and the process's place on its host. */
+static void lists_of_gpus(void) {
+  static const struct {
+    const char *which;
+    uint32_t place;
+    Status status;
+    const char *says; /* in the message */
+  } rows[] = {{NULL, 0, STATUS_OK, NULL},
+              {NULL, 1, STATUS_OK, NULL},
+              {NULL, 2, STATUS_SYSTEM, "there is no GPU 2: the driver finds 2, from 0"},
+              {"1", 0, STATUS_OK, NULL},
+              {"1,0", 1, STATUS_OK, NULL},
+              {"1", 1, STATUS_USAGE, "'cuda:1' names 1 GPUs"},
+              {"7", 0, STATUS_SYSTEM, "there is no GPU 7"},
+              {"a", 0, STATUS_USAGE, "'cuda:a' is no list of GPUs"},
+              {"0,", 0, STATUS_USAGE, "is no list"},
+              {"0;1", 0, STATUS_USAGE, "is no list"},
+              {"-1", 0, STATUS_USAGE, "is no list"},
+              {"99999", 0, STATUS_USAGE, "is no list"}};
+  for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+    Diag *diag = diag_create();
+    Device *d;
+    DeviceOptions options = two;
+    options.wishes = (DeviceWishes){.which = rows[i].which, .place = rows[i].place};
+    cuda_lab_begin(&(CusimOptions){.devices = 2, .print = true});
+    CU_ASSERT_EQUAL(device_cuda.open(&options, diag, &d), rows[i].status);
+    if (rows[i].says) CU_ASSERT_PTR_NOT_NULL_FATAL(strstr(diag_entry(diag, 0)->text, rows[i].says));
+    CU_ASSERT_EQUAL(d == NULL, rows[i].status != STATUS_OK);
+    if (d) d->table->close(d);
+    CU_ASSERT(cuda_lab_end("lists of GPUs"));
+    diag_destroy(diag);
+  }
+}
+
 /* Bytes go in on one stream, are moved on another that waits, and come out on the first. */
 static Status there_and_back(Device *d, char *host, void *a, void *b, size_t n) {
   const DeviceTable *t = d->table;
@@ -105,7 +139,9 @@ static void each_call_fails(void) {
 }
 
 int main(void) {
-  static const SupportTest tests[] = {
-      {"no GPU", no_gpu}, {"copies and streams", copies}, {"each call fails", each_call_fails}};
+  static const SupportTest tests[] = {{"no GPU", no_gpu},
+                                      {"lists of GPUs", lists_of_gpus},
+                                      {"copies and streams", copies},
+                                      {"each call fails", each_call_fails}};
   return support_run("cuda device", tests, sizeof tests / sizeof *tests);
 }

@@ -268,7 +268,7 @@ static void failures_are_one_message(void) {
 /* States, a run without its commits, states: a plan may write a commit straight into its state. */
 static Status states_around_a_run(const Plan *plan, const DeviceTable *table, Bytes *out) {
   Executor *x;
-  ExecutorOptions options = {1, EXECUTOR_ALL, table, NULL};
+  ExecutorOptions options = {.threads = 1, .program = EXECUTOR_ALL, .device = table};
   Status status = executor_create_with(plan, &options, NULL, &x);
   if (status == STATUS_OK) status = init_states(x, 1, NULL);
   if (status == STATUS_OK) status = device_test_states(x, out, NULL);
@@ -321,7 +321,8 @@ static Status run_rank(const Plan *plan, const DeviceTable *table, Bytes *out, D
   static const RanksTable mirror = {.exchange = mirror_exchange, .gather = mirror_gather};
   Ranks ranks = {.table = &mirror, .count = 2};
   Executor *x;
-  ExecutorOptions options = {1, EXECUTOR_ALL, table, &ranks};
+  ExecutorOptions options = {
+      .threads = 1, .program = EXECUTOR_ALL, .device = table, .ranks = &ranks};
   *out = (Bytes){0};
   Status status = executor_create_with(plan, &options, diag, &x);
   if (status == STATUS_OK) status = init_states(x, 1, diag);
@@ -401,9 +402,11 @@ static void too_little_memory(void) {
   Executor *x;
   table.memory = little;
   device_test_clear(TOY_LAZY, 0);
-  CU_ASSERT_EQUAL(
-      executor_create_with(c.plan, &(ExecutorOptions){1, EXECUTOR_ALL, &table, NULL}, c.diag, &x),
-      STATUS_NO_FIT);
+  CU_ASSERT_EQUAL(executor_create_with(
+                      c.plan,
+                      &(ExecutorOptions){.threads = 1, .program = EXECUTOR_ALL, .device = &table},
+                      c.diag, &x),
+                  STATUS_NO_FIT);
   char *text = support_messages(c.diag);
   CU_ASSERT_PTR_NOT_NULL(strstr(text, "error: the plan needs 1 MB of memory, "));
   CU_ASSERT_PTR_NOT_NULL(strstr(text, "the device 'toy' has 0 MB\n"));
@@ -421,10 +424,11 @@ static void sequences_are_whole(void) {
     Bytes *out = fails ? &have : &want;
     device_test_clear(TOY_LAZY, 0);
     broken_set(BROKEN_launch, 1, fails ? BROKEN_FAILS : BROKEN_NOT);
-    CU_ASSERT_EQUAL_FATAL(executor_create_with(k.c.plan,
-                                               &(ExecutorOptions){1, EXECUTOR_ALL, k.table, NULL},
-                                               NULL, &x),
-                          STATUS_OK);
+    CU_ASSERT_EQUAL_FATAL(
+        executor_create_with(
+            k.c.plan, &(ExecutorOptions){.threads = 1, .program = EXECUTOR_ALL, .device = k.table},
+            NULL, &x),
+        STATUS_OK);
     CU_ASSERT_EQUAL(init_states(x, 1, NULL), STATUS_OK);
     CU_ASSERT_EQUAL(steps(x, 0, 1, NULL) != STATUS_OK, fails);
     CU_ASSERT_EQUAL(steps(x, 0, 2, NULL), STATUS_OK);
@@ -451,7 +455,9 @@ static void data_are_at_fault(void) {
   uint32_t output = 0;
   device_test_clear(TOY_LAZY, 0);
   CU_ASSERT_EQUAL_FATAL(
-      executor_create_with(c.plan, &(ExecutorOptions){1, EXECUTOR_ALL, toy, NULL}, c.diag, &x),
+      executor_create_with(c.plan,
+                           &(ExecutorOptions){.threads = 1, .program = EXECUTOR_ALL, .device = toy},
+                           c.diag, &x),
       STATUS_OK);
   CU_ASSERT_FATAL(executor_input(x, 0, "at", &t));
   tensor_set(&t, 1, 5);

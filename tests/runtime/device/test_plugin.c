@@ -84,6 +84,14 @@ static void devices_that_are_not_there(void) {
   if (!gpu) CU_ASSERT_PTR_NOT_NULL(strstr(cuda.err, "--device"));
   if (!gpu) CU_ASSERT(strstr(cuda.err, "cuda") != NULL && strstr(cuda.err, "error: ") != NULL);
   shell_free(&cuda);
+  SAYS(2, "$GRAPHRUN bench cpu.plan.xml --device=cpu:0",
+       "--device: error: the device 'cpu' is one: nothing stands behind its name\n");
+  SAYS(2,
+       "$GRAPHRUN bench cpu.plan.xml --device=cpu:", "nothing stands behind the colon of 'cpu:'");
+  SAYS(2, "$GRAPHRUN bench cpu.plan.xml --math=tf32",
+       "--math: error: the device 'cpu' computes in the plan's precision");
+  SAYS(2, "$GRAPHRUN bench cpu.plan.xml --math=bf16", "--math is exact or tf32, not 'bf16'");
+  SAYS(2, "$GRAPHRUN bench cpu.plan.xml --no-graph", "'cpu' captures no graphs");
   SAYS(4, "$GRAPHRUN train cpu.plan.xml --out=no --device=gpu",
        "--device: error: there is no device 'gpu': this build has: cpu; and there is no plug-in /",
        "/device_gpu.so\nhint: ");

@@ -88,11 +88,12 @@ static void run_ranks(const Plan *plan, int64_t steps, Run *runs) {
   pthread_t threads[THREAD_RANKS_MAX];
   pthread_barrier_init(&meeting.barrier, NULL, plan->ranks);
   for (uint32_t i = 0; i < plan->ranks; i++) {
-    runs[i] = (Run){plan,
-                    {{&thread_ranks, i, plan->ranks, 0, NULL, false, ""}, &meeting},
-                    steps,
-                    NULL,
-                    STATUS_OK};
+    runs[i] =
+        (Run){plan,
+              {{.table = &thread_ranks, .rank = i, .count = plan->ranks, .place = i}, &meeting},
+              steps,
+              NULL,
+              STATUS_OK};
     CU_ASSERT_EQUAL_FATAL(pthread_create(&threads[i], NULL, run_rank, &runs[i]), 0);
   }
   for (uint32_t i = 0; i < plan->ranks; i++) pthread_join(threads[i], NULL);
@@ -199,7 +200,8 @@ static uint64_t meet_all(Exchange *x, uint32_t ranks, const Exchange *as) {
   pthread_barrier_init(&meeting.barrier, NULL, ranks);
   for (uint32_t r = 0; r < ranks; r++) {
     x[r] = *as;
-    x[r].rank = (ThreadRank){{&thread_ranks, r, ranks, 0, NULL, false, ""}, &meeting};
+    x[r].rank =
+        (ThreadRank){{.table = &thread_ranks, .rank = r, .count = ranks, .place = r}, &meeting};
     CU_ASSERT_EQUAL_FATAL(pthread_create(&threads[r], NULL, meet, &x[r]), 0);
   }
   for (uint32_t r = 0; r < ranks; r++) pthread_join(threads[r], NULL);
