@@ -1,6 +1,7 @@
 /* Reports as text and as JSON. */
 #include "compiler/report.h"
 
+#include "graph/base/text.h"
 #include "graph/plan/scopes.h"
 #include "ops/ops.h"
 
@@ -127,16 +128,24 @@ static const char *node_label(const Graph *g, NodeId id) {
   return graph_text(g, node->stamp.scope);
 }
 
-static void put_tensor(const Graph *g, const ReportTensor *tensor, FILE *out) {
+size_t report_tensor_text(const Graph *g, const ReportTensor *tensor, char *text, size_t size) {
   const Node *node = &g->nodes[tensor->node];
   const SourceLoc *loc = &g->symbols->locs[node->stamp.loc];
   char shape[SHAPE_TEXT_MAX];
-  fprintf(out, "  %10.3f MB  %-12s %-24s %-10s %s", (double)tensor->bytes / 1e6,
-          op_desc(node->op)->name,
-          tensor->work ? "work buffer" : shape_text(&node->shape, shape, sizeof shape),
-          role_name((Role)node->stamp.role), node_label(g, tensor->node));
-  if (node->stamp.loc) fprintf(out, "  %s:%u", graph_text(g, loc->file), loc->line);
-  fputc('\n', out);
+  size_t n =
+      text_format(text, size, "%10.3f MB  %-12s %-24s %-10s %s", (double)tensor->bytes / 1e6,
+                  op_desc(node->op)->name,
+                  tensor->work ? "work buffer" : shape_text(&node->shape, shape, sizeof shape),
+                  role_name((Role)node->stamp.role), node_label(g, tensor->node));
+  if (node->stamp.loc)
+    n = text_append(text, size, n, "  %s:%u", graph_text(g, loc->file), loc->line);
+  return n;
+}
+
+static void put_tensor(const Graph *g, const ReportTensor *tensor, FILE *out) {
+  char text[4096];
+  report_tensor_text(g, tensor, text, sizeof text);
+  fprintf(out, "  %s\n", text);
 }
 
 static Status put_peak(const Plan *plan, const PlanProgram *p, const ReportView *view, FILE *out,

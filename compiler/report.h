@@ -54,4 +54,7 @@ typedef struct ReportTensor {
 Status report_peak(const Plan *plan, const PlanProgram *program, Diag *diag, ReportTensor **out,
                    uint32_t *n);
 
+/* A line about it without an end: bytes, op, shape, role, name and place; returns its length. */
+size_t report_tensor_text(const Graph *graph, const ReportTensor *tensor, char *text, size_t size);
+
 #endif

@@ -1,4 +1,5 @@
 /* graphc: compiles a model to a plan.  Arguments only; the work is in graph/ and compiler/. */
+#include "compiler/budget.h"
 #include "compiler/pipeline.h"
 #include "compiler/report.h"
 #include "graph/base/option.h"
@@ -37,6 +38,7 @@ static const char usage_text[] =
     "  --report[=json]     parameters, multiply-adds and memory per program and scope\n"
     "  --precision=NAME    element types: f32 (default), f64, or f32+f64 (states in f64)\n"
     "  --target=NAME       what will run the plan: %s; or a plug-in, a file with a slash\n"
+    "  --memory=BYTES      refuse a plan that needs more (80G; 40Gi), and say what fills it\n"
     "  --shards=N          parts of a batch (default 4); results depend on it, not on threads\n"
     "  --ranks=N           a plan for N processes that share each batch (graphrun train "
     "--ranks=N);\n"
@@ -59,6 +61,7 @@ typedef struct Args {
   const char **defines, **includes, **keep, **inputs;
   const char *output, *report, *emit, *after, *program, *scope, *dump_after;
   int depth;
+  int64_t memory; /* 0: any */
   bool check, params, expand, schema, manual;
   Diag *diag;
 } Args;
@@ -92,6 +95,7 @@ enum {
   OPT_REPORT,
   OPT_PRECISION,
   OPT_TARGET,
+  OPT_MEMORY,
   OPT_SHARDS,
   OPT_RANKS,
   OPT_KEEP,
@@ -115,6 +119,7 @@ static const struct option long_options[] = {{"root", required_argument, NULL, O
                                              {"manual", no_argument, NULL, OPT_MANUAL},
                                              {"precision", required_argument, NULL, OPT_PRECISION},
                                              {"target", required_argument, NULL, OPT_TARGET},
+                                             {"memory", required_argument, NULL, OPT_MEMORY},
                                              {"shards", required_argument, NULL, OPT_SHARDS},
                                              {"ranks", required_argument, NULL, OPT_RANKS},
                                              {"keep", required_argument, NULL, OPT_KEEP},
@@ -236,6 +241,10 @@ static Status take_option(Args *a, int option, const char *value) {
     break;
   case OPT_TARGET:
     return take_target(a, value);
+  case OPT_MEMORY:
+    if (!budget_parse(value, &a->memory))
+      return usage_error("--memory is a number of bytes such as 80G or 40Gi, not '%s'", value);
+    break;
   case OPT_SHARDS:
     if (!parse_count(value, 1, 64, &number))
       return usage_error("--shards is 1..64, not '%s'", value);
@@ -459,6 +468,7 @@ static Status compile(const Args *a, const Model *model) {
   uint32_t program = 0;
   if (a->program) status = plan_program_require(plan, a->model.path, a->program, a->diag, &program);
   warn_unused(a, plan);
+  if (status == STATUS_OK && a->memory) status = budget_check(plan, a->memory, a->diag);
   if (status == STATUS_OK && a->report)
     status = report(a, plan, a->program ? &plan->programs[program] : NULL);
   bool only = a->check || a->report || a->emit || a->dump_after;
