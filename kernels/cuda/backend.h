@@ -11,5 +11,8 @@ extern const Backend backend_cuda;
  */
 const CudaFault *cuda_kernel_fault(const Kernel *kernel);
 void cuda_kernel_fault_text(const Kernel *kernel, CudaFault fault, KernelError *out);
+/* For tests: in kernels that are created from now on indices from `limit` on take 64 bits; at most
+ * 2^30, which it is at first. */
+void cuda_index_limit(int64_t limit);
 
 #endif

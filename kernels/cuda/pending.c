@@ -8,7 +8,6 @@
   }
 PENDING(cuda_build_fused)
 PENDING(cuda_build_leaf)
-PENDING(cuda_build_move)
 PENDING(cuda_build_select)
 PENDING(cuda_build_scan)
 PENDING(cuda_build_sort)

@@ -2,7 +2,7 @@
 #ifndef TESTS_CUDA_CUDA_LAB_H
 #define TESTS_CUDA_CUDA_LAB_H
 
-#include "kernels/cuda/kernel.h"
+#include "kernels/cuda/context.h"
 #include "runtime/cuda/device_cuda.h"
 #include "runtime/cuda/libraries.h"
 #include "tests/cusim/cusim.h"
