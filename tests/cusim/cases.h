@@ -27,9 +27,9 @@ typedef struct Case {
   void (*run)(Bench *b);
 } Case;
 extern const Case cases_memory[], cases_order[], cases_capture[], cases_kernels[], cases_blas[],
-    cases_collectives[], cases_dnn[], cases_limits[], cases_text[];
+    cases_collectives[], cases_dnn[], cases_limits[], cases_text[], cases_watch[];
 extern const uint32_t n_cases_memory, n_cases_order, n_cases_capture, n_cases_kernels, n_cases_blas,
-    n_cases_collectives, n_cases_dnn, n_cases_limits, n_cases_text;
+    n_cases_collectives, n_cases_dnn, n_cases_limits, n_cases_text, n_cases_watch;
 
 /* In a right program every call succeeds. */
 #define OK(b, call) ((b)->errors += (call) != 0)

@@ -6,6 +6,7 @@
 #include "tests/cusim/grid.h"
 #include "tests/cusim/fibers.h"
 #include "tests/cusim/sim.h"
+#include "tests/cusim/watch.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -31,6 +32,7 @@ static struct {
   Thread threads[THREADS_MOST];
   uint32_t n, current, waiting, ended; /* threads; at a barrier; that have ended */
   bool failed;
+  bool inside; /* still so at the next launch: this one was left by a jump */
 } now;
 
 static const CudaCall call = CUDA_CALL_cudaLaunchKernel;
@@ -114,13 +116,14 @@ static unsigned long long warp(CusimWarp what, unsigned mask, unsigned long long
   if (there < 32) mask &= (1u << there) - 1;
   if (!now.failed && warp_complete(t, lanes, mask)) {
     exchange(lanes, mask);
+    if (what == CUSIM_WARP_SYNC && now.module->watched &&
+        mask == (there < 32 ? (1u << there) - 1 : 0xffffffffu))
+      watch_warp(i / 32);
     if (!now.failed) return t->value;
   }
   leave(t, t->state, line);
   return t->value;
 }
-
-static const CusimHost host = {.barrier = barrier, .warp = warp};
 
 /* ---- a block ---- */
 
@@ -155,6 +158,7 @@ static void open_barrier(void) {
               &now.threads[i]);
   for (uint32_t i = 0; i < now.n; i++) now.threads[i].state = RUNS;
   now.waiting = 0;
+  if (now.module->watched) watch_barrier();
 }
 
 /* Nobody can go on. */
@@ -180,6 +184,7 @@ static void run_fibers(void) {
       moved = true;
       now.current = i;
       now.module->place->thread = now.threads[i].index;
+      now.module->place->number = i;
       fiber_enter(i);
     }
     if (now.waiting == now.n)
@@ -195,6 +200,7 @@ static void run_block(size_t dynamic) {
   memset(e->shared, NO_NUMBER, (size_t)(e->shared_end - e->shared));
   memset(e->common, NO_NUMBER, (size_t)(e->common_end - e->common));
   if (dynamic) memset(now.module->dynamic, NO_NUMBER, dynamic);
+  if (now.module->watched) watch_block();
   if (e->barriers)
     run_fibers();
   else
@@ -211,8 +217,12 @@ cudaError_t grid_run(const CusimModule *module, const CusimEntry *entry, const C
   now.n = size.x * size.y * size.z;
   for (uint32_t i = 0; i < now.n; i++)
     now.threads[i].index = (CusimIndex){i % size.x, i / size.x % size.y, i / size.x / size.y};
+  if (now.inside) fibers_forget();
   if (entry->barriers && !fibers_have(now.n, body)) return cudaErrorLaunchOutOfResources;
-  *module->host = &host;
+  *module->host = (CusimHost){.barrier = barrier, .warp = warp};
+  if (module->watched &&
+      !watch_begin(module, entry, grid->shared, __builtin_frame_address(0), module->host))
+    return cudaErrorLaunchOutOfResources;
   module->place->block_dim = (CusimIndex){size.x, size.y, size.z};
   module->place->grid_dim = (CusimIndex){blocks.x, blocks.y, blocks.z};
   uint64_t total = (uint64_t)blocks.x * blocks.y * blocks.z;
@@ -222,11 +232,14 @@ cudaError_t grid_run(const CusimModule *module, const CusimEntry *entry, const C
     return cudaErrorNotSupported;
   }
   uint32_t n = (uint32_t)total;
+  now.inside = true;
   CusimTurn turn = turn_of(n);
   for (uint32_t k = 0, i = turn.first; k < n && !now.failed; k++, i = next(turn, i, n)) {
     module->place->block =
         (CusimIndex){i % blocks.x, i / blocks.x % blocks.y, i / blocks.x / blocks.y};
     run_block(grid->shared);
   }
+  now.inside = false;
+  if (module->watched && !now.failed) watch_end();
   return now.failed ? cudaErrorLaunchFailure : cudaSuccess;
 }

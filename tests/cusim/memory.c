@@ -114,10 +114,12 @@ bool access_find(CudaCall call, int device, const void *at, size_t bytes, Access
 
 /* ---- the host's accesses ---- */
 
-static struct sigaction before_us;
+static struct sigaction before_us, before_division;
 static _Thread_local sigjmp_buf escape;
 static _Thread_local volatile bool running;
 static _Thread_local CudaCall running_call;
+static _Thread_local const Access *running_accesses;
+static _Thread_local uint32_t running_n;
 
 static bool is_write(const void *context) {
 #ifdef __x86_64__
@@ -155,13 +157,22 @@ static const char *host_fault(const Block *b, const char *at, bool write, CusimR
   return NULL;
 }
 
+const Access *memory_accesses(uint32_t *n) {
+  *n = running_n;
+  return running_accesses;
+}
+
+void memory_escape(void) {
+  siglongjmp(escape, 1);
+}
+
 /* The kernel of this thread. */
 static void fault_of_kernel(const Block *b, const char *at, bool write) {
   sim_fault(running_call, inside(b, at) ? CUSIM_UNDECLARED_ACCESS : CUSIM_BOUNDS,
             "the kernel %s byte %td of an allocation of %zu%s", write ? "writes" : "reads",
             at - b->at, b->bytes,
             b->released ? ", which was released" : ", which its launch does not declare so");
-  siglongjmp(escape, 1);
+  memory_escape();
 }
 
 static void fault_of_host(const Block *b, const char *at, bool write) {
@@ -187,14 +198,29 @@ static void on_fault(int number, siginfo_t *info, void *context) {
   if (!locked) sim_unlock();
 }
 
+/* A division by zero ends a program here, and gives some number on a device. */
+static void on_division(int number) {
+  (void)number;
+  if (!running) {
+    sigaction(SIGFPE, &before_division, NULL);
+    return;
+  }
+  sim_fault(running_call, CUSIM_ARITHMETIC, "the kernel divides by zero");
+  memory_escape();
+}
+
 void memory_watch(void) {
   struct sigaction action = {.sa_sigaction = on_fault, .sa_flags = SA_SIGINFO | SA_NODEFER};
+  struct sigaction division = {.sa_handler = on_division, .sa_flags = SA_NODEFER};
   sigemptyset(&action.sa_mask);
+  sigemptyset(&division.sa_mask);
   sigaction(SIGSEGV, &action, &before_us);
+  sigaction(SIGFPE, &division, &before_division);
 }
 
 void memory_unwatch(void) {
   sigaction(SIGSEGV, &before_us, NULL);
+  sigaction(SIGFPE, &before_division, NULL);
 }
 
 static void protect(const Block *b, size_t from, size_t to, int mode) {
@@ -325,6 +351,8 @@ cudaError_t memory_run(CudaCall call, const Access *accesses, uint32_t n,
     perror("cusim");
     abort();
   }
+  running_accesses = accesses;
+  running_n = n;
   cudaError_t error = run_watched(call, run, payload);
   for (Saved *s = saved, *next; s; s = next) {
     next = s->next;

@@ -216,6 +216,10 @@ static ModuleEnd compile(const char *compiler, const char *text, const ModuleOpt
       "-fvisibility=hidden", "-fno-exceptions", "-fno-rtti", "-fno-asynchronous-unwind-tables");
   ADD(&w, "-fno-math-errno", "-fno-trapping-math", "-ffp-contract=off", "-fno-strict-aliasing",
       "-fwrapv", "-fmax-errors=20", "-Wframe-larger-than=32768", "-Werror=frame-larger-than=32768");
+  if (options->watched)
+    ADD(&w, "-DCUSIM_WATCHED", "-g1",
+        "-fsanitize=thread,alignment,shift,integer-divide-by-zero,float-cast-overflow,bounds",
+        "--param", "tsan-instrument-func-entry-exit=0");
   ADD(&w, include, "-nodefaultlibs", "-Wl,-z,defs", "-o", p->object, p->whole, "-lm", "-lc",
       "-lgcc");
   ModuleEnd end = run_compiler(&w, p, log);

@@ -13,22 +13,27 @@ typedef __PTRDIFF_TYPE__ ptrdiff_t;
 
 /* ---- places ---- */
 
-/* With watched accesses it is a constant in the text's eyes: reading it is no access. */
+/* With watched accesses these are constants in the text's eyes: reading them is no access. */
 CusimPlace cusim_place;
+CusimHost cusim_host;
 #ifdef CUSIM_WATCHED
 extern const CusimPlace cusim_here __asm__("cusim_place");
+extern const CusimHost cusim_calls __asm__("cusim_host");
 #define CUSIM_RUN_ALONE __attribute__((noinline))
+#define CUSIM_CALL
+#define CUSIM_IS_WATCHED 1
 #else
 #define cusim_here cusim_place
+#define cusim_calls cusim_host
 #define CUSIM_RUN_ALONE
+#define CUSIM_CALL inline __attribute__((always_inline))
+#define CUSIM_IS_WATCHED 0
 #endif
 #define threadIdx (cusim_here.thread)
 #define blockIdx (cusim_here.block)
 #define blockDim (cusim_here.block_dim)
 #define gridDim (cusim_here.grid_dim)
 #define warpSize 32
-
-const CusimHost *cusim_host;
 
 #define __global__ CUSIM_RUN_ALONE
 #define __device__
@@ -40,13 +45,14 @@ const CusimHost *cusim_host;
 #define __constant__ static const
 #define CUSIM_SHARED(of) static __attribute__((section("cusim_shared_" #of)))
 #define CUSIM_DYNAMIC extern
-#define CUSIM_INLINE static inline __attribute__((always_inline, unused, no_sanitize("thread")))
+#define CUSIM_INLINE static inline __attribute__((always_inline, unused))
+#define CUSIM_UNWATCHED __attribute__((no_sanitize("thread", "undefined")))
 
-__attribute__((aligned(1024))) char cusim_dynamic[227 << 10];
+__attribute__((aligned(1024))) char cusim_dynamic[CUSIM_DYNAMIC_BYTES];
 
 /* ---- threads together ---- */
 
-#define __syncthreads() cusim_host->barrier(__LINE__)
+#define __syncthreads() cusim_calls.barrier(__LINE__)
 #define __syncwarp cusim_sync<__LINE__>
 #define __shfl_sync(...) cusim_shfl(__LINE__, __VA_ARGS__)
 #define __shfl_up_sync(...) cusim_shfl_up(__LINE__, __VA_ARGS__)
@@ -61,18 +67,18 @@ CUSIM_INLINE unsigned cusim_lane() {
 }
 
 template <int line> CUSIM_INLINE void cusim_sync(unsigned mask = 0xffffffffu) {
-  cusim_host->warp(CUSIM_WARP_SYNC, mask, 0, 0, line);
+  cusim_calls.warp(CUSIM_WARP_SYNC, mask, 0, 0, line);
 }
 
 CUSIM_INLINE unsigned cusim_ballot(int line, unsigned mask, int p) {
-  return (unsigned)cusim_host->warp(CUSIM_WARP_BALLOT, mask, p != 0, 0, line);
+  return (unsigned)cusim_calls.warp(CUSIM_WARP_BALLOT, mask, p != 0, 0, line);
 }
 
 #define CUSIM_SHUFFLES(type)                                                                       \
   CUSIM_INLINE type cusim_shuffle(int line, unsigned mask, type v, unsigned from) {                \
     unsigned long long bits = 0;                                                                   \
     __builtin_memcpy(&bits, &v, sizeof v);                                                         \
-    bits = cusim_host->warp(CUSIM_WARP_SHUFFLE, mask, bits, from, line);                           \
+    bits = cusim_calls.warp(CUSIM_WARP_SHUFFLE, mask, bits, from, line);                           \
     __builtin_memcpy(&v, &bits, sizeof v);                                                         \
     return v;                                                                                      \
   }                                                                                                \
@@ -110,8 +116,16 @@ CUSIM_SHUFFLES(double)
 
 /* ---- atomics: one thread runs at a time ---- */
 
+#ifdef CUSIM_WATCHED
+#define CUSIM_ATOMIC_BEGIN CUSIM_UNWATCHED __attribute__((noinline, unused)) static
+#define CUSIM_ATOMIC_ACCESS(at) cusim_calls.atomic(at, sizeof *at, __builtin_return_address(0))
+#else
+#define CUSIM_ATOMIC_BEGIN CUSIM_INLINE
+#define CUSIM_ATOMIC_ACCESS(at) ((void)0)
+#endif
 #define CUSIM_ATOMIC(type, name, expression)                                                       \
-  CUSIM_INLINE type name(type *at, type v) {                                                       \
+  CUSIM_ATOMIC_BEGIN type name(type *at, type v) {                                                 \
+    CUSIM_ATOMIC_ACCESS(at);                                                                       \
     type old = *at;                                                                                \
     *at = (expression);                                                                            \
     return old;                                                                                    \
@@ -135,7 +149,8 @@ CUSIM_ATOMIC(int, atomicExch, v)
 CUSIM_ATOMIC(unsigned, atomicExch, v)
 CUSIM_ATOMIC(unsigned long long, atomicExch, v)
 #define CUSIM_CAS(type)                                                                            \
-  CUSIM_INLINE type atomicCAS(type *at, type compare, type v) {                                    \
+  CUSIM_ATOMIC_BEGIN type atomicCAS(type *at, type compare, type v) {                              \
+    CUSIM_ATOMIC_ACCESS(at);                                                                       \
     type old = *at;                                                                                \
     *at = old == compare ? v : old;                                                                \
     return old;                                                                                    \
@@ -419,6 +434,67 @@ CUSIM_INLINE double2 make_double2(double x, double y) {
   return double2{x, y};
 }
 
+/* ---- hooks that the compiler calls ---- */
+
+extern "C" __attribute__((visibility("hidden"))) char __ehdr_start[], _end[];
+
+#ifdef CUSIM_WATCHED
+#define CUSIM_HOOK                                                                                 \
+  extern "C" CUSIM_UNWATCHED __attribute__((used, noinline, visibility("hidden"))) void
+#define CUSIM_PC __builtin_return_address(0)
+#define CUSIM_ACCESS(size)                                                                         \
+  CUSIM_HOOK __tsan_read##size(void *at) {                                                         \
+    cusim_calls.read(at, size, CUSIM_PC);                                                          \
+  }                                                                                                \
+  CUSIM_HOOK __tsan_write##size(void *at) {                                                        \
+    cusim_calls.write(at, size, CUSIM_PC);                                                         \
+  }                                                                                                \
+  CUSIM_HOOK __tsan_unaligned_read##size(void *at) {                                               \
+    cusim_calls.read(at, size, CUSIM_PC);                                                          \
+  }                                                                                                \
+  CUSIM_HOOK __tsan_unaligned_write##size(void *at) {                                              \
+    cusim_calls.write(at, size, CUSIM_PC);                                                         \
+  }
+CUSIM_ACCESS(1)
+CUSIM_ACCESS(2)
+CUSIM_ACCESS(8)
+CUSIM_ACCESS(16)
+CUSIM_HOOK __tsan_read4(void *at) {
+  cusim_calls.read4(at, CUSIM_PC);
+}
+CUSIM_HOOK __tsan_write4(void *at) {
+  cusim_calls.write4(at, CUSIM_PC);
+}
+CUSIM_HOOK __tsan_unaligned_read4(void *at) {
+  cusim_calls.read4(at, CUSIM_PC);
+}
+CUSIM_HOOK __tsan_unaligned_write4(void *at) {
+  cusim_calls.write4(at, CUSIM_PC);
+}
+CUSIM_HOOK __tsan_read_range(void *at, unsigned long bytes) {
+  cusim_calls.read(at, bytes, CUSIM_PC);
+}
+CUSIM_HOOK __tsan_write_range(void *at, unsigned long bytes) {
+  cusim_calls.write(at, bytes, CUSIM_PC);
+}
+CUSIM_HOOK __tsan_init(void) {}
+
+/* What the compiler tells about a place: its file, line, column. */
+struct CusimSource {
+  const char *file;
+  int line, column;
+};
+#define CUSIM_FOUND(name, what)                                                                    \
+  CUSIM_HOOK __ubsan_handle_##name(CusimSource *at) {                                              \
+    cusim_calls.undefined(what, at->line);                                                         \
+  }
+CUSIM_FOUND(type_mismatch_v1, CUSIM_ALIGNMENT)
+CUSIM_FOUND(out_of_bounds, CUSIM_INDEX)
+CUSIM_FOUND(shift_out_of_bounds, CUSIM_SHIFT)
+CUSIM_FOUND(divrem_overflow, CUSIM_DIVISION)
+CUSIM_FOUND(float_cast_overflow, CUSIM_CAST)
+#endif
+
 /* ---- what the simulator finds; used behind the text ---- */
 
 template <class T> struct CusimKind { static constexpr char of = 'v'; };
@@ -433,19 +509,19 @@ template <auto F, class... P> struct CusimCall {
   template <unsigned N, unsigned... I> struct Count : Count<N - 1, N - 1, I...> {};
   template <unsigned... I> struct Count<0, I...> { typedef Numbers<I...> Type; };
 
-  template <unsigned... I> CUSIM_INLINE void call(void *const *args, Numbers<I...>) {
+  template <unsigned... I>
+  CUSIM_UNWATCHED CUSIM_CALL static void call(void *const *args, Numbers<I...>) {
     F(*(P *)args[I]...);
   }
-  __attribute__((no_sanitize("thread"))) static void thread(void *const *args) {
-    call(args, typename Count<n>::Type());
-  }
-  __attribute__((no_sanitize("thread"))) static void block(void *const *args, CusimTurn turn) {
+  CUSIM_UNWATCHED static void thread(void *const *args) { call(args, typename Count<n>::Type()); }
+  CUSIM_UNWATCHED static void block(void *const *args, CusimTurn turn) {
     const CusimIndex size = cusim_place.block_dim;
     unsigned threads = size.x * size.y * size.z, t = turn.first;
     for (unsigned i = 0; i < threads; i++) {
       cusim_place.thread = size.x == threads
                                ? CusimIndex{t, 0, 0}
                                : CusimIndex{t % size.x, t / size.x % size.y, t / size.x / size.y};
+      cusim_place.number = t;
       call(args, typename Count<n>::Type());
       t += turn.step;
       if (t >= threads) t -= threads;

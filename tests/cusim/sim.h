@@ -70,6 +70,9 @@ void memory_settle(void);
 /* Opens what the accesses say, runs, closes, and looks at what was written. */
 cudaError_t memory_run(CudaCall call, const Access *accesses, uint32_t n,
                        cudaError_t (*run)(void *payload), void *payload);
+/* Of the command that runs: what it declared; its end with an error, at once. */
+const Access *memory_accesses(uint32_t *n);
+_Noreturn void memory_escape(void);
 
 /* ---- races.c ---- */
 

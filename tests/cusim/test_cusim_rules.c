@@ -13,9 +13,9 @@ typedef struct Group {
 static const Group groups[] = {
 #define GROUP(name, texts)                                                                         \
   { cases_##name, &n_cases_##name, texts }
-    GROUP(memory, false),  GROUP(order, false),  GROUP(capture, false),
-    GROUP(kernels, false), GROUP(blas, false),   GROUP(collectives, false),
-    GROUP(dnn, false),     GROUP(limits, false), GROUP(text, true),
+    GROUP(memory, false), GROUP(order, false),       GROUP(capture, false), GROUP(kernels, false),
+    GROUP(blas, false),   GROUP(collectives, false), GROUP(dnn, false),     GROUP(limits, false),
+    GROUP(text, true),    GROUP(watch, true),
 #undef GROUP
 };
 static const struct {

@@ -432,12 +432,14 @@ static bool put_entries(Reader *r) {
     put_format(r, "CUSIM_ENTRY(%s, %u, (%s), %d, %d),\n", t->kernels[i].name, i,
                t->kernels[i].bounds[0] ? t->kernels[i].bounds : "0", t->kernels[i].barriers,
                t->kernels[i].dynamic);
-  return put_format(r,
-                    "{}};\nextern \"C\" __attribute__((visibility(\"default\"))) "
-                    "CusimModule cusim_module;\n"
-                    "CusimModule cusim_module = {&cusim_place, &cusim_host, cusim_dynamic, %u, "
-                    "cusim_entries};\n",
-                    t->n);
+  return put_format(
+      r,
+      "{}};\nextern \"C\" __attribute__((visibility(\"default\"))) "
+      "CusimModule cusim_module;\n"
+      "CusimModule cusim_module = {CUSIM_IS_WATCHED, &cusim_place, &cusim_host, cusim_dynamic, "
+      "__ehdr_start, _end, %u, "
+      "cusim_entries};\n",
+      t->n);
 }
 
 bool text_read(const char *source, Text *out) {
