@@ -60,7 +60,9 @@ static const char usage_text[] =
     "  train, eval, exec, bench, info:        --device=NAME what runs the plan (default: cpu);\n"
     "                             with a slash in it the file of a plug-in; cuda:0,1 names GPUs,\n"
     "                             and starts as many processes\n"
-    "  train, eval, exec, bench:  --math=exact|tf32 --no-graph (of cuda; steps are captured else)\n"
+    "                             --math=exact|tf32, and but for info --no-graph, are of cuda:\n"
+    "                             products of f32 by tf32; steps launched one by one, not "
+    "captured\n"
     "  train, eval:               --workers=N --bad-images=fatal|skip\n"
     "  train, eval, synth:        --seed=N (default: 0)\n"
     "  train:                     --quiet (no progress line)\n"
@@ -125,7 +127,7 @@ static const Option options[] = {
     {"fetch", TEXT, EXEC, AT(fetch), 0, 0},
     {"trace", TEXT, BENCH, AT(trace), 0, 0},
     {"device", TEXT, TRAIN | EVAL | EXEC | BENCH | INFO, AT(device), 0, 0},
-    {"math", TEXT, TRAIN | EVAL | EXEC | BENCH, AT(math), 0, 0},
+    {"math", TEXT, TRAIN | EVAL | EXEC | BENCH | INFO, AT(math), 0, 0},
     {"no-graph", FLAG, TRAIN | EVAL | EXEC | BENCH, AT(no_graph), 0, 0},
     {"bad-images", TEXT, TRAIN | EVAL, AT(bad_images), 0, 0},
     {"epochs", NUMBER, TRAIN, AT(epochs), 1, MANY},
@@ -184,13 +186,19 @@ static Status keep_inputs(const Args *a, const char *out) {
   return STATUS_OK;
 }
 
-static Status device_of(const Args *a, Diag *diag, const DeviceTable **out, DeviceWishes *wishes) {
+static Status choose_device(const Args *a, Diag *diag, const DeviceTable **out,
+                            DeviceWishes *wishes) {
   TRY(device_choose(a->device ? a->device : DEVICE_DEFAULT, diag, out, wishes));
   if (a->math && strcmp(a->math, "exact") != 0 && strcmp(a->math, "tf32") != 0)
     return usage_error(NULL, "--math is exact or tf32, not '%s'", a->math);
   wishes->tf32 = a->math && strcmp(a->math, "tf32") == 0;
   wishes->no_graph = a->no_graph;
   wishes->place = a->joined ? a->joined->place : 0;
+  return STATUS_OK;
+}
+
+static Status device_of(const Args *a, Diag *diag, const DeviceTable **out, DeviceWishes *wishes) {
+  TRY(choose_device(a, diag, out, wishes));
   return (*out)->present ? (*out)->present(diag) : STATUS_OK;
 }
 
@@ -289,9 +297,9 @@ static Status run_eval(const Args *a, Diag *diag) {
 
 static Status run_info(const Args *a, Diag *diag) {
   const DeviceTable *device = NULL; /* a plan for another machine can be read, too */
-  DeviceWishes wishes;
-  if (a->device) TRY(device_choose(a->device, diag, &device, &wishes));
-  return info_run(a->operand, device, diag);
+  DeviceWishes wishes = {0};
+  if (a->device) TRY(choose_device(a, diag, &device, &wishes));
+  return info_run(a->operand, device, &wishes, diag);
 }
 
 static Status run_synth(const Args *a, Diag *diag) {

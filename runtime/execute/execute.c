@@ -168,6 +168,7 @@ Status executor_create_with(const Plan *plan, const ExecutorOptions *options, Di
   Status status =
       x->programs ? STATUS_OK : diag_no_memory(diag, plan->n_programs * sizeof(Prepared));
   x->ranks = options->ranks;
+  x->wishes = options->wishes;
   if (status == STATUS_OK) status = find_device(plan, options, diag, &x->table);
   if (status == STATUS_OK) status = check_ranks(plan, options->ranks, x->table, diag);
   if (status == STATUS_OK) status = open_device(x, options, diag);
@@ -203,6 +204,10 @@ void executor_destroy(Executor *x) {
 
 const Plan *executor_plan(const Executor *x) {
   return x->plan;
+}
+
+const DeviceWishes *executor_wishes(const Executor *x) {
+  return &x->wishes;
 }
 
 /* ---- running ---- */

@@ -30,6 +30,8 @@ Status executor_create_with(const Plan *plan, const ExecutorOptions *options, Di
 Status executor_create(const Plan *plan, uint32_t threads, Diag *diag, Executor **out_executor);
 void executor_destroy(Executor *executor);
 const Plan *executor_plan(const Executor *executor);
+/* What was asked of its device. */
+const DeviceWishes *executor_wishes(const Executor *executor);
 
 /* ---- running ---- */
 

@@ -25,6 +25,7 @@ typedef struct Prepared {
 struct Executor {
   const Plan *plan;
   const DeviceTable *table;
+  DeviceWishes wishes;
   Ranks *ranks; /* not owned; NULL: the plan is for one */
   Device *device;
   char *arena;     /* in the device's memory: states, then scratch */

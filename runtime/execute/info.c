@@ -160,10 +160,14 @@ static void print_states(const Plan *plan) {
   }
 }
 
-Status info_run(const char *plan_path, const DeviceTable *device, Diag *diag) {
+Status info_run(const char *plan_path, const DeviceTable *device, const DeviceWishes *wishes,
+                Diag *diag) {
   Plan *plan;
   TRY(plan_open(plan_path, device, diag, &plan));
   print_model(plan);
+  if (device)
+    printf("device      %s%s\n", device->name,
+           wishes->tf32 ? ", tf32: products of f32 round their operands to 10 bits" : "");
   print_training(plan);
   print_parameters(plan);
   for (uint32_t i = 0; i < plan->n_programs; i++) print_program(plan, &plan->programs[i]);

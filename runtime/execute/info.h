@@ -5,7 +5,8 @@
 #include "runtime/device/device.h"
 
 /* Reads and verifies the plan, then prints what it holds to standard output.  With a device the
- * plan must be one that it runs. */
-Status info_run(const char *plan_path, const DeviceTable *device, Diag *diag);
+ * plan must be one that it runs; without one `wishes` is not read. */
+Status info_run(const char *plan_path, const DeviceTable *device, const DeviceWishes *wishes,
+                Diag *diag);
 
 #endif

@@ -32,7 +32,8 @@ struct Scalars {
 /* An output may not repeat a key that every line has. */
 static char *output_key(const char *name) {
   char text[1024];
-  bool taken = strcmp(name, "step") == 0 || strcmp(name, "program") == 0;
+  bool taken = strcmp(name, "step") == 0 || strcmp(name, "program") == 0 ||
+               strcmp(name, "math") == 0;
   snprintf(text, sizeof text, "%s%s", taken ? "output/" : "", name);
   return journal_key(text);
 }
@@ -130,6 +131,7 @@ double scalars_loss(const Scalars *s, uint32_t program) {
 void scalars_log(const Scalars *s, uint32_t program, const Feed *feed, Journal *journal) {
   const ProgramScalars *p = &s->programs[program];
   journal_text(journal, "\"program\"", p->key);
+  if (executor_wishes(s->executor)->tf32) journal_text(journal, "\"math\"", "\"tf32\"");
   for (uint32_t i = 0; i < s->plan->n_schedules; i++)
     if (!p->shadows[i])
       journal_float(journal, s->schedule_keys[i], feed_schedule(feed, i),
