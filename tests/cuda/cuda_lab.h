@@ -1,4 +1,4 @@
-/* The device `cuda` on the simulator, and single kernels on it. */
+/* The device `cuda` on the simulator (or on a GPU), and single kernels on it. */
 #ifndef TESTS_CUDA_CUDA_LAB_H
 #define TESTS_CUDA_CUDA_LAB_H
 
@@ -11,17 +11,28 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* With CUDA_LAB=device in the environment the tests that can run on a real GPU do so: the
+ * simulation is not opened, and what only it can see is not asked.  tools/gpu-check sets it. */
+static inline bool cuda_lab_real(void) {
+  const char *lab = getenv("CUDA_LAB");
+  return lab && strcmp(lab, "device") == 0;
+}
 /* Opens a simulation, and lets the device load that instead of NVIDIA's libraries. */
 static inline void cuda_lab_begin(const CusimOptions *options) {
-  cuda_libraries_replace(cusim_open(options));
+  if (!cuda_lab_real()) cuda_libraries_replace(cusim_open(options));
 }
-/* Ends it; true when no rule was broken and nothing is left.  Prints what was. */
-static inline bool cuda_lab_end(const char *what) {
-  CusimReport report;
-  cusim_close(&report);
+/* Ends it; true when no rule was broken and nothing is left.  Prints what was.  `out` may be NULL.
+ */
+static inline bool cuda_lab_end_report(const char *what, CusimReport *out) {
+  CusimReport report = {0};
+  if (!cuda_lab_real()) cusim_close(&report);
   cuda_libraries_replace(NULL);
   if (report.faults) printf("\n  %s: %u faults, first: %s", what, report.faults, report.text);
+  if (out) *out = report;
   return report.faults == 0;
+}
+static inline bool cuda_lab_end(const char *what) {
+  return cuda_lab_end_report(what, NULL);
 }
 
 typedef struct CudaLabValue {

@@ -29,3 +29,9 @@ function(add_cusim_test name source)
   target_compile_definitions(
     ${name} PRIVATE "CUDA_LIBRARY_FOLDER=\"${CUDA_PATH_cuda_runtime_api}/../lib\"")
 endfunction()
+
+# The device on the simulator as a plug-in, for the programs.
+if(NOT CUDA_MISSING)
+  add_device(cusim cuda/cusim_plugin.c)
+  target_link_libraries(device_cusim PRIVATE cuda_backend cusim)
+endif()
