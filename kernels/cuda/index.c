@@ -39,7 +39,8 @@ void cuda_arg_index(Kernel *k, int64_t value, bool wide) {
 
 /* With 2^(s-1) < d <= 2^s and m = 2^(31+s) / d, rounded up, n m / 2^(31+s) exceeds n / d by less
  * than n 2^s / 2^(31+s) / d < 1 / d: its whole part is that of n / d.  m fits 32 bits. */
-static int64_t by_product(int64_t d) {
+int64_t cuda_divisor(int64_t d, bool wide) {
+  if (wide) return d;
   uint64_t s = 0;
   while ((int64_t)1 << s < d) s++;
   uint64_t m = (((uint64_t)1 << (31 + s)) + (uint64_t)d - 1) / (uint64_t)d;
@@ -48,13 +49,17 @@ static int64_t by_product(int64_t d) {
 
 void cuda_arg_divisor(Kernel *k, int64_t d, bool wide) {
   cuda_arg_index(k, d, wide);
-  cuda_arg_i64(k, wide ? d : by_product(d));
+  cuda_arg_i64(k, cuda_divisor(d, wide));
 }
 
 void cuda_axis_split(const Shape *shape, int64_t axis, int64_t *outer, int64_t *row) {
   *outer = *row = 1;
   for (int i = 0; i < shape->rank; i++)
     if (i != axis) *(i < axis ? outer : row) *= shape->dim[i];
+}
+
+Status cuda_no_input(const Kernel *k, KernelError *error) {
+  return cuda_fail(error, STATUS_INVALID, "'%s': an input is not listed", k->name);
 }
 
 Status cuda_no_type(const Kernel *k, DType dtype, KernelError *error) {
@@ -77,4 +82,18 @@ int64_t cuda_widen(int64_t bytes, const int64_t *counts, uint32_t n) {
     if (all) return by;
   }
   return 1;
+}
+
+Status cuda_zero_output(Kernel *k, const KernelSpec *spec, KernelError *error) {
+  const Node *node = &spec->graph->nodes[spec->outputs[0]];
+  int64_t n = shape_count(&node->shape), bytes = (int64_t)dtype_size((DType)node->dtype);
+  int64_t by = cuda_widen(bytes, &n, 1);
+  bool wide = cuda_index_wide(n / by);
+  CudaFunction *f;
+  TRY(cuda_index_function(k, cuda_text_zero, "zero", wide, error, &f, "#define T %s\n",
+                          cuda_bytes_type(bytes * by)));
+  cuda_launch_elements(k, f, n / by, 256);
+  cuda_arg_output(k, spec, 0);
+  cuda_arg_index(k, n / by, wide);
+  return STATUS_OK;
 }

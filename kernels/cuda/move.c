@@ -301,14 +301,7 @@ static Status concat(const KernelSpec *spec, Kernel *k, KernelError *error) {
   Rows r = rows_of(spec->graph, spec->nodes[0]);
   uint32_t n = spec->graph->nodes[spec->nodes[0]].n_inputs;
   int64_t column = 0, width;
-  if (n > PARTS_MAX) {
-    CudaFunction *f;
-    TRY(cuda_index_function(k, cuda_text_concat, "zero", r.wide, error, &f,
-                            "#define T %s\n#define PARTS(A)\n", cuda_bytes_type(r.bytes)));
-    cuda_launch_elements(k, f, r.rows * r.row, THREADS);
-    cuda_arg_output(k, spec, 0);
-    cuda_arg_index(k, r.rows * r.row, r.wide);
-  }
+  if (n > PARTS_MAX) TRY(cuda_zero_output(k, spec, error));
   for (uint32_t first = 0; first < n; first += PARTS_MAX, column += width) {
     uint32_t some = n - first < PARTS_MAX ? n - first : PARTS_MAX;
     TRY(concat_parts(spec, k, &r, first, some, column, error, &width));
@@ -327,8 +320,7 @@ Status cuda_build_move(const KernelSpec *spec, Kernel *k, KernelError *error) {
   const Graph *g = spec->graph;
   NodeId id = spec->nodes[0];
   for (uint32_t i = 0; i < (g->nodes[id].op == OP_CONCAT ? g->nodes[id].n_inputs : 1); i++)
-    if (cuda_spec_input(spec, node_input(g, id, i)) == UINT32_MAX)
-      return cuda_fail(error, STATUS_INVALID, "'%s': an input is not listed", k->name);
+    if (cuda_spec_input(spec, node_input(g, id, i)) == UINT32_MAX) return cuda_no_input(k, error);
   if (g->nodes[id].op == OP_PAD) return pad(spec, k, error);
   if (g->nodes[id].op == OP_CONCAT) return concat(spec, k, error);
   Box b = box_of(g, id, spec->rank);

@@ -8,9 +8,6 @@
   }
 PENDING(cuda_build_fused)
 PENDING(cuda_build_leaf)
-PENDING(cuda_build_select)
-PENDING(cuda_build_scan)
-PENDING(cuda_build_sort)
 PENDING(cuda_build_indexed)
 PENDING(cuda_build_pool)
 PENDING(cuda_build_resize)

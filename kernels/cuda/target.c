@@ -36,6 +36,31 @@ int64_t cuda_work_matmul(const Graph *g, NodeId id) {
   return bytes * parts < lowest ? lowest : bytes * parts;
 }
 
+#define SORT_BYTES ((int64_t)16 << 20) /* at once, unless one line is longer */
+
+static int64_t aligned(int64_t bytes) {
+  return (bytes + 255) / 256 * 256;
+}
+
+CudaSortPlan cuda_sort_plan(int64_t lines, int64_t length, int64_t item, bool keep) {
+  CudaSortPlan p = {.runs = (length + CUDA_SORT_RUN - 1) / CUDA_SORT_RUN, .lines = lines};
+  while ((int64_t)1 << p.passes < p.runs) p.passes++;
+  int64_t buffers = least(p.passes + keep, 2);
+  if (buffers && lines > SORT_BYTES / buffers / item / length)
+    p.lines = SORT_BYTES / buffers / item / length;
+  if (p.lines == 0) p.lines = 1;
+  p.buffer = buffers ? aligned(p.lines * length * item) : 0;
+  p.bytes = buffers * p.buffer;
+  return p;
+}
+
+static int64_t work_sort(const Graph *g, NodeId id) {
+  const Node *in = &g->nodes[node_input(g, id, 0)];
+  int64_t length = in->shape.dim[node_attr_int(g, id, ARG_SORT_AXIS)];
+  int64_t item = 2 * (int64_t)dtype_size((DType)in->dtype); /* a key and a place */
+  return cuda_sort_plan(shape_count(&in->shape) / length, length, item, false).bytes;
+}
+
 static int64_t work_bytes(const Graph *g, const NodeId *nodes, uint32_t n_nodes,
                           const NodeId *outputs, uint32_t n_outputs, uint32_t shards) {
   (void)n_nodes, (void)outputs, (void)n_outputs, (void)shards;
@@ -46,6 +71,8 @@ static int64_t work_bytes(const Graph *g, const NodeId *nodes, uint32_t n_nodes,
     return cuda_work_conv(g, nodes[0]);
   case OP_MATMUL:
     return cuda_work_matmul(g, nodes[0]);
+  case OP_ARG_SORT:
+    return work_sort(g, nodes[0]);
   default:
     return 0;
   }

@@ -13,4 +13,21 @@ extern const Target target_cuda_sm80, target_cuda_sm90, target_cuda_sm100;
 int64_t cuda_work_conv(const Graph *graph, NodeId node);
 int64_t cuda_work_matmul(const Graph *graph, NodeId node);
 
+/* How lines are sorted: runs in shared memory first, then merged in pairs, from one buffer of the
+ * work buffer into another; a buffer holds the items of some lines at once. */
+#define CUDA_SORT_RUN 2048 /* items, a power of two */
+typedef struct CudaSortPlan {
+  int64_t runs, passes;  /* of a line; passes merge them */
+  int64_t lines;         /* at once */
+  int64_t buffer, bytes; /* of one buffer, of all */
+} CudaSortPlan;
+/* `lines` of `length` items of `item` bytes; `keep`: the items themselves are wanted, in a buffer.
+ */
+CudaSortPlan cuda_sort_plan(int64_t lines, int64_t length, int64_t item, bool keep);
+
+/* Contributions that are added where an index says are sorted by it first, unless each element of
+ * the result can look at all of them: at so many. */
+#define CUDA_ROWS_FEW 128 /* scatter-add */
+#define CUDA_LINE_FEW 64  /* place */
+
 #endif

@@ -20,11 +20,3 @@ extern "C" __global__ void __launch_bounds__(256)
     y[line * row + first + at] = x[line * (end - start) + at - start];
   }
 }
-
-/* Before the first of several of these. */
-extern "C" __global__ void __launch_bounds__(256) zero(T *__restrict__ y, Index n) {
-  ELEMENTS(i, n) {
-    T value = {};
-    y[i] = value;
-  }
-}
