@@ -60,6 +60,8 @@ FLAWED(no_handle, FLAW_NO_HANDLE)
 FLAWED(pack_id, FLAW_PACK_ID)
 FLAWED(pack_count, FLAW_PACK_COUNT)
 FLAWED(leaks, FLAW_LEAK)
+FLAWED(note_type, FLAW_NOTE_TYPE)
+FLAWED(note_place, FLAW_NOTE_PLACE)
 
 static void result_too_large(Bench *b) {
   DnnSpec spec = plain(b);
@@ -176,6 +178,8 @@ const Case cases_dnn[] = {
     {CUSIM_DNN_ATTRIBUTE, "two data types", attribute_count},
     {CUSIM_DNN_ATTRIBUTE, "another descriptor's attribute", attribute_name},
     {CUSIM_DNN_ATTRIBUTE, "a convolution as a tensor", reference},
+    {CUSIM_DNN_ATTRIBUTE, "an engine's notes as numbers", note_type},
+    {CUSIM_DNN_STATE, "an engine where a configuration was made", note_place},
     {CUSIM_DNN_STATE, "a tensor that is not final", not_final},
     {CUSIM_DNN_STATE, "a tensor changed when it is final", changed},
     {CUSIM_DNN_STATE, "a tensor without strides", not_set},

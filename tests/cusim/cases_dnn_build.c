@@ -115,17 +115,40 @@ void dnn_build_operation(Bench *b, const DnnSpec *spec, DnnPlan *p) {
   OK(b, b->cu->cudnnBackendFinalize(p->op));
 }
 
+/* Whether an engine adds up as its operands are, in one order. */
+static bool is_plain(Bench *b, const DnnSpec *spec, cudnnBackendDescriptor_t config,
+                     cudnnBackendDescriptor_t *engine) {
+  cudnnBackendNumericalNote_t notes[CUDNN_NUMERICAL_NOTE_TYPE_COUNT];
+  int64_t n = 0, index = -1;
+  *engine = make(b, spec->flaw == FLAW_NOTE_PLACE ? CUDNN_BACKEND_ENGINECFG_DESCRIPTOR
+                                                  : CUDNN_BACKEND_ENGINE_DESCRIPTOR);
+  OK(b, b->cu->cudnnBackendGetAttribute(config, CUDNN_ATTR_ENGINECFG_ENGINE,
+                                        CUDNN_TYPE_BACKEND_DESCRIPTOR, 1, &n, engine));
+  OK(b, b->cu->cudnnBackendGetAttribute(*engine, CUDNN_ATTR_ENGINE_GLOBAL_INDEX, CUDNN_TYPE_INT64,
+                                        1, &n, &index));
+  OK(b, index < 0);
+  OK(b, b->cu->cudnnBackendGetAttribute(*engine, CUDNN_ATTR_ENGINE_NUMERICAL_NOTE,
+                                        spec->flaw == FLAW_NOTE_TYPE ? CUDNN_TYPE_INT64
+                                                                     : CUDNN_TYPE_NUMERICAL_NOTE,
+                                        CUDNN_NUMERICAL_NOTE_TYPE_COUNT, &n, notes));
+  for (int64_t i = 0; i < n; i++)
+    if (notes[i] != CUDNN_NUMERICAL_NOTE_STRICT_NAN_PROP) return false;
+  return true;
+}
+
 /* Engines may turn out not to be there: the next one is tried. */
-static void plan_it(Bench *b, cudnnHandle_t handle, DnnPlan *p) {
+static void plan_it(Bench *b, cudnnHandle_t handle, const DnnSpec *spec, DnnPlan *p) {
   cudnnStatus_t status = CUDNN_STATUS_NOT_SUPPORTED;
-  for (p->used = 0; p->used < p->n; p->used++) {
+  for (int64_t i = 0; i < p->n; i++) {
+    if (!is_plain(b, spec, p->configs[i], &p->engines[i])) continue;
     p->plan = make(b, CUDNN_BACKEND_EXECUTION_PLAN_DESCRIPTOR);
     set(b, p->plan, 400, CUDNN_TYPE_HANDLE, 1, &handle);
-    set_descriptor(b, p->plan, CUDNN_ATTR_EXECUTION_PLAN_ENGINE_CONFIG, p->configs[p->used]);
+    set_descriptor(b, p->plan, CUDNN_ATTR_EXECUTION_PLAN_ENGINE_CONFIG, p->configs[i]);
     status = b->cu->cudnnBackendFinalize(p->plan);
     if (status != CUDNN_STATUS_NOT_SUPPORTED) break;
     OK(b, b->cu->cudnnBackendDestroyDescriptor(p->plan));
     p->plan = NULL;
+    p->used++;
   }
   OK(b, status);
   if (status) return;
@@ -154,10 +177,10 @@ void dnn_build(Bench *b, cudnnHandle_t handle, const DnnSpec *spec, DnnPlan *p) 
   set_descriptor(b, p->heuristics, CUDNN_ATTR_ENGINEHEUR_OPERATION_GRAPH, p->graph);
   set(b, p->heuristics, CUDNN_ATTR_ENGINEHEUR_MODE, CUDNN_TYPE_HEUR_MODE, 1, &spec->mode);
   OK(b, b->cu->cudnnBackendFinalize(p->heuristics));
-  for (int i = 0; i < 3; i++) p->configs[i] = make(b, CUDNN_BACKEND_ENGINECFG_DESCRIPTOR);
+  for (int i = 0; i < 6; i++) p->configs[i] = make(b, CUDNN_BACKEND_ENGINECFG_DESCRIPTOR);
   OK(b, b->cu->cudnnBackendGetAttribute(p->heuristics, CUDNN_ATTR_ENGINEHEUR_RESULTS,
-                                        CUDNN_TYPE_BACKEND_DESCRIPTOR, 3, &p->n, p->configs));
-  plan_it(b, handle, p);
+                                        CUDNN_TYPE_BACKEND_DESCRIPTOR, 6, &p->n, p->configs));
+  plan_it(b, handle, spec, p);
   pack_it(b, spec, p);
   if (spec->flaw == FLAW_DESTROYED) {
     OK(b, b->cu->cudnnBackendDestroyDescriptor(p->graph));
@@ -167,9 +190,12 @@ void dnn_build(Bench *b, cudnnHandle_t handle, const DnnSpec *spec, DnnPlan *p) 
 
 void dnn_drop(Bench *b, DnnPlan *p, Flaw flaw) {
   if (flaw == FLAW_LEAK) p->plan = NULL;
-  cudnnBackendDescriptor_t all[] = {p->pack,       p->plan,       p->configs[0], p->configs[1],
-                                    p->configs[2], p->heuristics, p->graph,      p->op,
-                                    p->conv,       p->tensors[0], p->tensors[1], p->tensors[2]};
+  cudnnBackendDescriptor_t all[] = {p->pack, p->plan,       p->heuristics, p->graph,     p->op,
+                                    p->conv, p->tensors[0], p->tensors[1], p->tensors[2]};
+  for (int i = 0; i < 6; i++) {
+    if (p->engines[i]) OK(b, b->cu->cudnnBackendDestroyDescriptor(p->engines[i]));
+    if (p->configs[i]) OK(b, b->cu->cudnnBackendDestroyDescriptor(p->configs[i]));
+  }
   for (size_t i = 0; i < sizeof all / sizeof *all; i++)
     if (all[i]) OK(b, b->cu->cudnnBackendDestroyDescriptor(all[i]));
 }

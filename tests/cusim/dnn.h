@@ -7,7 +7,7 @@
 
 #define ATTRIBUTES 8 /* of a descriptor at most */
 #define VALUES 8     /* of an attribute at most */
-#define CONFIGS 3    /* that the heuristics know of each graph: see dnn_attributes.c */
+#define CONFIGS 6    /* that the heuristics know of each graph: dnn_engines.c */
 
 typedef struct Descriptor Descriptor;
 /* One element of an attribute. */
@@ -29,7 +29,7 @@ struct Descriptor {
   cudnnBackendDescriptorType_t type;
   bool finalized, destroyed;
   Attribute attributes[ATTRIBUTES];
-  /* Of an engine configuration. */
+  /* Of an engine and its configuration. */
   Descriptor *graph;
   int config;
 };
@@ -47,6 +47,9 @@ typedef struct Conv {
   int64_t pre[2], post[2], stride[2], dilation[2], groups;
   double alpha, beta;
   bool f64;
+  /* Of the engine that runs it. */
+  int bits;      /* of fraction, to which operands of f32 are rounded */
+  int64_t start; /* the image whose products are added first */
 } Conv;
 
 /* The attribute; NULL: the descriptor has none of this name. */
@@ -57,9 +60,22 @@ Descriptor *dnn_find(CudaCall call, const void *handle);
 void dnn_conv(Descriptor *operation, Conv *out);
 /* NULL, or what is wrong about it; then *rule. */
 const char *dnn_conv_fault(Descriptor *operation, CusimRule *rule);
+bool dnn_is_handle(const void *handle);
+
+/* ---- dnn_engines.c ---- */
+
 int64_t dnn_workspace(const Descriptor *config); /* bytes */
 bool dnn_supported(const Descriptor *config);
-bool dnn_is_handle(const void *handle);
+int dnn_bits(const Descriptor *config);
+bool dnn_in_any_order(const Descriptor *config);
+/* Answers to cudnnBackendGetAttribute: they fill descriptors that the caller has made. */
+cudnnStatus_t dnn_results(Descriptor *heuristics, int64_t room, int64_t *n, void *out);
+cudnnStatus_t dnn_engine_of(const Descriptor *config, int64_t room, int64_t *n, void *out);
+cudnnStatus_t dnn_index(const Descriptor *engine, int64_t room, int64_t *n, void *out);
+cudnnStatus_t dnn_notes(const Descriptor *engine, int64_t room, int64_t *n, void *out);
+
+/* ---- dnn_attributes.c ---- */
+
 void dnn_descriptors_find_leaks(void);
 void dnn_descriptors_close(void);
 

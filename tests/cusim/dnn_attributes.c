@@ -1,8 +1,5 @@
 /* cuDNN's descriptors: which attributes they have, of which types and counts, and what makes them
- * final.
- *
- * The heuristics know three engines of each graph.  The first is supported or not, by the seed; the
- * second needs a workspace; the last, which is also the fallback, needs none. */
+ * final. */
 #include "tests/cusim/dnn.h"
 
 #include <stdlib.h>
@@ -56,6 +53,10 @@ static const Row rows[] = {
     ROW(ENGINEHEUR, ENGINEHEUR_OPERATION_GRAPH, BACKEND_DESCRIPTOR, 1, 1, true),
     ROW(ENGINEHEUR, ENGINEHEUR_MODE, HEUR_MODE, 1, 1, true),
     ROW(ENGINEHEUR, ENGINEHEUR_RESULTS, BACKEND_DESCRIPTOR, 0, CONFIGS, false),
+
+    ROW(ENGINECFG, ENGINECFG_ENGINE, BACKEND_DESCRIPTOR, 0, 1, false),
+    ROW(ENGINE, ENGINE_GLOBAL_INDEX, INT64, 0, 1, false),
+    ROW(ENGINE, ENGINE_NUMERICAL_NOTE, NUMERICAL_NOTE, 0, CUDNN_NUMERICAL_NOTE_TYPE_COUNT, false),
 
     {CUDNN_BACKEND_EXECUTION_PLAN_DESCRIPTOR, (cudnnBackendAttributeName_t)400, CUDNN_TYPE_HANDLE,
      1, 1, true},
@@ -113,7 +114,7 @@ Descriptor *dnn_find(CudaCall call, const void *handle) {
 cudnnStatus_t sim_cudnnBackendCreateDescriptor(cudnnBackendDescriptorType_t type,
                                                cudnnBackendDescriptor_t *out) {
   SIM_BEGIN(cudnnBackendCreateDescriptor, cudnnStatus_t);
-  bool known = type == CUDNN_BACKEND_ENGINECFG_DESCRIPTOR;
+  bool known = false;
   for (size_t i = 0; i < ROWS; i++) known |= rows[i].of == type;
   if (!known)
     return REFUSE(CUDA_CALL_cudnnBackendCreateDescriptor, NOT_MODELLED, CUDNN_STATUS_NOT_SUPPORTED,
@@ -305,7 +306,8 @@ cudnnStatus_t sim_cudnnBackendFinalize(cudnnBackendDescriptor_t handle) {
   CusimRule rule;
   Descriptor *d = dnn_find(call, handle);
   if (!d) return CUDNN_STATUS_BAD_PARAM;
-  if (d->finalized || d->type == CUDNN_BACKEND_ENGINECFG_DESCRIPTOR)
+  if (d->finalized || d->type == CUDNN_BACKEND_ENGINECFG_DESCRIPTOR ||
+      d->type == CUDNN_BACKEND_ENGINE_DESCRIPTOR)
     return REFUSE(call, DNN_STATE, CUDNN_STATUS_BAD_PARAM,
                   "the descriptor is final, or made so by the heuristics");
   for (size_t i = 0; i < ROWS; i++)
@@ -328,37 +330,6 @@ cudnnStatus_t sim_cudnnBackendFinalize(cudnnBackendDescriptor_t handle) {
 
 /* ---- asking ---- */
 
-int64_t dnn_workspace(const Descriptor *config) {
-  return config->config == 2 ? 0 : 768 + 512 * config->config;
-}
-
-bool dnn_supported(const Descriptor *config) {
-  return config->config != 0 || sim.options.seed % 2 == 0;
-}
-
-/* Fills descriptors that the caller has made. */
-static cudnnStatus_t results(Descriptor *heuristics, int64_t room, int64_t *n, void *out) {
-  const CudaCall call = CUDA_CALL_cudnnBackendGetAttribute;
-  int64_t mode = dnn_attribute(heuristics, CUDNN_ATTR_ENGINEHEUR_MODE)->values[0].number;
-  int first = mode == CUDNN_HEUR_MODE_FALLBACK ? 2 : 0;
-  Descriptor *graph =
-      dnn_attribute(heuristics, CUDNN_ATTR_ENGINEHEUR_OPERATION_GRAPH)->values[0].descriptor;
-  *n = CONFIGS - first;
-  if (!out) return CUDNN_STATUS_SUCCESS;
-  if (room < *n) *n = room;
-  for (int64_t i = 0; i < *n; i++) {
-    Descriptor *config = dnn_find(call, ((void **)out)[i]);
-    if (!config) return CUDNN_STATUS_BAD_PARAM;
-    if (config->type != CUDNN_BACKEND_ENGINECFG_DESCRIPTOR || config->finalized)
-      return REFUSE(call, DNN_STATE, CUDNN_STATUS_BAD_PARAM,
-                    "result %lld is no new engine configuration", (long long)i);
-    config->finalized = true;
-    config->graph = graph;
-    config->config = first + (int)i;
-  }
-  return CUDNN_STATUS_SUCCESS;
-}
-
 cudnnStatus_t sim_cudnnBackendGetAttribute(cudnnBackendDescriptor_t const handle,
                                            cudnnBackendAttributeName_t name,
                                            cudnnBackendAttributeType_t type, int64_t room,
@@ -375,7 +346,10 @@ cudnnStatus_t sim_cudnnBackendGetAttribute(cudnnBackendDescriptor_t const handle
   if (!d->finalized)
     return REFUSE(call, DNN_STATE, CUDNN_STATUS_BAD_PARAM_NOT_FINALIZED,
                   "the descriptor is not final");
-  if (name == CUDNN_ATTR_ENGINEHEUR_RESULTS) return results(d, room, n, out);
+  if (name == CUDNN_ATTR_ENGINEHEUR_RESULTS) return dnn_results(d, room, n, out);
+  if (name == CUDNN_ATTR_ENGINECFG_ENGINE) return dnn_engine_of(d, room, n, out);
+  if (name == CUDNN_ATTR_ENGINE_GLOBAL_INDEX) return dnn_index(d, room, n, out);
+  if (name == CUDNN_ATTR_ENGINE_NUMERICAL_NOTE) return dnn_notes(d, room, n, out);
   if (n) *n = 1;
   if (room > 0 && out) *(int64_t *)out = dnn_workspace(config_of(d));
   return CUDNN_STATUS_SUCCESS;

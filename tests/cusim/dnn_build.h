@@ -25,6 +25,8 @@ typedef enum Flaw {
   FLAW_PACK_ID,    /* the pack names another tensor */
   FLAW_PACK_COUNT, /* a pointer is missing */
   FLAW_LEAK,       /* the plan */
+  FLAW_NOTE_TYPE,  /* notes of an engine as numbers */
+  FLAW_NOTE_PLACE, /* an engine is put where a configuration was made */
 } Flaw;
 
 typedef enum ConvWhat { DNN_FORWARD, DNN_DATA, DNN_FILTER } ConvWhat;
@@ -42,13 +44,15 @@ typedef struct DnnSpec {
 } DnnSpec;
 
 typedef struct DnnPlan {
-  cudnnBackendDescriptor_t tensors[3], conv, op, graph, heuristics, configs[3], plan, pack;
-  int64_t n, used, workspace; /* configurations; the one that the plan has; its bytes */
+  cudnnBackendDescriptor_t tensors[3], conv, op, graph, heuristics, configs[6], engines[6], plan,
+      pack;
+  /* Configurations; the place of the plan's among those whose numbers are plain; its bytes. */
+  int64_t n, used, workspace;
 } DnnPlan;
 
 /* The descriptors up to the operation; without a device. */
 void dnn_build_operation(Bench *b, const DnnSpec *spec, DnnPlan *out);
-/* All of it, with the first configuration that is supported. */
+/* All of it, with the first configuration that is supported, and by its notes adds up plainly. */
 void dnn_build(Bench *b, cudnnHandle_t handle, const DnnSpec *spec, DnnPlan *out);
 void dnn_drop(Bench *b, DnnPlan *plan, Flaw flaw);
 

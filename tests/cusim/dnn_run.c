@@ -1,6 +1,7 @@
 /* cuDNN's handles and what it runs. */
 #include "tests/cusim/dnn.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -128,11 +129,23 @@ static bool tap(const Conv *c, int axis, int64_t out, int64_t filter, int64_t *i
 typedef struct Sums {
   double *values;
   bool f64;
+  int bits;
 } Sums;
 
+/* To the nearest of so many bits of fraction, ties to even. */
+static float rounded(double value, int bits) {
+  float x = (float)value;
+  uint32_t u, drop = 23 - (uint32_t)bits, half = drop ? (1u << drop) / 2 : 0;
+  if (!drop || !isfinite(x)) return x;
+  memcpy(&u, &x, sizeof u);
+  u = (u + half - 1 + (u >> drop & 1)) & ~((1u << drop) - 1);
+  memcpy(&x, &u, sizeof x);
+  return x;
+}
+
 static void add(Sums *s, size_t i, double a, double b) {
-  s->values[i] =
-      s->f64 ? s->values[i] + a * b : (double)((float)s->values[i] + (float)a * (float)b);
+  s->values[i] = s->f64 ? s->values[i] + a * b
+                        : (double)((float)s->values[i] + rounded(a, s->bits) * rounded(b, s->bits));
 }
 
 static void each_tap(const Run *r, Sums *s, int64_t image, int64_t k, int64_t p, int64_t q) {
@@ -162,12 +175,13 @@ static cudaError_t run_conv(void *payload) {
   const Conv *c = &r->c;
   const Tensor4 *out = c->kind == CONV_FORWARD ? &c->y : c->kind == CONV_DATA ? &c->x : &c->w;
   char *at = c->kind == CONV_FORWARD ? r->y : c->kind == CONV_DATA ? r->x : r->w;
-  Sums s = {.values = calloc(elements(out), sizeof(double)), .f64 = c->f64};
+  Sums s = {.values = calloc(elements(out), sizeof(double)), .f64 = c->f64, .bits = c->bits};
   if (!s.values) return cudaErrorMemoryAllocation;
-  for (int64_t image = 0; image < c->y.dims[0]; image++)
+  for (int64_t i = 0; i < c->y.dims[0]; i++)
     for (int64_t k = 0; k < c->y.dims[1]; k++)
       for (int64_t p = 0; p < c->y.dims[2]; p++)
-        for (int64_t q = 0; q < c->y.dims[3]; q++) each_tap(r, &s, image, k, p, q);
+        for (int64_t q = 0; q < c->y.dims[3]; q++)
+          each_tap(r, &s, (i + c->start) % c->y.dims[0], k, p, q);
   for (size_t i = 0; i < elements(out); i++) finish(c, out, at, i, s.values[i]);
   free(s.values);
   return cudaSuccess;
@@ -196,13 +210,18 @@ static bool find_tensor(CudaCall call, int device, Descriptor *pack, const Tenso
 }
 
 /* Everything that a plan was made of must still be there. */
-static Descriptor *operation_of(CudaCall call, Descriptor *plan, int64_t *workspace) {
+static bool conv_of(CudaCall call, Descriptor *plan, int64_t *workspace, Conv *out) {
   Descriptor *config =
       dnn_attribute(plan, CUDNN_ATTR_EXECUTION_PLAN_ENGINE_CONFIG)->values[0].descriptor;
-  if (!dnn_find(call, config) || !dnn_find(call, config->graph)) return NULL;
+  if (!dnn_find(call, config) || !dnn_find(call, config->graph)) return false;
+  Descriptor *op = dnn_find(
+      call, dnn_attribute(config->graph, CUDNN_ATTR_OPERATIONGRAPH_OPS)->values[0].pointer);
+  if (!op) return false;
   *workspace = dnn_workspace(config);
-  return dnn_find(call,
-                  dnn_attribute(config->graph, CUDNN_ATTR_OPERATIONGRAPH_OPS)->values[0].pointer);
+  dnn_conv(op, out);
+  out->bits = dnn_bits(config);
+  if (dnn_in_any_order(config)) out->start = (int64_t)(sim_random() % (uint64_t)out->y.dims[0]);
+  return true;
 }
 
 static bool overlap(const Access *a, const Access *b) {
@@ -256,8 +275,6 @@ cudnnStatus_t sim_cudnnBackendExecute(cudnnHandle_t handle, cudnnBackendDescript
       pack->type != CUDNN_BACKEND_VARIANT_PACK_DESCRIPTOR || !pack->finalized)
     return REFUSE(call, DNN_STATE, CUDNN_STATUS_BAD_PARAM_NOT_FINALIZED,
                   "no plan and variant pack that are final");
-  Descriptor *op = operation_of(call, plan, &workspace);
-  if (!op) return CUDNN_STATUS_BAD_PARAM;
-  dnn_conv(op, &c);
+  if (!conv_of(call, plan, &workspace, &c)) return CUDNN_STATUS_BAD_PARAM;
   return put(call, h, &c, pack, workspace);
 }
