@@ -5,6 +5,7 @@
 
 #include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
 
 Status cuda_fail(KernelError *error, Status status, const char *format, ...) {
   va_list args;
@@ -29,7 +30,11 @@ Status cuda_check_blas(const CudaContext *c, cublasStatus_t code, const char *wh
 Status cuda_check_dnn(const CudaContext *c, cudnnStatus_t code, const char *what,
                       KernelError *error) {
   if (code == CUDNN_STATUS_SUCCESS) return STATUS_OK;
-  return cuda_fail(error, STATUS_SYSTEM, "%s: %s", what, c->calls->cudnnGetErrorString(code));
+  char why[128] = "";
+  c->calls->cudnnGetLastErrorString(why, sizeof why);
+  why[strcspn(why, "\n")] = 0;
+  return cuda_fail(error, STATUS_SYSTEM, "%s: %s%s%s", what, c->calls->cudnnGetErrorString(code),
+                   *why ? ": " : "", why);
 }
 
 Status cuda_check_nccl(const CudaContext *c, ncclResult_t code, const char *what,
@@ -59,6 +64,7 @@ Status cuda_context_dnn(CudaContext *c, KernelError *error, cudnnHandle_t *out) 
 }
 
 void cuda_context_release(CudaContext *c) {
+  cuda_context_drop_convolutions(c);
   cuda_modules_destroy(c->modules, c->calls);
   if (c->blas) c->calls->cublasDestroy_v2(c->blas);
   if (c->dnn) c->calls->cudnnDestroy(c->dnn);

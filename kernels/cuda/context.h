@@ -26,16 +26,18 @@ typedef struct CudaContext {
   /* Made by the first kernel that needs them (cuda_context_blas, _dnn); NULL before. */
   cublasHandle_t blas;
   cudnnHandle_t dnn;
-  CudaFault *faults; /* in the device's memory, CUDA_FAULTS_MAX of them */
-  uint32_t n_faults; /* that kernels have */
+  struct DnnPlan *convolutions; /* that were prepared for it (conv.h) */
+  CudaFault *faults;            /* in the device's memory, CUDA_FAULTS_MAX of them */
+  uint32_t n_faults;            /* that kernels have */
 } CudaContext;
 #define CUDA_FAULTS_MAX 65536
 
 /* The handles; STATUS_SYSTEM: the library is not there, or gives none. */
 Status cuda_context_blas(CudaContext *context, KernelError *error, cublasHandle_t *out);
 Status cuda_context_dnn(CudaContext *context, KernelError *error, cudnnHandle_t *out);
-/* Destroys handles and modules. */
+/* Destroys handles, modules and what was prepared for kernels; all kernels are destroyed. */
 void cuda_context_release(CudaContext *context);
+void cuda_context_drop_convolutions(CudaContext *context);
 
 /* Set *error to `what: the library's own text`; return STATUS_SYSTEM, or STATUS_OK where there is
  * no error.  The rest of the text says what was being done. */

@@ -15,12 +15,14 @@ static int64_t bytes_of(const Graph *g, NodeId id) {
   return shape_count(&g->nodes[id].shape) * (int64_t)dtype_size((DType)g->nodes[id].dtype);
 }
 
-/* An implicit product needs none, an explicit one the patches of a part of the images: twice what
- * is read and written is where more stops to pay. */
+/* Engines of cuDNN that sum in f32 work on images with channels outermost, of which they make
+ * copies there, of the weights too; partial sums come on top, and some hundred bytes in any case.
+ */
 int64_t cuda_work_conv(const Graph *g, NodeId id) {
+  const int64_t some = 1 << 20, most = 512 << 20;
   int64_t bytes = bytes_of(g, id);
   for (uint32_t i = 0; i < g->nodes[id].n_inputs; i++) bytes += bytes_of(g, node_input(g, id, i));
-  return least(2 * bytes, (int64_t)64 << 20);
+  return least(bytes + bytes / 2 + some, most);
 }
 
 /* Where a result has fewer tiles than a GPU has multiprocessors, cuBLAS cuts the inner axis into

@@ -218,11 +218,16 @@ static nvrtcResult read_options(int n, const char *const *words, Options *out) {
 /* ---- compiling ---- */
 
 nvrtcResult sim_nvrtcCompileProgram(nvrtcProgram handle, int n, const char *const *words) {
-  SIM_BEGIN(nvrtcCompileProgram, nvrtcResult);
   const CudaCall call = CUDA_CALL_nvrtcCompileProgram;
+  int early __attribute__((cleanup(sim_leave)));
+  bool fails = sim_enter(call, &early);
   Options options;
   Program *p = find(call, (void *)handle);
   if (!p) return NVRTC_ERROR_INVALID_PROGRAM;
+  if (fails) {
+    p->compiled = true; /* without code; its log is empty */
+    return (nvrtcResult)early;
+  }
   if (p->compiled)
     return REFUSE(call, NOT_MODELLED, NVRTC_ERROR_INVALID_PROGRAM,
                   "'%s' was compiled before: that is not modelled", p->name);

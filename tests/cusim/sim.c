@@ -141,6 +141,7 @@ bool sim_enter(CudaCall call, int *out) {
   if (sim.report.calls == sim.options.fail_call && cusim_errors(call)) {
     *out = sim_errors(call)[sim.options.fail_error % cusim_errors(call)];
     sim.report.failed = cusim_call_name(call);
+    caller.declares = false; /* for a launch that was made */
     if (runtime) sim_error((cudaError_t)*out);
     if (runtime && stays((cudaError_t)*out)) sim.sticky = (cudaError_t)*out;
     return true;
