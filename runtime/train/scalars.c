@@ -114,13 +114,15 @@ Status scalars_read(Scalars *s, uint32_t program, Diag *diag) {
   return executor_read(s->executor, program, p->outputs, p->n, p->values, diag);
 }
 
-const char *scalars_not_finite(const Scalars *s, uint32_t program, double *out_value) {
+bool scalars_not_finite(const Scalars *s, uint32_t program, NotFinite *out) {
   const ProgramScalars *p = &s->programs[program];
+  const Graph *g = s->plan->programs[program].graph;
   for (uint32_t i = 0; i < p->n; i++) {
-    *out_value = tensor_get(&p->values[i], 0);
-    if (!isfinite(*out_value)) return p->scalars[i].name;
+    *out = (NotFinite){p->scalars[i].name, g->outputs[p->outputs[i]].node,
+                       tensor_get(&p->values[i], 0)};
+    if (!isfinite(out->value)) return true;
   }
-  return NULL;
+  return false;
 }
 
 double scalars_loss(const Scalars *s, uint32_t program) {

@@ -14,8 +14,13 @@ void scalars_destroy(Scalars *scalars);
 /* Fetches the scalars of `program` as its run left them, all at once; the others look at those. */
 Status scalars_read(Scalars *scalars, uint32_t program, Diag *diag);
 
-/* The name of the first value that is not finite, and the value; NULL when all are. */
-const char *scalars_not_finite(const Scalars *scalars, uint32_t program, double *out_value);
+typedef struct NotFinite {
+  const char *name;
+  NodeId node;
+  double value;
+} NotFinite;
+/* The first value that is not finite; false when all are. */
+bool scalars_not_finite(const Scalars *scalars, uint32_t program, NotFinite *out);
 /* The first output whose last word is `loss` or `total`, else the first; NAN when there is none. */
 double scalars_loss(const Scalars *scalars, uint32_t program);
 /* Adds to the journal's line the program's name, the schedules and the outputs.  An output of a

@@ -100,9 +100,13 @@ static Status save(Train *t) {
 }
 
 static Status check_finite(const Train *t, uint32_t program) {
-  double value;
-  const char *name = scalars_not_finite(t->scalars, program, &value);
-  if (!name) return STATUS_OK;
+  NotFinite found;
+  if (!scalars_not_finite(t->scalars, program, &found)) return STATUS_OK;
+  const PlanProgram *p = &t->plan->programs[program];
+  const SourceLoc *loc = &t->plan->symbols->locs[p->graph->nodes[found.node].stamp.loc];
+  char place[300] = "";
+  if (loc->line)
+    snprintf(place, sizeof place, " (%.200s:%u)", plan_text(t->plan, loc->file), loc->line);
   char hint[400] = "a smaller learning rate, or a limit on the gradient's norm";
   size_t used = strlen(hint);
   if (t->run.step > 0)
@@ -111,11 +115,11 @@ static Status check_finite(const Train *t, uint32_t program) {
              " ends just before this step",
              t->saved, t->run.step);
   return diag_error(t->diag, STATUS_SYSTEM, t->options->plan, hint,
-                    "step %" PRId64 ", program '%s': '%s' is %s", t->run.step,
-                    plan_text(t->plan, t->plan->programs[program].name), name,
-                    isnan(value) ? "not a number"
-                    : value > 0  ? "infinite"
-                                 : "minus infinite");
+                    "step %" PRId64 ", program '%s': '%s'%s is %s", t->run.step,
+                    plan_text(t->plan, p->name), found.name, place,
+                    isnan(found.value) ? "not a number"
+                    : found.value > 0  ? "infinite"
+                                       : "minus infinite");
 }
 
 /* Nothing of a step is written, and no file changes, before its scalars are known to be finite. An
