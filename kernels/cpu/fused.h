@@ -1,9 +1,9 @@
 /* The interpreter of fused groups: a list of instructions over blocks (see
- * kernels/cpu/fuse_loops.h). */
+ * kernels/fuse_loops.h). */
 #ifndef KERNELS_CPU_FUSED_H
 #define KERNELS_CPU_FUSED_H
 
-#include "kernels/cpu/fuse_loops.h"
+#include "kernels/fuse_loops.h"
 #include "kernels/cpu/internal.h"
 
 /* One instruction over a block: d[i] = f(a[i], b[i], c[i]), i < n. */

@@ -3,7 +3,7 @@
 #include "kernels/cpu/work.h"
 
 #include "kernels/collective.h"
-#include "kernels/cpu/fuse_loops.h"
+#include "kernels/fuse_loops.h"
 #include "ops/ops.h"
 
 static int64_t parts(int64_t n, int64_t part) {

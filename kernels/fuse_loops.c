@@ -1,6 +1,6 @@
 /* Plans the loops of a group: joins axes that all members treat alike, chooses run and block,
  * places the sums.  Nothing here looks at a machine: the order of additions is decided here. */
-#include "kernels/cpu/fuse_loops.h"
+#include "kernels/fuse_loops.h"
 
 #include "ops/fuse_rules.h"
 #include "ops/ops.h"

@@ -8,10 +8,11 @@
  * Sums: elements of a run (what is added up between two changes of the result's index) form a
  * stream; element e goes to lane e mod `lanes`, lanes add in the operand's type, and after
  * FUSE_FLUSH elements per lane they are folded into f64 sums.  A sum over axes that are cut into
- * shards leaves one f64 partial per shard; partials join in the binary tree (fused_run.c).  All of
- * this is a function of shapes and `shards` alone, so that any implementation has the same bits. */
-#ifndef KERNELS_CPU_FUSE_LOOPS_H
-#define KERNELS_CPU_FUSE_LOOPS_H
+ * shards leaves one f64 partial per shard; partials join in the binary tree
+ * (kernels/cpu/fused_run.c).  All of this is a function of shapes and `shards` alone, so that any
+ * implementation has the same bits. */
+#ifndef KERNELS_FUSE_LOOPS_H
+#define KERNELS_FUSE_LOOPS_H
 
 #include "graph/ir/ir.h"
 #include "kernels/shards.h"
