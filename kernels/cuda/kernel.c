@@ -31,7 +31,7 @@ void cuda_launch_elements(Kernel *k, CudaFunction *function, int64_t n, uint32_t
   cuda_launch(k, function, blocks < most ? blocks : most, threads);
 }
 
-static void add(Kernel *k, CudaArg arg) {
+void cuda_arg(Kernel *k, CudaArg arg) {
   if (k->no_memory || ARRAY_RESERVE(k->args, k->cap_args, k->n_args, 1, NULL) != STATUS_OK) {
     k->no_memory = true;
     return;
@@ -46,17 +46,17 @@ static int64_t bytes_of(const KernelSpec *spec, NodeId id) {
 }
 
 void cuda_arg_input(Kernel *k, const KernelSpec *spec, uint32_t index) {
-  add(k, (CudaArg){.kind = CUDA_ARG_INPUT,
-                   .access = CUDA_READS,
-                   .index = index,
-                   .bytes = bytes_of(spec, spec->inputs[index])});
+  cuda_arg(k, (CudaArg){.kind = CUDA_ARG_INPUT,
+                        .access = CUDA_READS,
+                        .index = index,
+                        .bytes = bytes_of(spec, spec->inputs[index])});
 }
 
 void cuda_arg_output(Kernel *k, const KernelSpec *spec, uint32_t index) {
-  add(k, (CudaArg){.kind = CUDA_ARG_OUTPUT,
-                   .access = CUDA_WRITES,
-                   .index = index,
-                   .bytes = bytes_of(spec, spec->outputs[index])});
+  cuda_arg(k, (CudaArg){.kind = CUDA_ARG_OUTPUT,
+                        .access = CUDA_WRITES,
+                        .index = index,
+                        .bytes = bytes_of(spec, spec->outputs[index])});
 }
 
 void cuda_arg_update(Kernel *k, const KernelSpec *spec, uint32_t index) {
@@ -65,28 +65,30 @@ void cuda_arg_update(Kernel *k, const KernelSpec *spec, uint32_t index) {
 }
 
 void cuda_arg_work(Kernel *k, int64_t offset, int64_t bytes, CudaAccessKind access) {
-  add(k, (CudaArg){
-             .kind = CUDA_ARG_WORK, .access = (uint8_t)access, .offset = offset, .bytes = bytes});
+  cuda_arg(k,
+           (CudaArg){
+               .kind = CUDA_ARG_WORK, .access = (uint8_t)access, .offset = offset, .bytes = bytes});
 }
 
 void cuda_arg_fault(Kernel *k, int64_t bound) {
   CudaContext *c = k->context;
   if (!k->fault && c->n_faults < CUDA_FAULTS_MAX) k->fault = c->faults + c->n_faults++;
   k->fault_bound = bound;
-  add(k, (CudaArg){.kind = CUDA_ARG_FAULT, .access = CUDA_UPDATES, .bytes = sizeof(CudaFault)});
+  cuda_arg(k,
+           (CudaArg){.kind = CUDA_ARG_FAULT, .access = CUDA_UPDATES, .bytes = sizeof(CudaFault)});
 }
 
 void cuda_arg_i32(Kernel *k, int32_t value) {
-  add(k, (CudaArg){.kind = CUDA_ARG_I32, .value.i32 = value});
+  cuda_arg(k, (CudaArg){.kind = CUDA_ARG_I32, .value.i32 = value});
 }
 void cuda_arg_i64(Kernel *k, int64_t value) {
-  add(k, (CudaArg){.kind = CUDA_ARG_I64, .value.i64 = value});
+  cuda_arg(k, (CudaArg){.kind = CUDA_ARG_I64, .value.i64 = value});
 }
 void cuda_arg_f32(Kernel *k, float value) {
-  add(k, (CudaArg){.kind = CUDA_ARG_F32, .value.f32 = value});
+  cuda_arg(k, (CudaArg){.kind = CUDA_ARG_F32, .value.f32 = value});
 }
 void cuda_arg_f64(Kernel *k, double value) {
-  add(k, (CudaArg){.kind = CUDA_ARG_F64, .value.f64 = value});
+  cuda_arg(k, (CudaArg){.kind = CUDA_ARG_F64, .value.f64 = value});
 }
 
 void *cuda_kernel_data(Kernel *k, size_t bytes, KernelError *error) {

@@ -82,6 +82,7 @@ void cuda_launch_grid(Kernel *kernel, CudaFunction *function, const uint32_t gri
 /* Threads for n elements, `threads` in a block, in as many blocks as fill the GPU a few times over
  * at most: the text loops (GRID_LOOP of the prelude). */
 void cuda_launch_elements(Kernel *kernel, CudaFunction *function, int64_t n, uint32_t threads);
+void cuda_arg(Kernel *kernel, CudaArg arg);
 /* All of a value of the spec. */
 void cuda_arg_input(Kernel *kernel, const KernelSpec *spec, uint32_t index);
 void cuda_arg_output(Kernel *kernel, const KernelSpec *spec, uint32_t index);

@@ -3,6 +3,7 @@
  * which generation of GPUs it was made, and runs there and on later ones. */
 #include "kernels/cuda/target.h"
 
+#include "kernels/fuse_parts.h"
 #include "kernels/shards.h"
 #include "ops/fuse_rules.h"
 #include "ops/ops.h"
@@ -63,9 +64,24 @@ static int64_t work_sort(const Graph *g, NodeId id) {
   return cuda_sort_plan(shape_count(&in->shape) / length, length, item, false).bytes;
 }
 
+/* Sums keep what their parts leave there. */
+static int64_t work_group(const Graph *g, const NodeId *nodes, uint32_t n_nodes,
+                          const NodeId *outputs, uint32_t n_outputs, uint32_t shards) {
+  bool sums = false;
+  for (uint32_t i = 0; i < n_nodes; i++)
+    sums |= g->nodes[nodes[i]].op == OP_REDUCE_SUM || g->nodes[nodes[i]].op == OP_VARIANCE;
+  if (!sums) return 0;
+  FuseLoops loops;
+  FuseParts parts;
+  if (!fuse_loops(g, nodes, n_nodes, outputs, n_outputs, shards, &loops)) return -1;
+  int64_t bytes = fuse_parts(&loops, outputs, n_outputs, &parts) ? parts.cells * 8 : -1;
+  fuse_parts_free(&parts);
+  fuse_loops_free(&loops);
+  return bytes;
+}
+
 static int64_t work_bytes(const Graph *g, const NodeId *nodes, uint32_t n_nodes,
                           const NodeId *outputs, uint32_t n_outputs, uint32_t shards) {
-  (void)n_nodes, (void)outputs, (void)n_outputs, (void)shards;
   switch (g->nodes[nodes[0]].op) {
   case OP_CONV:
   case OP_CONV_DX:
@@ -76,7 +92,7 @@ static int64_t work_bytes(const Graph *g, const NodeId *nodes, uint32_t n_nodes,
   case OP_ARG_SORT:
     return work_sort(g, nodes[0]);
   default:
-    return 0;
+    return work_group(g, nodes, n_nodes, outputs, n_outputs, shards);
   }
 }
 

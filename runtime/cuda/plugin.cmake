@@ -25,10 +25,11 @@ if(CUDA_MISSING)
   return()
 endif()
 
-# The texts of kernels/cuda/text, as strings.
+# The texts of kernels/cuda/text, and those that the CPU's kernels share with them, as strings.
 set(CUDA_TEXTS "")
 set(CUDA_TEXT_NAMES "")
 file(GLOB texts CONFIGURE_DEPENDS kernels/cuda/text/*.cu)
+list(APPEND texts kernels/own_math.inc)
 foreach(path ${texts})
   get_filename_component(name ${path} NAME_WE)
   file(READ ${path} bytes HEX)

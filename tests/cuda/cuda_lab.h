@@ -58,10 +58,11 @@ static inline size_t cuda_lab_bytes(const Graph *g, NodeId id) {
 
 /* Creates the kernel, runs it `runs` times and fetches its results; `over[o]` is the input over
  * which result o lies, UINT32_MAX: over none (over NULL: none of them).  Faults of data come as
- * STATUS_INVALID with the text in d->error. */
-static inline Status cuda_lab_steps(Device *d, const KernelSpec *spec, const void *const *inputs,
-                                    void *const *outputs, const uint32_t *over, uint32_t runs,
-                                    CudaLabValue *values, Kernel **kernel) {
+ * STATUS_INVALID with the text in d->error.  Each kernel of a device has a sequence of its own. */
+static inline Status cuda_lab_sequence(Device *d, uint32_t sequence, const KernelSpec *spec,
+                                       const void *const *inputs, void *const *outputs,
+                                       const uint32_t *over, uint32_t runs, CudaLabValue *values,
+                                       Kernel **kernel) {
   const Backend *backend = d->table->backend;
   void *context = d->table->context(d);
   const void *in[256];
@@ -83,7 +84,7 @@ static inline Status cuda_lab_steps(Device *d, const KernelSpec *spec, const voi
   KernelArgs args = {in, out, work->device};
   bool done;
   for (uint32_t r = 0; r < runs; r++) {
-    TRY(d->table->sequence_begin(d, STREAM_STEPS, 0, &done));
+    TRY(d->table->sequence_begin(d, STREAM_STEPS, sequence, &done));
     Status status = done ? STATUS_OK : d->table->launch(d, STREAM_STEPS, *kernel, &args, 1);
     TRY(d->table->sequence_end(d, STREAM_STEPS, 0, status == STATUS_OK));
     TRY(status);
@@ -97,6 +98,13 @@ static inline Status cuda_lab_steps(Device *d, const KernelSpec *spec, const voi
   for (uint32_t o = 0; o < spec->n_outputs; o++)
     memcpy(outputs[o], values[n + o].host, values[n + o].bytes);
   return STATUS_OK;
+}
+
+/* The only one on its device. */
+static inline Status cuda_lab_steps(Device *d, const KernelSpec *spec, const void *const *inputs,
+                                    void *const *outputs, const uint32_t *over, uint32_t runs,
+                                    CudaLabValue *values, Kernel **kernel) {
+  return cuda_lab_sequence(d, 0, spec, inputs, outputs, over, runs, values, kernel);
 }
 
 /* The same on a device that is opened for it, inside cuda_lab_begin and cuda_lab_end.  `inputs` and

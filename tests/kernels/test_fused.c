@@ -1,131 +1,8 @@
 /* Fused groups: random graphs over random spaces against the reference, node by node. */
 #include "kernels/cpu/target.h"
 #include "ops/fuse_rules.h"
+#include "tests/kernels/group_maker.h"
 #include "tests/kernels/kernel_test.h"
-
-#define MEMBERS_MAX 40
-
-typedef struct Maker {
-  Lab *lab;
-  Shape space;
-  DType dtype;
-  NodeId floats[MEMBERS_MAX], bools[MEMBERS_MAX];
-  int n_floats, n_bools;
-} Maker;
-
-static NodeId pick_float(Maker *m) {
-  return m->floats[lab_pick(m->lab, m->n_floats)];
-}
-
-/* A value that some axes of the space repeat. */
-static NodeId make_broadcast(Maker *m) {
-  int64_t dims[RANK_MAX];
-  for (int i = 0; i < m->space.rank; i++) dims[i] = lab_pick(m->lab, 2) ? m->space.dim[i] : 1;
-  NodeId small = lab_input(m->lab, m->dtype, m->space.rank, dims);
-  return emit_broadcast(&m->lab->e, small, &m->space);
-}
-
-static NodeId make_leaf(Maker *m) {
-  Emitter *e = &m->lab->e;
-  switch (lab_pick(m->lab, 5)) {
-  case 0:
-    return emit_constant(e, lab_uniform(m->lab) + 0.5, m->dtype, &m->space);
-  case 1:
-    return m->space.rank ? emit_iota(e, lab_pick(m->lab, m->space.rank), m->dtype, &m->space)
-                         : lab_input(m->lab, m->dtype, 0, NULL);
-  case 2:
-    return lab_input(m->lab, m->dtype, m->space.rank, m->space.dim);
-  default:
-    return make_broadcast(m);
-  }
-}
-
-/* Functions that stay within range whatever their operands are. */
-static NodeId make_float(Maker *m) {
-  static const OpId unary[] = {OP_NEG, OP_ABS, OP_SIGN, OP_TANH, OP_SIN, OP_COS, OP_STOP_GRADIENT};
-  static const OpId binary[] = {OP_ADD, OP_SUB, OP_MUL};
-  Emitter *e = &m->lab->e;
-  NodeId a = pick_float(m), b = pick_float(m);
-  switch (lab_pick(m->lab, 8)) {
-  case 0:
-    return emit_unary(e, unary[lab_pick(m->lab, 7)], a);
-  case 1:
-    return emit_div(e, a, emit_shift(e, emit_unary(e, OP_ABS, b), 1));
-  case 2:
-    return emit_unary(e, OP_SQRT, emit_unary(e, OP_ABS, a));
-  case 3:
-    return emit_select(e, m->bools[lab_pick(m->lab, m->n_bools)], a, b);
-  case 4:
-    return emit_unary(e, OP_EXP, emit_neg(e, emit_unary(e, OP_ABS, a)));
-  case 5:
-    return emit_unary(e, OP_RSQRT, emit_shift(e, emit_mul(e, a, a), 1));
-  default:
-    return emit_binary(e, binary[lab_pick(m->lab, 3)], a, b);
-  }
-}
-
-static NodeId make_bool(Maker *m) {
-  static const OpId ops[] = {OP_LESS, OP_LESS_EQUAL, OP_EQUAL};
-  Emitter *e = &m->lab->e;
-  if (m->n_bools && lab_pick(m->lab, 3) == 0)
-    return emit_binary(e, lab_pick(m->lab, 2) ? OP_AND : OP_OR,
-                       m->bools[lab_pick(m->lab, m->n_bools)], m->bools[0]);
-  return emit_binary(e, ops[lab_pick(m->lab, 3)], pick_float(m), pick_float(m));
-}
-
-static Shape random_space(Lab *lab) {
-  static const int64_t lengths[] = {1, 1, 2, 3, 5, 8, 16, 17, 33, 64, 100, 260};
-  Shape s = {.rank = (uint8_t)lab_pick(lab, 5)};
-  int64_t count = 1;
-  for (int i = 0; i < s.rank; i++) {
-    s.dim[i] = lengths[lab_pick(lab, 12)];
-    while (count * s.dim[i] > 60000) s.dim[i] = (s.dim[i] + 1) / 2;
-    count *= s.dim[i];
-  }
-  if (s.rank && lab_pick(lab, 4) == 0 && count < 8000)
-    s.dim[s.rank - 1] *= lab_pick(lab, 2) ? 1030 / (count / s.dim[s.rank - 1] + 1) + 1 : 3;
-  return s;
-}
-
-/* A sum as it stands: emit_reduce_sum may rewrite it to one of another space. */
-static NodeId make_sum(Maker *m) {
-  int64_t axes[RANK_MAX];
-  uint32_t n = 0;
-  for (int i = 0; i < m->space.rank; i++)
-    if (m->space.dim[i] > 1 && lab_pick(m->lab, 2)) axes[n++] = i;
-  NodeId operand = pick_float(m);
-  int64_t wide = lab_pick(m->lab, 4) == 0;
-  EmitAttr attrs[] = {{axes, n}, {&wide, 1}};
-  return n ? emit_node(&m->lab->e, OP_REDUCE_SUM, &operand, 1, attrs) : NODE_NONE;
-}
-
-static void make_group(Maker *m, bool *wanted) {
-  Lab *lab = m->lab;
-  m->floats[m->n_floats++] = lab_input(lab, m->dtype, m->space.rank, m->space.dim);
-  for (int i = 0; i < 3; i++) m->floats[m->n_floats++] = make_leaf(m);
-  m->bools[m->n_bools++] = make_bool(m);
-  int64_t n = 1 + lab_pick(lab, 12);
-  for (int64_t i = 0; i < n; i++) {
-    if (lab_pick(lab, 6) == 0) m->floats[m->n_floats++] = make_leaf(m);
-    if (lab_pick(lab, 4) == 0) m->bools[m->n_bools++] = make_bool(m);
-    m->floats[m->n_floats++] = make_float(m);
-  }
-  wanted[m->floats[m->n_floats - 1]] = true;
-  if (lab_pick(lab, 2)) wanted[pick_float(m)] = true;
-  if (lab_pick(lab, 3) == 0) wanted[m->bools[m->n_bools - 1]] = true;
-  int64_t sums = lab_pick(lab, 4);
-  for (int64_t i = 0; i < sums; i++) wanted[make_sum(m)] = true;
-}
-
-static Shape make_batch(Lab *lab) {
-  Shape space = random_space(lab);
-  if (space.rank && lab_pick(lab, 2)) {
-    int64_t groups = space.dim[0] % 2 ? 1 : 2;
-    lab->e.stamp.batch = (uint8_t)graph_add_batch(
-        lab->graph, (Batch){.groups = groups, .units = space.dim[0] / groups, .unit = 1});
-  }
-  return space;
-}
 
 /* Output 0 over each input that the planner may give it: the same bits. */
 static bool check_sharing(Lab *lab, LabRun r, int *shared) {
@@ -155,33 +32,21 @@ static int n_shared;
 
 static bool random_group(uint64_t seed, DType dtype) {
   Lab lab;
-  bool wanted[512] = {false};
-  NodeId outputs[64], members[256];
-  uint32_t n_outputs = 0, n_members = 0;
-  char what[128], shape[SHAPE_TEXT_MAX];
+  Group group;
   lab_init(&lab, dtype, seed);
-  lab.shards = (uint32_t)(1 + lab_pick(&lab, 5));
-  Maker m = {.lab = &lab, .space = make_batch(&lab), .dtype = dtype};
-  make_group(&m, wanted);
-  wanted[NODE_NONE] = false;
-  for (NodeId id = 1; id < lab.graph->n_nodes; id++) {
-    if (lab.graph->nodes[id].op == OP_INPUT) continue;
-    members[n_members++] = id;
-    if (wanted[id]) outputs[n_outputs++] = id;
-  }
-  bool good = lab.e.status == STATUS_OK && lab_reference(&lab) == STATUS_OK;
-  snprintf(what, sizeof what, "seed %llu %s %s", (unsigned long long)seed, dtype_name(dtype),
-           shape_text(&m.space, shape, sizeof shape));
-  if (good && n_outputs)
-    good = lab_check(&lab, members, n_members, outputs, n_outputs,
+  bool good = maker_group(&lab, dtype, &group) && lab_reference(&lab) == STATUS_OK;
+  char what[160];
+  snprintf(what, sizeof what, "seed %llu %s", (unsigned long long)seed, group.what);
+  if (good && group.n_outputs)
+    good = lab_check(&lab, group.members, group.n_members, group.outputs, group.n_outputs,
                      dtype == DTYPE_F32 ? 1e-5 : 1e-12, what);
-  LabRun run = {.nodes = members,
-                .n_nodes = n_members,
-                .outputs = outputs,
-                .n_outputs = n_outputs,
+  LabRun run = {.nodes = group.members,
+                .n_nodes = group.n_members,
+                .outputs = group.outputs,
+                .n_outputs = group.n_outputs,
                 .work_bytes = -1,
                 .share = -1};
-  if (good && n_outputs && !check_sharing(&lab, run, &n_shared)) {
+  if (good && group.n_outputs && !check_sharing(&lab, run, &n_shared)) {
     printf("\n  %s: other bits over an operand\n", what);
     good = false;
   }

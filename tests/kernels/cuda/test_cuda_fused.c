@@ -1,0 +1,227 @@
+/* Fused groups on CUDA: every elementwise op and cast over special values, random groups, results
+ * over operands; each the CPU's bits. */
+#include "kernels/cuda/expressions.h"
+#include "ops/fuse_rules.h"
+#include "tests/kernels/cuda/cuda_groups.h"
+
+static const double specials[] = {0.0,
+                                  -0.0,
+                                  1.0,
+                                  -1.0,
+                                  0.5,
+                                  -0.5,
+                                  2.0,
+                                  -2.0,
+                                  3.0,
+                                  -3.0,
+                                  1e-300,
+                                  -1e-300,
+                                  1e300,
+                                  -1e300,
+                                  INFINITY,
+                                  -INFINITY,
+                                  NAN,
+                                  5e-324,
+                                  -5e-324,
+                                  2.3e-308,
+                                  1.1e-38,
+                                  -1.1e-38,
+                                  1e-45,
+                                  -1e-45,
+                                  3.4e38,
+                                  -3.4e38,
+                                  0.1,
+                                  0.7,
+                                  1.5707963267948966,
+                                  -0.7,
+                                  1e6,
+                                  -1e6,
+                                  1647100,
+                                  1e15,
+                                  3e9,
+                                  -3e9,
+                                  1e19,
+                                  -1e19,
+                                  88.7,
+                                  -103.9,
+                                  709.7,
+                                  -745.1,
+                                  20.5,
+                                  -20.5,
+                                  27.2,
+                                  -0.46,
+                                  0x1.fffffep30,
+                                  0x1p31,
+                                  -0x1p31,
+                                  0x1p63,
+                                  -0x1p63,
+                                  1e22,
+                                  255};
+#define N_SPECIALS (int64_t)(sizeof specials / sizeof *specials)
+
+static void put(void *to, DType dtype, int64_t i, double value) {
+  const DTypeDesc *d = dtype_desc(dtype);
+  if (!dtype_is_float(dtype)) {
+    if (!(value > d->least)) value = d->least;
+    if (value > d->largest) value = d->largest;
+    value = trunc(value);
+    if (dtype == DTYPE_BOOL) value = fmod(fabs(value), 2) != 0;
+  }
+  d->set(to, i, value);
+}
+
+/* Every pair of special values: operand 0 goes through them, the others through all for each. */
+static NodeId special_input(Lab *lab, DType dtype, uint32_t operand) {
+  int64_t dims[] = {N_SPECIALS, N_SPECIALS};
+  NodeId id = lab_input(lab, dtype, 2, dims);
+  void *at = lab_value(lab, id);
+  for (int64_t i = 0; i < N_SPECIALS; i++)
+    for (int64_t k = 0; k < N_SPECIALS; k++)
+      put(at, dtype, i * N_SPECIALS + k,
+          operand == 0   ? specials[i]
+          : operand == 1 ? specials[k]
+                         : specials[(i + 2 * k) % N_SPECIALS]);
+  return id;
+}
+
+static GroupCase *cases;
+static uint32_t n_cases, cap_cases;
+
+static GroupCase *add_case(DType dtype, uint64_t seed) {
+  if (n_cases == cap_cases) {
+    cap_cases = cap_cases * 2 + 64;
+    cases = realloc(cases, cap_cases * sizeof *cases);
+  }
+  GroupCase *c = &cases[n_cases++];
+  *c = (GroupCase){.lab = calloc(1, sizeof *c->lab), .owned = true, .share = -1};
+  lab_init(c->lab, dtype, seed);
+  return c;
+}
+
+static void run_cases(uint64_t seed) {
+  CU_ASSERT_EQUAL(groups_run(cases, n_cases, seed), 0);
+  n_cases = 0;
+}
+
+static void drop_case(void) {
+  GroupCase *c = &cases[--n_cases];
+  lab_free(c->lab);
+  free(c->lab);
+}
+
+/* False, and no case, when the graph has no such node: ops that no model can have of some type. */
+static bool finish_node(GroupCase *c, NodeId id, const char *of) {
+  if (id == NODE_NONE) {
+    drop_case();
+    return false;
+  }
+  c->group.members[c->group.n_members++] = id;
+  c->group.outputs[c->group.n_outputs++] = id;
+  snprintf(c->group.what, sizeof c->group.what, "%s %s", op_desc(c->lab->graph->nodes[id].op)->name,
+           of);
+  return true;
+}
+
+static bool add_op(OpId op, DType dtype, double exponent) {
+  GroupCase *c = add_case(dtype, 1);
+  NodeId inputs[3];
+  int64_t bits;
+  memcpy(&bits, &exponent, sizeof bits);
+  EmitAttr attrs[] = {{&bits, 1}};
+  for (uint32_t k = 0; k < op_desc(op)->n_inputs; k++)
+    inputs[k] = special_input(c->lab, op == OP_SELECT && k == 0 ? DTYPE_BOOL : dtype, k);
+  return finish_node(
+      c, emit_node(&c->lab->e, op, inputs, op_desc(op)->n_inputs, op == OP_POWER ? attrs : NULL),
+      dtype_name(dtype));
+}
+
+static void each_op(void) {
+  static const double exponents[] = {0, 1, 2, -1, 3, -3, 0.5, -2.5, 32, -32, 33, 7.25};
+  uint32_t ops = 0;
+  for (uint32_t op = 1; op < OP_PRIMITIVE_COUNT; op++)
+    for (int dtype = 0; dtype < DTYPE_COUNT; dtype++) {
+      if (!cuda_expression(op, (DType)dtype)) continue;
+      if (op != OP_POWER) ops += add_op((OpId)op, (DType)dtype, 0);
+      for (size_t i = 0; op == OP_POWER && i < sizeof exponents / sizeof *exponents; i++)
+        add_op(OP_POWER, (DType)dtype, exponents[i]);
+    }
+  CU_ASSERT(ops > 60);
+  run_cases(1);
+}
+
+static void each_cast(void) {
+  for (int from = 0; from < DTYPE_COUNT; from++)
+    for (int to = 0; to < DTYPE_COUNT; to++) {
+      if (from == to) continue;
+      CU_ASSERT_PTR_NOT_NULL(cuda_cast_expression((DType)from, (DType)to));
+      GroupCase *c = add_case((DType)from, 1);
+      NodeId x = special_input(c->lab, (DType)from, 0);
+      int64_t type = to;
+      CU_ASSERT(finish_node(c, emit_node(&c->lab->e, OP_CAST, &x, 1, (EmitAttr[]){{&type, 1}}),
+                            dtype_name((DType)from)));
+    }
+  run_cases(2);
+}
+
+/* The group with its first result over each operand that the planner may give it. */
+static void add_shared(uint32_t of, DType dtype, uint64_t seed) {
+  Group group = cases[of].group;
+  const Graph *g = cases[of].lab->graph;
+  NodeId inputs[256];
+  LabRun r = {.nodes = group.members, .n_nodes = group.n_members};
+  uint32_t n = lab_inputs(cases[of].lab, &r, inputs);
+  for (uint32_t k = 0; k < n; k++) {
+    bool may = true;
+    for (uint32_t m = 0; m < group.n_members; m++)
+      for (uint32_t i = 0; i < g->nodes[group.members[m]].n_inputs; i++)
+        if (node_input(g, group.members[m], i) == inputs[k])
+          may &= fuse_in_place(&target_cuda_sm80, g, group.outputs[0], group.members[m], inputs[k]);
+    if (!may) continue;
+    GroupCase *c = add_case(dtype, seed);
+    maker_group(c->lab, dtype, &c->group);
+    c->share = (int)k;
+    return;
+  }
+}
+
+static void random_groups(DType dtype, uint64_t first, uint64_t last, bool wide) {
+  cuda_index_limit(wide ? 0 : (int64_t)1 << 30);
+  for (uint64_t seed = first; seed <= last; seed++) {
+    GroupCase *c = add_case(dtype, seed);
+    CU_ASSERT(maker_group(c->lab, dtype, &c->group));
+    bool sums = false;
+    for (uint32_t i = 0; i < c->group.n_members; i++)
+      sums |= c->lab->graph->nodes[c->group.members[i]].op == OP_REDUCE_SUM;
+    if (!c->group.n_outputs || sums) {
+      drop_case();
+      continue;
+    }
+    char shape[64];
+    snprintf(shape, sizeof shape, " seed %llu", (unsigned long long)seed);
+    strncat(c->group.what, shape, sizeof c->group.what - strlen(c->group.what) - 1);
+    add_shared(n_cases - 1, dtype, seed);
+  }
+  run_cases(first);
+  cuda_index_limit((int64_t)1 << 30);
+}
+
+static void random_f32(void) {
+  random_groups(DTYPE_F32, 1, 60, false);
+}
+static void random_f64(void) {
+  random_groups(DTYPE_F64, 301, 340, false);
+}
+static void random_wide(void) {
+  random_groups(DTYPE_F32, 101, 120, true);
+}
+
+int main(void) {
+  static const SupportTest tests[] = {{"every op", each_op},
+                                      {"every cast", each_cast},
+                                      {"random groups, f32", random_f32},
+                                      {"random groups, f64", random_f64},
+                                      {"indices of 64 bits", random_wide}};
+  int code = compare_main("cuda_fused", tests, sizeof tests / sizeof *tests);
+  free(cases);
+  return code;
+}
