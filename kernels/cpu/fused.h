@@ -3,8 +3,8 @@
 #ifndef KERNELS_CPU_FUSED_H
 #define KERNELS_CPU_FUSED_H
 
-#include "kernels/fuse_loops.h"
 #include "kernels/cpu/internal.h"
+#include "kernels/fuse_loops.h"
 
 /* One instruction over a block: d[i] = f(a[i], b[i], c[i]), i < n. */
 typedef void (*FusedFn)(void *d, const void *a, const void *b, const void *c, int64_t n,
