@@ -3,8 +3,15 @@
  * A stored value lives from its step to the last step that reads it; inputs from before the first
  * step, outputs and committed values to the end.  Views share their operand's bytes.  A result may
  * take the bytes of an operand of its step that dies there and is read element by element.  A
- * committed value is written straight into its state where no later step reads the old one. */
+ * committed value is written straight into its state where no later step reads the old one.
+ *
+ * Later is later in the program.  Where its steps are on several streams that is not enough:
+ * whoever overwrites must be known to come behind every reader, and who takes over the bytes of
+ * another buffer begins when no step can begin any more that is not behind all users of it (until).
+ */
 #include "compiler/liveness.h"
+
+#include "compiler/waits.h"
 
 #include "ops/fuse_rules.h"
 #include "ops/ops.h"
@@ -24,7 +31,18 @@ typedef struct Finder {
   bool *stored;  /* by base */
   Life *life;    /* by base */
   NodeId *owner; /* by base: the value whose bytes it takes over (in place), itself if none */
+  Order order;
+  uint32_t *newest; /* by base and stream: the last step that reads it */
 } Finder;
+
+/* All that read the value are known to have run when the step begins, but for itself. */
+static bool readers_before(const Finder *f, NodeId base, uint32_t step) {
+  for (uint32_t j = 0; j < f->order.n_streams; j++) {
+    uint32_t reader = f->newest[(size_t)base * f->order.n_streams + j];
+    if (reader && reader != step && !order_before(&f->order, reader, step)) return false;
+  }
+  return true;
+}
 
 static bool fixed(const Finder *f, NodeId base) {
   return f->lives->state[base] != LIVES_NONE;
@@ -64,7 +82,10 @@ static void find_readers(Finder *f) {
       /* A member that reads a view of another member of its step reads memory too. */
       if (l->step_of[b] == l->step_of[id] && b == node_input(g, id, i)) continue;
       f->stored[b] = true;
-      if (l->step_of[id] > f->life[b].end) f->life[b].end = l->step_of[id];
+      uint32_t step = l->step_of[id], stream = f->p->steps[step - 1].stream;
+      uint32_t *newest = &f->newest[(size_t)b * f->order.n_streams + stream];
+      if (step > *newest) *newest = step;
+      if (step > f->life[b].end) f->life[b].end = step;
     }
   }
   for (uint32_t i = 0; i < g->n_outputs; i++) keep_to_end(f, g->outputs[i].node);
@@ -101,6 +122,7 @@ static bool commit_in_state(Finder *f) {
     bool late = state && f->life[state].end > step;
     bool same = state && f->life[state].end == step;
     if (late || (same && !may_overwrite(f, b, state, step))) continue;
+    if (state && !readers_before(f, state, step)) continue;
     l->state[b] = g->commits[i].state;
   }
   free(reader);
@@ -117,7 +139,8 @@ static NodeId owner(const Finder *f, NodeId b) {
 static bool may_take(const Finder *f, NodeId result, NodeId operand, uint32_t step) {
   NodeId root = owner(f, operand);
   if (fixed(f, operand) || fixed(f, root) || !f->stored[operand]) return false;
-  return f->life[root].end == step && may_overwrite(f, result, operand, step);
+  return f->life[root].end == step && may_overwrite(f, result, operand, step) &&
+         readers_before(f, operand, step);
 }
 
 /* The first operand of the step whose bytes `result` may take; NODE_NONE: there is none. */
@@ -166,24 +189,39 @@ static int64_t step_work(const Finder *f, uint32_t s) {
   return bytes;
 }
 
+/* The buffer of the value is in use until all that make or read it are known to have run. */
+static void use_until(Finder *f, NodeId base) {
+  uint32_t *until = &f->lives->until[f->lives->buffer[base]];
+  for (uint32_t j = 0; j <= f->order.n_streams; j++) {
+    uint32_t user = j < f->order.n_streams ? f->newest[(size_t)base * f->order.n_streams + j]
+                                           : f->lives->step_of[base];
+    if (user && f->order.until[user - 1] > *until) *until = f->order.until[user - 1];
+  }
+}
+
 static bool list_buffers(Finder *f) {
   const Graph *g = f->g;
   Lives *l = f->lives;
   for (NodeId id = 1; id < g->n_nodes; id++) {
     if (!f->stored[id] || fixed(f, id) || f->owner[id] != id || l->base[id] != id) continue;
     l->buffer[id] = l->n_items;
+    l->until[l->n_items] = f->life[id].end;
     l->items[l->n_items++] = (OffsetItem){target_align(f->plan->target, value_bytes(&g->nodes[id])),
                                           f->life[id].start, f->life[id].end, 0};
   }
   l->n_values = l->n_items;
   for (NodeId id = 1; id < g->n_nodes; id++)
-    if (f->stored[id] && !fixed(f, id)) l->buffer[id] = l->buffer[owner(f, id)];
+    if (f->stored[id] && !fixed(f, id)) {
+      l->buffer[id] = l->buffer[owner(f, id)];
+      use_until(f, id);
+    }
   for (uint32_t s = 0; s < f->p->n_steps; s++) {
     l->work[s] = step_work(f, s);
     if (l->work[s] < 0) return false;
-    if (l->work[s] > 0)
-      l->items[l->n_items++] =
-          (OffsetItem){target_align(f->plan->target, l->work[s]), s + 1, s + 1, 0};
+    if (l->work[s] == 0) continue;
+    l->until[l->n_items] = f->order.until[s];
+    l->items[l->n_items++] =
+        (OffsetItem){target_align(f->plan->target, l->work[s]), s + 1, s + 1, 0};
   }
   return offset_bound(l->items, l->n_items, &l->bound);
 }
@@ -198,11 +236,14 @@ Status lives_find(const Plan *plan, const PlanProgram *program, Diag *diag, Live
   out->state = calloc(n, sizeof *out->state);
   out->step_of = calloc(n, sizeof *out->step_of);
   out->work = calloc((size_t)program->n_steps + 1, sizeof *out->work);
+  out->until = calloc((size_t)n + program->n_steps + 1, sizeof *out->until);
   f.stored = calloc(n, sizeof *f.stored);
   f.life = calloc(n, sizeof *f.life);
   f.owner = calloc(n, sizeof *f.owner);
-  bool ok = out->items && out->base && out->buffer && out->state && out->step_of && out->work &&
-            f.stored && f.life && f.owner;
+  bool ok = order_find(program, NULL, &f.order) == STATUS_OK;
+  f.newest = calloc((size_t)n * f.order.n_streams + 1, sizeof *f.newest);
+  ok = ok && out->items && out->base && out->buffer && out->state && out->step_of && out->work &&
+       out->until && f.stored && f.life && f.owner && f.newest;
   if (ok) {
     set_leaves(&f);
     find_readers(&f);
@@ -215,13 +256,21 @@ Status lives_find(const Plan *plan, const PlanProgram *program, Diag *diag, Live
   free(f.stored);
   free(f.life);
   free(f.owner);
+  free(f.newest);
+  order_free(&f.order);
   return ok ? STATUS_OK : diag_no_memory(diag, n * sizeof *out->items);
 }
 
 void lives_free(Lives *l) {
-  void *const all[] = {l->items, l->base, l->buffer, l->state, l->step_of, l->work};
+  void *const all[] = {l->items, l->base, l->buffer, l->state, l->step_of, l->work, l->until};
   for (size_t i = 0; i < sizeof all / sizeof *all; i++) free(all[i]);
   *l = (Lives){0};
+}
+
+int64_t lives_widen(Lives *l) {
+  OffsetBound bound;
+  for (uint32_t i = 0; i < l->n_items; i++) l->items[i].end = l->until[i];
+  return offset_bound(l->items, l->n_items, &bound) ? bound.bytes : -1;
 }
 
 void lives_values(const Lives *l, uint32_t n_nodes, uint32_t step, NodeId *nodes) {

@@ -21,12 +21,19 @@ typedef struct Lives {
   uint32_t *step_of; /* by node: the step that makes it; 0: none */
   int64_t *work;     /* by step from 0: bytes of its kernel's work buffer, unaligned; 0: none */
   OffsetBound bound; /* the largest sum of bytes that are alive together */
+  /* By item: its end, or, where steps overlap, the last step that may begin before all have run
+   * that use it. */
+  uint32_t *until;
 } Lives;
 
-/* The program's graph, steps and step_nodes must be there; its offsets are not read.  Release with
+/* The program's graph, steps and step_nodes must be there, with streams and waits; its offsets are
+ * not read.  Release with
  * lives_free, also after a failure. */
 Status lives_find(const Plan *plan, const PlanProgram *program, Diag *diag, Lives *out);
 void lives_free(Lives *lives);
+/* Makes each item live until no step that is not behind its users can begin: what it takes to give
+ * offsets.  Returns the largest sum of bytes then; -1: out of memory. */
+int64_t lives_widen(Lives *lives);
 /* By buffer of a value: the node whose value is in it at `step`; of several that take turns the one
  * made last. `nodes` has n_values entries. */
 void lives_values(const Lives *lives, uint32_t n_nodes, uint32_t step, NodeId *nodes);

@@ -1,4 +1,5 @@
 /* Pass offsets: lives (liveness.h) get offsets (offset_search.h), and the plan its sums. */
+#include "compiler/hazards.h"
 #include "compiler/layout.h"
 #include "compiler/liveness.h"
 
@@ -29,9 +30,10 @@ Status layout_offsets(const Plan *plan, PlanProgram *program, Diag *diag) {
   if (!program->node_offset) return diag_no_memory(diag, n * sizeof *program->node_offset);
   Lives lives;
   Status status = lives_find(plan, program, diag, &lives);
+  int64_t most = status == STATUS_OK ? lives_widen(&lives) : 0;
+  if (most < 0) status = diag_no_memory(diag, lives.n_items * sizeof *lives.items);
   if (status == STATUS_OK)
-    status =
-        offset_search(lives.items, lives.n_items, lives.bound.bytes, diag, &program->scratch_bytes);
+    status = offset_search(lives.items, lives.n_items, most, diag, &program->scratch_bytes);
   if (status == STATUS_OK) {
     set_offsets(plan, program, &lives);
     program->lower_bound = lives.bound.bytes;
@@ -39,6 +41,7 @@ Status layout_offsets(const Plan *plan, PlanProgram *program, Diag *diag) {
     program->macs = 0;
     for (NodeId id = 1; id < n; id++) program->macs += node_macs(program->graph, id);
   }
+  if (status == STATUS_OK) status = hazards_wait(plan, program, &lives, diag);
   lives_free(&lives);
   return status;
 }

@@ -11,9 +11,13 @@
  *              schedule.c       their order
  *              buckets.c        collectives that travel together
  *              steps.c          steps, and a graph whose ids follow them
+ *   streams    step_graph.c     what steps follow and how long they take
+ *              streams.c        streams, for targets that have several
+ *              waits.c          which step has run before which
  *   offsets    liveness.c       lives, aliases, results in place
  *              offset_search.c  where buffers lie
  *              offsets.c        offsets, and the plan's sums
+ *              hazards.c        the waits that are needed
  *
  * After each from build on the verifier may run, and --dump-after shows the graph.  The design has
  * 15 passes; docs/decisions/passes.md says where the others are. */
@@ -23,6 +27,7 @@
 #include "compiler/layout.h"
 #include "compiler/partition.h"
 #include "compiler/simplify.h"
+#include "compiler/streams.h"
 #include "compiler/unread.h"
 #include "graph/base/checked.h"
 #include "ops/ops.h"
@@ -30,7 +35,8 @@
 
 #include <stdlib.h>
 
-const char *const pipeline_passes[] = {"build", "simplify", "partition", "order", "offsets", NULL};
+const char *const pipeline_passes[] = {"build",   "simplify", "partition", "order",
+                                       "streams", "offsets",  NULL};
 
 /* States in order, each aligned; the same offsets for every program. */
 static Status layout_states(Plan *plan, Diag *diag) {
@@ -113,6 +119,8 @@ static Status compile_program(const Pipeline *p, PlanProgram *program) {
   groups_destroy(groups);
   TRY(status);
   TRY(after(p, "order", program));
+  TRY(streams_assign(p->plan, program, p->diag));
+  TRY(after(p, "streams", program));
   TRY(layout_offsets(p->plan, program, p->diag));
   inputs_link(program);
   TRY(check_arena(p, program));

@@ -49,6 +49,11 @@ static inline const OpDesc *op_desc(uint32_t op) {
   return ops_table()->ops[op];
 }
 
+/* Ranks meet in it: no kernel runs it, but a device's collective. */
+static inline bool op_meets(uint32_t op) {
+  return op == OP_ALL_REDUCE || op == OP_ALL_GATHER;
+}
+
 /* Multiply-adds of a node, which infer_node has found to fit into 63 bits. */
 int64_t node_macs(const Graph *graph, NodeId node);
 /* The number that an elementwise kernel takes beside its operands: the value of the op's first

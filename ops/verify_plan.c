@@ -9,6 +9,7 @@
 #include "graph/base/checked.h"
 #include "ops/fuse_rules.h"
 #include "ops/infer.h"
+#include "ops/verify_streams.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -42,6 +43,7 @@ typedef struct Check {
   Owners owners;
   Cells *cells;   /* by node, where it is stored */
   bool *in_place; /* by node: it lies where an operand of its step lies */
+  Proof *proof;   /* NULL: steps run one after the other */
 } Check;
 
 static Status wrong(const Check *c, NodeId id, const char *text) {
@@ -182,6 +184,8 @@ static Status check_operands(const Check *c, NodeId id) {
     uint32_t made = c->step_of[base];
     if (!made && !is_source(c, base)) return wrong(c, id, "reads a value that is never computed");
     if (made > step) return wrong(c, id, "reads a value before it is computed");
+    if (c->proof && made && made != step && !proof_before(c->proof, made - 1, step - 1))
+      return wrong(c, id, "may read a value of another stream before it is computed");
     if (made != step) continue;
     if (base != operand) return wrong(c, id, "reads a member of its own step through a view");
     if (c->at[base] >= c->at[id]) return wrong(c, id, "reads a member that follows it");
@@ -338,6 +342,29 @@ static Status check_work(const Check *c, const PlanStep *step) {
   return STATUS_OK;
 }
 
+/* No other stream may still use what the step writes; then it uses it, and what it reads. */
+static Status prove_writes(Check *c, const PlanStep *step) {
+  const NodeId *members = &c->p->step_nodes[step->first];
+  uint32_t s = (uint32_t)(step - c->p->steps);
+  Cells work = cells_of(c, step->work_offset, step->work_bytes);
+  if (!proof_idle(c->proof, s, work.from, work.to))
+    return wrong(c, members[0], "its work buffer may still be in use on another stream");
+  for (uint32_t k = 0; k < step->count; k++) {
+    Cells to = c->cells[members[k]];
+    if (!proof_idle(c->proof, s, to.from, to.to))
+      return wrong(c, members[k], "is written where another stream may still read or write");
+  }
+  proof_use(c->proof, s, work.from, work.to);
+  for (uint32_t k = 0; k < step->count; k++) {
+    proof_use(c->proof, s, c->cells[members[k]].from, c->cells[members[k]].to);
+    for (uint32_t i = 0; i < c->g->nodes[members[k]].n_inputs; i++) {
+      Cells from = c->cells[base_of(c, node_input(c->g, members[k], i))];
+      proof_use(c->proof, s, from.from, from.to);
+    }
+  }
+  return STATUS_OK;
+}
+
 static Status run_step(Check *c, const PlanStep *step) {
   const NodeId *members = &c->p->step_nodes[step->first];
   TRY(check_group(c, step));
@@ -352,6 +379,7 @@ static Status run_step(Check *c, const PlanStep *step) {
   TRY(check_work(c, step));
   for (uint32_t k = 0; k < step->count; k++)
     if (c->p->node_offset[members[k]] != OFFSET_NONE) TRY(check_sharing(c, step, members[k]));
+  if (c->proof) TRY(prove_writes(c, step));
   assign(c, cells_of(c, step->work_offset, step->work_bytes), OWNER_NONE);
   for (uint32_t k = 0; k < step->count; k++)
     if (c->p->node_offset[members[k]] != OFFSET_NONE) assign(c, c->cells[members[k]], members[k]);
@@ -449,7 +477,10 @@ static Status run_program(Check *c) {
     TRY(check_offset(c, id));
   }
   for (uint32_t s = 0; s < c->p->n_steps; s++) TRY(check_work_place(c, &c->p->steps[s]));
+  TRY(proof_create(c->plan, c->p, c->place, c->diag, &c->proof));
   TRY(owners_create(c));
+  if (c->proof && !proof_start(c->proof, c->owners.n))
+    return diag_no_memory(c->diag, c->owners.n * sizeof(uint32_t));
   for (uint32_t i = 0; i < c->plan->n_states; i++) {
     const State *s = &c->plan->states[i];
     assign(c,
@@ -543,6 +574,7 @@ static Status verify_program(const Plan *plan, const PlanProgram *p, const char 
   free(c.owners.tree);
   free(c.cells);
   free(c.in_place);
+  proof_free(c.proof);
   return status;
 }
 

@@ -69,13 +69,16 @@ static void put_node(const PlanProgram *p, const OpTable *ops, NodeId id, FILE *
   fputc('\n', out);
 }
 
-/* `step 3 = %7 %8  work 4096 @64`: what one kernel computes. */
+/* `step 3 = %7 %8  work 4096 @64  stream 1 waits 0 2`: what one kernel computes, and where. */
 static void put_step(const PlanProgram *p, uint32_t s, FILE *out) {
   const PlanStep *step = &p->steps[s];
   fprintf(out, "step %u =", s);
   for (uint32_t k = 0; k < step->count; k++) fprintf(out, " %%%u", p->step_nodes[step->first + k]);
   if (step->work_bytes > 0)
     fprintf(out, "  work %" PRId64 " @%" PRId64, step->work_bytes, step->work_offset);
+  if (step->stream) fprintf(out, "  stream %u", step->stream);
+  for (uint32_t k = 0; k < step->n_waits; k++)
+    fprintf(out, "%s %u", k ? "" : "  waits", p->waits[step->first_wait + k]);
   fputc('\n', out);
 }
 
@@ -86,6 +89,8 @@ Status dump_program(const PlanProgram *p, const OpTable *ops, const char *scope,
   for (NodeId id = 1; id < g->n_nodes; id++)
     if (scope_holds(scope, graph_text(g, g->nodes[id].stamp.scope))) put_node(p, ops, id, out);
   for (uint32_t s = 0; s < p->n_steps && !(scope && *scope); s++) put_step(p, s, out);
+  for (uint32_t k = p->n_waits - p->n_joins; k < p->n_waits && !(scope && *scope); k++)
+    fprintf(out, "end waits %u\n", p->waits[k]);
   for (uint32_t i = 0; i < g->n_commits; i++)
     fprintf(out, "commit state %u = %%%u\n", g->commits[i].state, g->commits[i].value);
   for (uint32_t i = 0; i < g->n_outputs; i++)

@@ -22,6 +22,7 @@ static void program_free(PlanProgram *program) {
   free(program->node_offset);
   free(program->steps);
   free(program->step_nodes);
+  free(program->waits);
 }
 
 void plan_destroy(Plan *plan) {
@@ -45,6 +46,13 @@ int64_t plan_arena_bytes(const Plan *plan) {
   for (uint32_t i = 0; i < plan->n_programs; i++)
     if (plan->programs[i].scratch_bytes > scratch) scratch = plan->programs[i].scratch_bytes;
   return plan->state_bytes + scratch;
+}
+
+uint32_t plan_streams(const PlanProgram *program) {
+  uint32_t n = 1;
+  for (uint32_t s = 0; s < program->n_steps; s++)
+    if (program->steps[s].stream >= n) n = program->steps[s].stream + 1;
+  return n;
 }
 
 uint32_t plan_program_find(const Plan *plan, const char *name) {

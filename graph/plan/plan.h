@@ -29,6 +29,10 @@ typedef enum ProgramKind {
 typedef struct PlanStep {
   uint32_t first, count;
   int64_t work_offset, work_bytes; /* work buffer in the arena; OFFSET_NONE, 0: none */
+  /* Steps of a stream run one after the other.  Those of different streams may run at the same
+   * time, but a step runs behind those that it waits for, waits[first_wait .. first_wait + n_waits)
+   * of its program, which come before it and are on other streams. */
+  uint32_t stream, first_wait, n_waits;
 } PlanStep;
 
 /* A value that a program is fed, as it was declared. */
@@ -54,10 +58,15 @@ typedef struct PlanProgram {
   uint32_t n_steps;
   NodeId *step_nodes;
   uint32_t n_step_nodes;
+  /* Steps that others wait for, step after step; the last n_joins are those that the program's end
+   * waits for, which is on stream 0: it comes behind all steps.  A program begins on all streams,
+   * behind whatever was before it. */
+  uint32_t *waits;
+  uint32_t n_waits, n_joins;
   int64_t scratch_bytes; /* from state_bytes on */
-  int64_t
-      lower_bound;    /* largest sum of bytes alive at one step: no plan of this order needs less */
-  uint32_t peak_step; /* where that is */
+  int64_t lower_bound; /* largest sum of bytes alive at one step: no plan of this order needs less,
+                          and one whose steps overlap may need more */
+  uint32_t peak_step;  /* where that is */
   int64_t macs;
 } PlanProgram;
 
@@ -135,6 +144,8 @@ Plan *plan_create(Symbols *symbols); /* takes ownership of `symbols`; NULL when 
 void plan_destroy(Plan *plan);
 /* The arena's size: state plus the largest scratch. */
 int64_t plan_arena_bytes(const Plan *plan);
+/* Streams of the program that have steps: 1 more than the largest number. */
+uint32_t plan_streams(const PlanProgram *program);
 /* Index of a program or state by name; UINT32_MAX when there is none. */
 uint32_t plan_program_find(const Plan *plan, const char *name);
 uint32_t plan_state_find(const Plan *plan, const char *name);

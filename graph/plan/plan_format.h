@@ -26,8 +26,10 @@
  *       <attrs>    for each attribute of each node, in the order of <ops>: how many integers it has
  *       <ints>     these integers
  *       <offsets>  of each node's value in the arena; -1: not stored
- *       <steps>    members work-offset work-bytes
+ *       <steps>    members work-offset work-bytes stream waits
  *       <members>  node ids, step after step
+ *       <waits>    steps, from 0, that each step waits for, step after step; then those that the end
+ *                  waits for
  *       <commits>  state node
  *       <outputs>  name node declared
  *       <fed>      name node dtype place rank dim...     inputs as declared; node 0: not needed

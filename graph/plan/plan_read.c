@@ -344,9 +344,24 @@ static Status read_offsets(Reader *r, PlanProgram *p) {
   return checked(r);
 }
 
+/* `of_steps`: as many as the steps have; the end has the others. */
+static Status read_waits(Reader *r, PlanProgram *p, uint64_t of_steps) {
+  uint32_t cap = 0;
+  plan_scan_open(&r->s, "waits");
+  while (plan_scan_more(&r->s)) {
+    TRY(ARRAY_RESERVE(p->waits, cap, p->n_waits, 1, r->diag));
+    p->waits[p->n_waits++] = (uint32_t)take(r, 0, (int64_t)p->n_steps - 1);
+  }
+  plan_scan_close(&r->s, "waits");
+  if (!r->s.bad && (p->n_waits < of_steps || p->n_waits - of_steps > TARGET_STREAMS_MAX))
+    plan_scan_fail(&r->s, "as many waits as the steps have are expected");
+  if (!r->s.bad) p->n_joins = (uint32_t)(p->n_waits - of_steps);
+  return checked(r);
+}
+
 static Status read_steps(Reader *r, PlanProgram *p) {
   uint32_t cap = 0;
-  uint64_t total = 0;
+  uint64_t total = 0, waits = 0;
   plan_scan_open(&r->s, "steps");
   while (plan_scan_more(&r->s)) {
     TRY(ARRAY_RESERVE(p->steps, cap, p->n_steps, 1, r->diag));
@@ -354,6 +369,10 @@ static Status read_steps(Reader *r, PlanProgram *p) {
     *step = (PlanStep){.first = (uint32_t)total, .count = (uint32_t)take(r, 1, p->graph->n_nodes)};
     step->work_offset = take(r, OFFSET_NONE, PLAN_ARENA_MAX);
     step->work_bytes = take(r, 0, PLAN_ARENA_MAX);
+    step->stream = (uint32_t)take(r, 0, (int64_t)target_streams(r->plan->target) - 1);
+    step->n_waits = (uint32_t)take(r, 0, TARGET_STREAMS_MAX);
+    step->first_wait = (uint32_t)waits;
+    waits += step->n_waits;
     total += step->count;
     if (total >= p->graph->n_nodes)
       plan_scan_fail(&r->s, "no more members than nodes are expected");
@@ -366,6 +385,7 @@ static Status read_steps(Reader *r, PlanProgram *p) {
   while (p->n_step_nodes < total && !r->s.bad)
     p->step_nodes[p->n_step_nodes++] = (NodeId)take(r, 1, (int64_t)p->graph->n_nodes - 1);
   plan_scan_close(&r->s, "members");
+  TRY(read_waits(r, p, waits));
   if (!r->s.bad && p->peak_step >= p->n_steps && p->n_steps)
     plan_scan_fail(&r->s, "a peak inside of the program is expected");
   return checked(r);

@@ -32,7 +32,8 @@ bool plan_scan_sees(const PlanScan *s, const char *tag) {
 }
 
 void plan_scan_open(PlanScan *s, const char *tag) {
-  size_t n = s->bad ? 0 : tag_length(s, "", tag);
+  if (s->bad) return; /* what was read then is what the message names */
+  size_t n = tag_length(s, "", tag);
   if (n == 0) plan_scan_fail(s, "<%s> is expected", tag);
   s->at += n;
   s->group = tag;

@@ -253,6 +253,8 @@ static void put_steps(Writer *w, const PlanProgram *p) {
     plan_text_int(b, p->steps[i].count);
     plan_text_int(b, p->steps[i].work_offset);
     plan_text_int(b, p->steps[i].work_bytes);
+    plan_text_int(b, p->steps[i].stream);
+    plan_text_int(b, p->steps[i].n_waits);
     plan_text_row(b);
   }
   plan_text_end(b, "steps");
@@ -263,6 +265,15 @@ static void put_steps(Writer *w, const PlanProgram *p) {
     plan_text_row(b);
   }
   plan_text_end(b, "members");
+  plan_text_start(b, "waits");
+  for (uint32_t i = 0; i < p->n_steps; i++) {
+    const PlanStep *s = &p->steps[i];
+    for (uint32_t k = 0; k < s->n_waits; k++) plan_text_int(b, p->waits[s->first_wait + k]);
+    if (s->n_waits) plan_text_row(b);
+  }
+  for (uint32_t k = p->n_waits - p->n_joins; k < p->n_waits; k++) plan_text_int(b, p->waits[k]);
+  plan_text_row(b);
+  plan_text_end(b, "waits");
 }
 
 static void put_fed(Writer *w, const PlanProgram *p) {

@@ -28,6 +28,21 @@ typedef struct FuseLimits {
   uint32_t more_bytes; /* per cent: what their bytes may exceed its own by */
 } FuseLimits;
 
+#define TARGET_STREAMS_MAX 8
+
+/* Which steps may run at the same time.  The numbers are an estimate by which a pass weighs what is
+ * gained (compiler/streams.c): a step takes `launch_ns`, which overlap on different streams, and
+ * then its work on a machine that all share. */
+typedef struct StreamFacts {
+  uint32_t compute;  /* streams for kernels; 0 is 1: steps run one after the other */
+  bool collectives;  /* one more, for steps in which ranks meet */
+  int64_t launch_ns; /* that a step takes before and behind its work; at least 1 */
+  int64_t wait_ns;   /* that a step takes longer when it waits for another stream */
+  int64_t macs,
+      bytes;    /* that the machine does in a microsecond; the larger time is a step's work */
+  int64_t link; /* bytes of a collective in a microsecond */
+} StreamFacts;
+
 typedef struct Target {
   const char *name;  /* in plans and of --target; a word */
   int64_t alignment; /* bytes, a power of two: where values and work buffers start */
@@ -35,6 +50,7 @@ typedef struct Target {
   /* A group's result may lie over an operand that it reads element by element (ops/fuse_rules.h).
    */
   bool in_place;
+  StreamFacts streams;
   /* True when the kernels take the node as a member of a group; only for what may be one. */
   bool (*fusable)(const Graph *graph, NodeId node);
   /* Bytes of the work buffer that a kernel of the given members needs, at most; `outputs` are the
@@ -54,6 +70,11 @@ typedef struct TargetTable {
 const Target *target_find(const TargetTable *table, const char *name);
 /* The names, blank-separated; returns `text`. */
 const char *target_names(const TargetTable *table, char *text, size_t size);
+
+/* How many streams a plan may use: those for kernels, then that of collectives. */
+static inline uint32_t target_streams(const Target *target) {
+  return (target->streams.compute ? target->streams.compute : 1) + target->streams.collectives;
+}
 
 static inline int64_t target_align(const Target *target, int64_t bytes) {
   return (bytes + target->alignment - 1) / target->alignment * target->alignment;

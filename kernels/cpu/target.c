@@ -18,6 +18,7 @@ const Target target_cpu = {.name = "cpu",
                                     .leaves = 3,
                                     .more_bytes = 30},
                            .in_place = true,
+                           .streams = {.compute = 1},
                            .fusable = fuse_op_allowed,
                            .work_bytes = kernel_work_bytes,
                            .shards = shards_rows};

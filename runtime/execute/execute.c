@@ -1,10 +1,10 @@
 /* The executor's life, and the order of what it asks the device for.
  *
- * Steps and commits go on one stream, copies from and to the host on another.  Inputs overwrite
- * bytes that the steps before them used, so their copies follow those; steps follow their inputs;
- * outputs and states are fetched when the steps have run.  A stream that follows waits for an event
- * of the other, once for all that is new there; nothing is recorded that nobody waits for.  The
- * host waits for its own copies only, before it may fill the memory anew or look at it. */
+ * Programs (launch.c) and commits go on one stream, copies from and to the host on another.  Inputs
+ * overwrite bytes that the steps before them used, so their copies follow those; steps follow their
+ * inputs; outputs and states are fetched when the steps have run.  A stream that follows waits for
+ * an event of the other, once for all that is new there; nothing is recorded that nobody waits for.
+ * The host waits for its own copies only, before it may fill the memory anew or look at it. */
 #include "runtime/execute/executor.h"
 
 #include "ops/ops.h"
@@ -13,7 +13,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 /* ---- failures ---- */
 
@@ -148,11 +147,10 @@ static Status take_arena(Executor *x, Diag *diag) {
 }
 
 static Status open_device(Executor *x, const ExecutorOptions *options, Diag *diag) {
-  DeviceOptions o = {.threads = options->threads,
-                     .ranks = options->ranks,
-                     .wishes = options->wishes,
-                     .streams = EXECUTOR_STREAMS,
-                     .events = EVENT_PROGRAM};
+  DeviceOptions o = {
+      .threads = options->threads, .ranks = options->ranks, .wishes = options->wishes};
+  TRY(executor_count(x, &o.events, diag));
+  o.streams = x->streams;
   return x->table->open(&o, diag, &x->device);
 }
 
@@ -212,12 +210,6 @@ const DeviceWishes *executor_wishes(const Executor *x) {
 
 /* ---- running ---- */
 
-static int64_t now_ns(void) {
-  struct timespec t;
-  clock_gettime(CLOCK_MONOTONIC, &t);
-  return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
-}
-
 static Status send_inputs(Executor *x, uint32_t program, Diag *diag) {
   const Prepared *p = &x->programs[program];
   DeviceTag tag = executor_tag(program, TAG_INPUTS);
@@ -225,41 +217,6 @@ static Status send_inputs(Executor *x, uint32_t program, Diag *diag) {
   executor_gives(x, STREAM_COPIES);
   TRY_DEVICE(x, tag, x->table->copy_in(x->device, STREAM_COPIES, p->inputs, p->n_inputs, tag),
              diag);
-  return STATUS_OK;
-}
-
-static Status launch(Executor *x, uint32_t program, uint32_t s, Diag *diag) {
-  Step *step = &x->programs[program].steps[s];
-  DeviceTag tag = executor_tag(program, s);
-  int64_t begin = x->measure ? now_ns() : 0;
-  executor_gives(x, STREAM_STEPS);
-  if (step->kernel)
-    TRY_DEVICE(x, tag, x->table->launch(x->device, STREAM_STEPS, step->kernel, &step->args, tag),
-               diag);
-  else
-    TRY_DEVICE(x, tag, x->table->collective(x->device, STREAM_STEPS, &step->meet, tag), diag);
-  if (!x->measure) return STATUS_OK;
-  TRY(executor_synchronise(x, STREAM_STEPS, tag, diag));
-  step->ns += now_ns() - begin;
-  return STATUS_OK;
-}
-
-static Status launch_all(Executor *x, uint32_t program, Diag *diag) {
-  for (uint32_t s = 0; s < x->plan->programs[program].n_steps; s++)
-    TRY(launch(x, program, s, diag));
-  return STATUS_OK;
-}
-
-/* As a sequence that the device may know already. */
-static Status launch_sequence(Executor *x, uint32_t program, Diag *diag) {
-  DeviceTag tag = executor_tag(program, TAG_SEQUENCE);
-  bool done = false;
-  executor_gives(x, STREAM_STEPS);
-  TRY_DEVICE(x, tag, x->table->sequence_begin(x->device, STREAM_STEPS, program, &done), diag);
-  Status status = done ? STATUS_OK : launch_all(x, program, diag);
-  Status end = x->table->sequence_end(x->device, STREAM_STEPS, program, status == STATUS_OK);
-  TRY(status);
-  TRY_DEVICE(x, tag, end, diag);
   return STATUS_OK;
 }
 
@@ -271,10 +228,7 @@ Status executor_steps(Executor *x, uint32_t program, Diag *diag) {
   bool sent = x->programs[program].n_inputs > 0;
   if (sent) TRY(send_inputs(x, program, diag));
   Status status = executor_follow(x, STREAM_STEPS, tag, diag);
-  if (status == STATUS_OK)
-    status = x->table->sequence_begin && !x->measure && !x->observer
-                 ? launch_sequence(x, program, diag)
-                 : launch_all(x, program, diag);
+  if (status == STATUS_OK) status = executor_launch(x, program, diag);
   if (!sent) return status;
   /* Inputs may be set anew now, whatever came of it. */
   Status waited = executor_synchronise(x, STREAM_COPIES, tag, status == STATUS_OK ? diag : NULL);

@@ -8,18 +8,24 @@ typedef struct Step {
   Kernel *kernel; /* NULL: ranks meet */
   DeviceCollective meet;
   KernelArgs args;
+  DeviceStream stream;
+  bool begins;       /* the first of its stream, which waits for the program's beginning */
+  DeviceEvent event; /* that others wait for; EVENT_NONE */
   int64_t ns;
 } Step;
+#define EVENT_NONE UINT32_MAX
 
 typedef struct Prepared {
   Step *steps;           /* NULL: not prepared */
   void **pointers;       /* of all steps */
   CollectivePart *parts; /* of all meetings */
+  bool forks;            /* streams wait for the program's beginning, EVENT_PROGRAM */
   DeviceCopy *inputs, *commits;
   uint32_t n_inputs, n_commits;
 } Prepared;
 
-/* Between runs: the stream of copies and the first of steps. */
+/* That are known between runs: the stream of copies and the first of steps, on which every program
+ * begins and ends. */
 #define EXECUTOR_STREAMS 2
 
 struct Executor {
@@ -31,6 +37,7 @@ struct Executor {
   char *arena;     /* in the device's memory: states, then scratch */
   char *view;      /* the arena as the host sees it; NULL: it does not, and what follows is there */
   int64_t scratch; /* bytes of the arena behind the states */
+  uint32_t streams; /* of the device */
   char *inputs, *outputs,
       *states;        /* on the host, for the program that runs; when first asked for */
   DeviceCopy *copies; /* a list under work: room for all states or outputs */
@@ -89,6 +96,12 @@ Status executor_values_create(Executor *x, Diag *diag);
 void executor_values_destroy(Executor *x);
 /* Zeroes the states unless somebody has written them. */
 Status executor_states_start(Executor *x, Diag *diag);
+/* Sets x->streams; *out_events is how many events the plan's programs need of the device. */
+Status executor_count(Executor *x, uint32_t *out_events, Diag *diag);
+/* Where the program's steps run, and which of them others wait for; for executor_prepare. */
+Status executor_spread(const Executor *x, uint32_t program, Prepared *prepared, Diag *diag);
+/* Gives the device the steps of a prepared program. */
+Status executor_launch(Executor *x, uint32_t program, Diag *diag);
 /* Destroys a program's kernels; it must not be running. */
 void executor_release(Executor *x, uint32_t program);
 /* The list of copies that sends a program's inputs; NULL, and no error, where nothing is sent. */

@@ -49,8 +49,7 @@ static uint32_t step_outputs(const Preparer *r, const PlanStep *step) {
 }
 
 static bool is_meeting(const PlanProgram *p, const PlanStep *step) {
-  uint16_t op = p->graph->nodes[p->step_nodes[step->first]].op;
-  return op == OP_ALL_REDUCE || op == OP_ALL_GATHER;
+  return op_meets(p->graph->nodes[p->step_nodes[step->first]].op);
 }
 
 /* A step in which ranks meet: each of its members is a part of what they exchange. */
@@ -198,6 +197,7 @@ Status executor_prepare(Executor *x, uint32_t program, Diag *diag) {
   free(r.step_of);
   free(r.inputs);
   free(r.outputs);
+  if (status == STATUS_OK) status = executor_spread(x, program, prepared, diag);
   if (status == STATUS_OK) status = list_commits(x, p, prepared, diag);
   if (status == STATUS_OK) status = executor_input_copies(x, program, prepared, diag);
   if (status != STATUS_OK) executor_release(x, program);

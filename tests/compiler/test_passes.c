@@ -6,15 +6,17 @@
 #include <dirent.h>
 
 #define FOLDER "tests/compiler/passes"
+#define TOY "--target=$TOY" /* has several streams */
 
 /* The models and the texts that each must have: a text that is deleted is missed. */
 static const struct {
   const char *model, *passes, *options;
 } models[] = {
-    {"folding", "build simplify", ""},     {"gradient", "build simplify", ""},
-    {"reversal", "build simplify", ""},    {"fusion", "order offsets", ""},
-    {"memory", "order offsets", ""},       {"rows", "partition", "--ranks=2"},
-    {"meeting", "partition", "--ranks=2"},
+    {"folding", "build simplify", ""},        {"gradient", "build simplify", ""},
+    {"reversal", "build simplify", ""},       {"fusion", "order offsets", ""},
+    {"memory", "order offsets", ""},          {"rows", "partition", "--ranks=2"},
+    {"meeting", "partition", "--ranks=2"},    {"branches", "streams offsets", TOY},
+    {"overlap", "streams", "--ranks=2 " TOY},
 };
 #define N_MODELS (sizeof models / sizeof *models)
 

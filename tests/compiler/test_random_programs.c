@@ -1,8 +1,10 @@
 /* Random programs through all passes: several steps over states that read and overwrite each other.
  *
  * What fusion, the order, in-place results, commits into states and offsets may get wrong shows as
- * a number that the reference, which knows none of it, does not find. */
+ * a number that the reference, which knows none of it, does not find.  What streams and waits may
+ * get wrong shows on the toy device, which runs commands late, in any order that waits allow. */
 #include "tests/compiler/program_lab.h"
+#include "tests/kernels/toy/toy.h"
 #include "tests/values.h"
 
 #define POOL_MAX 80
@@ -252,7 +254,35 @@ static bool run_steps(Maker *m, Executor *executor) {
   return good;
 }
 
-static bool random_program(uint64_t seed) {
+static uint32_t n_waits, n_waiting; /* waits of all programs; programs that have some */
+
+/* The same program for a target with several streams: each wait is needed, and the toy, in an order
+ * of its own, finds the reference's numbers and no fault. */
+static bool on_streams(Maker *m, uint64_t seed, const DeviceTable *toy, ToyControl *control) {
+  static Target wide;
+  Backend backend = *toy->backend;
+  DeviceTable table = *toy;
+  Executor *executor = NULL;
+  wide = program_wide();
+  wide.in_place = seed % 2;
+  backend.target = &wide;
+  table.backend = &backend;
+  *control = (ToyControl){.order = (ToyOrder)(seed % 3), .seed = seed, .quiet = true};
+  Plan *plan = program_compile_for(m->lab, m->states, m->n_states, &wide);
+  ExecutorOptions options = {.threads = 1, .program = EXECUTOR_ALL, .device = &table};
+  bool good = plan && program_needs_waits(plan, m->lab->diag) &&
+              executor_create_with(plan, &options, m->lab->diag, &executor) == STATUS_OK &&
+              run_steps(m, executor);
+  executor_destroy(executor);
+  good = good && control->faults == 0 && control->alive == 0 && control->loose == 0;
+  if (!good) printf("\n  on streams: %s, %u loose ends", control->fault, control->loose);
+  n_waits += plan ? plan->programs[0].n_waits : 0;
+  n_waiting += plan && plan->programs[0].n_waits;
+  program_release(plan);
+  return good;
+}
+
+static bool random_program(uint64_t seed, const DeviceTable *toy) {
   Lab lab;
   lab_init(&lab, DTYPE_F64, seed);
   Maker m = {.lab = &lab};
@@ -263,18 +293,23 @@ static bool random_program(uint64_t seed) {
   Plan *plan = good ? program_compile(&lab, m.states, m.n_states) : NULL;
   good = plan && executor_create(plan, 1 + seed % 2, lab.diag, &executor) == STATUS_OK &&
          executor_prepare(executor, 0, lab.diag) == STATUS_OK && run_steps(&m, executor);
+  executor_destroy(executor);
+  program_release(plan);
+  if (good && seed % 4 == 0) good = on_streams(&m, seed, toy, toy_control(toy));
   if (!good) {
     printf("\n  seed %llu\n", (unsigned long long)seed);
     diag_print(lab.diag, stdout);
   }
-  executor_destroy(executor);
-  program_release(plan);
   lab_free(&lab);
   return good;
 }
 
 static void test_random(void) {
-  for (uint64_t seed = 1; seed <= 3000; seed++) CU_ASSERT(random_program(seed));
+  const DeviceTable *toy = toy_device();
+  CU_ASSERT_PTR_NOT_NULL_FATAL(toy_control(toy));
+  for (uint64_t seed = 1; seed <= 3000; seed++) CU_ASSERT(random_program(seed, toy));
+  printf("(%u waits in %u programs) ", n_waits, n_waiting);
+  CU_ASSERT(n_waiting > 300);
 }
 
 LAB_MAIN("random programs", {"random programs", test_random})

@@ -366,13 +366,120 @@ static void state_bytes_huge(Plan *p) {
   p->state_bytes = INT64_MAX;
 }
 
+/* ---- streams ---- */
+
+static int64_t some_work(const Graph *g, const NodeId *nodes, uint32_t n_nodes,
+                         const NodeId *outputs, uint32_t n_outputs, uint32_t shards) {
+  return target_cpu.work_bytes(g, nodes, n_nodes, outputs, n_outputs, shards) + 64;
+}
+
+/* Two branches of products that meet, on two streams, and two collectives, on a third. */
+static Plan *make_streams(Lab *lab) {
+  static Target wide;
+  wide = program_wide();
+  wide.work_bytes = some_work;
+  Emitter *e = &lab->e;
+  State state = {.dtype = DTYPE_F32, .shape = {2, {64, 64}}};
+  lab_init(lab, DTYPE_F32, 1);
+  state.name = strings_intern(lab->symbols->strings, "table");
+  NodeId w = emit_state(e, 0, DTYPE_F32, &state.shape);
+  NodeId x = lab_input(lab, DTYPE_F32, 2, (int64_t[]){64, 64}), left = x, right = w;
+  for (int i = 0; i < 4; i++) left = emit_matmul(e, left, i ? left : w, false, false);
+  for (int i = 0; i < 4; i++) right = emit_matmul(e, right, i ? right : x, false, true);
+  NodeId sum = emit_all_reduce(e, right, 1);
+  NodeId both = emit_matmul(e, left, right, false, false);
+  NodeId sums = emit_all_gather(e, both, 1);
+  graph_add_commit(lab->graph, 0, emit_matmul(e, both, both, false, false));
+  graph_add_output(lab->graph, strings_intern(lab->symbols->strings, "sum"), sum, true);
+  graph_add_output(lab->graph, strings_intern(lab->symbols->strings, "sums"), sums, true);
+  return program_compile_for(lab, &state, 1, &wide);
+}
+
+/* The first step, from `s` on, of the stream, or that waits. */
+static uint32_t on_stream(const Plan *p, uint32_t stream, uint32_t s) {
+  while (p->programs[0].steps[s].stream != stream) s++;
+  return s;
+}
+static PlanStep *waiting(Plan *p) {
+  PlanStep *step = p->programs[0].steps;
+  while (!step->n_waits) step++;
+  return step;
+}
+static uint32_t *first_wait(Plan *p) {
+  return &p->programs[0].waits[waiting(p)->first_wait];
+}
+static NodeId made_by(const Plan *p, uint32_t s) {
+  return p->programs[0].step_nodes[p->programs[0].steps[s].first];
+}
+
+static void stream_unknown(Plan *p) {
+  p->programs[0].steps[0].stream = target_streams(p->target);
+}
+static void wait_for_later(Plan *p) {
+  *first_wait(p) = (uint32_t)(waiting(p) - p->programs[0].steps);
+}
+static void wait_for_own(Plan *p) {
+  uint32_t stream = waiting(p)->stream;
+  *first_wait(p) = on_stream(p, stream, 0);
+}
+static void wait_of_other(Plan *p) {
+  waiting(p)->first_wait++;
+}
+static void wait_not_there(Plan *p) {
+  waiting(p)->n_waits = 100;
+}
+static void wait_of_nobody(Plan *p) {
+  p->programs[0].n_joins++;
+}
+/* The product of both branches does not wait for the other one. */
+static void wait_missing(Plan *p) {
+  PlanProgram *program = &p->programs[0];
+  PlanStep *step =
+      &program->steps[step_of(p, node_input(program->graph, find(p, OP_ALL_GATHER, 0), 0))];
+  uint32_t at = step->first_wait;
+  step->n_waits--;
+  memmove(&program->waits[at], &program->waits[at + 1],
+          (--program->n_waits - at) * sizeof *program->waits);
+  while (++step < &program->steps[program->n_steps]) step->first_wait--;
+}
+static void end_for_own(Plan *p) {
+  p->programs[0].waits[p->programs[0].n_waits - 1] = 0;
+}
+static void end_missing(Plan *p) {
+  p->programs[0].n_waits -= p->programs[0].n_joins;
+  p->programs[0].n_joins = 0;
+}
+static void meets_elsewhere(Plan *p) {
+  PlanProgram *program = &p->programs[0];
+  uint32_t s = step_of(p, find(p, OP_ALL_GATHER, 0));
+  program->steps[s].stream--;
+  program->n_joins = 0; /* what the end waits for is looked at later */
+  program->n_waits = 0;
+  for (uint32_t k = 0; k < program->n_steps; k++) program->steps[k].n_waits = 0;
+}
+/* The second product of one branch lies where the first of the other lay: by the order of steps
+ * that has been read, but nobody waited for who read it. */
+static void place_in_use(Plan *p) {
+  uint32_t left = on_stream(p, 0, 0), right = on_stream(p, 1, 0);
+  bool swapped = left > right;
+  uint32_t early = swapped ? right : left, late = on_stream(p, swapped ? 0 : 1, early);
+  *offset(p, made_by(p, on_stream(p, p->programs[0].steps[late].stream, late + 1))) =
+      *offset(p, made_by(p, early));
+}
+static void work_in_use(Plan *p) {
+  uint32_t left = on_stream(p, 0, 0), right = on_stream(p, 1, 0);
+  uint32_t early = left < right ? left : right, late = left < right ? right : left;
+  p->programs[0].steps[late].work_offset = p->programs[0].steps[early].work_offset;
+}
+
 #define ROW(F, TEXT)                                                                               \
   { #F, F, TEXT }
-static const struct {
+typedef struct Row {
   const char *name;
   void (*change)(Plan *plan);
   const char *message;
-} rows[] = {
+} Row;
+static const Row rows[] = {
     ROW(op_zero, "is no primitive"),
     ROW(op_unknown, "is no primitive"),
     ROW(op_composite, "is no primitive"),
@@ -445,12 +552,27 @@ static const struct {
     ROW(state_bytes_huge, "is out of range"),
 };
 
-static void test_broken(void) {
-  for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+static const Row stream_rows[] = {
+    ROW(stream_unknown, "its stream is none of the target's"),
+    ROW(wait_for_later, "waits for a step that does not come before it"),
+    ROW(wait_for_own, "waits for a step of its own stream"),
+    ROW(wait_of_other, "its waits are others'"),
+    ROW(wait_not_there, "its waits are not there"),
+    ROW(wait_of_nobody, "there are waits of nobody"),
+    ROW(wait_missing, "may read a value of another stream before it is computed"),
+    ROW(end_for_own, "the end waits for no step of another stream"),
+    ROW(end_missing, "the program may end before it has run"),
+    ROW(meets_elsewhere, "ranks meet on another stream than before"),
+    ROW(place_in_use, "is written where another stream may still read or write"),
+    ROW(work_in_use, "its work buffer may still be in use on another stream"),
+};
+
+static void check_rows(const Row *row, size_t n, Plan *(*make)(Lab *lab)) {
+  for (size_t i = 0; i < n; i++) {
     Lab lab;
-    Plan *plan = make_plan(&lab);
+    Plan *plan = make(&lab);
     CU_ASSERT_PTR_NOT_NULL_FATAL(plan);
-    rows[i].change(plan);
+    row[i].change(plan);
     Status status = verify_plan(plan, "plan", lab.diag);
     char *text = NULL;
     size_t size = 0;
@@ -458,13 +580,41 @@ static void test_broken(void) {
     CU_ASSERT_PTR_NOT_NULL_FATAL(out);
     diag_print(lab.diag, out);
     fclose(out);
-    bool good = status == STATUS_INVALID && strstr(text, rows[i].message);
-    if (!good) printf("\n  %s: status %d, %s", rows[i].name, status, text);
+    bool good = status == STATUS_INVALID && strstr(text, row[i].message);
+    if (!good) printf("\n  %s: status %d, %s", row[i].name, status, text);
     CU_ASSERT(good);
     free(text);
     program_release(plan);
     lab_free(&lab);
   }
+}
+
+static void test_broken(void) {
+  check_rows(rows, sizeof rows / sizeof *rows, make_plan);
+  check_rows(stream_rows, sizeof stream_rows / sizeof *stream_rows, make_streams);
+}
+
+/* The waits of a plan are needed, each of them; one more that follows from others is counted. */
+static void test_needless(void) {
+  Lab lab;
+  Plan *plan = make_streams(&lab);
+  CU_ASSERT_PTR_NOT_NULL_FATAL(plan);
+  PlanProgram *p = &plan->programs[0];
+  CU_ASSERT_EQUAL(plan_streams(p), 3);
+  CU_ASSERT(program_needs_waits(plan, lab.diag));
+  uint32_t *more = calloc(p->n_waits + 1, sizeof *more), last = p->waits[p->n_waits - 1];
+  memcpy(more, p->waits, p->n_waits * sizeof *more);
+  free(p->waits);
+  p->waits = more;
+  while (p->steps[last].stream == 0 ||
+         p->steps[last].stream == p->steps[more[p->n_waits - 1]].stream)
+    last--;
+  more[p->n_waits++] = last;
+  p->n_joins++;
+  CU_ASSERT_EQUAL(verify_plan(plan, "plan", lab.diag), STATUS_OK);
+  CU_ASSERT_EQUAL(verify_needless_waits(p), 1);
+  program_release(plan);
+  lab_free(&lab);
 }
 
 static void test_valid(void) {
@@ -476,4 +626,5 @@ static void test_valid(void) {
   lab_free(&lab);
 }
 
-LAB_MAIN("verify", {"a valid plan", test_valid}, {"broken plans", test_broken})
+LAB_MAIN("verify", {"a valid plan", test_valid}, {"broken plans", test_broken},
+         {"needless waits", test_needless})

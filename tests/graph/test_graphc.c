@@ -43,7 +43,7 @@ static void test_usage(void) {
       {"ok.xml --dump-after=fuse",
        2,
        1,
-       {"there is no pass 'fuse': build simplify partition order offsets"}},
+       {"there is no pass 'fuse': build simplify partition order streams offsets"}},
       {"ok.xml --where=ok.xml:3", 2, 1, {"unknown option '--where=ok.xml:3'"}},
       {"ok.xml -check", 2, 1, {"'-check' has one dash", "did you mean '--check'?"}},
       {"ok.xml -report=json", 2, 1, {"did you mean '--report=json'?"}},

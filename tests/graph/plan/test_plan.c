@@ -52,9 +52,12 @@ static size_t body_of(const Bytes *plan) {
   return (size_t)(strchr(plan->data, '\n') - plan->data) + 1;
 }
 
+/* Targets that are known here; NULL: the program's. */
+static const TargetTable *known;
+
 /* Reads and verifies; what graphrun does first. */
 static Status load(const char *path, Diag *diag, Plan **out) {
-  Status status = plan_read(path, ops_table(), targets_table(), diag, out);
+  Status status = plan_read(path, ops_table(), known ? known : targets_table(), diag, out);
   if (status == STATUS_OK) status = verify_plan(*out, path, diag);
   if (status != STATUS_OK) {
     plan_destroy(*out);
@@ -99,8 +102,7 @@ static const char *small_plan(void) {
 
 /* ---- tests ---- */
 
-static void round_trip(const char *model) {
-  const char *first = write_plan(model, NULL, 0, "first.plan.xml");
+static void same_again(const char *first) {
   Diag *diag = diag_create();
   Plan *plan;
   Status status = load(first, diag, &plan);
@@ -114,6 +116,10 @@ static void round_trip(const char *model) {
   free(b.data);
   plan_destroy(plan);
   diag_destroy(diag);
+}
+
+static void round_trip(const char *model) {
+  same_again(write_plan(model, NULL, 0, "first.plan.xml"));
 }
 
 /* Reading loses nothing: what is read and written again has the same bytes. */
@@ -272,10 +278,11 @@ static void run_programs(const Plan *plan) {
 
 /* Wrong numbers under a hash that fits: an error, or a plan that is valid and runs inside its
  * bounds; ASan watches. */
-static void mutate_plan(const char *path, int rounds, uint64_t random) {
+static void mutate_from(const char *tag, const char *path, int rounds, uint64_t random) {
   Bytes plan = slurp(path);
   size_t body = body_of(&plan), length = plan.n - body, failures = 0;
-  char *numbers = strstr(plan.data + body, "<places>");
+  char *numbers = strstr(plan.data + body, tag);
+  CU_ASSERT_PTR_NOT_NULL_FATAL(numbers);
   size_t first = (size_t)(numbers - plan.data) - body;
   char *text = malloc(length + 256);
   if (!text) exit(1);
@@ -305,7 +312,10 @@ static void mutate_plan(const char *path, int rounds, uint64_t random) {
   free(plan.data);
 }
 
-/* PLAN_MUTATIONS=N multiplies the rounds, for a night. */
+static void mutate_plan(const char *path, int rounds, uint64_t random) {
+  mutate_from("<places>", path, rounds, random);
+}
+
 /* Every byte of the list of ops and attributes as another one: refused, with one message. */
 static void test_hostile_ops(void) {
   static const char bytes[] = " \n<\\ax";
@@ -331,6 +341,7 @@ static void test_hostile_ops(void) {
   free(plan.data);
 }
 
+/* PLAN_MUTATIONS=N multiplies the rounds, for a night. */
 static void test_hostile(void) {
   const char *more = getenv("PLAN_MUTATIONS");
   int factor = more ? (int)strtol(more, NULL, 10) : 1;
@@ -373,6 +384,36 @@ static void test_large_products(void) {
                          "in <batches>: a smaller batch is expected"));
 }
 
+/* Of a target with several streams: read and written again, and with wrong streams and waits. */
+static void test_streams(void) {
+  Target wide = target_cpu;
+  wide.name = "wide";
+  wide.streams = (StreamFacts){3, true, 3000, 1000, 20000000, 3000000, 200000};
+  const Target *const targets[] = {&wide};
+  const TargetTable table = {targets, 1, "this test knows"};
+  static const char *const maml[] = {"tasks=2", "shots=2", "hidden=2"};
+  ModelOptions options = {.path = "models/examples/maml.xml", .defines = maml, .n_defines = 3};
+  PipelineOptions pipeline = {
+      .build = {.precision = PRECISION_DEFAULT, .shards = 4, .target = &wide}, .verify = true};
+  Compiled c = {.diag = diag_create()};
+  CU_ASSERT_EQUAL_FATAL(model_load(&options, ops_table(), c.diag, &c.model), STATUS_OK);
+  CU_ASSERT_EQUAL_FATAL(pipeline_run(c.model, &pipeline, c.diag, &c.plan), STATUS_OK);
+  char *path = strdup(support_path("streams.plan.xml"));
+  CU_ASSERT_EQUAL_FATAL(plan_write(c.plan, ops_table(), path, c.diag), STATUS_OK);
+  CU_ASSERT(plan_streams(&c.plan->programs[0]) == 3 && c.plan->programs[0].n_waits > 20);
+  known = &table;
+  same_again(path);
+  mutate_from("<steps>", path, 1500, 12);
+  mutate_from("<waits>", path, 500, 13);
+  CU_ASSERT(refused(with_row(path, "<waits>", "0 0 0 0 0 0 0 0 0 0 0 0"),
+                    "in <waits>: as many waits as the steps have"));
+  CU_ASSERT(refused(with_row(path, "<steps>", "1 -1 0 4 0"), "in <steps>: "));
+  CU_ASSERT(refused(with_row(path, "<steps>", "1 -1 0 0 9"), "in <steps>: "));
+  known = NULL;
+  free(path);
+  support_release(&c);
+}
+
 int main(void) {
   static const SupportTest tests[] = {{"round trip", test_round_trip},
                                       {"names", test_names},
@@ -382,6 +423,7 @@ int main(void) {
                                       {"cut with hash", test_cut_with_hash},
                                       {"large products", test_large_products},
                                       {"hostile ops", test_hostile_ops},
-                                      {"hostile", test_hostile}};
+                                      {"hostile", test_hostile},
+                                      {"streams", test_streams}};
   return support_run("plan", tests, sizeof tests / sizeof *tests);
 }

@@ -325,6 +325,8 @@ static Status toy_sequence_end(Device *device, DeviceStream stream, uint32_t id,
   for (uint32_t s = 0; whole && s < t->streams; s++)
     if (t->inside[s] && known->of[s] < t->clock[s].of[s])
       return toy_fault(t, DEVICE_TAG_NONE, "a sequence ends and has not waited for stream %u", s);
+  for (uint32_t e = 0; !whole && e < t->n_events; e++)
+    t->events[e].waited |= t->events[e].inside; /* nobody will */
   t->sequences[id].whole = whole;
   t->open = NO_SEQUENCE;
   return STATUS_OK;

@@ -23,6 +23,13 @@ const Target target_toy = {
     .alignment = 512,
     .fuse = {.nodes = 13, .results = 6, .reads = 8, .again = 4, .leaves = 2, .more_bytes = 0},
     .in_place = false,
+    .streams = {.compute = 3,
+                .collectives = true,
+                .launch_ns = 3000,
+                .wait_ns = 1000,
+                .macs = 20000000,
+                .bytes = 3000000,
+                .link = 200000},
     .fusable = toy_fusable,
     .work_bytes = toy_work_bytes,
     .shards = shards_rows};

@@ -1,11 +1,12 @@
 /* Every call that the executor makes of a device is needed, and each that fails is one message and
  * no leak.  A call is taken away, or fails, or copies the wrong bytes, one after the other; the toy
  * (late execution, an account of who may run when) or the results must show it. */
+#include "ops/ops.h"
 #include "tests/runtime/device/broken.h"
 #include "tests/runtime/device/device_test.h"
 
-/* Two programs that share a state; a commit that is copied and one that is not; a step without
- * inputs.  Every value changes with every run. */
+/* Programs that share states; a commit that is copied and one that is not; a step without inputs;
+ * steps on two streams.  Every value changes with every run. */
 static const char *const model_text =
     "<model name='m' xmlns='urn:graphc:model:1'>\n<program name='p'>\n"
     "<input name='v' shape='40'/>\n<state name='sum' shape='40' value='0.5'/>\n"
@@ -13,11 +14,19 @@ static const char *const model_text =
     "<expr name='new' value='sum + v'/>\n<expr name='more' value='new * v + old'/>\n"
     "<commit state='sum' value='new'/>\n<commit state='old' value='sum + 0.5 * more'/>\n"
     "<expr name='total' value='sum(tanh(more))'/>\n<output value='more'/>\n"
-    "<output value='total'/>\n</program>\n<program name='q'>\n"
+    "<output value='total'/>\n</program>\n<program name='r'>\n"
+    "<input name='v' shape='40'/>\n<state name='sum' shape='40' value='0.5'/>\n"
+    "<state name='old' shape='40'/>\n<reshape name='a' in='sum' shape='8 5'/>\n"
+    "<reshape name='b' in='v' shape='5 8'/>\n<matmul name='a2' in='a' with='b'/>\n"
+    "<matmul name='a3' in='a2' with='a2'/>\n<matmul name='b2' in='b' with='a'/>\n"
+    "<matmul name='b3' in='b2' with='b2'/>\n<matmul name='c' in='b3' with='b'/>\n"
+    "<matmul name='d' in='c' with='a3'/>\n<expr name='e' value='sum(tanh(d))'/>\n"
+    "<commit state='old' value='old + e'/>\n<output value='a3'/>\n<output value='d'/>\n"
+    "</program>\n<program name='q'>\n"
     "<state name='sum' shape='40' value='0.5'/>\n"
     "<commit state='sum' value='tanh(sum)'/>\n</program>\n</model>\n";
 
-#define RESENT 4 /* the number of the copy that use_states sends again */
+#define RESENT 6 /* the number of the copy that use_states sends again */
 
 static uint32_t seen_parts;
 static void count_part(void *context, uint32_t step, uint32_t phase, uint32_t task, int64_t begin,
@@ -98,7 +107,7 @@ static Status use(Executor *x, Bytes *out, Diag *diag) {
   TRY(run_unread(x, 3, diag));
   TRY(run_unread(x, 4, diag));
   TRY(use_measures(x, out, diag));
-  return executor_steps(x, 1, diag); /* their end is left to executor_destroy */
+  return executor_steps(x, 2, diag); /* their end is left to executor_destroy */
 }
 
 static Status results(const Plan *plan, const DeviceTable *table, Bytes *out, Diag *diag) {
@@ -128,6 +137,7 @@ static Case open_case(void) {
   CU_ASSERT_EQUAL(results(k.c.plan, k.table, &k.want, k.c.diag), STATUS_OK);
   diag_print(k.c.diag, stdout);
   CU_ASSERT_FATAL(device_test_clean("unbroken"));
+  CU_ASSERT_EQUAL(plan_streams(&k.c.plan->programs[1]), 2);
   memcpy(k.made, broken.made, sizeof k.made);
   for (int call = 0; call < BROKEN_N; call++) {
     if (call == BROKEN_collective) continue; /* a_meeting */
@@ -217,7 +227,8 @@ static bool begins(const char *text, const char *with) {
 
 /* Where the message must say that it happened: the step with its line, else what was under way. */
 static bool is_placed(BrokenCall call, const char *text) {
-  bool program = begins(text, "p: error: ") || begins(text, "q: error: ");
+  bool program =
+      begins(text, "p: error: ") || begins(text, "q: error: ") || begins(text, "r: error: ");
   bool step = strstr(text, ": error: step ") && strstr(text, "m.xml:");
   if (call == BROKEN_open) return begins(text, "toy: error: ");
   if (call == BROKEN_launch || call == BROKEN_create) return program && step;
@@ -336,23 +347,35 @@ static Status run_rank(const Plan *plan, const DeviceTable *table, Bytes *out, D
   return status;
 }
 
-static bool meets_well(const Plan *plan, uint32_t at, BrokenHow how, const Bytes *want) {
+static bool meets_well(const Plan *plan, BrokenCall call, uint32_t at, BrokenHow how,
+                       const Bytes *want) {
   Diag *diag = diag_create();
   Bytes have;
   device_test_clear(TOY_LAZY, 0);
-  broken_set(BROKEN_collective, at, how);
+  broken_set(call, at, how);
   Status status = run_rank(plan, broken_table(toy), &have, diag);
   char *text = support_messages(diag);
-  bool ok = broken.done && (status != STATUS_OK || control->faults || !bytes_same(&have, want));
+  bool ok = broken.done &&
+            (status != STATUS_OK || control->faults || control->loose || !bytes_same(&have, want));
   if (how != BROKEN_DROPPED)
     ok = ok && status == STATUS_SYSTEM && diag_error_count(diag) == 1 && !control->faults &&
          !control->alive && strstr(text, "collective is broken") &&
          strstr(text, ": error: step ") && strstr(text, ".xml:");
-  if (!ok) printf("\n  collective %u (%d): %s%s", at, (int)how, text, control->fault);
+  if (!ok) printf("\n  %s %u (%d): %s%s", broken_names[call], at, (int)how, text, control->fault);
   free(text);
   free(have.data);
   diag_destroy(diag);
   return ok;
+}
+
+/* Collectives are on a stream of their own. */
+static bool meet_apart(const Plan *plan) {
+  const PlanProgram *p = &plan->programs[0];
+  bool apart = plan_streams(p) > 2;
+  for (uint32_t s = 0; s < p->n_steps; s++)
+    apart &= op_meets(p->graph->nodes[p->step_nodes[p->steps[s].first]].op) ==
+             (p->steps[s].stream + 1 == plan_streams(p));
+  return apart;
 }
 
 static void a_meeting(void) {
@@ -375,11 +398,16 @@ static void a_meeting(void) {
   diag_print(c.diag, stdout);
   CU_ASSERT(device_test_clean("ranks"));
   CU_ASSERT(bytes_same(&have, &want));
-  uint32_t made = broken.made[BROKEN_collective];
-  CU_ASSERT(made > 2);
-  for (uint32_t at = 0; at < made; at++)
+  uint32_t made[BROKEN_N];
+  memcpy(made, broken.made, sizeof made);
+  CU_ASSERT(made[BROKEN_collective] > 2);
+  CU_ASSERT(meet_apart(c.plan));
+  for (uint32_t at = 0; at < made[BROKEN_collective]; at++)
     for (BrokenHow how = BROKEN_DROPPED; how <= BROKEN_SOON; how++)
-      CU_ASSERT(meets_well(c.plan, at, how, &want));
+      CU_ASSERT(meets_well(c.plan, BROKEN_collective, at, how, &want));
+  for (BrokenCall call = BROKEN_record; call <= BROKEN_wait; call++)
+    for (uint32_t at = 0; at < made[call]; at++)
+      CU_ASSERT(meets_well(c.plan, call, at, BROKEN_DROPPED, &want));
   free(have.data);
   table.collective = NULL;
   CU_ASSERT_EQUAL(run_rank(c.plan, &table, &have, c.diag), STATUS_INVALID);
