@@ -113,6 +113,7 @@ static Status build_program(Builder *b, const Element *el, PlanProgram *out) {
   if (status == STATUS_OK)
     status =
         emitter_init(&p.e, out->graph, b->options->precision->storage, b->diag, b->model->sources);
+  p.e.ranks = b->plan->local && out->kind == PROGRAM_TRAIN ? b->plan->ranks : 0;
   if (status == STATUS_OK) status = fields_init(&p);
   Scope top = {.path = "", .param_path = ""};
   if (status == STATUS_OK) status = elements_build(&p, el, &top);
@@ -187,6 +188,7 @@ Status build_plan(const Model *model, const BuildOptions *options, Diag *diag, P
   b.plan->precision = options->precision;
   b.plan->shards = options->shards;
   b.plan->ranks = options->ranks ? options->ranks : 1;
+  b.plan->local = options->local && b.plan->ranks > 1;
   b.plan->target = options->target;
   Status status = states_collect(&b);
   if (status == STATUS_OK) status = training_build(&b);

@@ -13,6 +13,7 @@ typedef struct BuildOptions {
   const Precision *precision; /* what `float` means: a row of precision_table */
   uint32_t shards;
   uint32_t ranks;          /* 1: no batch is shared */
+  bool local;              /* ranks compute over their shares alone (--sync=local) */
   const Target *target;    /* what will run the plan; must outlive it */
   const char *const *keep; /* GLOBs: further values that can be fetched */
   uint32_t n_keep;

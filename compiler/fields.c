@@ -6,6 +6,7 @@
  * that it differentiated depends on that parameter. */
 #include "compiler/builder.h"
 #include "compiler/differentiate.h"
+#include "compiler/local.h"
 #include "compiler/tensor_expr.h"
 #include "graph/base/array.h"
 #include "graph/base/text.h"
@@ -189,6 +190,37 @@ static Status hold_nodes(ProgramBuilder *p, const Element *element, NodeId **out
   return p->e.status;
 }
 
+/* Parameters are the same on all ranks: what each derives from its own share is averaged. */
+static void average(ProgramBuilder *p, const Element *element, Role role, NodeId *gradients) {
+  Emitter *e = &p->e;
+  Stamp stamp = e->stamp;
+  for (uint32_t i = 0; e->ranks && i < p->b->n_parameters; i++) {
+    e->stamp.scope = p->b->plan->states[i].name;
+    e->stamp.loc = element->loc;
+    e->stamp.role = (uint8_t)role;
+    e->stamp.batch = 0;
+    gradients[i] = emit_rank_mean(e, gradients[i]);
+  }
+  e->stamp = stamp;
+}
+
+/* With ranks that have shares of their own a field is what all of them have alike: an expression
+ * may have brought in a scalar that is a rank's own. */
+static Status require_same(ProgramBuilder *p, const Element *element, const char *attr,
+                           const NodeId *field) {
+  if (!p->e.ranks || p->e.status) return p->e.status;
+  bool *same = calloc(p->e.graph->n_nodes, sizeof *same);
+  if (!same) return p->e.status = diag_no_memory(p->b->diag, p->e.graph->n_nodes);
+  local_same(p->e.graph, same);
+  for (uint32_t i = 0; i < p->b->n_parameters && p->e.status == STATUS_OK; i++)
+    if (field[i] && !same[field[i]])
+      p->e.status = element_error(
+          p->b, element, attr, "<rank-mean name=\"...\" in=\"...\"/> of the scalar that it reads",
+          "--sync=local: field '%s' is not the same on all ranks", attr_text(element, attr));
+  free(same);
+  return p->e.status;
+}
+
 /* Runs the sweep of `outputs` (with cotangents) by field `at`; the result becomes field `name`. */
 static Status sweep(ProgramBuilder *p, const Element *element, DiffRequest *request) {
   Builder *b = p->b;
@@ -202,10 +234,12 @@ static Status sweep(ProgramBuilder *p, const Element *element, DiffRequest *requ
   } else if (hold_nodes(p, element, &hold, &request->n_hold) == STATUS_OK) {
     for (uint32_t i = 0; i < n; i++)
       if (b->plan->states[i].trainable) by[i] = fields_component(p, at, i);
+    require_same(p, element, "at", by);
     request->by = by;
     request->n_by = n;
     request->hold = hold;
     differentiate(&p->e, request, gradients);
+    average(p, element, request->role, gradients);
     Field *result =
         p->e.status ? NULL : add_field(p, attr_text(element, "name"), FIELD_SWEEP, element);
     for (uint32_t i = 0; result && i < n; i++) result->component[i] = gradients[i];
@@ -277,6 +311,7 @@ Status fields_pullback(ProgramBuilder *p, const Element *element) {
                            .reversal = attr_is(element, "reversal", "reverse") ? REVERSAL_ACT
                                                                                : REVERSAL_IDENTITY,
                            .role = ROLE_OUTER};
+    require_same(p, element, "cotangent", cotangents);
     if (p->e.status == STATUS_OK) sweep(p, element, &request);
   }
   free(outputs);

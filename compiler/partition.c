@@ -242,7 +242,8 @@ Status partition_check(const Plan *plan, Diag *diag) {
     return diag_error(diag, STATUS_INVALID, "--ranks",
                       "ranks share the images that <sampler> draws for a training program",
                       "%u ranks: the model trains on no images", plan->ranks);
-  if (split_deals(plan->sampler.batch_ids, plan->shards, plan->ranks)) return STATUS_OK;
+  if (plan->local || split_deals(plan->sampler.batch_ids, plan->shards, plan->ranks))
+    return STATUS_OK;
   return diag_error(
       diag, STATUS_INVALID, "--ranks",
       "each rank takes as many identities of every domain, and whole shards (--shards)",

@@ -7,6 +7,7 @@
  *   simplify   simplify.c       the same values from fewer nodes
  *   partition  split.c          which values the ranks hold in parts (--ranks)
  *              partition.c      the program of one rank, with its collectives
+ *              local.c          the same where ranks compute over their shares (--sync=local)
  *   order      fuse.c           groups: what one kernel computes
  *              schedule.c       their order
  *              buckets.c        collectives that travel together
@@ -25,6 +26,7 @@
 
 #include "compiler/inputs.h"
 #include "compiler/layout.h"
+#include "compiler/local.h"
 #include "compiler/partition.h"
 #include "compiler/simplify.h"
 #include "compiler/streams.h"
@@ -108,7 +110,8 @@ static Status compile_program(const Pipeline *p, PlanProgram *program) {
   TRY(after(p, "build", program));
   TRY(simplify(&program->graph, p->diag));
   TRY(after(p, "simplify", program));
-  TRY(partition(p->plan, program, p->sources, p->diag));
+  TRY(p->plan->local ? local_ranks(p->plan, program, p->sources, p->diag)
+                     : partition(p->plan, program, p->sources, p->diag));
   TRY(after(p, "partition", program));
   TRY(check_sizes(p, program));
   Groups *groups;

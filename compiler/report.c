@@ -86,6 +86,12 @@ static void put_summary(const Plan *plan, const ReportView *view, FILE *out) {
           plan->precision->name, plan->shards);
   if (plan->ranks > 1) fprintf(out, ", one of %u ranks", plan->ranks);
   fputc('\n', out);
+  if (plan->local)
+    fprintf(out,
+            "batch       %" PRId64 " x %" PRId64 " rows of each domain, on each rank %" PRId64
+            ", over which it computes alone (--sync=local)\n",
+            plan->sampler.batch_ids, plan->sampler.batch_images,
+            plan->sampler.batch_ids / plan->ranks * plan->sampler.batch_images);
   fputs("parameters  ", out);
   put_count(parameters, out);
   fprintf(out, " in %u tensors; state ", tensors);
@@ -279,6 +285,7 @@ static Status plan_json(const Plan *plan, const ReportView *view, Diag *diag, js
   json_object_set_new(root, "precision", json_string(plan->precision->name));
   json_object_set_new(root, "shards", json_integer(plan->shards));
   json_object_set_new(root, "ranks", json_integer(plan->ranks));
+  json_object_set_new(root, "sync", json_string(plan->local ? "local" : "global"));
   json_object_set_new(root, "parameters", json_integer(parameters));
   json_object_set_new(root, "tensors", json_integer(tensors));
   json_object_set_new(root, "state_bytes", json_integer(plan->state_bytes));

@@ -87,8 +87,10 @@ static Status read_training(Builder *b, const Element *el) {
 
 static Status read_sampler(Builder *b, const Element *el) {
   b->plan->has_sampler = true;
-  b->plan->sampler = (PlanSampler){attr_is(el, "kind", "shuffle"), attr_int(el, "batch-ids"),
-                                   attr_int(el, "batch-images")};
+  int64_t sharers = b->plan->local ? b->plan->ranks : 1; /* the model's sizes are a rank's */
+  b->plan->sampler =
+      (PlanSampler){attr_is(el, "kind", "shuffle"), attr_int(el, "batch-ids") * sharers,
+                    attr_int(el, "batch-images")};
   return keep_written(b, el);
 }
 

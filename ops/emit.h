@@ -24,7 +24,8 @@ typedef struct Emitter {
   Status status;
   DType float_type; /* what `float` means where the nodes stand */
   Reversal reversal;
-  Stamp stamp;           /* of the nodes that follow */
+  uint32_t ranks; /* that compute over their shares alone (--sync=local); 0: they see one batch */
+  Stamp stamp;    /* of the nodes that follow */
   const char *composite; /* the composite that is being expanded, for messages; NULL: none */
   uint32_t *table;       /* hash table of node ids, 0 = free */
   uint32_t table_size, table_used;
@@ -140,6 +141,7 @@ NodeId emit_arg_sort(Emitter *e, NodeId a, int64_t axis, bool descending, int64_
 NodeId emit_all_reduce(Emitter *e, NodeId a, int64_t ranks);
 NodeId emit_all_gather(Emitter *e, NodeId a, int64_t ranks);
 NodeId emit_rank_part(Emitter *e, NodeId a);
+NodeId emit_rank_mean(Emitter *e, NodeId a); /* the operand where e->ranks is 0 */
 
 /* Products. */
 NodeId emit_matmul(Emitter *e, NodeId a, NodeId b, bool transpose_a, bool transpose_b);

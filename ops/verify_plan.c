@@ -544,6 +544,7 @@ static Status check_ranks(const Check *c) {
   const Graph *g = c->g;
   for (NodeId id = 1; id < g->n_nodes; id++) {
     if (op_desc(g->nodes[id].op)->op_class != OP_CLASS_COLLECTIVE) continue;
+    if (g->nodes[id].op == OP_RANK_MEAN) return wrong(c, id, "is no op of a plan");
     int64_t ranks = g->nodes[id].op == OP_RANK_PART ? g->nodes[node_input(g, id, 0)].shape.dim[1]
                                                     : node_attr_int(g, id, COLLECTIVE_RANKS);
     if (ranks != c->plan->ranks) return wrong(c, id, "is for another number of ranks");

@@ -43,6 +43,9 @@ static const char usage_text[] =
     "  --ranks=N           a plan for N processes that share each batch (graphrun train "
     "--ranks=N);\n"
     "                      the results are those of one\n"
+    "  --sync=global|local local: each of them computes over its share alone, gradients are "
+    "means:\n"
+    "                      another experiment for each N\n"
     "  --keep=GLOB         values that exec may fetch besides the outputs\n"
     "  --input=GLOB        values that become inputs\n"
     "  --emit=FORMAT[:FILE]  dot, svg, png, pdf or text of a program ('-': standard output)\n"
@@ -98,6 +101,7 @@ enum {
   OPT_MEMORY,
   OPT_SHARDS,
   OPT_RANKS,
+  OPT_SYNC,
   OPT_KEEP,
   OPT_INPUT,
   OPT_EMIT,
@@ -122,6 +126,7 @@ static const struct option long_options[] = {{"root", required_argument, NULL, O
                                              {"memory", required_argument, NULL, OPT_MEMORY},
                                              {"shards", required_argument, NULL, OPT_SHARDS},
                                              {"ranks", required_argument, NULL, OPT_RANKS},
+                                             {"sync", required_argument, NULL, OPT_SYNC},
                                              {"keep", required_argument, NULL, OPT_KEEP},
                                              {"input", required_argument, NULL, OPT_INPUT},
                                              {"emit", required_argument, NULL, OPT_EMIT},
@@ -254,6 +259,11 @@ static Status take_option(Args *a, int option, const char *value) {
     if (!parse_count(value, 1, PLAN_RANKS_MAX, &number))
       return usage_error("--ranks is 1..1024, not '%s'", value);
     a->build.ranks = (uint32_t)number;
+    break;
+  case OPT_SYNC:
+    a->build.local = strcmp(value, "local") == 0;
+    if (!a->build.local && strcmp(value, "global") != 0)
+      return usage_error("--sync is global or local, not '%s'", value);
     break;
   case OPT_KEEP:
     a->keep[a->build.n_keep++] = value;
@@ -550,6 +560,7 @@ int main(int argc, char **argv) {
                            .ranks = 1,
                            .target = target_find(targets_table(), "cpu")};
   Status status = parse_args(&a, argc, argv);
+  a.model.sharers = a.build.local ? a.build.ranks : 1;
   a.model.defines = a.defines;
   a.model.include_dirs = a.includes;
   a.build.keep = a.keep;

@@ -25,6 +25,11 @@ typedef struct Elab {
   uint64_t n_elements, n_work;
   After after; /* at the top of the model */
   uint32_t cap_params;
+  /* With options->sharers: the sampler, the parameter that says how many identities it draws, and
+   * whether that was met. */
+  const RawElement *sampler;
+  const char *shared;
+  bool is_shared;
 } Elab;
 
 /* Where an element is elaborated. */
@@ -99,6 +104,16 @@ Status elab_require(Elab *e, const Frame *f, const RawElement *raw);
 TypeDecl elab_type(const RawElement *declaration);
 /* Defines that name no parameter. */
 Status elab_unused_defines(Elab *e);
+
+/* ---- shares (elab_share.c) ---- */
+/* True when ranks have batches of their own. */
+bool elab_shares(const Elab *e);
+/* Finds the parameter that is shared: to be called first. */
+Status elab_share_find(Elab *e);
+/* Makes the value of the parameter `name` a rank's share; false: it cannot be, *why says so. */
+bool elab_share(Elab *e, const char *name, Value *value, ExprError *why);
+/* Once all parameters are known. */
+Status elab_share_check(Elab *e);
 
 /* ---- elaborate.c ---- */
 Status elab_run(Elab *e);

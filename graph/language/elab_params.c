@@ -139,10 +139,12 @@ Status elab_param(Elab *e, Frame *f, const RawElement *raw) {
       value = fallback; /* go on: later errors are worth seeing too */
     }
   }
-  const char *doc = raw_attr(raw, "doc");
+  const char *doc = raw_attr(raw, "doc"), *whole = value_text(l->arena, &value);
+  if (status == STATUS_OK && !elab_share(e, name, &value, &why))
+    status = bad_value(e, f, raw, define, &decl, &why);
   ModelParam param = {name,
                       decl.type,
-                      value_text(l->arena, &value),
+                      whole,
                       value_text(l->arena, &fallback),
                       elab_range(e, &decl),
                       doc ? doc : "",

@@ -339,7 +339,11 @@ Status elab_run(Elab *e) {
   Frame f = {.parent = model, .path = "", .top = true};
   model->loc = elab_loc(e, &f, root, NULL);
   TRY(check_root(e, &f, root));
+  TRY(elab_share_find(e));
+  Value sync = {.type = VALUE_STRING, .s = elab_shares(e) ? "local" : "global"};
+  if (!binding_add(e->l->arena, &f.env, "sync", sync, 0)) return diag_no_memory(e->l->diag, 1);
   Status status = elaborate_children(e, &f, root);
+  if (status == STATUS_OK) status = elab_share_check(e);
   /* When elaboration broke off, parameters that follow are not known yet. */
   Status unused = e->after ? STATUS_OK : elab_unused_defines(e);
   if (status == STATUS_OK) status = unused;

@@ -43,6 +43,10 @@ typedef struct ModelOptions {
   uint32_t n_include_dirs;
   const char *const *defines; /* `NAME=VALUE` or `@FILE`, in order; the last wins */
   uint32_t n_defines;
+  /* Above 1: so many ranks have equal shares of each batch and compute over them alone
+   * (--sync=local).  The parameter that <sampler batch-ids="${NAME}"> reads is bound to a rank's
+   * share of its value, so that all sizes are a share's; `sync` is then 'local', else 'global'. */
+  uint32_t sharers;
 } ModelOptions;
 
 typedef struct Model {

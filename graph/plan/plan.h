@@ -12,7 +12,7 @@
 #include "graph/ir/precision.h"
 #include "graph/plan/target.h"
 
-#define PLAN_VERSION 6
+#define PLAN_VERSION 7
 #define OFFSET_NONE (-1)
 #define PLAN_RANKS_MAX 1024
 #define PLAN_ARENA_MAX ((int64_t)1 << 44) /* bytes */
@@ -122,6 +122,8 @@ typedef struct Plan {
   const Precision *precision; /* not owned: a row of precision_table */
   uint32_t shards;
   uint32_t ranks; /* processes that run it together, each on its part of every batch */
+  bool local;     /* several ranks, and its part is all that a rank sees: shapes are a part's, but
+                   * those of the sampler, and training programs are fed as much */
   State *states;
   uint32_t n_states;
   int64_t *state_offset; /* in the arena */

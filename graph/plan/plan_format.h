@@ -7,7 +7,7 @@
  *                  place in this list, from 0
  *     <strings>    one a line; ids count from 1, id 0 is the empty string
  *     <places>     file line column chain           ids count from 1; chain: the id of a place before
- *     <model>      name hash storage sum master shards ranks state-bytes   (the types: a precision)
+ *     <model>      name hash storage sum master shards ranks local state-bytes   (the types: a precision)
  *     <states>     name dtype kind trainable init init-a init-b init-site rate decay noise external
  *                  group place offset rank dim...
  *     <schedules>  name value

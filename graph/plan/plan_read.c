@@ -125,6 +125,7 @@ static Status read_model(Reader *r) {
   if (!r->plan->precision) plan_scan_fail(&r->s, "a precision that this program knows is expected");
   r->plan->shards = (uint32_t)take(r, 1, 64);
   r->plan->ranks = (uint32_t)take(r, 1, PLAN_RANKS_MAX);
+  r->plan->local = take(r, 0, r->plan->ranks > 1) != 0;
   r->plan->state_bytes = take(r, 0, PLAN_ARENA_MAX);
   plan_scan_close(&r->s, "model");
   return checked(r);

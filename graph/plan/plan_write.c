@@ -82,6 +82,7 @@ static void put_model(Writer *w) {
   plan_text_int(b, plan->precision->master);
   plan_text_int(b, plan->shards);
   plan_text_int(b, plan->ranks);
+  plan_text_int(b, plan->local);
   plan_text_int(b, plan->state_bytes);
   plan_text_row(b);
   plan_text_end(b, "model");

@@ -38,6 +38,7 @@ struct Loader {
   const PlanAugment *augment;
   uint32_t n_domains, batch, rows; /* batch: rows of one domain */
   uint32_t first, share, own;      /* of one domain those from `first` on are ours; of all: `own` */
+  bool local;                      /* what is handed out holds our rows only */
   int64_t row_floats;
   Source *sources;
   Slot ring[RING_MAX];
@@ -206,24 +207,26 @@ static Slot *await_batch(Loader *l) {
 static void copy_images(const Loader *l, const Slot *slot, const Tensor *images) {
   int64_t n = l->share * l->row_floats;
   for (uint32_t k = 0; k < l->n_domains; k++) {
-    int64_t at = (k * l->batch + l->first) * l->row_floats;
-    Tensor part = {(char *)images->data + (size_t)at * dtype_size(images->dtype), images->dtype,
+    int64_t from = (k * l->batch + l->first) * l->row_floats, to = l->local ? k * n : from;
+    Tensor part = {(char *)images->data + (size_t)to * dtype_size(images->dtype), images->dtype,
                    images->shape};
-    tensor_set_floats(&part, slot->images + at, n);
+    tensor_set_floats(&part, slot->images + from, n);
   }
 }
 
 static void copy_labels(const Loader *l, const Slot *slot, const Tensor *labels) {
-  for (uint32_t r = 0; r < l->rows; r++) {
+  for (uint32_t i = 0; i < (l->local ? l->own : l->rows); i++) {
+    uint32_t r = l->local ? own_row(l, i) : i;
     const DataDomain *d = l->sources[r / l->batch].domain;
-    tensor_set(labels, r, d->images[slot->rows[r].taken].label);
+    tensor_set(labels, i, d->images[slot->rows[r].taken].label);
   }
 }
 
 Status loader_next(Loader *l, const Tensor *images, const Tensor *labels, Diag *diag) {
-  if ((images && (shape_count(&images->shape) != l->rows * l->row_floats ||
-                  !dtype_is_float(images->dtype))) ||
-      (labels && shape_count(&labels->shape) != l->rows))
+  int64_t rows = l->local ? l->own : l->rows;
+  if ((images &&
+       (shape_count(&images->shape) != rows * l->row_floats || !dtype_is_float(images->dtype))) ||
+      (labels && shape_count(&labels->shape) != rows))
     return diag_error(diag, STATUS_INVALID, "images, labels", NULL,
                       "are not of the shape that sampler and augmentation give");
   const Slot *slot = await_batch(l);
@@ -315,6 +318,7 @@ static Status fill_loader(Loader *l, Diag *diag) {
   l->rows = l->n_domains * l->batch;
   l->share = l->options.ranks ? l->batch / l->options.ranks : l->batch;
   l->first = l->share * l->options.rank;
+  l->local = plan->local;
   l->own = l->n_domains * l->share;
   l->row_floats = plan->augment.height * plan->augment.width * 3;
   l->sources = calloc(l->n_domains, sizeof *l->sources);

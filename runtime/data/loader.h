@@ -33,7 +33,8 @@ Status loader_create(const LoaderOptions *options, Diag *diag, Loader **out_load
 void loader_destroy(Loader *loader);
 
 /* The next step's batch, waiting for it: `images` (K, B, H, W, 3), floating, 0..1; `labels`
- * (K, B), i32, rank of the identity among the domain's training identities; either may be NULL.
+ * (K, B), i32, rank of the identity among the domain's training identities; either may be NULL. Of
+ * a plan whose ranks compute over their shares alone (plan->local) B are the rank's own rows.
  * Domains in the plan's order, rows identity-major.  A file that cannot be decoded is
  * STATUS_INVALID; with skip_bad its row takes the identity's next readable image and a warning
  * names the file once (an identity without any is STATUS_INVALID).  Warnings collect in `diag`. */

@@ -35,7 +35,8 @@ static Status check_size(const Plan *plan, Shape *images, Diag *diag) {
   const PlanSampler *s = &plan->sampler;
   double batch = (double)s->batch_ids * (double)s->batch_images;
   *images = (Shape){5, {plan->training.n_domains, 0, plan->augment.height, plan->augment.width, 3}};
-  if (batch <= INT32_MAX) images->dim[1] = s->batch_ids * s->batch_images;
+  if (batch <= INT32_MAX)
+    images->dim[1] = s->batch_ids / (plan->local ? plan->ranks : 1) * s->batch_images;
   if (batch > INT32_MAX || batch * plan->training.n_domains > INT32_MAX || shape_count(images) < 0)
     return plan_error(plan, "smaller batch-ids, batch-images, height or width",
                       "a batch has more elements than a value may have", diag);

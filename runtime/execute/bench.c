@@ -111,7 +111,8 @@ static Status make_feed(Bench *b, const char *name, const double *schedule) {
   if (scheduled != UINT32_MAX)
     TRY(schedule_check(b->plan, scheduled, 0, schedule[scheduled], values.dtype, b->diag));
   fill(b->plan, name, schedule, &values);
-  if (image_rows(&values) > b->images) b->images = image_rows(&values);
+  int64_t images = image_rows(&values) * (b->plan->local ? b->plan->ranks : 1);
+  if (images > b->images) b->images = images;
   return STATUS_OK;
 }
 

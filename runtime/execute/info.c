@@ -40,7 +40,8 @@ static void print_model(const Plan *plan) {
   printf("target      %s\n", plan->target->name);
   printf("shards      %u: a batch is cut into at most that many shards\n", plan->shards);
   if (plan->ranks > 1)
-    printf("ranks       %u share each batch; what follows is the work of one\n", plan->ranks);
+    printf("ranks       %u share each batch%s; what follows is the work of one\n", plan->ranks,
+           plan->local ? ", each computes over its share alone (--sync=local)" : "");
 }
 
 static void print_training(const Plan *plan) {

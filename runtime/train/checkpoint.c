@@ -74,6 +74,14 @@ static void describe(const Plan *plan, const Run *run, Field f[N_FIELDS]) {
   if (run->data) set_number(&f[DATA], "%016" PRIx64, run->data->fingerprint);
 }
 
+/* Where ranks compute over their shares alone, their number is part of the experiment.  Other runs
+ * are the same on any number of ranks, and say nothing. */
+static const char *describe_sync(const Plan *plan, char text[40]) {
+  if (!plan->local) return NULL;
+  snprintf(text, 40, "local, %u ranks", plan->ranks);
+  return text;
+}
+
 /* ---- writing ---- */
 
 /* The first state that holds a value that is not finite; UINT32_MAX when there is none. */
@@ -175,14 +183,15 @@ Status checkpoint_write(Executor *x, const Run *run, const char *path, Diag *dia
       params && (!run->data || (classes && samplers)) ? STATUS_OK : diag_no_memory(diag, 1);
   if (status == STATUS_OK) {
     Field fields[N_FIELDS];
-    SaveMeta meta[N_FIELDS + 4];
+    SaveMeta meta[N_FIELDS + 5];
     uint32_t n = 0;
-    char step[24];
+    char step[24], sync[40];
     describe(plan, run, fields);
     for (int i = 0; i < N_FIELDS; i++)
       if (i != DATA || run->data) meta[n++] = (SaveMeta){fields[i].key, fields[i].text};
     snprintf(step, sizeof step, "%" PRId64, run->step);
     meta[n++] = (SaveMeta){"step", step};
+    if (plan->local) meta[n++] = (SaveMeta){"sync", describe_sync(plan, sync)};
     meta[n++] = (SaveMeta){"params", params};
     if (classes) meta[n++] = (SaveMeta){"classes", classes};
     if (samplers) meta[n++] = (SaveMeta){"samplers", samplers};
@@ -312,6 +321,18 @@ static Status check_data(const Plan *plan, const Run *run, const Field *fingerpr
   return check_field(fingerprint, file, path, diag);
 }
 
+static Status check_sync(const Plan *plan, const SafeFile *file, const char *path, Diag *diag) {
+  char text[40];
+  const char *now = describe_sync(plan, text), *have = safe_metadata(file, "sync");
+  if (strcmp(now ? now : "", have ? have : "") == 0) return STATUS_OK;
+  return diag_error(
+      diag, STATUS_INVALID, path,
+      have ? "compile with --sync=local and as many --ranks to go on, or begin "
+             "another run with --init"
+           : "compile without --sync=local to go on, or begin another run with --init",
+      "another run: its sync is %s, of this run %s", have ? have : "global", now ? now : "global");
+}
+
 /* Everything is compared; of two fields that say the same, the more telling one is reported.  How
  * long the schedule is follows from the model and the data: it is compared when these are alike. */
 static Status check_run(const Plan *plan, const Run *run, const SafeFile *file, const char *path,
@@ -324,6 +345,7 @@ static Status check_run(const Plan *plan, const Run *run, const SafeFile *file, 
                       "the format is '%s', this graphrun resumes '%s'", format ? format : "",
                       CHECKPOINT_FORMAT);
   Status status = check_field(&fields[MODEL], file, path, diag);
+  if (status == STATUS_OK) status = check_sync(plan, file, path, diag);
   if (status == STATUS_OK) status = check_model(plan, &fields[HASH], file, path, diag);
   Status data = check_data(plan, run, &fields[DATA], file, path, diag);
   if (status == STATUS_OK) status = data;

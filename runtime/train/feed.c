@@ -43,7 +43,8 @@ bool feed_needs_data(const Plan *plan) {
 int64_t feed_images(const Plan *plan) {
   const PlanInput *in = find_input(plan, "images");
   if (!in) in = find_input(plan, "labels");
-  return in && in->shape.rank >= 2 ? in->shape.dim[0] * in->shape.dim[1] : 0;
+  int64_t ranks = plan->local ? plan->ranks : 1;
+  return in && in->shape.rank >= 2 ? in->shape.dim[0] * in->shape.dim[1] * ranks : 0;
 }
 
 /* True when nothing but rank-parts reads the value, through reshapes. */
@@ -66,7 +67,7 @@ static bool is_parted(const Graph *g, NodeId value, bool *views) {
 
 bool feed_is_parted(const Plan *plan) {
   bool parted = plan->ranks > 1;
-  for (uint32_t i = 0; parted && i < plan->n_programs; i++) {
+  for (uint32_t i = 0; parted && !plan->local && i < plan->n_programs; i++) {
     const PlanProgram *p = &plan->programs[i];
     const PlanInput *in = p->kind == PROGRAM_TRAIN ? plan_input_find(p, "images") : NULL;
     if (!in || !in->node) continue;

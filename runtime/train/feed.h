@@ -10,7 +10,7 @@ typedef struct Feed Feed;
 
 /* True when a training program reads `images` or `labels`. */
 bool feed_needs_data(const Plan *plan);
-/* Images that a step reads: K B; 0 for a model without data. */
+/* Images that a step of all ranks reads: K B; 0 for a model without data. */
 int64_t feed_images(const Plan *plan);
 
 /* True when every rank of the plan reads only its own rows of `images`: of each domain the rank-th

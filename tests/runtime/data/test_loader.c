@@ -110,6 +110,55 @@ static void test_workers(void) {
   plan_destroy(plan);
 }
 
+#define RANKS 3
+
+/* A rank's rows are those of the whole batch, in its place of it or, where ranks compute over their
+ * shares alone, in a batch of their own; the draws of augmentation are the whole batch's. */
+static void shares_of(Plan *plan, uint32_t workers, uint32_t rank) {
+  static BatchBytes whole, own;
+  enum { SHARE = B / RANKS };
+  const Tensor images = {own.images, DTYPE_F32, {5, {K, plan->local ? SHARE : B, H, W, 3}}};
+  const Tensor labels = {own.labels, DTYPE_I32, {2, {K, plan->local ? SHARE : B}}};
+  LoaderOptions options = {.plan = plan, .data = synth(), .seed = 4, .workers = workers};
+  options.ranks = RANKS;
+  options.rank = rank;
+  Loader *part = open_loader(&options);
+  bool local = plan->local;
+  plan->local = false;
+  options.ranks = options.rank = 0;
+  Loader *all = open_loader(&options);
+  plan->local = local;
+  for (int step = 0; step < 3; step++) {
+    memset(&own, 0, sizeof own);
+    CU_ASSERT_EQUAL_FATAL(next(all, &whole, NULL), STATUS_OK);
+    CU_ASSERT_EQUAL_FATAL(loader_next(part, &images, &labels, NULL), STATUS_OK);
+    for (uint32_t k = 0; k < K; k++) {
+      uint32_t from = k * B + rank * SHARE, to = local ? k * SHARE : from;
+      CU_ASSERT_EQUAL(memcmp(&own.images[to * IMAGE], &whole.images[from * IMAGE],
+                             SHARE * IMAGE * sizeof(float)),
+                      0);
+      CU_ASSERT_EQUAL(memcmp(&own.labels[to], &whole.labels[from], SHARE * sizeof(int32_t)), 0);
+    }
+  }
+  SamplerPosition a[K], b[K];
+  loader_positions(all, a);
+  loader_positions(part, b);
+  CU_ASSERT_EQUAL(memcmp(a, b, sizeof a), 0);
+  loader_destroy(part);
+  loader_destroy(all);
+}
+
+static void test_shares(void) {
+  Plan *plan = make_plan(two, K);
+  plan->ranks = RANKS;
+  for (int local = 0; local < 2; local++)
+    for (uint32_t rank = 0; rank < RANKS; rank++) {
+      plan->local = local;
+      shares_of(plan, rank, rank);
+    }
+  plan_destroy(plan);
+}
+
 /* What a row of a step must be: an image of the domain decoded, resized and augmented here. */
 static void expect_row(const Plan *plan, const DataDomain *d, uint32_t image, int64_t step,
                        uint64_t slot, float *out) {
@@ -350,7 +399,8 @@ static void test_fatal(void) {
 
 int main(void) {
   static const SupportTest tests[] = {{"workers", test_workers}, {"rows", test_rows},
-                                      {"resume", test_resume},   {"types", test_types},
-                                      {"skip", test_skip},       {"fatal", test_fatal}};
+                                      {"shares", test_shares},   {"resume", test_resume},
+                                      {"types", test_types},     {"skip", test_skip},
+                                      {"fatal", test_fatal}};
   return support_run("loader", tests, sizeof tests / sizeof *tests);
 }

@@ -3,6 +3,7 @@
 #include "tests/shell.h"
 
 #define SIZES "-D width=8 -D height=32 -D image_width=16 -D batch_ids=4 -D batch_images=2"
+#define LOCAL "$GRAPHRUN train l%d.xml --data=s/synth.domains --seed=3 --threads=1 --workers=1"
 #define TRAIN "$GRAPHRUN train p%d.xml --data=s/synth.domains --seed=3 --threads=1 --workers=1"
 
 static void prepare(void) {
@@ -105,6 +106,31 @@ static void evaluation(void) {
                             1, 1, bad));
 }
 
+/* Each rank by itself, and gradients averaged: with one rank nothing else; resumed with the same
+ * bytes; no other number of ranks, nor the whole batch, goes on with it. */
+static void local_shares(void) {
+  static const char *const ranks[] = {"its sync is local, 2 ranks, of this run local, 4 ranks",
+                                      "hint: compile with --sync=local and as many --ranks", NULL};
+  static const char *const whole[] = {"its sync is local, 2 ranks, of this run global", NULL};
+  static const char *const none[] = {"its sync is global, of this run local, 2 ranks",
+                                     "hint: compile without --sync=local", NULL};
+  shell_must("for n in 1 2 4; do $GRAPHC $TOP/models/cdvm_small.xml -D @d.defs " SIZES
+             " --sync=local --ranks=$n -o l$n.xml || exit 1; done; cmp l1.xml p1.xml");
+  shell_must(LOCAL " --steps=6 --out=shares --ranks=2", 2);
+  shell_must("cmp one/metrics.jsonl shares/metrics.jsonl; [ $? = 1 ]");
+  shell_must(LOCAL " --steps=6 --stop-at=3 --out=halves --ranks=2", 2);
+  CU_ASSERT_TRUE(shell_says(
+      "other ranks", shell(LOCAL " --steps=6 --out=halves --ranks=4 --resume", 4), 1, 1, ranks));
+  CU_ASSERT_TRUE(shell_says("the whole batch", shell(TRAIN " --steps=6 --out=halves --resume", 1),
+                            1, 1, whole));
+  shell_must(LOCAL " --steps=6 --out=halves --ranks=2 --resume", 2);
+  shell_must("cmp shares/metrics.jsonl halves/metrics.jsonl && cmp shares/checkpoint.safetensors "
+             "halves/checkpoint.safetensors");
+  shell_must(TRAIN " --steps=6 --stop-at=3 --out=begun", 1);
+  CU_ASSERT_TRUE(shell_says(
+      "a share of it", shell(LOCAL " --steps=6 --out=begun --ranks=2 --resume", 2), 1, 1, none));
+}
+
 /* Each failure is told once. */
 static void failures(void) {
   static const char *const none[] = {NULL};
@@ -144,9 +170,12 @@ static void failures(void) {
 }
 
 int main(void) {
-  static const SupportTest tests[] = {
-      {"same bytes", same_bytes},         {"another number of ranks", another_number},
-      {"a rank is lost", a_rank_is_lost}, {"interrupted", interrupted},
-      {"evaluation", evaluation},         {"failures", failures}};
-  return support_run("mpi", tests, 6);
+  static const SupportTest tests[] = {{"same bytes", same_bytes},
+                                      {"another number of ranks", another_number},
+                                      {"a rank is lost", a_rank_is_lost},
+                                      {"interrupted", interrupted},
+                                      {"evaluation", evaluation},
+                                      {"local shares", local_shares},
+                                      {"failures", failures}};
+  return support_run("mpi", tests, 7);
 }

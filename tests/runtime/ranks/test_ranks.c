@@ -1,103 +1,15 @@
 /* A plan for several ranks, run by threads of this process: the bits of one rank. */
-#include "tests/support.h"
-#include "tests/values.h"
+#include "tests/runtime/ranks/rank_runs.h"
 
 #include "compiler/report.h"
 #include "compiler/split.h"
-#include "graph/base/philox.h"
 #include "ops/verify.h"
-#include "runtime/execute/init.h"
-#include "tests/runtime/ranks/thread_ranks.h"
-
-#include <math.h>
 
 static Compiled compile(const char *model, const char *const *defines, uint32_t n, uint32_t ranks,
                         const char *precision) {
-  Compiled c = {.diag = diag_create()};
-  ModelOptions options = {.path = model, .defines = defines, .n_defines = n};
-  PipelineOptions pipeline = {.build = {.precision = precision_find(precision),
-                                        .shards = 4,
-                                        .ranks = ranks,
-                                        .target = &target_cpu},
-                              .verify = true};
-  c.status = model_load(&options, ops_table(), c.diag, &c.model);
-  if (c.status == STATUS_OK) c.status = pipeline_run(c.model, &pipeline, c.diag, &c.plan);
+  Compiled c = rank_compile(&(RankModel){model, precision, defines, n, ranks, false});
   if (c.status != STATUS_OK) diag_print(c.diag, stdout);
   return c;
-}
-
-static void fill(const Plan *plan, const Tensor *t, const char *name, int64_t step) {
-  uint64_t site = philox_site(name);
-  bool labels = strcmp(name, "labels") == 0, images = strcmp(name, "images") == 0;
-  int64_t n = shape_count(&t->shape);
-  for (int64_t i = 0; i < n; i++) {
-    double value = 1e-3;
-    if (strcmp(name, "lambda") == 0) value = 1;
-    if (strcmp(name, "seed") == 0) value = 3;
-    if (strcmp(name, "step") == 0) value = (double)step;
-    if (images) value = philox_uniform(1, (uint64_t)step, site, (uint64_t)i);
-    if (labels) value = (double)(i / 2 % plan->training.ids[0]);
-    tensor_set(t, i, value);
-  }
-}
-
-typedef struct Run {
-  const Plan *plan;
-  ThreadRank rank;
-  int64_t steps;
-  char *states; /* result: their bytes */
-  Status status;
-} Run;
-
-static Status train(Run *r, Executor *x, Diag *diag) {
-  TRY(init_states(x, 1, diag));
-  for (int64_t s = 0; s < r->steps; s++) {
-    const PlanProgram *p = &r->plan->programs[0];
-    for (uint32_t i = 0; i < p->n_inputs; i++) {
-      Tensor t;
-      const char *name = plan_text(r->plan, p->inputs[i].name);
-      if (executor_input(x, 0, name, &t)) fill(r->plan, &t, name, s);
-    }
-    TRY(executor_run(x, 0, diag));
-  }
-  const Tensor *states;
-  TRY(executor_states_read(x, &states, diag));
-  for (uint32_t i = 0; i < r->plan->n_states; i++)
-    memcpy(r->states + r->plan->state_offset[i], states[i].data, (size_t)tensor_bytes(&states[i]));
-  return STATUS_OK;
-}
-
-static void *run_rank(void *context) {
-  Run *r = context;
-  Executor *x;
-  Diag *diag = diag_create();
-  Ranks *ranks = r->rank.ranks.count > 1 ? &r->rank.ranks : NULL;
-  r->states = calloc(1, (size_t)r->plan->state_bytes);
-  r->status = executor_create_with(
-      r->plan, &(ExecutorOptions){.threads = 1, .program = 0, .ranks = ranks}, diag, &x);
-  if (r->status == STATUS_OK) r->status = train(r, x, diag);
-  if (r->status != STATUS_OK) diag_print(diag, stdout);
-  executor_destroy(x);
-  diag_destroy(diag);
-  return NULL;
-}
-
-/* The states of every rank after some steps; the caller frees them. */
-static void run_ranks(const Plan *plan, int64_t steps, Run *runs) {
-  ThreadMeeting meeting = {0};
-  pthread_t threads[THREAD_RANKS_MAX];
-  pthread_barrier_init(&meeting.barrier, NULL, plan->ranks);
-  for (uint32_t i = 0; i < plan->ranks; i++) {
-    runs[i] =
-        (Run){plan,
-              {{.table = &thread_ranks, .rank = i, .count = plan->ranks, .place = i}, &meeting},
-              steps,
-              NULL,
-              STATUS_OK};
-    CU_ASSERT_EQUAL_FATAL(pthread_create(&threads[i], NULL, run_rank, &runs[i]), 0);
-  }
-  for (uint32_t i = 0; i < plan->ranks; i++) pthread_join(threads[i], NULL);
-  pthread_barrier_destroy(&meeting.barrier);
 }
 
 static uint32_t count_op(const Plan *plan, OpId op) {
@@ -107,24 +19,12 @@ static uint32_t count_op(const Plan *plan, OpId op) {
   return n;
 }
 
-static void compare(const Run *one, const Run *other) {
-  const Plan *plan = one->plan;
-  for (uint32_t i = 0; i < plan->n_states; i++) {
-    size_t bytes =
-        (size_t)shape_count(&plan->states[i].shape) * dtype_size((DType)plan->states[i].dtype);
-    bool same = memcmp(one->states + plan->state_offset[i], other->states + plan->state_offset[i],
-                       bytes) == 0;
-    CU_ASSERT(same);
-    if (!same) printf("\n  state %s differs\n", plan_text(plan, plan->states[i].name));
-  }
-}
-
 static void same_bits(const char *model, const char *const *defines, uint32_t n,
                       const char *precision, int64_t steps) {
-  Run one = {0}, runs[THREAD_RANKS_MAX];
+  RankRun one = {0}, runs[THREAD_RANKS_MAX];
   Compiled first = compile(model, defines, n, 1, precision);
   CU_ASSERT_EQUAL_FATAL(first.status, STATUS_OK);
-  run_ranks(first.plan, steps, &one);
+  rank_runs(first.plan, steps, 1, &one);
   for (uint32_t ranks = 2; ranks <= 4; ranks *= 2) {
     Compiled c = compile(model, defines, n, ranks, precision);
     CU_ASSERT_EQUAL_FATAL(c.status, STATUS_OK);
@@ -133,10 +33,10 @@ static void same_bits(const char *model, const char *const *defines, uint32_t n,
            1e-9 * (double)c.plan->programs[0].macs, 1e-9 * (double)first.plan->programs[0].macs,
            1e-3 * (double)c.plan->programs[0].scratch_bytes,
            1e-3 * (double)first.plan->programs[0].scratch_bytes);
-    run_ranks(c.plan, steps, runs);
+    rank_runs(c.plan, steps, 1, runs);
     for (uint32_t i = 0; i < ranks; i++) {
       CU_ASSERT_EQUAL(runs[i].status, STATUS_OK);
-      compare(&one, &runs[i]);
+      rank_same(&one, &runs[i]);
       free(runs[i].states);
     }
     support_release(&c);
