@@ -1,6 +1,7 @@
 /* Fused groups on CUDA: every elementwise op and cast over special values, random groups, results
  * over operands; each the CPU's bits. */
 #include "kernels/cuda/expressions.h"
+#include "kernels/fuse_parts.h"
 #include "ops/fuse_rules.h"
 #include "tests/kernels/cuda/cuda_groups.h"
 
@@ -163,6 +164,133 @@ static void each_cast(void) {
   run_cases(2);
 }
 
+/* ---- sums ---- */
+
+/* Which ways of cutting sums occurred. */
+static uint32_t seen_modes[4], seen_cuts[3], seen_teams, seen_whole_cuts, seen_parts, seen_folds,
+    seen_mixed, seen_pieces, seen_classes;
+
+static void note_parts(const GroupCase *c) {
+  FuseLoops loops;
+  FuseParts parts;
+  const Group *g = &c->group;
+  CU_ASSERT_FATAL(fuse_loops(c->lab->graph, g->members, g->n_members, g->outputs, g->n_outputs,
+                             c->lab->shards, &loops));
+  CU_ASSERT_FATAL(fuse_parts(&loops, g->outputs, g->n_outputs, &parts));
+  for (uint32_t i = 0; i < parts.n; i++) {
+    const FuseClass *k = &parts.classes[i];
+    seen_modes[k->sums[0]->mode]++;
+    seen_cuts[k->cut]++;
+    seen_teams += k->team && k->columns > 1;
+    seen_whole_cuts += k->whole && k->cut != FUSE_CUT_NONE;
+    seen_parts += !k->whole && k->chunks > 1;
+    seen_folds += k->folds;
+    seen_mixed += k->mixed;
+    seen_pieces += k->pieces > 1;
+  }
+  seen_classes += parts.n > 1;
+  fuse_parts_free(&parts);
+  fuse_loops_free(&loops);
+}
+
+static NodeId add_member(GroupCase *c, NodeId id, bool output) {
+  CU_ASSERT_NOT_EQUAL_FATAL(id, NODE_NONE);
+  c->group.members[c->group.n_members++] = id;
+  if (output) c->group.outputs[c->group.n_outputs++] = id;
+  return id;
+}
+
+static NodeId make_sum_over(GroupCase *c, NodeId x, uint32_t mask, bool wide) {
+  int64_t axes[RANK_MAX], w = wide;
+  uint32_t n = 0;
+  for (int i = 0; i < RANK_MAX; i++)
+    if (mask >> i & 1) axes[n++] = i;
+  return emit_node(&c->lab->e, OP_REDUCE_SUM, &x, 1, (EmitAttr[]){{axes, n}, {&w, 1}});
+}
+
+/* Sums of x b + c over the axes of `mask` and, when they differ, of `other`; b repeats along
+ * `repeat`; the product is stored too, or not. */
+static void add_sums(const Shape *shape, uint32_t mask, uint32_t other, uint32_t repeat,
+                     DType dtype, uint64_t seed) {
+  GroupCase *c = add_case(dtype, seed);
+  Emitter *e = &c->lab->e;
+  int64_t dims[RANK_MAX];
+  char text[SHAPE_TEXT_MAX];
+  c->lab->shards = (uint32_t)(1 + seed % 5);
+  if (seed % 3 == 0)
+    e->stamp.batch = (uint8_t)graph_add_batch(
+        c->lab->graph, (Batch){.groups = shape->dim[0] % 2 ? 1 : 2,
+                               .units = shape->dim[0] % 2 ? shape->dim[0] : shape->dim[0] / 2,
+                               .unit = 1});
+  for (int i = 0; i < shape->rank; i++) dims[i] = repeat >> i & 1 ? 1 : shape->dim[i];
+  NodeId x = lab_input(c->lab, dtype, shape->rank, shape->dim);
+  NodeId b = lab_input(c->lab, dtype, shape->rank, dims);
+  if (!shape_equal(&c->lab->graph->nodes[b].shape, shape))
+    b = add_member(c, emit_broadcast(e, b, shape), false);
+  NodeId y = add_member(c, emit_mul(e, x, b), seed % 2);
+  add_member(c, make_sum_over(c, y, mask, seed % 4 == 1), true);
+  if (other && other != mask) add_member(c, make_sum_over(c, y, other, false), true);
+  snprintf(c->group.what, sizeof c->group.what, "%s over %x and %x, b repeats along %x, seed %llu",
+           shape_text(shape, text, sizeof text), mask, other, repeat, (unsigned long long)seed);
+  note_parts(c);
+}
+
+static void sums_over_all_axes(void) {
+  static const Shape shapes[] = {{1, {1}},
+                                 {1, {9001}},
+                                 {2, {4100, 3}},
+                                 {2, {300, 70}},
+                                 {2, {2, 33000}},
+                                 {2, {3, 5000}},
+                                 {3, {6, 7, 1500}},
+                                 {3, {2, 1300, 3}},
+                                 {3, {40, 1, 70}},
+                                 {3, {9, 40, 33}},
+                                 {4, {4, 3, 5, 7}},
+                                 {4, {8, 9, 16, 65}},
+                                 {5, {3, 2, 4, 3, 5}},
+                                 {6, {2, 3, 2, 3, 2, 3}}};
+  uint64_t seed = 1;
+  for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++) {
+    uint32_t all = (1u << shapes[i].rank) - 1;
+    for (uint32_t mask = 1; mask <= all; mask++, seed++)
+      add_sums(&shapes[i], mask, (uint32_t)(seed % 4 ? 0 : seed % all + 1),
+               (uint32_t)(seed * 5) % (all + 1), seed % 7 ? DTYPE_F32 : DTYPE_F64, seed);
+    run_cases(seed);
+  }
+  /* Sums of columns beside sums of all, over rows that are longer than a block. */
+  for (uint64_t k = 0; k < 6; k++) {
+    add_sums(&(Shape){2, {7, 1500}}, 3, 1, (uint32_t)k % 3, DTYPE_F32, k);
+    add_sums(&(Shape){3, {4, 5, 2300}}, 2, 6, (uint32_t)k % 3, DTYPE_F32, k);
+    add_sums(&(Shape){3, {4, 5, 1025}}, 7, 3, 1, DTYPE_F64, k);
+  }
+  run_cases(2);
+  for (int i = 0; i < 4; i++) CU_ASSERT(seen_modes[i] > 2);
+  for (int i = 0; i < 3; i++) CU_ASSERT(seen_cuts[i] > 2);
+  CU_ASSERT(seen_teams && seen_whole_cuts && seen_parts && seen_folds && seen_mixed);
+  CU_ASSERT(seen_pieces && seen_classes);
+}
+
+static void variances(void) {
+  static const int64_t dims[][4] = {{8, 40, 50, 3}, {5, 7, 9, 64}, {64, 33, 1, 20}};
+  for (int i = 0; i < 12; i++) {
+    DType dtype = i % 2 ? DTYPE_F64 : DTYPE_F32;
+    GroupCase *c = add_case(dtype, (uint64_t)i + 1);
+    Emitter *e = &c->lab->e;
+    uint32_t axes = i & 2 ? 7 : 6;
+    e->stamp.batch = (uint8_t)graph_add_batch(
+        c->lab->graph, (Batch){.groups = 1, .units = dims[i / 4][0], .unit = 1});
+    int64_t small[4];
+    for (int k = 0; k < 4; k++) small[k] = axes >> k & 1 ? 1 : dims[i / 4][k];
+    NodeId x = lab_input(c->lab, dtype, 4, dims[i / 4]), mean = lab_input(c->lab, dtype, 4, small);
+    add_member(c, emit_variance(e, x, mean, axes), true);
+    snprintf(c->group.what, sizeof c->group.what, "variance %d", i);
+  }
+  run_cases(3);
+}
+
+/* ---- random groups ---- */
+
 /* The group with its first result over each operand that the planner may give it. */
 static void add_shared(uint32_t of, DType dtype, uint64_t seed) {
   Group group = cases[of].group;
@@ -189,10 +317,7 @@ static void random_groups(DType dtype, uint64_t first, uint64_t last, bool wide)
   for (uint64_t seed = first; seed <= last; seed++) {
     GroupCase *c = add_case(dtype, seed);
     CU_ASSERT(maker_group(c->lab, dtype, &c->group));
-    bool sums = false;
-    for (uint32_t i = 0; i < c->group.n_members; i++)
-      sums |= c->lab->graph->nodes[c->group.members[i]].op == OP_REDUCE_SUM;
-    if (!c->group.n_outputs || sums) {
+    if (!c->group.n_outputs) {
       drop_case();
       continue;
     }
@@ -218,6 +343,8 @@ static void random_wide(void) {
 int main(void) {
   static const SupportTest tests[] = {{"every op", each_op},
                                       {"every cast", each_cast},
+                                      {"sums over all axes", sums_over_all_axes},
+                                      {"variances", variances},
                                       {"random groups, f32", random_f32},
                                       {"random groups, f64", random_f64},
                                       {"indices of 64 bits", random_wide}};
