@@ -138,11 +138,24 @@ static void exports_nothing_else(void) {
   shell_free(&s);
 }
 
+/* NVIDIA's libraries are loaded, not linked: a program that has the plug-in beside it starts
+ * without them.  Where the plug-in was not built there is nothing to look at. */
+static void needs_no_library(void) {
+  Shell s = shell("cuda=$(dirname \"$GRAPHRUN\")/device_cuda.so; [ -e \"$cuda\" ] || exit 0;"
+                  "nm -D --defined-only \"$cuda\" | grep -vc ' graphc_device$';"
+                  "nm -D --undefined-only \"$cuda\" | grep -E ' (cu|nccl|nvrtc)[A-Za-z]*$';"
+                  "ldd \"$cuda\" | grep -E 'lib(cu|nccl|nvrtc)'; true");
+  CU_ASSERT(!*s.out || strcmp(s.out, "0\n") == 0);
+  if (*s.out && strcmp(s.out, "0\n") != 0) printf("\n%s", s.out);
+  shell_free(&s);
+}
+
 int main(void) {
   static const SupportTest tests[] = {{"every command takes a device", every_command},
                                       {"plans and devices must fit", plans_and_devices_must_fit},
                                       {"devices that are not there", devices_that_are_not_there},
                                       {"other builds", other_builds},
-                                      {"a plug-in exports its table", exports_nothing_else}};
+                                      {"a plug-in exports its table", exports_nothing_else},
+                                      {"CUDA is loaded, not linked", needs_no_library}};
   return support_run("plug-in", tests, sizeof tests / sizeof *tests);
 }
