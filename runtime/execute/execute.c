@@ -80,6 +80,7 @@ Status executor_failed(const Executor *x, Status status, DeviceTag tag, Diag *di
 Status executor_follow(Executor *x, DeviceStream stream, DeviceTag tag, Diag *diag) {
   DeviceStream other = stream == STREAM_STEPS ? STREAM_COPIES : STREAM_STEPS;
   DeviceEvent event = other == STREAM_STEPS ? EVENT_STEPS : EVENT_COPIES;
+  if (stream == STREAM_COPIES) x->followed = x->given;
   if (!x->fresh[other]) return STATUS_OK;
   x->behind[other] = x->behind[stream] = true;
   TRY_DEVICE(x, tag, x->table->record(x->device, other, event, tag), diag);
@@ -167,6 +168,7 @@ Status executor_create_with(const Plan *plan, const ExecutorOptions *options, Di
       x->programs ? STATUS_OK : diag_no_memory(diag, plan->n_programs * sizeof(Prepared));
   x->ranks = options->ranks;
   x->wishes = options->wishes;
+  x->sent = EXECUTOR_ALL;
   if (status == STATUS_OK) status = find_device(plan, options, diag, &x->table);
   if (status == STATUS_OK) status = check_ranks(plan, options->ranks, x->table, diag);
   if (status == STATUS_OK) status = open_device(x, options, diag);
@@ -193,6 +195,7 @@ void executor_destroy(Executor *x) {
   for (uint32_t i = 0; x->programs && i < x->plan->n_programs; i++) executor_release(x, i);
   if (x->device) {
     executor_values_destroy(x);
+    executor_ahead_release(x);
     x->table->release(x->device, x->arena);
     x->table->close(x->device);
   }
@@ -226,7 +229,9 @@ Status executor_steps(Executor *x, uint32_t program, Diag *diag) {
   x->states_here = false;
   DeviceTag tag = executor_tag(program, TAG_INPUTS);
   bool sent = x->programs[program].n_inputs > 0;
-  if (sent) TRY(send_inputs(x, program, diag));
+  bool ahead = x->sent == program;
+  x->sent = EXECUTOR_ALL;
+  if (sent) TRY(ahead ? executor_take_sent(x, program, diag) : send_inputs(x, program, diag));
   Status status = executor_follow(x, STREAM_STEPS, tag, diag);
   if (status == STATUS_OK) status = executor_launch(x, program, diag);
   if (!sent) return status;

@@ -46,6 +46,12 @@ Status executor_run(Executor *executor, uint32_t program, Diag *diag);
  * commit straight into its state. */
 Status executor_steps(Executor *executor, uint32_t program, Diag *diag);
 Status executor_commit(Executor *executor, uint32_t program, Diag *diag);
+/* True when executor_send can do something: where the host does not see the device's memory. */
+bool executor_sends(const Executor *executor);
+/* Sends the inputs of the program that runs next, and of no other, while the device is still at
+ * work. They must be set as for a run, and may not be set anew before executor_steps of it returns.
+ * Takes memory for two copies of the largest program's inputs when it is called first. */
+Status executor_send(Executor *executor, uint32_t program, Diag *diag);
 /* Returns when the device has done all that it was given. */
 Status executor_wait(Executor *executor, Diag *diag);
 

@@ -28,6 +28,12 @@ typedef struct Prepared {
  * begins and ends. */
 #define EXECUTOR_STREAMS 2
 
+/* Memory beside the arena, for inputs that are sent ahead. */
+typedef struct Ahead {
+  char *at;         /* NULL: nobody sent any yet */
+  uint64_t emptied; /* Executor.given when the steps' stream was told to read it */
+} Ahead;
+
 struct Executor {
   const Plan *plan;
   const DeviceTable *table;
@@ -45,6 +51,10 @@ struct Executor {
   Prepared *programs;
   /* Since the other stream waited for it, and since the host did, the stream was given commands. */
   bool fresh[EXECUTOR_STREAMS], behind[EXECUTOR_STREAMS];
+  Ahead ahead[2];
+  uint32_t turn, sent; /* the buffer that is next; the program that it is for, EXECUTOR_ALL: none */
+  uint64_t given,
+      followed;     /* commands of the steps' stream; those that the copies' stream follows */
   bool states_set;  /* they are not to be zeroed any more */
   bool states_here; /* what is on the host are their values */
   bool measure;
@@ -83,11 +93,20 @@ Status executor_step_failed(const Executor *x, Status status, uint32_t program, 
 /* To be called before each command: the stream has something that others do not know of. */
 static inline void executor_gives(Executor *x, DeviceStream stream) {
   x->fresh[stream] = x->behind[stream] = true;
+  x->given += stream == STREAM_STEPS;
 }
 /* What the stream is given next waits for all that the other one was given. */
 Status executor_follow(Executor *x, DeviceStream stream, DeviceTag tag, Diag *diag);
 /* The host waits for all that the stream was given, and for what that waited for. */
 Status executor_synchronise(Executor *x, DeviceStream stream, DeviceTag tag, Diag *diag);
+
+/* ---- inputs sent ahead ---- */
+
+/* Moves what executor_send sent for this program into the arena. */
+Status executor_take_sent(Executor *x, uint32_t program, Diag *diag);
+void executor_ahead_release(Executor *x);
+/* Of a program's inputs on the host. */
+size_t executor_input_bytes(const PlanProgram *program);
 
 /* ---- parts ---- */
 

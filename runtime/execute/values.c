@@ -19,7 +19,7 @@ static bool is_placed(const PlanProgram *p, const PlanInput *input) {
   return input->node != NODE_NONE && p->node_offset[input->node] != OFFSET_NONE;
 }
 
-static size_t input_bytes(const PlanProgram *p) {
+size_t executor_input_bytes(const PlanProgram *p) {
   size_t bytes = 0;
   for (uint32_t i = 0; i < p->n_inputs; i++)
     if (is_placed(p, &p->inputs[i])) bytes += room(&p->graph->nodes[p->inputs[i].node]);
@@ -50,7 +50,8 @@ Status executor_values_create(Executor *x, Diag *diag) {
   const Plan *plan = x->plan;
   size_t inputs = 0, most = plan->n_states;
   for (uint32_t i = 0; i < plan->n_programs; i++) {
-    size_t bytes = input_bytes(&plan->programs[i]), n = plan->programs[i].graph->n_outputs;
+    size_t bytes = executor_input_bytes(&plan->programs[i]), n = plan->programs[i].graph->n_outputs;
+    if (plan->programs[i].n_inputs > most) most = plan->programs[i].n_inputs;
     if (bytes > inputs) inputs = bytes;
     if (n > most) most = n;
   }

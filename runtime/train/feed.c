@@ -22,8 +22,8 @@ struct Feed {
   uint64_t seed, site;
   Inputs *inputs; /* training programs, in the plan's order */
   uint32_t n;
-  double *values; /* of the schedules */
-  Arena *scratch; /* of their evaluation */
+  double *values, *shown; /* of the schedules: as they were set, and as they are told */
+  Arena *scratch;         /* of their evaluation */
 };
 
 /* The input of that name that a training program needs; NULL when none does. */
@@ -213,8 +213,9 @@ Status feed_create(const Executor *x, const Schedule *schedule, uint64_t seed, D
   *feed = (Feed){.plan = plan, .schedule = schedule, .seed = seed, .site = philox_site("held-out")};
   feed->inputs = calloc(plan->n_programs + 1u, sizeof *feed->inputs);
   feed->values = calloc(plan->n_schedules + 1u, sizeof *feed->values);
+  feed->shown = calloc(plan->n_schedules + 1u, sizeof *feed->shown);
   feed->scratch = arena_create();
-  Status status = feed->inputs && feed->values && feed->scratch
+  Status status = feed->inputs && feed->values && feed->shown && feed->scratch
                       ? find_programs(feed, x, diag)
                       : diag_no_memory(diag, plan->n_programs * sizeof *feed->inputs);
   if (status != STATUS_OK) {
@@ -230,6 +231,7 @@ void feed_destroy(Feed *feed) {
   for (uint32_t i = 0; feed->inputs && i < feed->n; i++) free(feed->inputs[i].schedules);
   free(feed->inputs);
   free(feed->values);
+  free(feed->shown);
   arena_destroy(feed->scratch);
   free(feed);
 }
@@ -276,6 +278,10 @@ Status feed_batch(const Feed *feed, uint32_t program, Loader *loader, Diag *diag
                      inputs->labels.data ? &inputs->labels : NULL, diag);
 }
 
+void feed_show(Feed *feed) {
+  memcpy(feed->shown, feed->values, feed->plan->n_schedules * sizeof *feed->shown);
+}
+
 double feed_schedule(const Feed *feed, uint32_t i) {
-  return feed->values[i];
+  return feed->shown[i];
 }

@@ -34,7 +34,9 @@ uint32_t feed_program(const Feed *feed, int64_t step);
 Status feed_scalars(Feed *feed, uint32_t program, int64_t step, Diag *diag);
 /* Sets `images` and `labels` of `program` from the loader's next batch. */
 Status feed_batch(const Feed *feed, uint32_t program, Loader *loader, Diag *diag);
-/* The value of schedule i, as feed_scalars left it. */
+/* Keeps the schedules' values as feed_scalars set them last, while it sets those of later steps. */
+void feed_show(Feed *feed);
+/* The value of schedule i, as feed_show kept it. */
 double feed_schedule(const Feed *feed, uint32_t i);
 
 #endif

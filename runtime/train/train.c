@@ -38,6 +38,9 @@ typedef struct Train {
   Scalars *scalars;
   int64_t end, every, saved; /* saved: the step of the last checkpoint */
   Progress progress;
+  bool ahead; /* the next step's inputs are drawn: with what end, and how long it took */
+  Status drawn;
+  double drawn_seconds;
   bool first, stop; /* this rank writes; some rank was asked to stop */
   char checkpoint[PATH_MAX];
 } Train;
@@ -93,7 +96,6 @@ static Status save(Train *t) {
     return STATUS_OK;
   }
   TRY(journal_sync(t->journal, t->diag));
-  if (t->loader) loader_positions(t->loader, t->run.positions);
   TRY(checkpoint_write(t->executor, &t->run, t->checkpoint, t->diag));
   t->saved = t->run.step;
   return STATUS_OK;
@@ -122,11 +124,33 @@ static Status check_finite(const Train *t, uint32_t program) {
                                        : "minus infinite");
 }
 
+/* Sets the inputs of a step. */
+static Status draw(Train *t, uint32_t program, int64_t step) {
+  if (t->loader) TRY(feed_batch(t->feed, program, t->loader, t->diag));
+  print_warnings(t);
+  return feed_scalars(t->feed, program, step, t->diag);
+}
+
+/* Where the device has memory of its own the next step's inputs are drawn, and sent, while it is at
+ * work; what goes wrong there is told when that step's turn has come. */
+static void draw_ahead(Train *t) {
+  int64_t next = t->run.step + 1;
+  if (!executor_sends(t->executor) || next >= t->end || t->stop || stop_signal) return;
+  double begin = progress_clock();
+  uint32_t program = feed_program(t->feed, next);
+  t->ahead = true;
+  t->drawn = draw(t, program, next);
+  if (t->drawn == STATUS_OK) t->drawn = executor_send(t->executor, program, t->diag);
+  t->drawn_seconds = progress_clock() - begin;
+}
+
 /* Nothing of a step is written, and no file changes, before its scalars are known to be finite. An
  * output may be a state's value before the step: commits come last. */
 static Status train_step(Train *t, uint32_t program, double begin, double data_seconds) {
-  TRY(feed_scalars(t->feed, program, t->run.step, t->diag));
   TRY(executor_steps(t->executor, program, t->diag));
+  feed_show(t->feed);
+  if (t->loader) loader_positions(t->loader, t->run.positions); /* before more is drawn */
+  draw_ahead(t);
   TRY(scalars_read(t->scalars, program, t->diag));
   TRY(check_finite(t, program));
   double loss = scalars_loss(t->scalars, program);
@@ -139,13 +163,6 @@ static Status train_step(Train *t, uint32_t program, double begin, double data_s
   if (t->first) TRY(journal_end(t->journal, seconds, data_seconds, t->diag));
   progress_step(&t->progress, t->run.step, seconds, data_seconds, loss);
   t->run.step++;
-  return STATUS_OK;
-}
-
-static Status next_batch(Train *t, uint32_t program) {
-  if (!t->loader) return STATUS_OK;
-  TRY(feed_batch(t->feed, program, t->loader, t->diag));
-  print_warnings(t);
   return STATUS_OK;
 }
 
@@ -166,14 +183,16 @@ static Status save_and_meet(Train *t) {
 
 static Status train_loop(Train *t) {
   /* A folder that refuses is found out now, and --resume always finds something. */
+  if (t->loader) loader_positions(t->loader, t->run.positions);
   TRY(save_and_meet(t));
   while (t->run.step < t->end && !t->stop) {
     double begin = progress_clock();
     uint32_t program = feed_program(t->feed, t->run.step);
-    Status batch = next_batch(t, program);
-    double data_seconds = t->loader ? progress_clock() - begin : 0;
-    TRY(meet(t, batch)); /* a batch that was drawn is trained on, whoever is asked to stop */
-    TRY(train_step(t, program, begin, data_seconds));
+    Status drawn = t->ahead ? t->drawn : draw(t, program, t->run.step);
+    double data_seconds = t->ahead ? t->drawn_seconds : progress_clock() - begin;
+    t->ahead = false;
+    TRY(meet(t, drawn)); /* a batch that was drawn is trained on, whoever is asked to stop */
+    TRY(train_step(t, program, begin, t->loader ? data_seconds : 0));
     if (t->run.step % t->every == 0) TRY(save_and_meet(t));
   }
   TRY(save_and_meet(t));
