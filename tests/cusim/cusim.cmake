@@ -11,6 +11,11 @@ if(NOT CUDA_MISSING)
   target_link_libraries(cusim PUBLIC Threads::Threads ${CMAKE_DL_LIBS})
   set_source_files_properties(${CMAKE_CURRENT_LIST_DIR}/module.c PROPERTIES COMPILE_DEFINITIONS
                               "CUSIM_INCLUDES=\"${CMAKE_SOURCE_DIR}\"")
+  # Threads of kernels are fibers, of whose stacks the sanitizers know nothing.
+  set_source_files_properties(
+    ${CMAKE_CURRENT_LIST_DIR}/fibers.c ${CMAKE_CURRENT_LIST_DIR}/grid.c
+    ${CMAKE_CURRENT_LIST_DIR}/watch.c ${CMAKE_CURRENT_LIST_DIR}/segments.c
+    PROPERTIES COMPILE_OPTIONS -fno-sanitize=address,thread)
 endif()
 
 # Tests of the simulator alone, and of the device `cuda` on it (folders named cuda).

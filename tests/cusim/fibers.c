@@ -19,6 +19,7 @@ static uint32_t n_fibers;
 static void (*body)(uint32_t i);
 static void *caller_place[5];
 static uint32_t entered;
+static volatile bool inside, abandoned; /* changed behind a jump */
 
 bool fibers_have(uint32_t n, void (*runs)(uint32_t i)) {
   body = runs;
@@ -66,7 +67,7 @@ static __attribute__((noinline)) void go_first(uint32_t i) {
   abort();
 }
 
-__attribute__((noinline)) void fiber_enter(uint32_t i) {
+static __attribute__((noinline)) void go(uint32_t i) {
   if (__builtin_setjmp(caller_place)) return;
   entered = i;
   if (fibers[i].begun) jump(fibers[i].place);
@@ -74,7 +75,21 @@ __attribute__((noinline)) void fiber_enter(uint32_t i) {
   go_first(i);
 }
 
+bool fiber_enter(uint32_t i) {
+  inside = true;
+  abandoned = false;
+  go(i);
+  inside = false;
+  return !abandoned;
+}
+
 __attribute__((noinline)) void fiber_leave(uint32_t i) {
   if (__builtin_setjmp(fibers[i].place)) return;
+  jump(caller_place);
+}
+
+void fiber_abandon(void) {
+  if (!inside) return;
+  abandoned = true;
   jump(caller_place);
 }

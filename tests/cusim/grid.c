@@ -185,7 +185,7 @@ static void run_fibers(void) {
       now.current = i;
       now.module->place->thread = now.threads[i].index;
       now.module->place->number = i;
-      fiber_enter(i);
+      if (!fiber_enter(i)) memory_escape();
     }
     if (now.waiting == now.n)
       open_barrier();
@@ -195,11 +195,15 @@ static void run_fibers(void) {
   if (now.failed) fibers_forget();
 }
 
+static void fill(char *from, const char *to) {
+  if (from != to) memset(from, NO_NUMBER, (size_t)(to - from));
+}
+
 static void run_block(size_t dynamic) {
   const CusimEntry *e = now.entry;
-  memset(e->shared, NO_NUMBER, (size_t)(e->shared_end - e->shared));
-  memset(e->common, NO_NUMBER, (size_t)(e->common_end - e->common));
-  if (dynamic) memset(now.module->dynamic, NO_NUMBER, dynamic);
+  fill(e->shared, e->shared_end);
+  fill(e->common, e->common_end);
+  fill(now.module->dynamic, now.module->dynamic + dynamic);
   if (now.module->watched) watch_block();
   if (e->barriers)
     run_fibers();

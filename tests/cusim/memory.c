@@ -4,6 +4,7 @@
  * guard.  A command that runs sees the bytes that it declared: pages that hold no others are opened
  * as declared; on the others the bytes that are not declared are replaced while it runs, and must
  * be unchanged afterwards.  Bytes that it only writes hold no numbers before. */
+#include "tests/cusim/fibers.h"
 #include "tests/cusim/sim.h"
 
 #include <setjmp.h>
@@ -162,7 +163,9 @@ const Access *memory_accesses(uint32_t *n) {
   return running_accesses;
 }
 
+/* Jumps stay on one stack. */
 void memory_escape(void) {
+  fiber_abandon();
   siglongjmp(escape, 1);
 }
 

@@ -168,6 +168,75 @@ static void errors_have_a_log(void) {
   CU_ASSERT_EQUAL(report.faults, 0);
 }
 
+/* Loads the text and runs a kernel of it; `fail` as in the options. */
+static uint32_t run_failing(uint64_t call, uint32_t error, CusimReport *out) {
+  Bench b = {0};
+  bench_open(&b, &(CusimOptions){.devices = 1, .fail_call = call, .fail_error = error});
+  if (!b.errors) {
+    cudaLibrary_t library = bench_load(&b, text, "sm_90", false);
+    if (library) {
+      const float *x = b.x;
+      float *y = b.y, a = 3;
+      int64_t n = N;
+      cudaKernel_t kernel = bench_kernel(&b, library, "scale");
+      if (kernel)
+        bench_launch(&b, kernel, (dim3){4, 1, 1}, (dim3){256, 1, 1}, 0, (void *[]){&x, &y, &a, &n},
+                     (CudaAccess[]){{x, BYTES, CUDA_READS}, {y, BYTES, CUDA_WRITES}}, 2);
+      OK(&b, b.cu->cudaStreamSynchronize(b.s));
+      OK(&b, b.cu->cudaLibraryUnload(library));
+    }
+  }
+  bench_close(&b, out);
+  return b.errors;
+}
+
+/* Each call in turn, with each of its errors: the program sees it, and asks for nothing that is not
+ * there; but what could not be released is left, or used. */
+static void calls_fail(void) {
+  CusimReport plain, failing;
+  Bench b = {0};
+  bench_open(&b, &(CusimOptions){.devices = 1});
+  cusim_report(&plain);
+  uint64_t first = plain.calls + 1;
+  bench_close(&b, NULL);
+  CU_ASSERT_EQUAL(run_failing(0, 0, &plain), 0);
+  CU_ASSERT_EQUAL(plain.faults, 0);
+  CU_ASSERT_EQUAL(plain.of[CUDA_CALL_nvrtcGetCUBIN], 1);
+  for (uint64_t call = first; call <= plain.calls; call++)
+    for (uint32_t error = 0; error < 3; error++) {
+      CU_ASSERT(run_failing(call, error, &failing) > 0);
+      bool ok = failing.faults == 0 || failing.rule == CUSIM_LEAK || failing.rule == CUSIM_BUSY ||
+                failing.rule == CUSIM_NOT_MODELLED; /* an image that was not fetched */
+      if (!ok) printf("\n%llu: %s", (unsigned long long)call, failing.text);
+      CU_ASSERT(ok);
+    }
+}
+
+/* Without the watch over each access, what a launch does not declare is closed all the same: also
+ * to a thread that has its own stack, and threads run as before afterwards. */
+static void pages_are_closed(void) {
+  static const char far[] = "extern \"C\" __global__ void far(float *x, const float *y) {\n"
+                            "  float v = threadIdx.x == 40 ? y[0] : 0;\n"
+                            "  __syncthreads();\n"
+                            "  x[threadIdx.x] = v;\n"
+                            "}\n";
+  for (int fast = 0; fast < 2; fast++) {
+    Bench b = {0};
+    CusimReport report;
+    bench_open(&b, &(CusimOptions){.devices = 1, .fast = fast});
+    float *x = b.x;
+    const float *y = b.z;
+    cudaLibrary_t library = bench_load(&b, far, "sm_90", true);
+    bench_launch(&b, bench_kernel(&b, library, "far"), (dim3){1, 1, 1}, (dim3){64, 1, 1}, 0,
+                 (void *[]){&x, &y}, (CudaAccess[]){{x, 256, CUDA_WRITES}}, 1);
+    CU_ASSERT_EQUAL(b.errors, 0);
+    CU_ASSERT_EQUAL(b.cu->cudaStreamSynchronize(b.s), cudaErrorIllegalAddress);
+    bench_close(&b, &report);
+    CU_ASSERT_EQUAL(report.rule, CUSIM_UNDECLARED_ACCESS);
+    results();
+  }
+}
+
 int main(void) {
   if (!cusim_compiles()) {
     printf("skipped: kernel texts need a C++ compiler on this machine (g++, c++ or clang++)\n");
@@ -176,7 +245,9 @@ int main(void) {
   if (CU_initialize_registry() != CUE_SUCCESS) return 1;
   CU_pSuite s = CU_add_suite("cusim text", NULL, NULL);
   if (!s || !CU_add_test(s, "results of compiled texts", results) ||
-      !CU_add_test(s, "errors in texts have a log", errors_have_a_log))
+      !CU_add_test(s, "errors in texts have a log", errors_have_a_log) ||
+      !CU_add_test(s, "calls fail", calls_fail) ||
+      !CU_add_test(s, "pages are closed", pages_are_closed))
     return 1;
   CU_basic_set_mode(CU_BRM_VERBOSE);
   CU_basic_run_tests();
