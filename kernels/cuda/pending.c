@@ -7,7 +7,6 @@
     return cuda_fail(error, STATUS_INVALID, "there is no CUDA kernel of '%s' yet", kernel->name);  \
   }
 PENDING(cuda_build_leaf)
-PENDING(cuda_build_indexed)
 PENDING(cuda_build_pool)
 PENDING(cuda_build_resize)
 PENDING(cuda_build_conv)

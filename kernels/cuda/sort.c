@@ -57,7 +57,7 @@ Status cuda_sort(Kernel *k, const KernelSpec *spec, const CudaSort *s, int64_t f
   cuda_arg_i32(k, (int32_t)run);
   if (s->dtype == DTYPE_I32) {
     cuda_arg_fault(k, s->bound);
-    cuda_arg_i32(k, (int32_t)s->bound);
+    cuda_arg_i64(k, s->bound);
   }
   for (int64_t pass = 1, shift = 11; pass <= s->plan.passes; pass++, shift++, buffer ^= 1) {
     last = s->count && pass == s->plan.passes;

@@ -39,7 +39,7 @@ int64_t cuda_work_matmul(const Graph *g, NodeId id) {
   return bytes * parts < lowest ? lowest : bytes * parts;
 }
 
-#define SORT_BYTES ((int64_t)16 << 20) /* at once, unless one line is longer */
+#define SORT_BYTES ((int64_t)8 << 20) /* at once, unless one line is longer */
 
 static int64_t aligned(int64_t bytes) {
   return (bytes + 255) / 256 * 256;
@@ -62,6 +62,18 @@ static int64_t work_sort(const Graph *g, NodeId id) {
   int64_t length = in->shape.dim[node_attr_int(g, id, ARG_SORT_AXIS)];
   int64_t item = 2 * (int64_t)dtype_size((DType)in->dtype); /* a key and a place */
   return cuda_sort_plan(shape_count(&in->shape) / length, length, item, false).bytes;
+}
+
+/* Indices sorted; for scatter-add then where each row's begin. */
+static int64_t work_added(const Graph *g, NodeId id) {
+  const Shape *index = &g->nodes[node_input(g, id, 1)].shape;
+  if (g->nodes[id].op == OP_PLACE) {
+    int64_t count = index->dim[node_attr_int(g, id, PLACE_AXIS)];
+    if (count <= CUDA_LINE_FEW) return 0;
+    return cuda_sort_plan(shape_count(index) / count, count, 8, true).bytes;
+  }
+  if (index->dim[0] <= CUDA_ROWS_FEW) return 0;
+  return cuda_sort_plan(1, index->dim[0], 8, true).bytes + (g->nodes[id].shape.dim[0] + 1) * 4;
 }
 
 /* Sums keep what their parts leave there. */
@@ -91,6 +103,9 @@ static int64_t work_bytes(const Graph *g, const NodeId *nodes, uint32_t n_nodes,
     return cuda_work_matmul(g, nodes[0]);
   case OP_ARG_SORT:
     return work_sort(g, nodes[0]);
+  case OP_SCATTER_ADD:
+  case OP_PLACE:
+    return work_added(g, nodes[0]);
   default:
     return work_group(g, nodes, n_nodes, outputs, n_outputs, shards);
   }

@@ -48,7 +48,7 @@ static __device__ Item item_of(T x, int place) {
 #else
 typedef int T;
 /* One out of range is noted, and stands behind all others.  `at`: its place in the list. */
-static __device__ Item item_of(T index, int place, i64 at, u64 *fault, int bound) {
+static __device__ Item item_of(T index, int place, i64 at, u64 *fault, i64 bound) {
   bool good = index >= 0 && index < bound;
   if (!good) fault_note(fault, at, index);
   return (u64)(good ? (u32)index : ~(u32)0) << 32 | (u32)place;
@@ -60,7 +60,7 @@ static __device__ Item item_end() {
 #endif
 
 #if KEY == 0
-#define INDICES , u64 *fault, int bound
+#define INDICES , u64 *fault, i64 bound
 #define ITEM(x, place, at) item_of(x, place, at, fault, bound)
 #else
 #define INDICES
