@@ -19,6 +19,7 @@
 Status cuda_device_check(CudaDevice *c, cudaError_t code, const char *what, DeviceTag tag) {
   if (code == cudaSuccess) return STATUS_OK;
   c->device.error.tag = tag;
+  c->failed = true;
   return cuda_check(&c->context, code, what, &c->device.error.what);
 }
 
@@ -138,6 +139,7 @@ static void cuda_close(Device *device) {
   if (!c) return;
   const CudaCalls *calls = c->context.calls;
   if (calls) {
+    cuda_ranks_close(c);
     cuda_sequences_release(c);
     cuda_context_release(&c->context);
     for (uint32_t e = 0; e < c->n_events; e++) calls->cudaEventDestroy(c->events[e].event);
@@ -172,6 +174,7 @@ static Status cuda_open(const DeviceOptions *options, Diag *diag, Device **out) 
     status = cuda_fail(&error, STATUS_SYSTEM, "out of memory");
   if (status == STATUS_OK) status = create_streams(c, options, &error);
   if (status == STATUS_OK) status = create_faults(c, &error);
+  status = cuda_ranks_open(c, status, &error);
   if (status != STATUS_OK) {
     cuda_close(&c->device);
     return diag_error(diag, status, "--device=cuda", NULL, "%s", error.text);
@@ -269,7 +272,9 @@ static Status cuda_launch_one(Device *device, DeviceStream stream, const Kernel 
   }
   Status status =
       backend_cuda.enqueue(kernel, c->streams[stream].stream, args, &device->error.what);
-  if (status != STATUS_OK) device->error.tag = tag;
+  if (status == STATUS_OK) return STATUS_OK;
+  device->error.tag = tag;
+  c->failed = true;
   return status;
 }
 
@@ -307,6 +312,7 @@ static Status cuda_record(Device *device, DeviceStream stream, DeviceEvent event
   CudaDevice *c = (CudaDevice *)device;
   TRY(cuda_device_use(c));
   c->events[event].seen = c->streams[stream].seen;
+  c->events[event].met = c->streams[stream].met;
   return cuda_device_check(
       c, c->context.calls->cudaEventRecord(c->events[event].event, c->streams[stream].stream),
       "an event cannot be recorded", tag);
@@ -317,19 +323,29 @@ static Status cuda_wait(Device *device, DeviceStream stream, DeviceEvent event, 
   TRY(cuda_device_use(c));
   if (c->events[event].seen > c->streams[stream].seen)
     c->streams[stream].seen = c->events[event].seen;
+  if (c->events[event].met > c->streams[stream].met) c->streams[stream].met = c->events[event].met;
   return cuda_device_check(
       c,
       c->context.calls->cudaStreamWaitEvent(c->streams[stream].stream, c->events[event].event, 0),
       "a stream cannot wait", tag);
 }
 
+static Status wait_for(CudaDevice *c, const CudaStream *s) {
+  TRY(cuda_device_use(c));
+  if (c->meet.comm)
+    TRY(cuda_ranks_wait(c, s));
+  else
+    TRY(cuda_device_check(c, c->context.calls->cudaStreamSynchronize(s->stream), "the GPU fails",
+                          DEVICE_TAG_NONE));
+  if (c->looked == c->fetched || s->seen < c->fetched) return STATUS_OK;
+  return look_at_faults(c);
+}
+
 static Status cuda_synchronise(Device *device, DeviceStream stream) {
   CudaDevice *c = (CudaDevice *)device;
-  TRY(cuda_device_use(c));
-  TRY(cuda_device_check(c, c->context.calls->cudaStreamSynchronize(c->streams[stream].stream),
-                        "the GPU fails", DEVICE_TAG_NONE));
-  if (c->looked == c->fetched || c->streams[stream].seen < c->fetched) return STATUS_OK;
-  return look_at_faults(c);
+  Status status = wait_for(c, &c->streams[stream]);
+  c->failed |= status != STATUS_OK;
+  return status;
 }
 
 static uint32_t cuda_parts(const Kernel *kernel) {
@@ -353,6 +369,7 @@ const DeviceTable device_cuda = {.name = "cuda",
                                  .copy_within = cuda_copy_within,
                                  .fill = cuda_fill,
                                  .launch = cuda_launch_one,
+                                 .collective = cuda_collective,
                                  .record = cuda_record,
                                  .wait = cuda_wait,
                                  .synchronise = cuda_synchronise,

@@ -9,18 +9,36 @@ typedef struct CudaSequence {
   uint32_t number;
   uint32_t runs;        /* that were launched one by one */
   cudaGraphExec_t exec; /* NULL: not captured */
+  /* Collectives: whether there are any, whose the first is, whether the host has not yet waited for
+   * them; and the most seconds that it took from there until they had run. */
+  bool meets, pending;
+  DeviceTag meeting;
+  double longest;
 } CudaSequence;
+
+/* Of several ranks (collectives.c). */
+typedef struct CudaMeet {
+  ncclComm_t comm;     /* NULL: this rank runs alone, or they have parted */
+  cudaEvent_t reached; /* what the host waits for */
+  uint64_t given;      /* collectives, and sequences that have some */
+  bool pending;        /* there are collectives for which the host has not yet waited: */
+  DeviceTag tag;       /* the first of them; */
+  double since;        /* when it was given; */
+  double allowed;      /* seconds that may pass besides the ranks' timeout */
+} CudaMeet;
 
 /* Fetches of the fault words are numbered; `seen` is the last one that is known to have run where
  * the event has happened, or behind what a stream was given. */
+/* Collectives are numbered too: `met` is the last one of this rank's that is known to have run
+ * there. */
 typedef struct CudaEvent {
   cudaEvent_t event;
-  uint64_t seen;
+  uint64_t seen, met;
 } CudaEvent;
 
 typedef struct CudaStream {
   cudaStream_t stream;
-  uint64_t seen;
+  uint64_t seen, met;
 } CudaStream;
 
 typedef struct CudaDevice {
@@ -30,9 +48,12 @@ typedef struct CudaDevice {
   CudaStream *streams;
   CudaEvent *events;
   uint32_t n_streams, n_events;
+  CudaMeet meet;
   CudaSequence *sequences;
   uint32_t n_sequences, cap_sequences;
+  CudaSequence *current; /* that is being given; NULL: none */
   bool capturing;
+  bool failed;          /* a command or a wait */
   CudaFault *faults;    /* on the host, pinned: as they were fetched last */
   DeviceTag *fault_tag; /* of the launch that used the word last */
   const Kernel **fault_kernel;
@@ -40,7 +61,7 @@ typedef struct CudaDevice {
   bool eager;               /* nothing is captured */
 } CudaDevice;
 
-/* Fails with the library's error, and the tag. */
+/* Fails with the library's error, and the tag; the device has then failed. */
 Status cuda_device_check(CudaDevice *c, cudaError_t code, const char *what, DeviceTag tag);
 /* Makes the device's GPU the calling thread's. */
 Status cuda_device_use(CudaDevice *c);
@@ -49,6 +70,19 @@ Status cuda_device_use(CudaDevice *c);
 Status cuda_faults_fetch(CudaDevice *c);
 
 Status cuda_limits(Device *device, DType type, DeviceLimits *out);
+
+/* ---- collectives.c ---- */
+
+/* Connects the ranks' GPUs; all must call it, also a rank whose device has failed to open
+ * (`status`) so far.  Does nothing when this rank runs alone. */
+Status cuda_ranks_open(CudaDevice *c, Status status, KernelError *error);
+void cuda_ranks_close(CudaDevice *c);
+Status cuda_collective(Device *device, DeviceStream stream, const DeviceCollective *call,
+                       DeviceTag tag);
+/* A collective, or a sequence that has some, was given to a stream. */
+void cuda_ranks_given(CudaDevice *c, CudaStream *stream, CudaSequence *sequence, DeviceTag tag);
+/* Waits for a stream, as long as no rank is lost. */
+Status cuda_ranks_wait(CudaDevice *c, const CudaStream *stream);
 
 /* ---- sequences.c ---- */
 Status cuda_sequence_begin(Device *device, DeviceStream stream, uint32_t sequence, bool *out_done);

@@ -24,7 +24,8 @@ void cuda_sequences_release(CudaDevice *c) {
   c->n_sequences = c->cap_sequences = 0;
 }
 
-static Status launch(CudaDevice *c, const CudaSequence *s) {
+static Status launch(CudaDevice *c, CudaSequence *s) {
+  if (s->meets) cuda_ranks_given(c, &c->streams[STREAM_STEPS], s, s->meeting);
   TRY(cuda_device_check(c,
                         c->context.calls->cudaGraphLaunch(s->exec, c->streams[STREAM_STEPS].stream),
                         "the captured steps cannot be launched", DEVICE_TAG_NONE));
@@ -41,6 +42,7 @@ Status cuda_sequence_begin(Device *device, DeviceStream stream, uint32_t sequenc
     *out_done = true;
     return launch(c, s);
   }
+  c->current = s;
   if (c->eager || s->runs == 0) return STATUS_OK;
   TRY(cuda_device_check(c,
                         c->context.calls->cudaStreamBeginCapture(c->streams[stream].stream,
@@ -76,6 +78,7 @@ Status cuda_sequence_end(Device *device, DeviceStream stream, uint32_t sequence,
   CudaSequence *s = sequence_of(c, sequence);
   bool captured = c->capturing;
   c->capturing = false;
+  c->current = NULL;
   if (!s) return device_fail(device, STATUS_SYSTEM, DEVICE_TAG_NONE, "out of memory");
   TRY(cuda_device_use(c));
   if (captured) return end_capture(c, s, stream, whole);

@@ -216,7 +216,7 @@ static void no_elements(Bench *b) {
   collective(b, 0, 1, b->wrong ? 0 : 1, ncclFloat32);
 }
 static void type_unknown(Bench *b) {
-  collective(b, 0, 1, 16, b->wrong ? ncclUint8 : ncclInt32);
+  collective(b, 0, 1, 16, b->wrong ? ncclUint64 : ncclInt32);
 }
 
 /* ---- other devices, other times ---- */

@@ -311,6 +311,9 @@ static bool type_of(CudaCall call, ncclDataType_t type, ValueType *out) {
   case ncclInt32:
     *out = VALUE_I32;
     return true;
+  case ncclUint8:
+    *out = VALUE_U8;
+    return true;
   default:
     sim_fault(call, CUSIM_NOT_MODELLED, "type %d is not modelled", (int)type);
     return false;

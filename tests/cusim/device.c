@@ -35,6 +35,8 @@ static void properties_set(struct cudaDeviceProp *p, int device) {
                                .unifiedAddressing = 1,
                                .l2CacheSize = 1 << 20};
   snprintf(p->name, sizeof p->name, "cusim %d", device);
+  memcpy(p->uuid.bytes, "cusim device   ", 15);
+  p->uuid.bytes[15] = (char)device;
 }
 
 cudaError_t sim_cudaDriverGetVersion(int *version) {

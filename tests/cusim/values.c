@@ -6,7 +6,7 @@
 #include <string.h>
 
 size_t value_size(ValueType type) {
-  static const size_t sizes[] = {2, 2, 4, 8, 4, 8};
+  static const size_t sizes[] = {2, 2, 4, 8, 4, 8, 1};
   return sizes[type];
 }
 
@@ -28,6 +28,8 @@ double value_load(const void *at, ValueType type, size_t index) {
     return ((const int32_t *)at)[index];
   case VALUE_I64:
     return (double)((const int64_t *)at)[index];
+  case VALUE_U8:
+    return ((const uint8_t *)at)[index];
   }
   return NAN;
 }
@@ -58,6 +60,9 @@ void value_store(void *at, ValueType type, size_t index, double value) {
     break;
   case VALUE_I64:
     ((int64_t *)at)[index] = (int64_t)value;
+    break;
+  case VALUE_U8:
+    ((uint8_t *)at)[index] = (uint8_t)value;
     break;
   }
 }

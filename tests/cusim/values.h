@@ -11,7 +11,8 @@ typedef enum ValueType {
   VALUE_F32,
   VALUE_F64,
   VALUE_I32,
-  VALUE_I64
+  VALUE_I64,
+  VALUE_U8
 } ValueType;
 
 size_t value_size(ValueType type);
