@@ -183,7 +183,7 @@ static void commits_wait(void) {
                  .dtype = DTYPE_F32,
                  .shape = {2, {32, 32}}};
   NodeId w = emit_state(&lab.e, 0, DTYPE_F32, &state.shape), x = square(&lab, 32);
-  output(&lab, "y", chain(&lab, emit_matmul(&lab.e, w, x, false, false), 3));
+  output(&lab, "y", emit_matmul(&lab.e, w, chain(&lab, x, 5), false, false));
   NodeId next = emit_matmul(&lab.e, chain(&lab, square(&lab, 32), 4), x, false, false);
   graph_add_commit(lab.graph, 0, next);
   Plan *plan = compile(&lab, &state, 1, &wide);
