@@ -1,6 +1,7 @@
 /* Reports as text and as JSON. */
 #include "compiler/report.h"
 
+#include "compiler/streams.h"
 #include "graph/base/text.h"
 #include "graph/plan/scopes.h"
 #include "ops/ops.h"
@@ -124,6 +125,24 @@ static void put_meetings(const Plan *plan, const ReportView *view, FILE *out) {
   }
 }
 
+/* Where the target has several: what overlaps, and what that brings by its estimate. */
+static Status put_streams(const Plan *plan, const ReportView *view, FILE *out, Diag *diag) {
+  if (target_streams(plan->target) == 1) return STATUS_OK;
+  fprintf(out, "\n%-24s %8s %12s %12s %12s  %s\n", "streams (estimate)", "waits", "one ms",
+          "longest ms", "run ms", "steps on each");
+  for (uint32_t i = 0; i < plan->n_programs; i++) {
+    const PlanProgram *p = &plan->programs[i];
+    if (!shows(view, p)) continue;
+    StreamTimes t;
+    TRY(streams_times(plan, p, diag, &t));
+    fprintf(out, "%-24s %8u %12.3f %12.3f %12.3f ", plan_text(plan, p->name), p->n_waits,
+            (double)t.serial / 1e6, (double)t.path / 1e6, (double)t.run / 1e6);
+    for (uint32_t k = 0; k < plan_streams(p); k++) fprintf(out, " %u", plan_stream_steps(p, k));
+    fputc('\n', out);
+  }
+  return STATUS_OK;
+}
+
 void report_summary(const Plan *plan, FILE *out) {
   put_summary(plan, &(ReportView){0}, out);
 }
@@ -196,6 +215,7 @@ Status report_text(const Plan *plan, const ReportView *view, FILE *out, Diag *di
   TRY(check_scope(plan, view, diag));
   put_summary(plan, view, out);
   put_meetings(plan, view, out);
+  TRY(put_streams(plan, view, out, diag));
   ReportScopes scopes;
   TRY(report_parameters(plan, view->scope, depth_of(view), diag, &scopes));
   if (scopes.n) fputs("\nparameters by scope\n", out);
@@ -251,24 +271,37 @@ static Status peak_json(const Plan *plan, const PlanProgram *p, const ReportView
   return STATUS_OK;
 }
 
+static Status streams_json(const Plan *plan, const PlanProgram *p, Diag *diag, json_t **out) {
+  StreamTimes t;
+  TRY(streams_times(plan, p, diag, &t));
+  json_t *steps = json_array();
+  for (uint32_t k = 0; k < plan_streams(p); k++)
+    json_array_append_new(steps, json_integer(plan_stream_steps(p, k)));
+  *out =
+      json_pack("{s:o, s:i, s:I, s:I, s:I}", "steps", steps, "waits", (int)p->n_waits, "serial_ns",
+                (json_int_t)t.serial, "path_ns", (json_int_t)t.path, "run_ns", (json_int_t)t.run);
+  return *out ? STATUS_OK : diag_no_memory(diag, sizeof **out);
+}
+
 static Status program_json(const Plan *plan, const PlanProgram *p, const ReportView *view,
                            Diag *diag, json_t **out) {
   ReportScopes scopes;
-  json_t *tensors;
+  json_t *tensors, *streams;
+  TRY(streams_json(plan, p, diag, &streams));
   TRY(peak_json(plan, p, view, diag, &tensors));
   TRY(report_work(p, view->scope, work_depth(view), diag, &scopes));
   double ratio = p->lower_bound ? (double)p->scratch_bytes / (double)p->lower_bound : 1;
   ReportMeetings m = report_meetings(p);
-  *out =
-      json_pack("{s:s, s:i, s:i, s:i, s:I, s:I, s:I, s:I, s:f, s:i, s:i, s:i, s:I, s:I, s:o, "
-                "s:o}",
-                "name", plan_text(plan, p->name), "nodes", (int)p->graph->n_nodes - 1, "kernels",
-                (int)p->n_steps, "commits", (int)p->graph->n_commits, "macs", (json_int_t)p->macs,
-                "forward_macs", (json_int_t)forward_macs(p), "scratch_bytes",
-                (json_int_t)p->scratch_bytes, "lower_bound_bytes", (json_int_t)p->lower_bound,
-                "ratio", ratio, "peak_step", (int)p->peak_step, "collectives", (int)m.collectives,
-                "exchanges", (int)m.exchanges, "sum_bytes", (json_int_t)m.sum_bytes, "gather_bytes",
-                (json_int_t)m.gather_bytes, "peak", tensors, "scopes", scopes_json(&scopes, true));
+  *out = json_pack("{s:s, s:i, s:i, s:i, s:I, s:I, s:I, s:I, s:f, s:i, s:i, s:i, s:I, s:I, s:o, "
+                   "s:o, s:o}",
+                   "name", plan_text(plan, p->name), "nodes", (int)p->graph->n_nodes - 1, "kernels",
+                   (int)p->n_steps, "commits", (int)p->graph->n_commits, "macs",
+                   (json_int_t)p->macs, "forward_macs", (json_int_t)forward_macs(p),
+                   "scratch_bytes", (json_int_t)p->scratch_bytes, "lower_bound_bytes",
+                   (json_int_t)p->lower_bound, "ratio", ratio, "peak_step", (int)p->peak_step,
+                   "collectives", (int)m.collectives, "exchanges", (int)m.exchanges, "sum_bytes",
+                   (json_int_t)m.sum_bytes, "gather_bytes", (json_int_t)m.gather_bytes, "streams",
+                   streams, "peak", tensors, "scopes", scopes_json(&scopes, true));
   report_scopes_free(&scopes);
   return *out ? STATUS_OK : diag_no_memory(diag, sizeof **out);
 }

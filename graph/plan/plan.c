@@ -55,6 +55,12 @@ uint32_t plan_streams(const PlanProgram *program) {
   return n;
 }
 
+uint32_t plan_stream_steps(const PlanProgram *program, uint32_t stream) {
+  uint32_t n = 0;
+  for (uint32_t s = 0; s < program->n_steps; s++) n += program->steps[s].stream == stream;
+  return n;
+}
+
 uint32_t plan_program_find(const Plan *plan, const char *name) {
   for (uint32_t i = 0; i < plan->n_programs; i++)
     if (strcmp(plan_text(plan, plan->programs[i].name), name) == 0) return i;

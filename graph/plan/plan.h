@@ -148,6 +148,7 @@ void plan_destroy(Plan *plan);
 int64_t plan_arena_bytes(const Plan *plan);
 /* Streams of the program that have steps: 1 more than the largest number. */
 uint32_t plan_streams(const PlanProgram *program);
+uint32_t plan_stream_steps(const PlanProgram *program, uint32_t stream);
 /* Index of a program or state by name; UINT32_MAX when there is none. */
 uint32_t plan_program_find(const Plan *plan, const char *name);
 uint32_t plan_state_find(const Plan *plan, const char *name);

@@ -32,6 +32,20 @@ static json_t *report(const char *model, const char *options) {
   return root;
 }
 
+/* All steps are on streams; several take less than one, and no less than the longest path. */
+static void check_streams(const json_t *program) {
+  const json_t *streams = json_object_get(program, "streams"), *steps;
+  json_int_t n = 0, waits = integer(streams, "waits"), path = integer(streams, "path_ns"),
+             run = integer(streams, "run_ns"), serial = integer(streams, "serial_ns");
+  steps = json_object_get(streams, "steps");
+  for (size_t k = 0; k < json_array_size(steps); k++)
+    n += json_integer_value(json_array_get(steps, k));
+  CU_ASSERT_EQUAL(n, integer(program, "kernels"));
+  bool several = json_array_size(steps) > 1;
+  CU_ASSERT_EQUAL(waits > 0, several);
+  CU_ASSERT(path <= run && (several ? run < serial : run == serial));
+}
+
 static void check(const char *model, const char *options) {
   json_t *root = report(model, options);
   CU_ASSERT_EQUAL(integer(root, "parameters"), sum(json_object_get(root, "scopes"), NULL));
@@ -47,6 +61,7 @@ static void check(const char *model, const char *options) {
     CU_ASSERT_TRUE(integer(program, "lower_bound_bytes") <= scratch);
     CU_ASSERT_TRUE(integer(program, "peak_step") < integer(program, "kernels"));
     if (scratch > arena) arena = scratch;
+    check_streams(program);
     bool meet = integer(program, "sum_bytes") + integer(program, "gather_bytes") > 0;
     CU_ASSERT_EQUAL(meet, integer(program, "exchanges") > 0);
     CU_ASSERT(integer(program, "exchanges") <= integer(program, "collectives"));
@@ -72,6 +87,8 @@ static void test_sums(void) {
   check("models/cdvm_small.xml", "--depth=4");
   check("models/examples/maml.xml", "");
   check("models/examples/cnn.xml", "--depth=1");
+  check("models/examples/cnn.xml", "\"--target=$TOY\"");
+  check("models/examples/cnn.xml", "--ranks=2 \"--target=$TOY\"");
 }
 
 /* ---- the peak ---- */
