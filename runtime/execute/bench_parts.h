@@ -16,7 +16,8 @@ Status bench_table(const PlanProgram *program, const StepTime *times, int64_t st
 int64_t bench_step_bytes(const PlanProgram *program, uint32_t step);
 
 /* Runs the program once more and writes every task as a Chrome trace event (chrome://tracing,
- * Perfetto): times in microseconds, one row for each thread. */
+ * Perfetto): times in microseconds, one row for each thread, or for each
+ * stream of the plan. */
 Status bench_trace(Executor *executor, uint32_t program, const char *path, Diag *diag);
 
 #endif

@@ -87,6 +87,39 @@ static void test_trace(void) {
   free(text);
 }
 
+/* A plan with several streams: a row for each, and an arrow for each wait, which points onwards. */
+static void test_stream_trace(void) {
+  char other[512];
+  const char *path = support_path("streams.json");
+  snprintf(other, sizeof other, "%s", support_path("toy.plan.xml"));
+  shell_must(
+      "\"$GRAPHC\" \"$TOP/models/examples/cnn.xml\" -D batch_ids=2 \"--target=$TOY\" -o '%s'",
+      other);
+  shell_must("\"$GRAPHRUN\" bench '%s' --steps=1 \"--device=$TOY\" '--trace=%s'", other, path);
+  json_t *root = json_load_file(path, 0, NULL), *event, *from = NULL;
+  CU_ASSERT_PTR_NOT_NULL_FATAL(root);
+  size_t i, rows[2] = {0}, waits = 0, arrows = 0;
+  json_array_foreach(json_object_get(root, "traceEvents"), i, event) {
+    const char *phase = json_string_value(json_object_get(event, "ph"));
+    json_int_t row = json_integer_value(json_object_get(event, "tid"));
+    double at = json_real_value(json_object_get(event, "ts"));
+    CU_ASSERT_FATAL(row >= 0 && row < 2);
+    if (*phase == 'X') {
+      rows[row]++;
+      waits += json_array_size(json_object_get(json_object_get(event, "args"), "waits"));
+    } else if (*phase == 's') {
+      from = event;
+    } else {
+      arrows++;
+      CU_ASSERT(at >= json_real_value(json_object_get(from, "ts")));
+      CU_ASSERT_NOT_EQUAL(row, json_integer_value(json_object_get(from, "tid")));
+    }
+  }
+  CU_ASSERT(rows[0] > 0 && rows[1] > 0 && waits > 0);
+  CU_ASSERT_EQUAL(arrows, waits);
+  json_decref(root);
+}
+
 static void test_errors(void) {
   char arguments[600];
   int code;
@@ -113,6 +146,7 @@ int main(void) {
   const SupportTest tests[] = {{"result line", test_result},
                                {"table", test_table},
                                {"trace", test_trace},
+                               {"trace of streams", test_stream_trace},
                                {"errors", test_errors}};
   return support_run("bench", tests, sizeof tests / sizeof *tests);
 }
