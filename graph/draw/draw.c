@@ -25,8 +25,11 @@ typedef struct Box {
   uint32_t count;
   int64_t bytes; /* of the largest result */
   uint32_t ops[DRAW_OPS], n_ops;
+  uint32_t stream; /* of its steps; STREAM_NONE: of none, or of several */
+  bool runs;       /* one of its nodes is in a step */
   Agnode_t *drawn;
 } Box;
+#define STREAM_NONE UINT32_MAX
 
 typedef struct Link Link;
 
@@ -42,8 +45,11 @@ typedef struct Draw {
   uint32_t *box_of; /* by node: box + 1 */
   Link *links;
   size_t n_links;
+  bool several; /* streams */
 } Draw;
 
+static const char *const stream_colors[TARGET_STREAMS_MAX] = {
+    "black", "#1f77b4", "#d62728", "#2ca02c", "#9467bd", "#8c564b", "#e377c2", "#bcbd22"};
 static const char *const role_colors[] = {"#dbe9f6", "#fde5cf", "#e3f1dd", "#ececec"};
 
 /* The first `depth` parts of a path; all of it when depth < 0. */
@@ -114,6 +120,19 @@ static Status group(Draw *d) {
     if (drawn(d, id)) ok = put_into_box(d, id, &index);
   free(index.box);
   return ok ? STATUS_OK : diag_no_memory(d->diag, d->g->n_nodes);
+}
+
+/* The stream of each box, where the program has several. */
+static void find_streams(Draw *d) {
+  for (uint32_t s = 0; s < d->p->n_steps; s++)
+    for (uint32_t k = 0; k < d->p->steps[s].count; k++) {
+      uint32_t box = d->box_of[d->p->step_nodes[d->p->steps[s].first + k]];
+      if (!box) continue;
+      Box *b = &d->boxes[box - 1];
+      if (!b->runs) b->stream = d->p->steps[s].stream;
+      if (b->stream != d->p->steps[s].stream) b->stream = STREAM_NONE;
+      b->runs = true;
+    }
 }
 
 static int max_depth(const Graph *g) {
@@ -231,6 +250,8 @@ static Status draw_boxes(Draw *d, Agraph_t *root) {
     box_label(d, b, label, sizeof label);
     set(b->drawn, "label", label);
     set(b->drawn, "tooltip", path);
+    if (d->several && b->runs)
+      set(b->drawn, "color", b->stream == STREAM_NONE ? "#999999" : stream_colors[b->stream]);
   }
   return STATUS_OK;
 }
@@ -239,12 +260,14 @@ struct Link {
   uint32_t from, to;
   NodeId value; /* the largest */
   uint32_t count;
+  bool waits; /* no value: a step waits for one of another stream */
 };
 
 static int by_ends(const void *a, const void *b) {
   const Link *x = a, *y = b;
   if (x->from != y->from) return x->from < y->from ? -1 : 1;
   if (x->to != y->to) return x->to < y->to ? -1 : 1;
+  if (x->waits != y->waits) return x->waits ? 1 : -1;
   return x->value < y->value ? -1 : x->value > y->value;
 }
 
@@ -255,7 +278,9 @@ static size_t join_links(const Graph *g, Link *links, size_t n) {
     Link link = links[i];
     link.count = 0;
     NodeId before = NODE_NONE;
-    for (; i < n && links[i].from == link.from && links[i].to == link.to; i++) {
+    for (; i < n && links[i].from == link.from && links[i].to == link.to &&
+           links[i].waits == link.waits;
+         i++) {
       link.count += links[i].value != before;
       before = links[i].value;
       if (value_bytes(&g->nodes[before]) > value_bytes(&g->nodes[link.value])) link.value = before;
@@ -265,17 +290,32 @@ static size_t join_links(const Graph *g, Link *links, size_t n) {
   return joined;
 }
 
+/* Adds a link for each wait behind the first `n`; returns how many there are then. */
+static size_t find_waits(Draw *d, size_t n) {
+  const PlanProgram *p = d->p;
+  for (uint32_t s = 0; s < p->n_steps; s++)
+    for (uint32_t k = 0; k < p->steps[s].n_waits; k++) {
+      const PlanStep *other = &p->steps[p->waits[p->steps[s].first_wait + k]];
+      NodeId from = p->step_nodes[other->first + other->count - 1];
+      NodeId to = p->step_nodes[p->steps[s].first];
+      if (d->box_of[from] && d->box_of[to] && d->box_of[from] != d->box_of[to])
+        d->links[n++] = (Link){d->box_of[from] - 1, d->box_of[to] - 1, from, 1, true};
+    }
+  return n;
+}
+
 static Status find_links(Draw *d) {
   const Graph *g = d->g;
-  d->links = calloc((size_t)g->n_inputs + 1, sizeof *d->links);
+  d->links = calloc((size_t)g->n_inputs + d->p->n_waits + 1, sizeof *d->links);
   if (!d->links) return diag_no_memory(d->diag, g->n_inputs * sizeof *d->links);
   size_t n = 0;
   for (NodeId id = 1; id < g->n_nodes; id++)
     for (uint32_t i = 0; d->box_of[id] && i < g->nodes[id].n_inputs; i++) {
       NodeId from = node_input(g, id, i);
       if (d->box_of[from] && d->box_of[from] != d->box_of[id])
-        d->links[n++] = (Link){d->box_of[from] - 1, d->box_of[id] - 1, from, 1};
+        d->links[n++] = (Link){d->box_of[from] - 1, d->box_of[id] - 1, from, 1, false};
     }
+  n = find_waits(d, n);
   qsort(d->links, n, sizeof *d->links, by_ends);
   d->n_links = join_links(g, d->links, n);
   return STATUS_OK;
@@ -284,6 +324,11 @@ static Status find_links(Draw *d) {
 static Status draw_link(Draw *d, Agraph_t *root, const Link *link) {
   Agedge_t *edge = agedge(root, d->boxes[link->from].drawn, d->boxes[link->to].drawn, NULL, 1);
   if (!edge) return diag_no_memory(d->diag, sizeof *edge);
+  if (link->waits) {
+    set(edge, "style", "dashed");
+    set(edge, "constraint", "false"); /* where boxes stand is for values to say */
+    return STATUS_OK;
+  }
   char label[160], shape[SHAPE_TEXT_MAX];
   shape_text(&d->g->nodes[link->value].shape, shape, sizeof shape);
   if (link->count > 1)
@@ -398,10 +443,21 @@ static void ids_register(void *state, int type, void *object) {
 static Agiddisc_t ids_disc = {ids_open,  ids_map,   ids_alloc,   ids_free,
                               ids_print, ids_close, ids_register};
 
+/* Which border is which stream. */
+static void legend(const Draw *d, char *label, size_t size) {
+  static const char *const names[] = {"black",  "blue",  "red",  "green",
+                                      "violet", "brown", "pink", "olive"};
+  size_t n = text_append(label, size, strlen(label), "\nstreams: ");
+  for (uint32_t k = 0; k < plan_streams(d->p); k++)
+    n = text_append(label, size, n, "%s%u %s", k ? ", " : "", k, names[k]);
+  text_append(label, size, n, "; grey: several; dashed: waits");
+}
+
 static Status draw_all(Draw *d, const char *path) {
   TRY(choose_depth(d));
   if (d->n_boxes == 0)
     return scope_unknown(d->p, 1, d->options->scope ? d->options->scope : "", d->diag);
+  find_streams(d);
   TRY(find_links(d));
   bool tangled = d->n_boxes > DRAW_MAX || d->n_links > d->n_boxes + DRAW_TANGLE;
   if (tangled && strcmp(d->options->format, "dot") != 0)
@@ -413,6 +469,7 @@ static Status draw_all(Draw *d, const char *path) {
   Agdisc_t disc = {&AgMemDisc, &ids_disc, &AgIoDisc};
   Agraph_t *root = agopen(name, Agdirected, &disc);
   if (!root) return diag_no_memory(d->diag, sizeof *root);
+  if (d->several) legend(d, name, sizeof name);
   set(root, "label", name);
   set(root, "fontname", "Helvetica");
   set(root, "rankdir", "TB");
@@ -436,6 +493,7 @@ static Status draw_all(Draw *d, const char *path) {
 Status draw_program(const PlanProgram *program, const OpTable *ops, const DrawOptions *options,
                     const char *path, Diag *diag) {
   Draw d = {.p = program, .g = program->graph, .ops = ops, .options = options, .diag = diag};
+  d.several = plan_streams(program) > 1;
   d.boxes = calloc(d.g->n_nodes, sizeof *d.boxes);
   d.box_of = calloc(d.g->n_nodes, sizeof *d.box_of);
   Status status = d.boxes && d.box_of ? draw_all(&d, path)

@@ -47,6 +47,38 @@ static void test_dot(void) {
   shell_free(&s);
 }
 
+static const char *attribute(void *object, const char *name) {
+  const char *value = agget(object, (char *)(uintptr_t)name);
+  return value ? value : "";
+}
+
+/* A border's colour for each stream, a dashed arrow for each wait, and what they mean; nothing of
+ * that for a target with one stream. */
+static void test_streams(void) {
+  for (int several = 0; several < 2; several++) {
+    Shell s = shell("cd $TOP && \"$GRAPHC\" tests/compiler/passes/branches.xml %s --emit=dot:- "
+                    "--depth=-1 -o /dev/null",
+                    several ? "\"--target=$TOY\"" : "");
+    CU_ASSERT_EQUAL_FATAL(s.code, 0);
+    Agraph_t *graph = agmemread(s.out);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(graph);
+    unsigned first = 0, second = 0, waits = 0;
+    for (Agnode_t *n = agfstnode(graph); n; n = agnxtnode(graph, n)) {
+      first += strcmp(attribute(n, "color"), "black") == 0;
+      second += strcmp(attribute(n, "color"), "#1f77b4") == 0;
+      for (Agedge_t *e = agfstout(graph, n); e; e = agnxtout(graph, e))
+        waits += strcmp(attribute(e, "style"), "dashed") == 0;
+    }
+    bool legend = strstr(attribute(graph, "label"), "streams: 0 black, 1 blue") != NULL;
+    CU_ASSERT_EQUAL(legend, several);
+    CU_ASSERT_EQUAL(first, several ? 2 : 0);
+    CU_ASSERT_EQUAL(second, several ? 5 : 0);
+    CU_ASSERT_EQUAL(waits, several ? 1 : 0);
+    agclose(graph);
+    shell_free(&s);
+  }
+}
+
 static bool well_formed(const Shell *s) {
   xmlDoc *document = xmlReadMemory(s->out, (int)s->out_length, NULL, NULL, XML_PARSE_NONET);
   if (document) xmlFreeDoc(document);
@@ -125,10 +157,8 @@ static void test_errors(void) {
 }
 
 int main(void) {
-  static const SupportTest tests[] = {{"dot", test_dot},
-                                      {"formats", test_formats},
-                                      {"cdvm", test_cdvm},
-                                      {"turns", test_turns},
-                                      {"errors", test_errors}};
+  static const SupportTest tests[] = {{"dot", test_dot},         {"formats", test_formats},
+                                      {"cdvm", test_cdvm},       {"turns", test_turns},
+                                      {"streams", test_streams}, {"errors", test_errors}};
   return support_run("draw", tests, sizeof tests / sizeof *tests);
 }
