@@ -277,9 +277,9 @@ static Status streams_json(const Plan *plan, const PlanProgram *p, Diag *diag, j
   json_t *steps = json_array();
   for (uint32_t k = 0; k < plan_streams(p); k++)
     json_array_append_new(steps, json_integer(plan_stream_steps(p, k)));
-  *out =
-      json_pack("{s:o, s:i, s:I, s:I, s:I}", "steps", steps, "waits", (int)p->n_waits, "serial_ns",
-                (json_int_t)t.serial, "path_ns", (json_int_t)t.path, "run_ns", (json_int_t)t.run);
+  *out = json_pack("{s:o, s:i, s:I, s:I, s:I}", "kernels", steps, "waits", (int)p->n_waits,
+                   "serial_ns", (json_int_t)t.serial, "path_ns", (json_int_t)t.path, "run_ns",
+                   (json_int_t)t.run);
   return *out ? STATUS_OK : diag_no_memory(diag, sizeof **out);
 }
 

@@ -37,7 +37,7 @@ static void check_streams(const json_t *program) {
   const json_t *streams = json_object_get(program, "streams"), *steps;
   json_int_t n = 0, waits = integer(streams, "waits"), path = integer(streams, "path_ns"),
              run = integer(streams, "run_ns"), serial = integer(streams, "serial_ns");
-  steps = json_object_get(streams, "steps");
+  steps = json_object_get(streams, "kernels");
   for (size_t k = 0; k < json_array_size(steps); k++)
     n += json_integer_value(json_array_get(steps, k));
   CU_ASSERT_EQUAL(n, integer(program, "kernels"));
