@@ -6,7 +6,6 @@
     (void)spec;                                                                                    \
     return cuda_fail(error, STATUS_INVALID, "there is no CUDA kernel of '%s' yet", kernel->name);  \
   }
-PENDING(cuda_build_leaf)
 PENDING(cuda_build_pool)
 PENDING(cuda_build_resize)
 PENDING(cuda_build_conv)
