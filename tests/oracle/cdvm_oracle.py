@@ -10,6 +10,7 @@ variations for generalizable person ReID representation learning" (Pattern Recog
     cdvm_oracle.py --list                                  name the cases
     cdvm_oracle.py --case NAME --print                     scalars of one case
     cdvm_oracle.py --case NAME --dump FILE.safetensors     every tensor of one case, in full
+    cdvm_oracle.py --time=5 --device=cuda --set width=16   seconds and memory of a step in float32
 
 README.md beside this file gives the file format and how open points were read.
 """
@@ -1219,6 +1220,46 @@ def activity(case):
             print(f"{float((value == 1).to(torch.float64).mean()):6.3f} {name}")
 
 
+# ---------------------------------------------------------------------------------------------
+# Time and memory, for tools/gpu-check.  The step is written to be read, not to be fast.
+# ---------------------------------------------------------------------------------------------
+
+def measure(parameters, device, steps):
+    """Median seconds of `steps` steps in float32 (no TF32) after two more, and the peak of allocated memory."""
+    global MEAN, STD
+    cfg = Config(parameters)
+
+    def moved_to(field):
+        return {n: x.to(device, torch.float32 if x.is_floating_point() else x.dtype) for n, x in field.items()}
+
+    data, state = moved_to(inputs_of(cfg)), moved_to(initial_state(cfg))
+    MEAN, STD = moved_to({"mean": MEAN, "std": STD}).values()
+    torch.set_default_dtype(torch.float32)
+    torch.set_default_device(device)
+    torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = False
+    buffers = {n: torch.zeros_like(x) for n, x in state.items() if is_trainable(n)}
+    on_gpu, seconds = torch.device(device).type == "cuda", []
+    for _ in range(steps + 2):
+        begin = time.perf_counter()
+        step = Step(cfg, state, buffers, data, cfg.K - 1 if cfg.meta == "on" else None).run()
+        state, buffers = detach(step.new), detach(step.new_buffers)
+        del step
+        if on_gpu:
+            torch.cuda.synchronize()
+        seconds.append(time.perf_counter() - begin)
+    peak = f", peak {torch.cuda.max_memory_allocated() / 1e6:.1f}MB" if on_gpu else ""
+    print(f"= {sorted(seconds[2:])[steps // 2]:.4f} s a step{peak}, PyTorch {torch.__version__} on {device}")
+
+
+def setting(text):
+    """NAME=VALUE, the value of the default's type."""
+    name, _, value = text.partition("=")
+    if name not in DEFAULTS or not value:
+        raise argparse.ArgumentTypeError(f"{text!r} sets no parameter")
+    kind = type(DEFAULTS[name])
+    return name, kind(value)
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--out")
@@ -1228,7 +1269,16 @@ def main():
     parser.add_argument("--list", action="store_true")
     parser.add_argument("--self-check", action="store_true")
     parser.add_argument("--activity", action="store_true", help="how many selections of each kind are active")
+    parser.add_argument("--time", type=int, metavar="STEPS", help="seconds and memory of a step in float32")
+    parser.add_argument("--device", default="cpu")
+    parser.add_argument("--set", type=setting, action="append", default=[], metavar="NAME=VALUE", help="of --time")
     args = parser.parse_args()
+    if args.time:
+        try:
+            measure(dict(args.set), args.device, args.time)
+        except torch.OutOfMemoryError:
+            print("= PyTorch runs out of memory")
+            sys.exit(77)
     cases = case_list()
     if args.list:
         for name, case in cases.items():
