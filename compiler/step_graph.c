@@ -95,7 +95,8 @@ static Status list_all(Maker *m) {
   for (uint32_t s = 0; s < m->p->n_steps; s++) {
     uint32_t first = m->n_others, n = first;
     TRY(list_step(m, s));
-    qsort(&g->others[first], m->n_others - first, sizeof *g->others, by_number);
+    if (m->n_others > first)
+      qsort(&g->others[first], m->n_others - first, sizeof *g->others, by_number);
     for (uint32_t i = first; i < m->n_others; i++)
       if (n == first || g->others[n - 1] != g->others[i]) g->others[n++] = g->others[i];
     m->n_others = n;
