@@ -3,20 +3,22 @@
  *
  * A collective is a command like others: the call returns at once, and that a rank does not come
  * shows only where the host waits.  There the host asks again and again, instead of blocking for
- * ever, and gives up when a rank must be lost.  How long that is: a rank that waits also waits for
- * its own computation, so that the time of --rank-timeout is what may pass beyond twice the longest
- * that the same steps took before, or beyond a minute when they never ran.  Then NCCL is aborted,
- * and the ranks are asked over the channel that they have anyway (runtime/ranks), which names who
- * is missing. */
+ * ever, and gives up when a rank must be lost; then NCCL is aborted, and the ranks are asked over
+ * the channel that they have anyway (runtime/ranks), which names who is missing.
+ *
+ * How long it waits: the first time that steps are run the host waits at each collective, before it
+ * for this rank's own work and after it for the others, so that the ranks' timeout is meant for
+ * nothing else.  Later all steps are one command, of which the host sees the end only: it waits
+ * half as long again as the same steps took at most, and the timeout besides. */
 #include "runtime/cuda/device_parts.h"
 
+#include <math.h>
 #include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
 #define GROUP_MAX 128 /* calls that start together */
-#define FIRST_RUN 60  /* seconds for what was never run */
 #define ENDING 3      /* seconds that a rank waits which got SIGTERM */
 #define ASKING 2      /* seconds in which the others must answer that they are there */
 
@@ -136,60 +138,32 @@ static ncclResult_t put_group(const CudaDevice *c, CollectiveKind kind, const Co
   return result == ncclSuccess ? end : result;
 }
 
-Status cuda_collective(Device *device, DeviceStream stream, const DeviceCollective *call,
-                       DeviceTag tag) {
-  CudaDevice *c = (CudaDevice *)device;
-  TRY(cuda_device_use(c));
-  if (!c->ranks)
-    return device_fail(device, STATUS_INVALID, tag, "one process runs a plan of several ranks");
-  if (!c->meet.comm) return device_fail(device, STATUS_SYSTEM, tag, "the ranks have parted");
+static Status put_all(CudaDevice *c, const DeviceCollective *call, cudaStream_t stream,
+                      DeviceTag tag) {
   for (uint32_t i = 0; i < call->n_parts; i += GROUP_MAX) {
     uint32_t n = call->n_parts - i < GROUP_MAX ? call->n_parts - i : GROUP_MAX;
-    ncclResult_t result = put_group(c, call->kind, call->parts + i, n, c->streams[stream].stream);
+    ncclResult_t result = put_group(c, call->kind, call->parts + i, n, stream);
     if (result == ncclSuccess) continue;
-    device->error.tag = tag;
-    Status status = cuda_check_nccl(&c->context, result, "NCCL refuses", &device->error.what);
+    c->device.error.tag = tag;
+    Status status = cuda_check_nccl(&c->context, result, "NCCL refuses", &c->device.error.what);
     c->failed = true;
     part(c);
     return status;
   }
-  cuda_ranks_given(c, &c->streams[stream], c->current, tag);
   return STATUS_OK;
 }
 
 /* ---- waiting ---- */
 
-void cuda_ranks_given(CudaDevice *c, CudaStream *stream, CudaSequence *s, DeviceTag tag) {
-  CudaMeet *m = &c->meet;
-  stream->met = ++m->given;
-  if (!m->pending) {
-    m->pending = true;
-    m->tag = tag;
-    m->allowed = 0;
-    m->since = now();
-  }
-  if (!s) {
-    m->allowed = m->allowed > FIRST_RUN ? m->allowed : FIRST_RUN;
-    return;
-  }
-  if (!s->meets) s->meeting = tag;
-  s->meets = true;
-  if (!s->pending) m->allowed += s->longest > 0 ? 2 * s->longest : FIRST_RUN;
-  s->pending = true;
-}
+typedef struct Wait {
+  cudaStream_t stream;
+  double extra; /* seconds besides the ranks' timeout; INFINITY: no rank can be lost here */
+  DeviceTag tag;
+  const char *where;
+} Wait;
 
-static void all_came(CudaDevice *c) {
-  double seconds = now() - c->meet.since;
-  for (uint32_t i = 0; i < c->n_sequences; i++) {
-    CudaSequence *s = &c->sequences[i];
-    if (s->pending && seconds > s->longest) s->longest = seconds;
-    s->pending = false;
-  }
-  c->meet.pending = false;
-}
-
-/* The run ends, whatever the others do meanwhile: NCCL is aborted, and they are asked. */
-static Status somebody_is_lost(CudaDevice *c, const char *why) {
+/* The run ends, whatever the others do meanwhile. */
+static Status somebody_is_lost(CudaDevice *c, const Wait *w, const char *why) {
   const double timeout = c->ranks->timeout;
   char here[RANKS_MAX] = {0}, me = 1;
   part(c);
@@ -197,8 +171,7 @@ static Status somebody_is_lost(CudaDevice *c, const char *why) {
   if (timeout > ASKING) c->ranks->timeout = ASKING;
   bool all = ranks_gather(c->ranks, &me, here, 1) == STATUS_OK;
   c->ranks->timeout = timeout;
-  return device_fail(&c->device, STATUS_SYSTEM, c->meet.tag,
-                     "%s, here or at a collective behind it: %s", why,
+  return device_fail(&c->device, STATUS_SYSTEM, w->tag, "%s%s: %s", why, w->where,
                      all ? "all ranks are there" : c->ranks->error);
 }
 
@@ -218,30 +191,88 @@ static Status ask(CudaDevice *c, bool *out_done, KernelError *why) {
   return cuda_check_nccl(&c->context, result, "NCCL fails", why);
 }
 
-Status cuda_ranks_wait(CudaDevice *c, const CudaStream *stream) {
-  const CudaMeet *m = &c->meet;
+/* The time of asking is part of the ranks' timeout, as far as it is longer. */
+static double patience(const CudaDevice *c, const Wait *w) {
+  const Ranks *r = c->ranks;
+  if (r->terminated && *r->terminated && r->timeout > ENDING && !isinf(w->extra)) return ENDING;
+  return (r->timeout > 2 * ASKING ? r->timeout - ASKING : r->timeout) + w->extra;
+}
+
+static Status wait_until(CudaDevice *c, const Wait *w) {
   const double begin = now();
   bool done = false;
-  TRY(cuda_device_check(c, c->context.calls->cudaEventRecord(m->reached, stream->stream),
-                        "the GPU fails", DEVICE_TAG_NONE));
+  TRY(cuda_device_check(c, c->context.calls->cudaEventRecord(c->meet.reached, w->stream),
+                        "the GPU fails", w->tag));
   for (uint64_t round = 0; !done; round++) {
     KernelError why;
     Status status = ask(c, &done, &why);
     if (status != STATUS_OK && !why.text[0]) return status;
     if (status == STATUS_OK && (done || round < 1000)) continue;
     double seconds = now() - begin;
-    bool ending = c->ranks->terminated && *c->ranks->terminated && c->ranks->timeout > ENDING;
-    double most = ending ? ENDING : c->ranks->timeout + m->allowed;
-    if (status == STATUS_OK && m->pending && seconds > most) {
-      cuda_fail(&why, STATUS_SYSTEM, "waited for %.0f s", seconds);
-      status = STATUS_SYSTEM;
-    }
-    if (status != STATUS_OK) return somebody_is_lost(c, why.text);
+    if (status == STATUS_OK && seconds > patience(c, w))
+      status = cuda_fail(&why, STATUS_SYSTEM, "waited for %.0f s", seconds);
+    if (status != STATUS_OK) return somebody_is_lost(c, w, why.text);
     if (seconds < 1e-3)
       sched_yield();
     else
       nanosleep(&(struct timespec){0, 50000}, NULL);
   }
+  return STATUS_OK;
+}
+
+void cuda_ranks_begin(CudaSequence *s) {
+  s->began = now();
+}
+
+void cuda_ranks_given(CudaDevice *c, CudaStream *stream, CudaSequence *s, DeviceTag tag) {
+  CudaMeet *m = &c->meet;
+  stream->met = ++m->given;
+  if (!m->pending) {
+    m->pending = true;
+    m->tag = tag;
+    m->allowed = 0;
+    m->since = s->began;
+  }
+  /* Of what ran for the first time all collectives have been waited for. */
+  if (!s->pending) m->allowed += s->longest > 0 ? 1.5 * s->longest : INFINITY;
+  s->pending = true;
+}
+
+static void all_came(CudaDevice *c) {
+  double seconds = now() - c->meet.since;
+  for (uint32_t i = 0; i < c->n_sequences; i++) {
+    CudaSequence *s = &c->sequences[i];
+    if (s->pending && seconds > s->longest) s->longest = seconds;
+    s->pending = false;
+  }
+  c->meet.pending = false;
+}
+
+Status cuda_ranks_wait(CudaDevice *c, const CudaStream *stream) {
+  const CudaMeet *m = &c->meet;
+  const Wait w = {stream->stream, m->pending ? m->allowed : INFINITY,
+                  m->pending ? m->tag : DEVICE_TAG_NONE, ", here or at a collective behind it"};
+  TRY(wait_until(c, &w));
   if (m->pending && stream->met == m->given) all_came(c);
+  return STATUS_OK;
+}
+
+Status cuda_collective(Device *device, DeviceStream stream, const DeviceCollective *call,
+                       DeviceTag tag) {
+  CudaDevice *c = (CudaDevice *)device;
+  CudaSequence *s = c->current;
+  CudaStream *on = &c->streams[stream];
+  const bool first = !c->capturing && (!s || s->runs == 0);
+  TRY(cuda_device_use(c));
+  if (!c->ranks)
+    return device_fail(device, STATUS_INVALID, tag, "one process runs a plan of several ranks");
+  if (!c->meet.comm) return device_fail(device, STATUS_SYSTEM, tag, "the ranks have parted");
+  if (first) TRY(wait_until(c, &(Wait){on->stream, INFINITY, tag, ""}));
+  TRY(put_all(c, call, on->stream, tag));
+  if (first) TRY(wait_until(c, &(Wait){on->stream, 0, tag, ""}));
+  if (!s) return STATUS_OK;
+  if (!s->meets) s->meeting = tag;
+  s->meets = true;
+  if (!first && !c->capturing) cuda_ranks_given(c, on, s, tag);
   return STATUS_OK;
 }

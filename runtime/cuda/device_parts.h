@@ -10,20 +10,20 @@ typedef struct CudaSequence {
   uint32_t runs;        /* that were launched one by one */
   cudaGraphExec_t exec; /* NULL: not captured */
   /* Collectives: whether there are any, whose the first is, whether the host has not yet waited for
-   * them; and the most seconds that it took from there until they had run. */
+   * them; when it was begun, and the most seconds that it took from there until it had run. */
   bool meets, pending;
   DeviceTag meeting;
-  double longest;
+  double began, longest;
 } CudaSequence;
 
 /* Of several ranks (collectives.c). */
 typedef struct CudaMeet {
   ncclComm_t comm;     /* NULL: this rank runs alone, or they have parted */
   cudaEvent_t reached; /* what the host waits for */
-  uint64_t given;      /* collectives, and sequences that have some */
+  uint64_t given;      /* how often collectives were given */
   bool pending;        /* there are collectives for which the host has not yet waited: */
   DeviceTag tag;       /* the first of them; */
-  double since;        /* when it was given; */
+  double since;        /* when its sequence was begun; */
   double allowed;      /* seconds that may pass besides the ranks' timeout */
 } CudaMeet;
 
@@ -79,7 +79,8 @@ Status cuda_ranks_open(CudaDevice *c, Status status, KernelError *error);
 void cuda_ranks_close(CudaDevice *c);
 Status cuda_collective(Device *device, DeviceStream stream, const DeviceCollective *call,
                        DeviceTag tag);
-/* A collective, or a sequence that has some, was given to a stream. */
+void cuda_ranks_begin(CudaSequence *sequence);
+/* Collectives of the sequence were given to a stream; the first is `tag`'s. */
 void cuda_ranks_given(CudaDevice *c, CudaStream *stream, CudaSequence *sequence, DeviceTag tag);
 /* Waits for a stream, as long as no rank is lost. */
 Status cuda_ranks_wait(CudaDevice *c, const CudaStream *stream);

@@ -38,6 +38,7 @@ Status cuda_sequence_begin(Device *device, DeviceStream stream, uint32_t sequenc
   TRY(cuda_device_use(c));
   CudaSequence *s = sequence_of(c, sequence);
   if (!s) return device_fail(device, STATUS_SYSTEM, DEVICE_TAG_NONE, "out of memory");
+  cuda_ranks_begin(s);
   if (s->exec) {
     *out_done = true;
     return launch(c, s);
@@ -82,6 +83,8 @@ Status cuda_sequence_end(Device *device, DeviceStream stream, uint32_t sequence,
   if (!s) return device_fail(device, STATUS_SYSTEM, DEVICE_TAG_NONE, "out of memory");
   TRY(cuda_device_use(c));
   if (captured) return end_capture(c, s, stream, whole);
+  if (whole && s->runs == 0 && s->meets)
+    cuda_ranks_given(c, &c->streams[STREAM_STEPS], s, s->meeting);
   s->runs += whole;
   return whole ? cuda_faults_fetch(c) : STATUS_OK;
 }
