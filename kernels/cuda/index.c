@@ -38,11 +38,15 @@ void cuda_arg_index(Kernel *k, int64_t value, bool wide) {
 }
 
 /* With 2^(s-1) < d <= 2^s and m = 2^(31+s) / d, rounded up, n m / 2^(31+s) exceeds n / d by less
- * than n 2^s / 2^(31+s) / d < 1 / d: its whole part is that of n / d.  m fits 32 bits. */
+ * than n 2^s / 2^(31+s) / d < 1 / d: its whole part is that of n / d.  m fits 32 bits.  Wide
+ * indices likewise, below 2^62, with 63 for 31. */
 int64_t cuda_divisor(int64_t d, bool wide) {
-  if (wide) return d;
   uint64_t s = 0;
   while ((int64_t)1 << s < d) s++;
+  if (wide) {
+    unsigned __int128 power = (unsigned __int128)1 << (63 + s);
+    return (int64_t)(uint64_t)((power + (uint64_t)d - 1) / (uint64_t)d);
+  }
   uint64_t m = (((uint64_t)1 << (31 + s)) + (uint64_t)d - 1) / (uint64_t)d;
   return (int64_t)((31 + s) << 32 | m);
 }

@@ -6,6 +6,4 @@
     (void)spec;                                                                                    \
     return cuda_fail(error, STATUS_INVALID, "there is no CUDA kernel of '%s' yet", kernel->name);  \
   }
-PENDING(cuda_build_pool)
-PENDING(cuda_build_resize)
 PENDING(cuda_build_conv)

@@ -65,12 +65,11 @@ Status cuda_sort(Kernel *k, const KernelSpec *spec, const CudaSort *s, int64_t f
     cuda_launch_elements(k, f, n * s->length, THREADS);
     cuda_arg_work(k, buffer * s->plan.buffer, bytes, CUDA_READS);
     arg_out(k, spec, s, first, n, last, buffer ^ 1, bytes);
+    cuda_arg_index(k, n * s->length, s->wide);
     cuda_arg_index(k, first, s->wide);
-    cuda_arg_index(k, n, s->wide);
-    cuda_arg_index(k, s->length, s->wide);
+    cuda_arg_divisor(k, s->length, s->wide);
     cuda_arg_divisor(k, s->row, s->wide);
     cuda_arg_index(k, s->count, s->wide);
-    cuda_arg_i64(k, cuda_divisor(s->length, s->wide));
     cuda_arg_i32(k, (int32_t)shift);
   }
   *kept = buffer * s->plan.buffer;

@@ -76,6 +76,25 @@ static int64_t work_added(const Graph *g, NodeId id) {
   return cuda_sort_plan(1, index->dim[0], 8, true).bytes + (g->nodes[id].shape.dim[0] + 1) * 4;
 }
 
+CudaResizeWork cuda_resize_work(const int64_t from[2], const int64_t to[2]) {
+  CudaResizeWork w = {0};
+  for (int d = 0; d < 2; d++) {
+    w.parts[d] = w.bytes;
+    w.firsts[d] = w.parts[d] + aligned(to[d] * 8);
+    w.begins[d] = w.firsts[d] + aligned(to[d] * 4);
+    w.bytes = w.begins[d] + aligned((from[d] + 2) * 4);
+  }
+  return w;
+}
+
+static int64_t work_resize(const Graph *g, NodeId id) {
+  const Shape *in = &g->nodes[node_input(g, id, 0)].shape, *out = &g->nodes[id].shape;
+  bool adjoint = g->nodes[id].op == OP_RESIZE_ADJOINT;
+  return cuda_resize_work(adjoint ? &out->dim[1] : &in->dim[1],
+                          adjoint ? &in->dim[1] : &out->dim[1])
+      .bytes;
+}
+
 /* Sums keep what their parts leave there. */
 static int64_t work_group(const Graph *g, const NodeId *nodes, uint32_t n_nodes,
                           const NodeId *outputs, uint32_t n_outputs, uint32_t shards) {
@@ -106,6 +125,11 @@ static int64_t work_bytes(const Graph *g, const NodeId *nodes, uint32_t n_nodes,
   case OP_SCATTER_ADD:
   case OP_PLACE:
     return work_added(g, nodes[0]);
+  case OP_POOL_SCATTER:
+    return 4; /* whether an index lies beside its window */
+  case OP_RESIZE:
+  case OP_RESIZE_ADJOINT:
+    return work_resize(g, nodes[0]);
   default:
     return work_group(g, nodes, n_nodes, outputs, n_outputs, shards);
   }

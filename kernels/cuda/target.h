@@ -30,4 +30,11 @@ CudaSortPlan cuda_sort_plan(int64_t lines, int64_t length, int64_t item, bool ke
 #define CUDA_ROWS_FEW 128 /* scatter-add */
 #define CUDA_LINE_FEW 64  /* place */
 
+/* Where in its work buffer resize has the tables of rows and of columns (text/resize.cu): what
+ * elements of `to` are made of, and where those of `from` begin to be used. */
+typedef struct CudaResizeWork {
+  int64_t parts[2], firsts[2], begins[2], bytes;
+} CudaResizeWork;
+CudaResizeWork cuda_resize_work(const int64_t from[2], const int64_t to[2]);
+
 #endif

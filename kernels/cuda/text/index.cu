@@ -2,9 +2,9 @@
  * need 64 bits; else everything is below 2^30. */
 #if WIDE
 typedef i64 Index;
-/* n / d */
+/* n / d by a product: `by` is 2^(63+s) / d, rounded up, with 2^(s-1) < d <= 2^s. */
 static __device__ Index quotient(Index n, Index d, i64 by) {
-  return n / d;
+  return (Index)(__umul64hi((u64)n << 1, (u64)by) >> (64 - __clzll(d - 1)));
 }
 #else
 typedef int Index;

@@ -1,6 +1,6 @@
-/* Elements of type T, added into lines of `length` where an index says: an element of the result adds
- * its contributions in the order of the index, beginning with 0, but a line's lone element keeps the
- * sign of its zero.  Elements of a line are `row` apart; `count` of them are added. */
+/* Elements of type T, added into lines of `length` where an index says: an element of the result
+ * adds its contributions in the order of the index, beginning with 0, but a line's lone element
+ * keeps the sign of its zero.  Elements of a line are `row` apart; `count` of them are added. */
 
 /* Each element looks at all of its line's indices.  One out of range is noted, and adds nothing. */
 extern "C" __global__ void __launch_bounds__(256)
@@ -22,7 +22,8 @@ extern "C" __global__ void __launch_bounds__(256)
 /* Each element of lines first .. first + lines - 1 finds its own among the line's sorted items. */
 extern "C" __global__ void __launch_bounds__(256)
     place(const T *__restrict__ x, const u64 *__restrict__ items, T *__restrict__ y, Index first,
-          Index lines, i64 by_lines, Index length, i64 by_length, Index row, i64 by_row, int count) {
+          Index lines, i64 by_lines, Index length, i64 by_length, Index row, i64 by_row,
+          int count) {
   ELEMENTS(i, lines * length) {
     /* Neighbours in memory go to neighbouring threads. */
     Index major = row == 1 ? quotient(i, length, by_length) : quotient(i, lines, by_lines);

@@ -3,7 +3,7 @@
 #define THREADS 256
 
 #if REVERSE
-#define AT(i, length) ((length) - 1 - (i))
+#define AT(i, length) ((length)-1 - (i))
 #else
 #define AT(i, length) (i)
 #endif

@@ -3,8 +3,8 @@
 
 /* Each element looks at all of the `few` indices.  One out of range is noted, and adds nothing. */
 extern "C" __global__ void __launch_bounds__(256)
-    scatter_few(const T *__restrict__ x, const int *__restrict__ index, T *__restrict__ y, u64 *fault,
-                Index n, Index row, i64 by_row, int few, Index bound) {
+    scatter_few(const T *__restrict__ x, const int *__restrict__ index, T *__restrict__ y,
+                u64 *fault, Index n, Index row, i64 by_row, int few, Index bound) {
   ELEMENTS(i, n) {
     Index line = quotient(i, row, by_row), column = i - line * row;
     const T *from = x + column;
@@ -42,7 +42,8 @@ extern "C" __global__ void __launch_bounds__(256)
     Index line = quotient(i, row, by_row), column = i - line * row;
     int last = starts[line + 1];
     T sum = 0;
-    for (int k = starts[line]; k < last; k++) sum += x[(Index)(items[k] & 0x7fffffff) * row + column];
+    for (int k = starts[line]; k < last; k++)
+      sum += x[(Index)(items[k] & 0x7fffffff) * row + column];
     y[i] = sum;
   }
 }

@@ -41,7 +41,8 @@ extern "C" __global__ void __launch_bounds__(THREADS)
   for (int half = parts / 2; half > 0; half /= 2) {
     __syncthreads();
     int other = slot + half * per_block;
-    if (line < lines && part < half && before(values[other], places[other], values[slot], places[slot])) {
+    if (line < lines && part < half &&
+        before(values[other], places[other], values[slot], places[slot])) {
       values[slot] = values[other];
       places[slot] = places[other];
     }

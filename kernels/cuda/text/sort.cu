@@ -1,9 +1,10 @@
 /* Lines sorted as items: a key and the place in the line, so that no two are equal and only one
- * order is possible.  KEY: 32 or 64, for elements of f32 or f64 (NaN above all numbers, -0 as +0; with
- * DESCENDING the largest first, equals by their place all the same), or 0, for indices (i32).
+ * order is possible.  KEY: 32 or 64, for elements of f32 or f64 (NaN above all numbers, -0 as +0;
+ * with DESCENDING the largest first, equals by their place all the same), or 0, for indices (i32).
  *
  * A block sorts SLOTS items in shared memory, a power of two; their runs are merged in pairs from
- * one buffer into another.  LAST: what is sorted is the result, of which only places are written. */
+ * one buffer into another.  LAST: what is sorted is the result, of which only places are written.
+ */
 #define THREADS 256
 
 #if KEY == 64
@@ -70,17 +71,18 @@ static __device__ Item item_end() {
 #if LAST
 #define OUT int
 #define PUT(y, line, place, item)                                                                  \
-  if ((place) < count) {                                                                           \
+  if ((Index)(place) < count) {                                                                    \
     Index outer = quotient(line, row, by_row);                                                     \
-    (y)[(outer * count + (place)) * row + (line)-outer * row] = place_of(item);                    \
+    (y)[(outer * count + (Index)(place)) * row + (line)-outer * row] = place_of(item);             \
   }
 #else
 #define OUT Item
-#define PUT(y, line, place, item) (y)[((line)-first) * length + (place)] = (item)
+#define PUT(y, line, place, item) (y)[((line)-first) * length + (Index)(place)] = (item)
 #endif
 
-/* Lines first .. first + lines - 1, their elements `row` apart; of each the first `count` matter.  A
- * line has `runs` runs of `run` items, a power of two; a block sorts several where they are short. */
+/* Lines first .. first + lines - 1, their elements `row` apart; of each the first `count` matter. A
+ * line has `runs` runs of `run` items, a power of two; a block sorts several where they are short.
+ */
 extern "C" __global__ void __launch_bounds__(THREADS)
     sort_runs(const T *__restrict__ x, OUT *__restrict__ y, Index first, Index lines, Index length,
               Index row, i64 by_row, Index count, Index runs, i64 by_runs, int run INDICES) {
@@ -124,26 +126,29 @@ extern "C" __global__ void __launch_bounds__(THREADS)
 }
 
 /* Runs of 2^shift items of each line become runs of twice as many: an item stands behind those
- * before it in its own run, and those of the other run that go before it. */
+ * before it in its own run, and those of the other run that go before it.  n: of all lines.  Places
+ * of a line have 31 bits. */
 extern "C" __global__ void __launch_bounds__(THREADS)
-    merge_runs(const Item *__restrict__ x, OUT *__restrict__ y, Index first, Index lines, Index length,
-               Index row, i64 by_row, Index count, i64 by_length, int shift) {
-  ELEMENTS(i, lines * length) {
-    Index local = quotient(i, length, by_length), at = i - local * length, line = first + local;
-    Index run = at >> shift, low = (run ^ 1) << shift, high = low + ((Index)1 << shift);
+    merge_runs(const Item *__restrict__ x, OUT *__restrict__ y, Index n, Index first, Index length,
+               i64 by_length, Index row, i64 by_row, Index count, int shift) {
+  ELEMENTS(i, n) {
+    Index local = quotient(i, length, by_length), line = first + local;
+    u32 at = (u32)(i - local * length), run = at >> shift, size = (u32)1 << shift;
+    u32 low = (run ^ 1) << shift, high = low + size,
+        place = at & ~(2 * size - 1) | (at & (size - 1));
     const Item *items = x + local * length;
     Item item = items[at];
-    if (low > length) low = length;
-    if (high > length) high = length;
-    Index begin = low;
+    if (low > length) low = (u32)length;
+    if (high > length) high = (u32)length;
+    place -= low;
     while (low < high) {
-      Index middle = low + (high - low) / 2;
+      u32 middle = low + (high - low) / 2;
       if (before(items[middle], item))
         low = middle + 1;
       else
         high = middle;
     }
-    Index place = ((run >> 1) << (shift + 1)) + (at & (((Index)1 << shift) - 1)) + (low - begin);
+    place += low;
     PUT(y, line, place, item);
   }
 }
