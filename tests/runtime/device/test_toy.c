@@ -54,7 +54,8 @@ static void agrees(const char *path, const Plan *plan, const DeviceTable *table,
   static const struct {
     ToyOrder order;
     uint64_t seed;
-  } orders[] = {{TOY_LAZY, 0}, {TOY_EAGER, 0}, {TOY_RANDOM, 1}, {TOY_RANDOM, 2}};
+  } orders[] = {{TOY_LAZY, 0},   {TOY_EAGER, 0},  {TOY_RANDOM, 1},
+                {TOY_RANDOM, 2}, {TOY_RANDOM, 3}, {TOY_RANDOM, 4}};
   for (size_t i = 0; i < sizeof orders / sizeof *orders; i++) {
     Diag *diag = diag_create();
     Bytes have;
@@ -71,14 +72,24 @@ static void agrees(const char *path, const Plan *plan, const DeviceTable *table,
   }
 }
 
-/* On a target whose groups are the CPU's: the bits of the CPU's own plan.  On one that cuts groups
- * otherwise a sum may be added up in another order; there the CPU runs the same plan. */
+/* On a target whose groups are the CPU's, but on several streams: the bits of the CPU's own plan.
+ * On one that cuts groups otherwise a sum may be added up in another order; there the CPU runs the
+ * same plan. */
+static uint32_t spread; /* programs that run on several streams */
+
+static void count_spread(const Plan *plan) {
+  for (uint32_t i = 0; i < plan->n_programs; i++) spread += plan_streams(&plan->programs[i]) > 1;
+}
+
 static void check_model(const char *path, const char *const *defines, uint32_t n) {
+  static bool in_place; /* every other one */
+  in_place = !in_place;
   static Target apart;
   apart = target_cpu;
   apart.name = "apart";
   apart.alignment = 512;
-  apart.in_place = false;
+  apart.in_place = in_place;
+  apart.streams = toy->backend->target->streams;
   apart.work_bytes = more_work;
   const DeviceTable *cpu_device;
   Backend toy_backend, cpu_backend;
@@ -90,10 +101,12 @@ static void check_model(const char *path, const char *const *defines, uint32_t n
   CU_ASSERT_EQUAL(results(cpu.plan, NULL, &want, cpu.diag), STATUS_OK);
   CU_ASSERT(want.n > 0);
   Compiled other = device_test_compile(path, defines, n, &apart);
+  count_spread(other.plan);
   agrees(path, other.plan, &toy_apart, &want);
   free(want.data);
   Compiled own = device_test_compile(path, defines, n, toy->backend->target);
   CU_ASSERT_EQUAL(results(own.plan, &cpu_toy, &want, own.diag), STATUS_OK);
+  count_spread(own.plan);
   agrees(path, own.plan, toy, &want);
   free(want.data);
   support_release(&own);
@@ -114,6 +127,8 @@ static void same_bits(void) {
                                       "ids=8 8 8"};
   CU_ASSERT(support_each_model("models/examples/*.xml", check_example) >= 8);
   check_model("models/cdvm_small.xml", small, 5);
+  printf("(%u programs on several streams) ", spread);
+  CU_ASSERT(spread >= 20);
 }
 
 /* ---- the account ---- */
