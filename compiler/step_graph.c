@@ -159,11 +159,23 @@ static void find_paths(Maker *m) {
   }
 }
 
-static void find_freed(Maker *m) {
+static void find_memory(Maker *m) {
   const Lives *l = m->l;
-  for (uint32_t i = 0; i < l->n_items; i++)
-    if (l->items[i].end > 0 && l->items[i].end <= m->out->n)
-      m->out->frees[l->items[i].end - 1] += l->items[i].bytes;
+  StepGraph *g = m->out;
+  int64_t now = 0;
+  for (uint32_t i = 0; i < l->n_items; i++) {
+    const OffsetItem *item = &l->items[i];
+    if (item->end > 0 && item->end <= g->n) g->frees[item->end - 1] += item->bytes;
+    if (item->start <= 1)
+      now += item->bytes; /* an input, or of the first step */
+    else
+      g->alive[item->start - 1] += item->bytes;
+  }
+  for (uint32_t s = 0; s < g->n; s++) {
+    now += g->alive[s];
+    g->alive[s] = now;
+    now -= g->frees[s];
+  }
 }
 
 /* ---- all of it ---- */
@@ -178,15 +190,17 @@ Status step_graph_find(const Plan *plan, const PlanProgram *program, const Lives
   g->path = calloc(n, sizeof *g->path);
   g->heir = calloc(n, sizeof *g->heir);
   g->frees = calloc(n, sizeof *g->frees);
+  g->alive = calloc(n, sizeof *g->alive);
   g->meets = calloc(n, sizeof *g->meets);
   m.stamp = calloc(program->graph->n_nodes, sizeof *m.stamp);
-  bool have = g->first && g->work && g->path && g->heir && g->frees && g->meets && m.stamp;
+  bool have =
+      g->first && g->work && g->path && g->heir && g->frees && g->alive && g->meets && m.stamp;
   Status status =
       have && find_readers(&m) ? list_all(&m) : diag_no_memory(diag, n * sizeof(int64_t));
   if (status == STATUS_OK) {
     find_work(&m);
     find_paths(&m);
-    find_freed(&m);
+    find_memory(&m);
   }
   free(m.stamp);
   free(m.readers);
@@ -195,7 +209,8 @@ Status step_graph_find(const Plan *plan, const PlanProgram *program, const Lives
 }
 
 void step_graph_free(StepGraph *g) {
-  void *const all[] = {g->first, g->others, g->work, g->path, g->heir, g->frees, g->meets};
+  void *const all[] = {g->first, g->others, g->work,  g->path,
+                       g->heir,  g->frees,  g->alive, g->meets};
   for (size_t i = 0; i < sizeof all / sizeof *all; i++) free(all[i]);
   *g = (StepGraph){0};
 }

@@ -14,6 +14,7 @@ typedef struct StepGraph {
   int64_t *path;            /* the longest path from its beginning to the program's end */
   uint32_t *heir; /* of the steps that follow it, the one with the longest path; STEP_NONE: none */
   int64_t *frees; /* bytes of the buffers that it is the last to use, in the program's order */
+  int64_t *alive; /* bytes of those that are in use then */
   bool *meets;    /* ranks meet in it */
 } StepGraph;
 

@@ -11,7 +11,8 @@
  *
  * Overlap costs memory: bytes are free when all streams know that their users have run.  Where a
  * step begins so late that others are known to the estimate to have ended, waiting for them costs
- * nothing, and it does when their buffers are worth it.  The pass tries one stream, then more, and
+ * nothing, and it does when their buffers are worth it; and where too many bytes would be alive all
+ * streams meet before they go on.  The pass tries one stream, then more, and
  * takes more where a run is at least 2 per cent shorter and its bytes alive at the peak are at most
  * 5 per cent (or 1 MiB) more than on one stream, or what a program before it in the plan takes
  * anyway. */
@@ -116,10 +117,12 @@ typedef struct Spread {
   Waits waits;
   Diag *diag;
   uint32_t kernels, meeting;         /* how many streams kernels have; that of collectives */
-  int64_t worth;                     /* bytes */
+  int64_t worth, most;               /* bytes: that a wait frees at least; alive at most */
   uint32_t tail[TARGET_STREAMS_MAX]; /* by stream: its last step, from 1 */
   uint32_t *next;                    /* by step from 1: the next of its stream */
   int64_t *freed; /* by step from 1: bytes that the steps of its stream up to it free */
+  /* By stream and stream: the step that its next one follows at the latest. */
+  uint32_t barrier[TARGET_STREAMS_MAX][TARGET_STREAMS_MAX];
   uint32_t ended[TARGET_STREAMS_MAX][TARGET_STREAMS_MAX]; /* by stream and stream: its last step
                                                 that has ended when the first one's last begins */
 } Spread;
@@ -132,6 +135,12 @@ static int64_t begins(const Spread *x, uint32_t s, uint32_t stream) {
     uint32_t other = g->others[i], on = x->p->steps[other].stream;
     if (on == stream || x->waits.now[stream][on] > other) continue;
     int64_t known = x->run.end[other] + x->run.facts->wait_ns;
+    if (known > begin) begin = known;
+  }
+  for (uint32_t on = 0; on < x->waits.n_streams; on++) {
+    uint32_t other = x->barrier[stream][on];
+    if (on == stream || x->waits.now[stream][on] >= other) continue;
+    int64_t known = x->run.end[other - 1] + x->run.facts->wait_ns;
     if (known > begin) begin = known;
   }
   return begin;
@@ -186,10 +195,33 @@ static void free_others(Spread *x, uint32_t stream, int64_t begin, uint32_t *nee
   }
 }
 
+/* Bytes that nobody uses any more while not all streams know it, or will by their next step. */
+static int64_t unknown(const Spread *x) {
+  int64_t sum = 0;
+  for (uint32_t j = 0; j < x->waits.n_streams; j++) {
+    uint32_t known = x->tail[j];
+    for (uint32_t k = 0; k < x->waits.n_streams; k++) {
+      uint32_t by = x->waits.now[k][j] > x->barrier[k][j] ? x->waits.now[k][j] : x->barrier[k][j];
+      if (k != j && by < known) known = by;
+    }
+    sum += x->freed[x->tail[j]] - x->freed[known];
+  }
+  return sum;
+}
+
+/* Where too many bytes would be alive all streams meet before they go on. */
+static void meet(Spread *x, uint32_t s) {
+  if (x->waits.n_streams == 1 || x->run.g->alive[s] + unknown(x) <= x->most) return;
+  for (uint32_t k = 0; k < x->waits.n_streams; k++)
+    memcpy(x->barrier[k], x->tail, sizeof x->barrier[k]);
+}
+
 static Status give(Spread *x, uint32_t s) {
   const StepGraph *g = x->run.g;
+  meet(x, s);
   uint32_t need[TARGET_STREAMS_MAX] = {0}, stream = choose(x, s), tail = x->tail[stream];
   int64_t begin = begins(x, s, stream);
+  memcpy(need, x->barrier[stream], sizeof need);
   for (uint32_t i = g->first[s]; i < g->first[s + 1]; i++) {
     uint32_t on = x->p->steps[g->others[i]].stream;
     if (g->others[i] + 1 > need[on]) need[on] = g->others[i] + 1;
@@ -212,14 +244,15 @@ typedef struct Way {
 } Way;
 
 static Status spread(PlanProgram *p, const StepGraph *g, const StreamFacts *facts, Way way,
-                     int64_t worth, Diag *diag, int64_t *out_time) {
+                     int64_t worth, int64_t most, Diag *diag, int64_t *out_time) {
   size_t n = (size_t)p->n_steps + 1 + TARGET_STREAMS_MAX;
   Spread x = {.run = {.g = g, .facts = facts, .p = p},
               .p = p,
               .diag = diag,
               .kernels = way.kernels,
               .meeting = way.apart ? way.kernels : 0,
-              .worth = worth};
+              .worth = worth,
+              .most = most};
   x.run.end = calloc(n, sizeof *x.run.end);
   x.next = calloc(n, sizeof *x.next);
   x.freed = calloc(n, sizeof *x.freed);
@@ -261,7 +294,7 @@ static Status bytes_alive(const Chooser *c, int64_t *out) {
 static Status spread_way(Chooser *c, Way way, int64_t *out_time) {
   c->now = way;
   return spread(c->p, &c->g, &c->plan->target->streams, way, c->bytes / 100 * FREED_PER_CENT + 1,
-                c->diag, out_time);
+                c->most, c->diag, out_time);
 }
 
 static Status try_way(Chooser *c, Way way) {

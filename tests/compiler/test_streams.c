@@ -115,27 +115,54 @@ static void no_estimate(void) {
   finish(&lab, plan);
 }
 
-/* Several large values that are soon gone: with one stream they take turns in the same bytes. */
+/* Values of n x n that are soon gone, `count` of them: with one stream they take turns in the same
+ * bytes. */
+static NodeId large_values(Lab *lab, int64_t n, int count, NodeId sum) {
+  Emitter *e = &lab->e;
+  for (int i = 0; i < count; i++) {
+    NodeId a = lab_input(lab, DTYPE_F32, 2, (int64_t[]){n, 1});
+    NodeId big = emit_transpose(e, emit_matmul(e, a, a, false, true), (int64_t[]){1, 0});
+    NodeId one = emit_reduce_sum(e, emit_matmul(e, big, a, false, false), 1);
+    sum = sum ? emit_add(e, sum, one) : one;
+  }
+  return sum;
+}
+
 static void memory_decides(void) {
   for (int large = 0; large < 2; large++) {
     Lab lab;
     Target wide = program_wide();
     wide.streams.bytes = INT64_C(1) << 40;
     lab_init(&lab, DTYPE_F32, 1);
-    int64_t n = large ? 1024 : 64;
-    NodeId sum = NODE_NONE;
-    for (int i = 0; i < 3; i++) {
-      NodeId a = lab_input(&lab, DTYPE_F32, 2, (int64_t[]){n, 1});
-      NodeId big =
-          emit_transpose(&lab.e, emit_matmul(&lab.e, a, a, false, true), (int64_t[]){1, 0});
-      NodeId one = emit_reduce_sum(&lab.e, emit_matmul(&lab.e, big, a, false, false), 1);
-      sum = sum ? emit_add(&lab.e, sum, one) : one;
-    }
-    output(&lab, "y", sum);
+    output(&lab, "y", large_values(&lab, large ? 1024 : 64, 3, NODE_NONE));
     Plan *plan = compile(&lab, NULL, 0, &wide);
     CU_ASSERT_EQUAL(plan_streams(&plan->programs[0]) > 1, !large);
     finish(&lab, plan);
   }
+}
+
+/* Where only a part of a program has no room for several, streams meet there. */
+static void memory_joins(void) {
+  int64_t scratch[2], steps[2];
+  for (int several = 0; several < 2; several++) {
+    Lab lab;
+    Target wide = program_wide();
+    wide.streams.bytes = INT64_C(1) << 40;
+    if (!several) wide.streams.compute = 1;
+    lab_init(&lab, DTYPE_F32, 1);
+    NodeId a = square(&lab, 32), b = square(&lab, 32);
+    NodeId small = emit_matmul(&lab.e, chain(&lab, a, 9), chain(&lab, b, 9), false, false);
+    output(&lab, "y",
+           large_values(&lab, 1024, 4,
+                        emit_slice_axis(&lab.e, emit_reduce_sum(&lab.e, small, 3), 0, 0, 1)));
+    Plan *plan = compile(&lab, NULL, 0, &wide);
+    scratch[several] = plan->programs[0].scratch_bytes;
+    steps[several] = plan_stream_steps(&plan->programs[0], 0);
+    CU_ASSERT_EQUAL(plan_streams(&plan->programs[0]) > 1, several);
+    finish(&lab, plan);
+  }
+  CU_ASSERT(steps[1] < steps[0] - 8);
+  CU_ASSERT(scratch[1] <= scratch[0] + scratch[0] / 20 + (1 << 20));
 }
 
 /* Ranks meet on the last stream, in the order of the program, while kernels go on; who reads the
@@ -199,5 +226,5 @@ static void commits_wait(void) {
 
 LAB_MAIN("streams", {"a chain stays", a_chain_stays}, {"branches overlap", branches_overlap},
          {"little gain", little_gain}, {"no estimate", no_estimate},
-         {"memory decides", memory_decides}, {"collectives overlap", collectives_overlap},
-         {"commits wait", commits_wait})
+         {"memory decides", memory_decides}, {"memory joins", memory_joins},
+         {"collectives overlap", collectives_overlap}, {"commits wait", commits_wait})

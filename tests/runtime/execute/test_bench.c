@@ -98,12 +98,12 @@ static void test_stream_trace(void) {
   shell_must("\"$GRAPHRUN\" bench '%s' --steps=1 \"--device=$TOY\" '--trace=%s'", other, path);
   json_t *root = json_load_file(path, 0, NULL), *event, *from = NULL;
   CU_ASSERT_PTR_NOT_NULL_FATAL(root);
-  size_t i, rows[2] = {0}, waits = 0, arrows = 0;
+  size_t i, rows[3] = {0}, waits = 0, arrows = 0;
   json_array_foreach(json_object_get(root, "traceEvents"), i, event) {
     const char *phase = json_string_value(json_object_get(event, "ph"));
     json_int_t row = json_integer_value(json_object_get(event, "tid"));
     double at = json_real_value(json_object_get(event, "ts"));
-    CU_ASSERT_FATAL(row >= 0 && row < 2);
+    CU_ASSERT_FATAL(row >= 0 && row < 3);
     if (*phase == 'X') {
       rows[row]++;
       waits += json_array_size(json_object_get(json_object_get(event, "args"), "waits"));
