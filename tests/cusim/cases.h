@@ -31,6 +31,8 @@ extern const Case cases_memory[], cases_order[], cases_capture[], cases_kernels[
 extern const uint32_t n_cases_memory, n_cases_order, n_cases_capture, n_cases_kernels, n_cases_blas,
     n_cases_collectives, n_cases_dnn, n_cases_limits, n_cases_text, n_cases_watch;
 
+extern const char cases_text_source[], cases_watch_source[]; /* their kernels */
+
 /* In a right program every call succeeds. */
 #define OK(b, call) ((b)->errors += (call) != 0)
 

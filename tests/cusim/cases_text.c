@@ -5,7 +5,7 @@
 #include <string.h>
 
 /* `wrong` is an argument, so that one text serves. */
-static const char text[] =
+const char cases_text_source[] =
     "#define KERNEL meet\n"
     "extern \"C\" __global__ void KERNEL(const float *x, float *y, int wrong) {\n"
     "  __shared__ float tile[64];\n"
@@ -49,7 +49,7 @@ static const char text[] =
 static void run(Bench *b, const char *kernel, int32_t wrong) {
   const float *x = b->x;
   float *y = b->y;
-  cudaLibrary_t library = bench_load(b, text, "sm_90", true);
+  cudaLibrary_t library = bench_load(b, cases_text_source, "sm_90", true);
   if (!library) return;
   int32_t how = b->wrong ? wrong : 0;
   bench_launch(b, bench_kernel(b, library, kernel), (dim3){1, 1, 1}, (dim3){64, 1, 1}, 0,
@@ -88,7 +88,7 @@ static void sync_and_ballot(Bench *b) {
 }
 
 static void other_architecture(Bench *b) {
-  cudaLibrary_t l = bench_load(b, text, b->wrong ? "sm_80" : "sm_90", true);
+  cudaLibrary_t l = bench_load(b, cases_text_source, b->wrong ? "sm_80" : "sm_90", true);
   if (l) OK(b, b->cu->cudaLibraryUnload(l));
 }
 
@@ -173,13 +173,13 @@ static void no_text(Bench *b) {
 }
 
 static void library_left(Bench *b) {
-  cudaLibrary_t l = bench_load(b, text, "sm_90", true);
+  cudaLibrary_t l = bench_load(b, cases_text_source, "sm_90", true);
   if (!b->wrong) OK(b, b->cu->cudaLibraryUnload(l));
 }
 
 static void no_such_kernel(Bench *b) {
   cudaKernel_t k;
-  cudaLibrary_t l = bench_load(b, text, "sm_90", true);
+  cudaLibrary_t l = bench_load(b, cases_text_source, "sm_90", true);
   OK(b, b->cu->cudaLibraryGetKernel(&k, l, b->wrong ? "lowest" : "meet"));
   OK(b, b->cu->cudaLibraryUnload(l));
 }

@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-static const char text[] =
+const char cases_watch_source[] =
     "typedef unsigned char u8;\n"
     "typedef unsigned long long u64;\n"
     "\n"
@@ -111,7 +111,7 @@ static const char text[] =
     "  if (wrong == 2 && i == 127) z[256] = 0;\n"
     "  if (wrong == 3 && i == 3) ((float *)x)[3] = 0;\n"
     "  if (wrong == 4 && i == 3) z[1000] = 0;\n"
-    "  if (wrong == 5 && i == 3) y[i] = z[-1000000];\n"
+    "  if (wrong == 5 && i == 3) y[i] = *(const float *)(16 * (u64)wrong);\n"
     "}\n"
     "KERNEL(added) { /* 1: adds to what it should write */\n"
     "  PLACES;\n"
@@ -181,7 +181,7 @@ static void run(Bench *b, const char *kernel, int32_t wrong) {
   float *y = b->y, *z = b->z + 200;
   int32_t how = b->wrong ? wrong : 0;
   OK(b, b->cu->cudaMemsetAsync(b->z, 0, BYTES, b->s));
-  cudaLibrary_t library = bench_load(b, text, "sm_90", true);
+  cudaLibrary_t library = bench_load(b, cases_watch_source, "sm_90", true);
   if (!library) return;
   bench_launch(
       b, bench_kernel(b, library, kernel), (dim3){2, 1, 1}, (dim3){64, 1, 1}, 256,
@@ -248,7 +248,7 @@ const Case cases_watch[] = {
     {CUSIM_UNDECLARED_ACCESS, "writes one element more than declared", reach_2},
     {CUSIM_UNDECLARED_WRITE, "writes an operand", reach_3},
     {CUSIM_BOUNDS, "writes behind an allocation", reach_4},
-    {CUSIM_BOUNDS, "reads far before an allocation", reach_5},
+    {CUSIM_BOUNDS, "reads an address of nothing", reach_5},
     {CUSIM_UNDEFINED, "adds to a result that holds nothing", added_1},
     {CUSIM_UNWRITTEN, "leaves out the last element", last_1},
     {CUSIM_SHARED_BOUNDS, "reads behind dynamic shared memory", dynamic_end_1},

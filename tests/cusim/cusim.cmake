@@ -11,6 +11,9 @@ if(NOT CUDA_MISSING)
   target_link_libraries(cusim PUBLIC Threads::Threads ${CMAKE_DL_LIBS})
   set_source_files_properties(${CMAKE_CURRENT_LIST_DIR}/module.c PROPERTIES COMPILE_DEFINITIONS
                               "CUSIM_INCLUDES=\"${CMAKE_SOURCE_DIR}\"")
+  set_source_files_properties(
+    ${CMAKE_CURRENT_LIST_DIR}/real_nvrtc.c PROPERTIES COMPILE_DEFINITIONS
+    "CUDA_FOLDER=\"${CUDA_PATH_cuda_runtime_api}/..\"")
   # Threads of kernels are fibers, of whose stacks the sanitizers know nothing.
   set_source_files_properties(
     ${CMAKE_CURRENT_LIST_DIR}/fibers.c ${CMAKE_CURRENT_LIST_DIR}/grid.c

@@ -215,7 +215,8 @@ static ModuleEnd compile(const char *compiler, const char *text, const ModuleOpt
   ADD(&w, compiler, "-std=c++17", options->watched ? "-O1" : "-O2", "-fPIC", "-shared", "-w",
       "-fvisibility=hidden", "-fno-exceptions", "-fno-rtti", "-fno-asynchronous-unwind-tables");
   ADD(&w, "-fno-math-errno", "-fno-trapping-math", "-ffp-contract=off", "-fno-strict-aliasing",
-      "-fwrapv", "-fmax-errors=20", "-Wframe-larger-than=32768", "-Werror=frame-larger-than=32768");
+      "-fwrapv", "-pedantic-errors", "-fmax-errors=20", "-Wframe-larger-than=32768",
+      "-Werror=frame-larger-than=32768");
   if (options->watched)
     ADD(&w, "-DCUSIM_WATCHED", "-g1",
         "-fsanitize=thread,alignment,shift,integer-divide-by-zero,float-cast-overflow,bounds",

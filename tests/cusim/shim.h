@@ -170,9 +170,6 @@ CUSIM_CAS(unsigned long long)
   }                                                                                                \
   CUSIM_INLINE double name(double x) {                                                             \
     return __builtin_##name(x);                                                                    \
-  }                                                                                                \
-  CUSIM_INLINE double name(int x) {                                                                \
-    return __builtin_##name((double)x);                                                            \
   }
 #define CUSIM_MATH2(name)                                                                          \
   CUSIM_INLINE float name##f(float x, float y) {                                                   \
@@ -183,12 +180,6 @@ CUSIM_CAS(unsigned long long)
   }                                                                                                \
   CUSIM_INLINE double name(double x, double y) {                                                   \
     return __builtin_##name(x, y);                                                                 \
-  }                                                                                                \
-  CUSIM_INLINE double name(double x, float y) {                                                    \
-    return __builtin_##name(x, (double)y);                                                         \
-  }                                                                                                \
-  CUSIM_INLINE double name(float x, double y) {                                                    \
-    return __builtin_##name((double)x, y);                                                         \
   }
 CUSIM_MATH1(sqrt)
 CUSIM_MATH1(cbrt)
@@ -248,10 +239,18 @@ CUSIM_OF_BOTH(long, lrint, __builtin_lrint)
 CUSIM_OF_BOTH(long, lround, __builtin_lround)
 CUSIM_OF_BOTH(long long, llrint, __builtin_llrint)
 CUSIM_OF_BOTH(long long, llround, __builtin_llround)
-#define lrintf lrint
-#define lroundf lround
-#define llrintf llrint
-#define llroundf llround
+CUSIM_INLINE long lrintf(float x) {
+  return __builtin_lrintf(x);
+}
+CUSIM_INLINE long lroundf(float x) {
+  return __builtin_lroundf(x);
+}
+CUSIM_INLINE long long llrintf(float x) {
+  return __builtin_llrintf(x);
+}
+CUSIM_INLINE long long llroundf(float x) {
+  return __builtin_llroundf(x);
+}
 
 CUSIM_INLINE float fmaf(float x, float y, float z) {
   return __builtin_fmaf(x, y, z);
@@ -316,6 +315,18 @@ CUSIM_LEAST(unsigned long long)
   CUSIM_INLINE type max(a_type a, b_type b) {                                                      \
     return fmax((type)a, (type)b);                                                                 \
   }
+CUSIM_INLINE unsigned min(int a, unsigned b) {
+  return min((unsigned)a, b);
+}
+CUSIM_INLINE unsigned min(unsigned a, int b) {
+  return min(a, (unsigned)b);
+}
+CUSIM_INLINE unsigned max(int a, unsigned b) {
+  return max((unsigned)a, b);
+}
+CUSIM_INLINE unsigned max(unsigned a, int b) {
+  return max(a, (unsigned)b);
+}
 CUSIM_LEAST_FLOAT(float, float, float)
 CUSIM_LEAST_FLOAT(double, double, double)
 CUSIM_LEAST_FLOAT(float, double, double)
