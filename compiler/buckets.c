@@ -10,11 +10,11 @@
  * follow their gradients at once, and would send each by itself.  What waits is alive for longer,
  * and the work buffer holds a bucket's bytes: a bucket travels when it is full, or what waits for
  * it keeps as many bytes alive.  Gradients that only updates read so go out while the backward pass
- * is still under way.
+ * is still under way; and the updates come behind the next bucket, so that a device which can do
+ * both computes while the first is on its way.
  *
- * A group goes behind all that it reads and before none of what it was behind, but for groups that
- * wait for nothing it needs: the order stays a topological one, and it is the same on all ranks.  A
- * state's new value still comes behind all readers of the old one. */
+ * A group moves back only, never behind one that reads it, so the order stays a topological one; it
+ * is the same on all ranks.  A state's new value still comes behind all readers of the old one. */
 #include "compiler/groups.h"
 
 #include "graph/base/array.h"
@@ -30,6 +30,8 @@
 #define BUCKET_PARTS 32
 #define BUCKET_LEAST ((int64_t)256 << 10)
 #define BUCKET_MOST ((int64_t)4 << 20)
+/* An update reads several values of a gradient's size: so many full buckets wait for one. */
+#define HELD_PARTS 4
 #define LIGHT_BYTES ((int64_t)16 << 10)
 /* A group that reads more than this, without states and what has not travelled, waits for nothing
  * light: it is what the statistics are for. */
@@ -44,21 +46,24 @@ typedef struct List {
 
 typedef struct Bucketer {
   Groups *u;
-  List bucket[BUCKETS], held; /* that wait, in their order; held: for light or heavy sums */
+  List bucket[BUCKETS]; /* that wait, in their order */
+  List held;            /* groups that wait for light or heavy sums */
+  List late;            /* whose sums have gone out, and which nobody needs yet */
   int64_t bytes[BUCKETS], held_bytes;
   int64_t full;   /* bytes of a full bucket */
-  uint8_t *waits; /* by group: its bucket + 1; HELD_LIGHT, HELD_HEAVY; 0: it does not wait */
-  bool *kept;     /* by node: a state that a held group reads */
+  uint8_t *waits; /* by group: its bucket + 1; HELD_LIGHT, HELD_HEAVY, LATE; 0: it does not wait */
+  bool *kept;     /* by node: a state that a held or late group reads */
   NodeId *old;    /* by node: the state that its value is committed to; NODE_NONE */
   /* What the group that comes next reads: */
   bool needs[BUCKETS];
   bool needs_held[2]; /* what is held for light sums, for heavy ones */
-  int64_t reads;      /* bytes that would stay alive for it */
+  bool needs_late;
+  int64_t reads; /* bytes that would stay alive for it */
   /* What becomes of the groups: */
   uint32_t *first, n_groups, n_members;
   NodeId *members;
 } Bucketer;
-enum { HELD_LIGHT = BUCKETS + 1, HELD_HEAVY = BUCKETS + 2 };
+enum { HELD_LIGHT = BUCKETS + 1, HELD_HEAVY, LATE };
 
 static const NodeId *group_begin(const Groups *u, uint32_t group) {
   return &u->members[u->first[group]];
@@ -100,22 +105,41 @@ static void keep_states(Bucketer *b, uint32_t group) {
     groups_each_read(b->u, b->u->members[k], each_state, b);
 }
 
-/* Groups that were held for what has travelled, in their order; with `all` also those that waited
- * for the heavy. */
-static void let_go(Bucketer *b, bool all) {
+static void go(Bucketer *b, uint32_t group) {
+  append(b, group);
+  close_group(b);
+}
+
+static void late_go(Bucketer *b) {
+  if (b->late.n == 0) return;
+  for (uint32_t i = 0; i < b->late.n; i++) go(b, b->late.groups[i]);
+  b->late.n = 0;
+  memset(b->kept, 0, b->u->graph->n_nodes * sizeof *b->kept);
+  for (uint32_t i = 0; i < b->held.n; i++) keep_states(b, b->held.groups[i]);
+}
+
+/* Light sums have travelled: what waited for nothing else goes. */
+static void light_go(Bucketer *b) {
   uint32_t left = 0;
-  for (NodeId id = 0; all && id < b->u->graph->n_nodes; id++) b->kept[id] = false;
   for (uint32_t i = 0; i < b->held.n; i++) {
     uint32_t group = b->held.groups[i];
-    if (!all && b->waits[group] == HELD_HEAVY) {
+    if (b->waits[group] == HELD_HEAVY)
       b->held.groups[left++] = group;
-      continue;
-    }
-    append(b, group);
-    close_group(b);
+    else
+      go(b, group);
   }
   b->held.n = left;
-  if (all) b->held_bytes = 0;
+}
+
+/* All sums have travelled: what waited for them is late from now on, what was late goes. */
+static void heavy_go(Bucketer *b) {
+  late_go(b);
+  for (uint32_t i = 0; i < b->held.n; i++) {
+    b->late.groups[b->late.n++] = b->held.groups[i];
+    b->waits[b->held.groups[i]] = LATE;
+  }
+  b->held.n = 0;
+  b->held_bytes = 0;
 }
 
 static void empty(Bucketer *b, uint32_t which) {
@@ -130,7 +154,11 @@ static void travel(Bucketer *b, uint32_t which) {
   empty(b, light);
   if (which != light) empty(b, which);
   if (b->n_members > before) close_group(b);
-  if (light == SUMS) let_go(b, which != light);
+  if (light != SUMS) return;
+  if (which == light)
+    light_go(b);
+  else
+    heavy_go(b);
 }
 
 /* ---- what waits ---- */
@@ -141,7 +169,9 @@ static void note_read(void *context, NodeId value) {
   value = base_of(u, value);
   const Node *node = &u->graph->nodes[value];
   uint8_t waits = u->class[value] == CLASS_GROUP ? b->waits[u->group_of[value]] : 0;
-  if (waits == HELD_LIGHT || waits == HELD_HEAVY)
+  if (waits == LATE)
+    b->needs_late = true;
+  else if (waits == HELD_LIGHT || waits == HELD_HEAVY)
     b->needs_held[waits == HELD_HEAVY] = true;
   else if (waits)
     b->needs[waits - 1] = true;
@@ -151,7 +181,7 @@ static void note_read(void *context, NodeId value) {
 
 static void note_reads(Bucketer *b, uint32_t group) {
   memset(b->needs, 0, sizeof b->needs);
-  b->needs_held[0] = b->needs_held[1] = false;
+  b->needs_held[0] = b->needs_held[1] = b->needs_late = false;
   b->reads = 0;
   for (uint32_t k = b->u->first[group]; k < b->u->first[group + 1]; k++)
     groups_each_read(b->u, b->u->members[k], note_read, b);
@@ -163,7 +193,7 @@ static bool may_hold(const Bucketer *b, uint32_t group) {
   const Groups *u = b->u;
   bool heavy = b->needs[SUMS + HEAVY] || b->needs_held[1];
   if (!heavy && !b->needs[SUMS] && !b->needs_held[0]) return false;
-  if (b->reads > (heavy ? b->full : LIGHT_READS)) return false;
+  if (b->reads > (heavy ? b->full * HELD_PARTS : LIGHT_READS)) return false;
   for (uint32_t k = u->first[group]; k < u->first[group + 1]; k++)
     if (!fuse_op_allowed(u->graph, u->members[k])) return false;
   return true;
@@ -175,7 +205,7 @@ static void hold(Bucketer *b, uint32_t group) {
   b->held_bytes += b->reads;
   b->waits[group] = heavy ? HELD_HEAVY : HELD_LIGHT;
   keep_states(b, group);
-  if (b->held_bytes > b->full) travel(b, SUMS + HEAVY);
+  if (b->held_bytes > b->full * HELD_PARTS) travel(b, SUMS + HEAVY);
 }
 
 static void wait_in(Bucketer *b, uint32_t group, uint32_t which) {
@@ -194,23 +224,36 @@ static bool overwrites(const Bucketer *b, uint32_t group) {
   return false;
 }
 
-static void place(Bucketer *b, uint32_t group) {
-  uint32_t which = bucket_of(b->u, group);
+/* What the group reads, but for sums that have not gone out, is there. */
+static void prepare(Bucketer *b, uint32_t group) {
   note_reads(b, group);
+  if (overwrites(b, group)) {
+    travel(b, SUMS + HEAVY);
+    late_go(b);
+    note_reads(b, group);
+  } else if (b->needs_late) {
+    late_go(b);
+    note_reads(b, group);
+  }
   for (uint32_t i = GATHERS; i < BUCKETS; i++)
     if (b->needs[i]) travel(b, i);
+}
+
+static void place(Bucketer *b, uint32_t group) {
+  uint32_t which = bucket_of(b->u, group);
+  prepare(b, group);
   if (which == BUCKETS && may_hold(b, group)) {
     hold(b, group);
     return;
   }
-  if (b->needs[SUMS + HEAVY] || b->needs_held[1] || overwrites(b, group)) travel(b, SUMS + HEAVY);
+  if (b->needs[SUMS + HEAVY] || b->needs_held[1]) travel(b, SUMS + HEAVY);
   if (b->needs[SUMS] || b->needs_held[0]) travel(b, SUMS);
-  if (which < BUCKETS) {
+  note_reads(b, group);
+  if (b->needs_late) late_go(b);
+  if (which < BUCKETS)
     wait_in(b, group, which);
-    return;
-  }
-  append(b, group);
-  close_group(b);
+  else
+    go(b, group);
 }
 
 /* ---- the pass ---- */
@@ -240,7 +283,9 @@ static bool alloc(Bucketer *b) {
   b->first = calloc(n, sizeof *b->first);
   b->members = calloc(nodes, sizeof *b->members);
   b->held.groups = calloc(n, sizeof *b->held.groups);
-  bool have = b->waits && b->kept && b->old && b->first && b->members && b->held.groups;
+  b->late.groups = calloc(n, sizeof *b->late.groups);
+  bool have =
+      b->waits && b->kept && b->old && b->first && b->members && b->held.groups && b->late.groups;
   for (uint32_t i = 0; i < BUCKETS; i++) {
     b->bucket[i].groups = calloc(n, sizeof *b->bucket[i].groups);
     have = have && b->bucket[i].groups;
@@ -250,7 +295,8 @@ static bool alloc(Bucketer *b) {
 
 static void release(Bucketer *b) {
   for (uint32_t i = 0; i < BUCKETS; i++) free(b->bucket[i].groups);
-  void *const all[] = {b->waits, b->kept, b->old, b->first, b->members, b->held.groups};
+  void *const all[] = {b->waits,   b->kept,        b->old,        b->first,
+                       b->members, b->held.groups, b->late.groups};
   for (size_t i = 0; i < sizeof all / sizeof *all; i++) free(all[i]);
 }
 
@@ -287,6 +333,7 @@ Status groups_bucket(Groups *u, Diag *diag) {
   bool have = alloc(&b) && find_old(&b);
   for (uint32_t i = 0; have && i < u->n_groups; i++) place(&b, u->order[i]);
   for (uint32_t i = BUCKETS; have && i-- > 0;) travel(&b, i);
+  if (have) late_go(&b);
   if (have) take(u, &b);
   release(&b);
   return have ? STATUS_OK : diag_no_memory(diag, u->n_groups * sizeof *b.first);

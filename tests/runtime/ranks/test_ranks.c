@@ -166,6 +166,42 @@ static uint32_t spread_exchanges(const PlanProgram *p, Role role) {
   return n;
 }
 
+/* The first step that reads a member of step `s`. */
+static uint32_t first_reader(const PlanProgram *p, uint32_t s) {
+  const Graph *g = p->graph;
+  bool *member = calloc(g->n_nodes, sizeof *member);
+  uint32_t reader = p->n_steps;
+  for (uint32_t k = 0; k < p->steps[s].count; k++)
+    member[p->step_nodes[p->steps[s].first + k]] = true;
+  for (NodeId id = 1; id < g->n_nodes; id++) /* views of them */
+    member[id] |= g->nodes[id].op == OP_RESHAPE && member[node_input(g, id, 0)];
+  for (uint32_t r = s + 1; r < p->n_steps && reader == p->n_steps; r++)
+    for (uint32_t k = 0; k < p->steps[r].count; k++) {
+      NodeId id = p->step_nodes[p->steps[r].first + k];
+      for (uint32_t i = 0; i < g->nodes[id].n_inputs; i++)
+        if (member[node_input(g, id, i)]) reader = r;
+    }
+  free(member);
+  return reader;
+}
+
+/* Large exchanges that have steps to run beside them, before what they bring is read. */
+static uint32_t overlapped(const PlanProgram *p, uint32_t *large) {
+  uint32_t n = 0;
+  *large = 0;
+  for (uint32_t s = 0; s < p->n_steps; s++) {
+    int64_t bytes = 0;
+    for (uint32_t k = 0; k < p->steps[s].count; k++) {
+      const Node *node = &p->graph->nodes[p->step_nodes[p->steps[s].first + k]];
+      if (node->op == OP_ALL_REDUCE) bytes += value_bytes(node);
+    }
+    if (bytes < (int64_t)1 << 19) continue;
+    ++*large;
+    n += first_reader(p, s) > s + 4;
+  }
+  return n;
+}
+
 /* The step of a small network: half of its collectives travel with others, and F, v and G
  * are under way before their last weights have gradients. */
 static void spread(void) {
@@ -178,6 +214,9 @@ static void spread(void) {
   uint32_t inner = spread_exchanges(p, ROLE_INNER), outer = spread_exchanges(p, ROLE_OUTER);
   printf("\n  %u collectives, %u exchanges, of them %u and %u large ones early", m.collectives,
          m.exchanges, inner, outer);
+  uint32_t large, beside = overlapped(p, &large);
+  printf(", %u of %u with other steps beside them", beside, large);
+  CU_ASSERT(4 * beside >= 3 * large);
   CU_ASSERT(inner >= 4);
   CU_ASSERT(outer >= 8);
   support_release(&c);
