@@ -83,7 +83,7 @@ const char *cusim_rule_name(CusimRule rule);
 /* How many errors a call can fail with on request; a call that returns no status has none. */
 uint32_t cusim_errors(CudaCall call);
 
-/* Whether texts can be compiled here: there is a C++ compiler. */
+/* Whether texts can be compiled here: there is g++. */
 bool cusim_compiles(void);
 
 #endif

@@ -113,11 +113,12 @@ static int run(const char *const *words, const char *to) {
   return WIFEXITED(status) ? WEXITSTATUS(status) : 128;
 }
 
-/* The compiler, and what says which it is; NULL: there is none. */
+/* The compiler, which is GCC (others place fewer hooks), and what says which it is; NULL: there is
+ * none. */
 static const char *find_compiler(uint64_t key[2]) {
   static const char *found;
   static uint64_t version[2];
-  const char *const names[] = {getenv("CXX"), "g++", "c++", "clang++"};
+  const char *const names[] = {getenv("CXX"), "g++", "c++"};
   char log[300];
   snprintf(log, sizeof log, "%s/version.%ld", folder, (long)getpid());
   for (size_t i = 0; !found && i < sizeof names / sizeof *names; i++) {
@@ -125,9 +126,11 @@ static const char *find_compiler(uint64_t key[2]) {
     const char *const words[] = {names[i], "--version", NULL};
     if (run(words, log) != 0) continue;
     char *text = read_file(log);
-    if (text) hash_add(version, text, strlen(text));
+    if (text && strstr(text, "Free Software Foundation")) {
+      hash_add(version, text, strlen(text));
+      found = names[i];
+    }
     free(text);
-    found = names[i];
   }
   unlink(log);
   key[0] ^= version[0];
@@ -310,7 +313,7 @@ ModuleEnd module_make(const char *source, const char *name, const ModuleOptions 
   if (!compiler || !hash_all(key, source, name, options)) {
     say(log,
         compiler    ? "shim.h is not where it was"
-        : folder[0] ? "no C++ compiler (g++, c++, clang++)"
+        : folder[0] ? "no g++"
                     : "no folder for compiled texts",
         "");
     return MODULE_NO_TOOLS;

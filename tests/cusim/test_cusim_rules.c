@@ -79,7 +79,7 @@ static void wrong_programs_are_caught(void) {
     if (!broken[r]) printf("\nno program breaks: %s", cusim_rule_name(r));
     rules += broken[r];
   }
-  if (!cusim_compiles()) printf("\nwithout those of kernel texts: there is no C++ compiler");
+  if (!cusim_compiles()) printf("\nwithout those of kernel texts: there is no g++");
   printf("\n%u of %u mutations caught, each in %zu orders; %u of %u rules\n", found, n, RUNS,
          rules - 1, (uint32_t)CUSIM_RULES - 1);
   CU_ASSERT_EQUAL(found, n);

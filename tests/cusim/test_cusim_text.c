@@ -239,7 +239,7 @@ static void pages_are_closed(void) {
 
 int main(void) {
   if (!cusim_compiles()) {
-    printf("skipped: kernel texts need a C++ compiler on this machine (g++, c++ or clang++)\n");
+    printf("skipped: kernel texts need g++ on this machine\n");
     return 77;
   }
   if (CU_initialize_registry() != CUE_SUCCESS) return 1;
