@@ -300,6 +300,7 @@ static ModuleEnd make(const char *compiler, const char *source, const char *name
     say(log, "the compiled text cannot be loaded: ", why ? why : "");
     out->end = MODULE_NO_TOOLS;
   }
+  if (owner && !options->watched) unlink(path); /* of watched ones lines are looked up */
   if (*log) out->log = strdup(*log);
   return out->end;
 }
