@@ -161,17 +161,23 @@ static void find_shared(FusedGroup *f) {
 
 static Status write_elements(FusedGroup *f, FusedWriter *w) {
   const FuseLoops *l = &f->loops;
-  uint32_t all = (1u << l->rank) - 1, n = fused_index(w, l->elements);
   for (uint32_t i = 0; i < f->n_stores; i++) fused_need(w, f->stores[i].value);
+  uint32_t all = (1u << l->rank) - 1, at_once = fused_quads(w) ? 4 : 1;
+  uint32_t n = fused_index(w, l->elements);
   const char *type = fused_index_type(w);
-  fused_put(
-      &w->body,
-      "for (%s e = (%s)blockIdx.x * %uu + threadIdx.x; e < p%u; e += (%s)gridDim.x * %uu) {\n",
-      type, type, THREADS, n, type, THREADS);
-  fused_split(w, "e", all, fused_axes(w, all, true));
-  fused_element(w, all, true);
+  fused_put(&w->body,
+            "for (%s e = ((%s)blockIdx.x * %uu + threadIdx.x) * %u; e < p%u; e += (%s)gridDim.x * "
+            "%uu) {\n",
+            type, type, THREADS, at_once, n, type, THREADS * at_once);
+  if (at_once == 4) {
+    snprintf(f->kernel->name, sizeof f->kernel->name, "fused %u x4", f->spec->n_nodes);
+    fused_quad(w);
+  } else {
+    fused_split(w, "e", all, fused_axes(w, all, true));
+    fused_element(w, all, true);
+  }
   fused_put(&w->body, "}\n");
-  int64_t blocks = (l->elements + THREADS - 1) / THREADS;
+  int64_t blocks = (l->elements + THREADS * at_once - 1) / (THREADS * at_once);
   int64_t most = (int64_t)f->kernel->context->multiprocessors * 16;
   uint32_t grid[3] = {(uint32_t)(blocks < most ? blocks : most), 1, 1};
   return fused_writer_end(w, grid, THREADS);

@@ -94,6 +94,13 @@ void fused_place(FusedWriter *w, uint32_t streamed, bool stores);
 /* Declares the needed values v0, v1, ... of element `e` along the streamed axes, and stores. */
 void fused_element(FusedWriter *w, uint32_t streamed, bool stores);
 
+/* True when four elements along the last axis can be done at once: what they read and write of
+ * memory lies together, at multiples of four. */
+bool fused_quads(const FusedWriter *w);
+/* Values and stores of the elements e .. e + 3 of the whole space. */
+void fused_quad(FusedWriter *w);
+#define FUSED_QUADS_LEAST 16384 /* fewer elements are spread over more threads */
+
 /* The launches of a class of sums (kernels/cuda/fused_sums.c), with the group's stores or without.
  */
 Status fused_sums(FusedGroup *group, const FuseClass *of, bool stores);

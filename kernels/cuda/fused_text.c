@@ -69,10 +69,28 @@ const char *fused_index_type(const FusedWriter *w) {
   return w->group->wide ? "i64" : "u32";
 }
 
+#define INDEX_ARG 1 /* marks arguments of fused_index */
+
+/* Beyond so many arguments equal ones are one, and fills are part of the text: texts are shared
+ * less, but no group has too many. */
+#define ARGS_PLENTY 128
+
+static uint32_t same_index(const FusedWriter *w, int64_t value) {
+  for (uint32_t i = 0; i < w->n_args && i < CUDA_ARGS_MAX; i++) {
+    const CudaArg *a = &w->args[i];
+    if (a->index == INDEX_ARG && (w->group->wide ? a->value.i64 : a->value.i32) == value) return i;
+  }
+  return UINT32_MAX;
+}
+
 uint32_t fused_index(FusedWriter *w, int64_t value) {
+  uint32_t same = w->n_args > ARGS_PLENTY ? same_index(w, value) : UINT32_MAX;
+  if (same != UINT32_MAX) return same;
   if (w->group->wide)
-    return add_arg(w, (CudaArg){.kind = CUDA_ARG_I64, .value.i64 = value}, "const i64");
-  return add_arg(w, (CudaArg){.kind = CUDA_ARG_I32, .value.i32 = (int32_t)(uint32_t)value},
+    return add_arg(w, (CudaArg){.kind = CUDA_ARG_I64, .index = INDEX_ARG, .value.i64 = value},
+                   "const i64");
+  return add_arg(w,
+                 (CudaArg){.kind = CUDA_ARG_I32, .index = INDEX_ARG, .value.i32 = (int32_t)value},
                  "const u32");
 }
 
@@ -123,31 +141,28 @@ uint32_t fused_work(FusedWriter *w, int64_t cell, int64_t cells, CudaAccessKind 
                  access == CUDA_READS ? "const double *__restrict__" : "double *__restrict__");
 }
 
-/* A fill's value, as the element that dtype_desc makes of it. */
-static uint32_t fill_param(FusedWriter *w, NodeId id) {
+/* `vN = ` a fill's value, as the element that dtype_desc makes of it: an argument, which is its
+ * bits. */
+static void put_fill(FusedWriter *w, uint32_t v, NodeId id) {
+  static const CudaArgKind kinds[DTYPE_COUNT] = {CUDA_ARG_F32, CUDA_ARG_F64, CUDA_ARG_I32,
+                                                 CUDA_ARG_I64, CUDA_ARG_I32};
+  static const char *const types[DTYPE_COUNT] = {"const float", "const double", "const int",
+                                                 "const i64", "const int"};
   const Graph *g = w->group->spec->graph;
-  const Node *node = &g->nodes[id];
-  const DTypeDesc *type = dtype_desc((DType)node->dtype);
-  union {
-    float f32;
-    double f64;
-    int32_t i32;
-    int64_t i64;
-    uint8_t boolean;
-  } element;
-  type->set(&element, 0, node_attr_float(g, id, CONSTANT_VALUES));
-  switch ((DType)node->dtype) {
-  case DTYPE_F32:
-    return add_arg(w, (CudaArg){.kind = CUDA_ARG_F32, .value.f32 = element.f32}, "const float");
-  case DTYPE_F64:
-    return fused_double(w, element.f64);
-  case DTYPE_I64:
-    return add_arg(w, (CudaArg){.kind = CUDA_ARG_I64, .value.i64 = element.i64}, "const i64");
-  case DTYPE_I32:
-    return add_arg(w, (CudaArg){.kind = CUDA_ARG_I32, .value.i32 = element.i32}, "const int");
-  default:
-    return add_arg(w, (CudaArg){.kind = CUDA_ARG_I32, .value.i32 = element.boolean}, "const int");
-  }
+  DType dtype = (DType)g->nodes[id].dtype;
+  CudaArg arg = {.kind = (uint8_t)kinds[dtype]};
+  const char *type = cuda_type(dtype);
+  dtype_desc(dtype)->set(&arg.value, 0, node_attr_float(g, id, CONSTANT_VALUES));
+  fused_put(&w->body, "const %s v%u = ", type, v);
+  if (w->n_args <= ARGS_PLENTY)
+    fused_put(&w->body, "(%s)p%u;\n", type, add_arg(w, arg, types[dtype]));
+  else if (dtype == DTYPE_F32)
+    fused_put(&w->body, "__int_as_float(%d);\n", arg.value.i32);
+  else if (dtype == DTYPE_F64)
+    fused_put(&w->body, "__longlong_as_double(%lldll);\n", (long long)arg.value.i64);
+  else
+    fused_put(&w->body, "%lldll;\n",
+              (long long)(dtype == DTYPE_I64 ? arg.value.i64 : arg.value.i32));
 }
 
 /* ---- indices ---- */
@@ -311,7 +326,7 @@ static void put_view(FusedWriter *w, uint32_t v, uint32_t streamed) {
     put_index(w, view->stride, v, streamed);
     fused_put(&w->body, "];\n");
   } else if (node->op == OP_CONSTANT) {
-    fused_put(&w->body, "const %s v%u = (%s)p%u;\n", type, v, type, fill_param(w, view->node));
+    put_fill(w, v, view->node);
   } else { /* a ramp */
     fused_put(&w->body, "const %s v%u = (%s)(%s(", type, v, type,
               node->dtype == DTYPE_BOOL ? "0 != " : "");
@@ -340,12 +355,16 @@ static void put_instr(FusedWriter *w, uint32_t i) {
   fused_put(&w->body, "v%u = (%s)(%s); }\n", v, type, in->expression);
 }
 
+static void put_instrs(FusedWriter *w) {
+  for (uint32_t i = 0; i < w->group->n_instrs; i++)
+    if (w->needed[w->group->loops.n_views + i]) put_instr(w, i);
+}
+
 void fused_element(FusedWriter *w, uint32_t streamed, bool stores) {
   const FusedGroup *g = w->group;
   for (uint32_t v = 0; v < g->loops.n_views; v++)
     if (w->needed[v]) put_view(w, v, streamed);
-  for (uint32_t i = 0; i < g->n_instrs; i++)
-    if (w->needed[g->loops.n_views + i]) put_instr(w, i);
+  put_instrs(w);
   int64_t stride[RANK_MAX];
   own_strides(&g->loops, stride);
   for (uint32_t i = 0; stores && i < g->n_stores; i++) {
@@ -353,6 +372,98 @@ void fused_element(FusedWriter *w, uint32_t streamed, bool stores) {
     put_index(w, stride, g->loops.n_views, streamed);
     fused_put(&w->body, "] = v%u;\n", g->stores[i].value);
   }
+}
+
+/* ---- four elements at once ---- */
+
+/* Of the last axis: quads of memory, when they lie at multiples of four. */
+typedef enum Along { ALONG_NOT, ALONG_QUADS, ALONG_MIXED } Along;
+
+static Along along(const FuseLoops *l, const int64_t *stride) {
+  int64_t last = stride[l->rank - 1];
+  if (last == 0) return ALONG_NOT;
+  for (int i = 0; i < l->rank - 1; i++)
+    if (stride[i] % 4) return ALONG_MIXED;
+  return last == 1 ? ALONG_QUADS : ALONG_MIXED;
+}
+
+static bool in_memory(const FusedWriter *w, uint32_t v) {
+  const FusedGroup *g = w->group;
+  return cuda_spec_input(g->spec, g->loops.views[v].node) != UINT32_MAX;
+}
+
+bool fused_quads(const FusedWriter *w) {
+  const FusedGroup *g = w->group;
+  const FuseLoops *l = &g->loops;
+  uint32_t quads = g->n_stores, instrs = 0;
+  if (l->dim[l->rank - 1] % 4 || l->elements < FUSED_QUADS_LEAST) return false;
+  for (uint32_t v = 0; v < l->n_views; v++) {
+    if (!w->needed[v] || !in_memory(w, v)) continue;
+    Along how = along(l, l->views[v].stride);
+    if (how == ALONG_MIXED) return false;
+    quads += how == ALONG_QUADS;
+  }
+  for (uint32_t i = 0; i < g->n_instrs; i++) instrs += w->needed[l->n_views + i];
+  return quads <= 10 && instrs <= 60; /* of registers, of text */
+}
+
+static const char *quad_of(const FusedGroup *g, FusedValue v) {
+  return dtype_name(fused_type(g, v));
+}
+
+/* What the four share, and the quads that they read. */
+static void put_shared(FusedWriter *w, uint32_t all) {
+  const FuseLoops *l = &w->group->loops;
+  for (uint32_t v = 0; v < l->n_views; v++) {
+    if (!w->needed[v]) continue;
+    Along how = along(l, l->views[v].stride);
+    if (how == ALONG_NOT) {
+      put_view(w, v, all);
+    } else if (in_memory(w, v)) {
+      uint32_t p = input_param(w, l->views[v].node);
+      const char *quad = quad_of(w->group, v);
+      fused_put(&w->body, "const Quad_%s q%u = *(const Quad_%s *)(p%u + ", quad, v, quad, p);
+      put_index(w, l->views[v].stride, v, all);
+      fused_put(&w->body, ");\n");
+    }
+  }
+}
+
+static void put_one(FusedWriter *w, uint32_t all, int k) {
+  const FusedGroup *g = w->group;
+  const FuseLoops *l = &g->loops;
+  int last = l->rank - 1;
+  const char *type = fused_index_type(w);
+  fused_put(&w->body, "{\nconst %s e = e0 + %d;\n(void)e;\n", type, k);
+  if (fused_axes(w, all, true) >> last & 1)
+    fused_put(&w->body, "const %s a%d = last + %d;\n(void)a%d;\n", type, last, k, last);
+  for (uint32_t v = 0; v < l->n_views; v++) {
+    if (!w->needed[v] || along(l, l->views[v].stride) == ALONG_NOT) continue;
+    if (in_memory(w, v))
+      fused_put(&w->body, "const %s v%u = q%u.v%d;\n", cuda_type(fused_type(g, v)), v, v, k);
+    else
+      put_view(w, v, all);
+  }
+  put_instrs(w);
+  for (uint32_t i = 0; i < g->n_stores; i++)
+    fused_put(&w->body, "r%u.v%d = v%u;\n", i, k, g->stores[i].value);
+  fused_put(&w->body, "}\n");
+}
+
+void fused_quad(FusedWriter *w) {
+  const FusedGroup *g = w->group;
+  uint32_t all = (1u << g->loops.rank) - 1, wanted = fused_axes(w, all, true);
+  int last = g->loops.rank - 1;
+  fused_split(w, "e", all, wanted);
+  fused_put(&w->body, "const %s e0 = e;\n", fused_index_type(w));
+  if (wanted >> last & 1) fused_put(&w->body, "const %s last = a%d;\n", fused_index_type(w), last);
+  put_shared(w, all);
+  for (uint32_t i = 0; i < g->n_stores; i++)
+    fused_put(&w->body, "Quad_%s r%u;\n", quad_of(g, g->stores[i].value), i);
+  for (int k = 0; k < 4; k++) put_one(w, all, k);
+  for (uint32_t i = 0; i < g->n_stores; i++)
+    fused_put(&w->body, "*(Quad_%s *)(p%u + e0) = r%u;\n", quad_of(g, g->stores[i].value),
+              fused_output(w, g->stores[i].output), i);
 }
 
 /* ---- the launch ---- */

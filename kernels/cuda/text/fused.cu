@@ -13,3 +13,20 @@ static __device__ __forceinline__ i64 segment(i64 j, i64 g, i64 n, i64 units, i6
 
 /* Functions of the element's type, exact to the last bit (kernels/elementwise.inc). */
 #define MATH(F) F
+
+/* Four elements that lie together. */
+struct __align__(16) Quad_f32 {
+  float v0, v1, v2, v3;
+};
+struct __align__(16) Quad_f64 {
+  double v0, v1, v2, v3;
+};
+struct __align__(16) Quad_i32 {
+  int v0, v1, v2, v3;
+};
+struct __align__(16) Quad_i64 {
+  i64 v0, v1, v2, v3;
+};
+struct __align__(4) Quad_bool {
+  u8 v0, v1, v2, v3;
+};

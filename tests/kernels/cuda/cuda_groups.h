@@ -10,7 +10,8 @@ typedef struct GroupCase {
   Lab *lab; /* released with the case when `owned` */
   bool owned;
   Group group;
-  int share; /* the input over which output 0 lies; -1: none */
+  const char *name; /* of the implementation; NULL: any */
+  int share;        /* the input over which output 0 lies; -1: none */
   /* made by groups_run */
   NodeId inputs[256];
   const void *in[256];
@@ -79,6 +80,12 @@ static inline bool group_run(Device *d, GroupCase *c, uint32_t number, uint32_t 
   Status status = cuda_lab_sequence(d, number, &c->spec, c->in, have, over,
                                     c->share >= 0 ? 1 : runs, values, &kernel);
   bool good = status == STATUS_OK && group_same(c, have, want);
+  if (good && c->name && strcmp(d->table->backend->implementation(kernel), c->name) != 0) {
+    printf("\n  %s: '%s' instead of '%s'", c->group.what, d->table->backend->implementation(kernel),
+           c->name);
+    d->table->backend->destroy(kernel);
+    return false;
+  }
   if (!good)
     printf("\n  %s%s: %s", c->group.what, c->share >= 0 ? ", over an operand" : "",
            status == STATUS_OK ? "other bits than the CPU's" : d->error.what.text);

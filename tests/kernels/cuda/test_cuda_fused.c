@@ -164,6 +164,54 @@ static void each_cast(void) {
   run_cases(2);
 }
 
+static NodeId add_member(GroupCase *c, NodeId id, bool output) {
+  CU_ASSERT_NOT_EQUAL_FATAL(id, NODE_NONE);
+  c->group.members[c->group.n_members++] = id;
+  if (output) c->group.outputs[c->group.n_outputs++] = id;
+  return id;
+}
+
+/* Four elements at once: rows of a multiple of four, operands that repeat along either axis, ramps,
+ * types of 1, 4 and 8 bytes; and spaces of which each fours would fall on two rows. */
+static void add_fours(DType dtype, int64_t columns, uint32_t kind, bool over) {
+  GroupCase *c = add_case(dtype, kind + 1);
+  Emitter *e = &c->lab->e;
+  Shape space = {2, {20000 / columns + 1, columns}};
+  int64_t row[] = {1, columns}, column[] = {space.dim[0], 1};
+  NodeId x = lab_input(c->lab, dtype, 2, space.dim), y = x;
+  NodeId along = lab_input(c->lab, dtype, 2, row), across = lab_input(c->lab, dtype, 2, column);
+  if (kind & 1)
+    y = add_member(c, emit_add(e, y, add_member(c, emit_broadcast(e, along, &space), false)),
+                   false);
+  if (kind & 2)
+    y = add_member(c, emit_mul(e, y, add_member(c, emit_broadcast(e, across, &space), false)),
+                   false);
+  if (kind & 4)
+    y = add_member(c, emit_sub(e, y, add_member(c, emit_iota(e, kind & 1, dtype, &space), false)),
+                   false);
+  y = add_member(c, emit_unary(e, OP_NEG, y), true);
+  NodeId less = add_member(c, emit_binary(e, OP_LESS, x, y), true);
+  add_member(c, emit_select(e, less, x, y), true);
+  NodeId other = add_member(c, emit_cast(e, y, dtype == DTYPE_F32 ? DTYPE_I64 : DTYPE_I32), true);
+  add_member(c, emit_cast(e, other, DTYPE_BOOL), true);
+  static char name[64][24];
+  static uint32_t names;
+  char *own = name[names++ % 64];
+  snprintf(own, 24, "fused %u%s", c->group.n_members, columns % 4 ? "" : " x4");
+  c->name = own;
+  if (over) c->share = 0;
+  snprintf(c->group.what, sizeof c->group.what, "fours %u of %lld", kind, (long long)columns);
+}
+
+static void fours(void) {
+  for (uint32_t kind = 0; kind < 8; kind++) {
+    add_fours(DTYPE_F32, 64, kind, kind & 1);
+    add_fours(DTYPE_F64, 4, kind, !(kind & 1));
+    add_fours(DTYPE_F32, 30, kind, false);
+  }
+  run_cases(1);
+}
+
 /* ---- sums ---- */
 
 /* Which ways of cutting sums occurred. */
@@ -191,13 +239,6 @@ static void note_parts(const GroupCase *c) {
   seen_classes += parts.n > 1;
   fuse_parts_free(&parts);
   fuse_loops_free(&loops);
-}
-
-static NodeId add_member(GroupCase *c, NodeId id, bool output) {
-  CU_ASSERT_NOT_EQUAL_FATAL(id, NODE_NONE);
-  c->group.members[c->group.n_members++] = id;
-  if (output) c->group.outputs[c->group.n_outputs++] = id;
-  return id;
 }
 
 static NodeId make_sum_over(GroupCase *c, NodeId x, uint32_t mask, bool wide) {
@@ -343,6 +384,7 @@ static void random_wide(void) {
 int main(void) {
   static const SupportTest tests[] = {{"every op", each_op},
                                       {"every cast", each_cast},
+                                      {"fours", fours},
                                       {"sums over all axes", sums_over_all_axes},
                                       {"variances", variances},
                                       {"random groups, f32", random_f32},
