@@ -180,7 +180,7 @@ static Status write_elements(FusedGroup *f, FusedWriter *w) {
   int64_t blocks = (l->elements + THREADS * at_once - 1) / (THREADS * at_once);
   int64_t most = (int64_t)f->kernel->context->multiprocessors * 16;
   uint32_t grid[3] = {(uint32_t)(blocks < most ? blocks : most), 1, 1};
-  return fused_writer_end(w, grid, THREADS);
+  return fused_writer_end(w, at_once == 4 ? "elements x4" : "elements", grid, THREADS);
 }
 
 static Status launch_elements(FusedGroup *f) {

@@ -67,8 +67,8 @@ typedef struct FusedWriter {
 /* False when out of memory; release always. */
 bool fused_writer_begin(FusedWriter *w, FusedGroup *group);
 void fused_writer_release(FusedWriter *w);
-/* Compiles the text, with __launch_bounds__(threads), and adds the launch. */
-Status fused_writer_end(FusedWriter *w, const uint32_t grid[3], uint32_t threads);
+/* Asks for the text, for blocks of so many threads, and adds the launch.  Equal texts are one. */
+Status fused_writer_end(FusedWriter *w, const char *kind, const uint32_t grid[3], uint32_t threads);
 
 /* Parameters; each returns its number. */
 uint32_t fused_index(FusedWriter *w, int64_t value); /* const u32, or i64 when the group is wide */

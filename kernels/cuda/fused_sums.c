@@ -324,10 +324,10 @@ static Status write_parts(Sums *s) {
   grid_of(items, teams, grid);
   if (!c->team) {
     put_alone(s, items);
-    return fused_writer_end(s->w, grid, THREADS);
+    return fused_writer_end(s->w, "sums of columns", grid, THREADS);
   }
   put_team(s, items, teams);
-  return fused_writer_end(s->w, grid, teams * (uint32_t)c->lanes);
+  return fused_writer_end(s->w, "sums in teams", grid, teams * (uint32_t)c->lanes);
 }
 
 /* ---- the second launch ---- */
@@ -459,7 +459,7 @@ static Status write_join(Sums *s) {
   }
   fused_put(s->body, "}\n");
   grid_of(c->results, wide, grid);
-  return fused_writer_end(s->w, grid, wide * s->shards);
+  return fused_writer_end(s->w, "joined sums", grid, wide * s->shards);
 }
 
 static Status write_launch(FusedGroup *f, const FuseClass *c, bool stores,

@@ -468,16 +468,20 @@ void fused_quad(FusedWriter *w) {
 
 /* ---- the launch ---- */
 
-static void put_head(FusedWriter *w, FusedText *out, uint32_t threads) {
+/* The kind stands first, for who reads texts.  Two blocks on a multiprocessor are enough: without
+ * this word the compiler spills values to have more of them. */
+static void put_head(FusedWriter *w, FusedText *out, const char *kind, uint32_t threads) {
+  fused_put(out, "/* %s */\n", kind);
   fused_put(out, "#ifndef FUSED\n#define FUSED\n%s#endif\n", cuda_text_fused);
   if (w->own)
     fused_put(out, "#ifndef OWN_MATH\n#define OWN_MATH\n%s%s#endif\n", cuda_text_own,
               cuda_text_own_math);
-  fused_put(out, "extern \"C\" __global__ void __launch_bounds__(%u) KERNEL(%s) {\n%s}\n", threads,
-            w->params.data, w->body.data);
+  fused_put(out, "extern \"C\" __global__ void __launch_bounds__(%u, 2) KERNEL(%s) {\n%s}\n",
+            threads, w->params.data, w->body.data);
 }
 
-Status fused_writer_end(FusedWriter *w, const uint32_t grid[3], uint32_t threads) {
+Status fused_writer_end(FusedWriter *w, const char *kind, const uint32_t grid[3],
+                        uint32_t threads) {
   FusedGroup *g = w->group;
   Kernel *k = g->kernel;
   FusedText whole;
@@ -487,7 +491,7 @@ Status fused_writer_end(FusedWriter *w, const uint32_t grid[3], uint32_t threads
                      "a fused group of %u arguments, at most %d are passed", w->n_args,
                      CUDA_ARGS_MAX);
   if (!text_begin(&whole)) return cuda_fail(g->error, STATUS_SYSTEM, "out of memory");
-  put_head(w, &whole, threads);
+  put_head(w, &whole, kind, threads);
   Status status = STATUS_OK;
   if (w->params.failed || w->body.failed || whole.failed)
     status = cuda_fail(g->error, STATUS_SYSTEM, "out of memory");
