@@ -131,6 +131,18 @@ static void local_shares(void) {
       "a share of it", shell(LOCAL " --steps=6 --out=begun --ranks=2 --resume", 2), 1, 1, none));
 }
 
+/* On a device whose steps overlap, and collectives with them: its own account finds nothing wrong,
+ * and two ranks and four write the same bytes. */
+static void on_streams(void) {
+  shell_must("for n in 2 4; do $GRAPHC $TOP/models/cdvm_small.xml -D @d.defs " SIZES
+             " --ranks=$n \"--target=$TOY\" -o t$n.xml && "
+             "[ $(grep -A1 '^<waits>' t$n.xml | grep -c '^[0-9]') -ge 3 ] && "
+             "$GRAPHRUN train t$n.xml --data=s/synth.domains --seed=3 --workers=1 --steps=3 "
+             "\"--device=$TOY\" --ranks=$n --out=t$n 2> t$n.err && ! grep FAULT t$n.err || exit 1; "
+             "done; cmp t2/metrics.jsonl t4/metrics.jsonl && "
+             "cmp t2/checkpoint.safetensors t4/checkpoint.safetensors");
+}
+
 /* Each failure is told once. */
 static void failures(void) {
   static const char *const none[] = {NULL};
@@ -170,12 +182,10 @@ static void failures(void) {
 }
 
 int main(void) {
-  static const SupportTest tests[] = {{"same bytes", same_bytes},
-                                      {"another number of ranks", another_number},
-                                      {"a rank is lost", a_rank_is_lost},
-                                      {"interrupted", interrupted},
-                                      {"evaluation", evaluation},
-                                      {"local shares", local_shares},
-                                      {"failures", failures}};
+  static const SupportTest tests[] = {
+      {"same bytes", same_bytes},         {"another number of ranks", another_number},
+      {"a rank is lost", a_rank_is_lost}, {"interrupted", interrupted},
+      {"evaluation", evaluation},         {"local shares", local_shares},
+      {"on streams", on_streams},         {"failures", failures}};
   return support_run("mpi", tests, 7);
 }
