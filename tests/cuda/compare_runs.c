@@ -1,11 +1,11 @@
-/* How far two training runs are apart: `compare_runs RUN WANT BOUND [EXACT]`, folders of
+/* How far two training runs are apart: `compare_runs RUN WANT BOUND [OTHER FACTOR]`, folders of
  * `graphrun train`.  For tools/gpu-check.
  *
  * Two figures: of states, for each kind (parameters, momentum, ...) the length of the difference as
  * a part of the length of WANT's; of metrics, the largest difference of a number, as a part of the
- * number and 1e-3.  The larger must be within BOUND, or, with EXACT (the same run in f64), within
- * 4 times what WANT itself is from EXACT, and BOUND: rounding is not to hurt the one more than the
- * other.  Exit codes: 0 within, 1 beyond, 2 cannot be compared. */
+ * number and 1e-3.  The larger must be within BOUND, or, with OTHER (the same run in f64, or summed
+ * in another order), within BOUND and FACTOR times what WANT itself is from OTHER: rounding is not
+ * to hurt the one more than the other.  Exit codes: 0 within, 1 beyond, 2 cannot be compared. */
 #include "runtime/execute/safetensors.h"
 
 #include <jansson.h>
@@ -125,14 +125,15 @@ static bool apart(const char *have, const char *want, Apart *out) {
 
 int main(int argc, char **argv) {
   Apart off, rounding = {0};
-  if (argc < 4 || argc > 5) {
-    fprintf(stderr, "usage: compare_runs RUN WANT BOUND [EXACT]\n");
+  if (argc < 4 || argc == 5 || argc > 6) {
+    fprintf(stderr, "usage: compare_runs RUN WANT BOUND [OTHER FACTOR]\n");
     return 2;
   }
   if (!apart(argv[1], argv[2], &off)) return 2;
   if (argc > 4 && !apart(argv[2], argv[4], &rounding)) return 2;
   double bound = strtod(argv[3], NULL);
-  double states = bound + 4 * rounding.states, metrics = bound + 4 * rounding.metrics;
+  double factor = argc > 5 ? strtod(argv[5], NULL) : 0;
+  double states = bound + factor * rounding.states, metrics = bound + factor * rounding.metrics;
   bool within = off.states <= states && off.metrics <= metrics;
   printf("states %.2g (%s) of %.2g, metrics %.2g (%s) of %.2g\n", off.states,
          off.kind[0] ? off.kind : "parameters", states, off.metrics, off.key[0] ? off.key : "none",

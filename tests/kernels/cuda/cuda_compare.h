@@ -79,7 +79,7 @@ static inline bool compare_node(Lab *lab, NodeId id, bool sums, uint64_t seed, c
 
 /* As support_run; skipped, saying so, where texts cannot be compiled for the simulator. */
 static inline int compare_main(const char *name, const SupportTest *tests, size_t n) {
-  if (cusim_compiles()) return support_run(name, tests, n);
+  if (cuda_lab_real() || cusim_compiles()) return support_run(name, tests, n);
   printf("skipped: there is no C++ compiler\n");
   return 77;
 }

@@ -22,6 +22,23 @@ static void no_gpu(void) {
   check_refused(&(CusimOptions){.devices = 0}, "finds no GPU");
 }
 
+/* A GPU that is older than all targets is found when it is opened. */
+static void old_gpu(void) {
+  for (uint32_t capability = 75; capability <= 80; capability += 5) {
+    Diag *diag = diag_create();
+    Device *d;
+    bool old = capability < 80;
+    cuda_lab_begin(&(CusimOptions){.devices = 1, .capability = capability});
+    CU_ASSERT_EQUAL(device_cuda.open(&two, diag, &d), old ? STATUS_SYSTEM : STATUS_OK);
+    if (old)
+      CU_ASSERT_PTR_NOT_NULL_FATAL(strstr(diag_entry(diag, 0)->text,
+                                          "is of compute capability 7.5, 8.0 or later is needed"));
+    if (d) d->table->close(d);
+    CU_ASSERT(cuda_lab_end("old GPU"));
+    diag_destroy(diag);
+  }
+}
+
 /* Which GPU is opened, by what stands behind the name and the process's place on its host. */
 static void lists_of_gpus(void) {
   static const struct {
@@ -29,18 +46,20 @@ static void lists_of_gpus(void) {
     uint32_t place;
     Status status;
     const char *says; /* in the message */
-  } rows[] = {{NULL, 0, STATUS_OK, NULL},
-              {NULL, 1, STATUS_OK, NULL},
-              {NULL, 2, STATUS_SYSTEM, "there is no GPU 2: the driver finds 2, from 0"},
-              {"1", 0, STATUS_OK, NULL},
-              {"1,0", 1, STATUS_OK, NULL},
-              {"1", 1, STATUS_USAGE, "'cuda:1' names 1 GPUs"},
-              {"7", 0, STATUS_SYSTEM, "there is no GPU 7"},
-              {"a", 0, STATUS_USAGE, "'cuda:a' is no list of GPUs"},
-              {"0,", 0, STATUS_USAGE, "is no list"},
-              {"0;1", 0, STATUS_USAGE, "is no list"},
-              {"-1", 0, STATUS_USAGE, "is no list"},
-              {"99999", 0, STATUS_USAGE, "is no list"}};
+    int gpu;          /* that is taken */
+  } rows[] = {{NULL, 0, STATUS_OK, NULL, 0},
+              {NULL, 1, STATUS_OK, NULL, 1},
+              {NULL, 2, STATUS_SYSTEM, "there is no GPU 2: the driver finds 2, from 0", 0},
+              {"1", 0, STATUS_OK, NULL, 1},
+              {"1,0", 0, STATUS_OK, NULL, 1},
+              {"1,0", 1, STATUS_OK, NULL, 0},
+              {"1", 1, STATUS_USAGE, "'cuda:1' names 1 GPUs", 0},
+              {"7", 0, STATUS_SYSTEM, "there is no GPU 7", 0},
+              {"a", 0, STATUS_USAGE, "'cuda:a' is no list of GPUs", 0},
+              {"0,", 0, STATUS_USAGE, "is no list", 0},
+              {"0;1", 0, STATUS_USAGE, "is no list", 0},
+              {"-1", 0, STATUS_USAGE, "is no list", 0},
+              {"99999", 0, STATUS_USAGE, "is no list", 0}};
   for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
     Diag *diag = diag_create();
     Device *d;
@@ -50,6 +69,7 @@ static void lists_of_gpus(void) {
     CU_ASSERT_EQUAL(device_cuda.open(&options, diag, &d), rows[i].status);
     if (rows[i].says) CU_ASSERT_PTR_NOT_NULL_FATAL(strstr(diag_entry(diag, 0)->text, rows[i].says));
     CU_ASSERT_EQUAL(d == NULL, rows[i].status != STATUS_OK);
+    if (d) CU_ASSERT_EQUAL(((CudaContext *)d->table->context(d))->ordinal, rows[i].gpu);
     if (d) d->table->close(d);
     CU_ASSERT(cuda_lab_end("lists of GPUs"));
     diag_destroy(diag);
@@ -140,9 +160,10 @@ static void each_call_fails(void) {
 
 int main(void) {
   static const SupportTest tests[] = {{"no GPU", no_gpu},
+                                      {"an old GPU", old_gpu},
                                       {"lists of GPUs", lists_of_gpus},
                                       {"copies and streams", copies},
                                       {"each call fails", each_call_fails}};
-  if (cuda_lab_real()) return support_run("cuda device", tests + 2, 1);
+  if (cuda_lab_real()) return support_run("cuda device", tests + 3, 1);
   return support_run("cuda device", tests, sizeof tests / sizeof *tests);
 }
