@@ -227,9 +227,14 @@ ncclResult_t sim_ncclGroupStart(void) {
 }
 
 ncclResult_t sim_ncclGroupEnd(void) {
-  SIM_BEGIN(ncclGroupEnd, ncclResult_t);
   const CudaCall call = CUDA_CALL_ncclGroupEnd;
+  int early __attribute__((cleanup(sim_leave)));
   ncclResult_t result = ncclSuccess;
+  if (sim_enter(call, &early)) { /* the group is over, and nothing was put */
+    for (uint32_t i = 0; i < group.n; i++) work_release(group.works[i]);
+    group.n = group.n_cliques = group.depth = 0;
+    return (ncclResult_t)early;
+  }
   if (group.simulation != sim.number || !group.depth)
     return REFUSE(call, INVALID, ncclInvalidUsage, "no group was begun");
   if (--group.depth) return ncclSuccess;

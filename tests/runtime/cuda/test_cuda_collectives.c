@@ -14,7 +14,7 @@ typedef struct Meeting {
   pthread_cond_t changed;
   uint32_t here, count; /* a bit each; how many there are */
   uint64_t round;
-  const char *held[RANKS];
+  char held[RANKS][512]; /* what each has brought; it may leave before the others have looked */
 } Meeting;
 typedef struct Rank {
   Ranks ranks;
@@ -50,12 +50,19 @@ static Status meet(Rank *r) {
 
 static Status gather(Ranks *ranks, void *value, RankBlocks blocks) {
   Rank *r = (Rank *)ranks;
-  r->meeting->held[ranks->rank] = value;
+  Meeting *m = r->meeting;
+  size_t bytes, first = rank_block(blocks, ranks->rank, &bytes);
+  CU_ASSERT_FATAL(bytes <= sizeof m->held[0]);
+  pthread_mutex_lock(&m->lock);
+  memcpy(m->held[ranks->rank], (char *)value + first, bytes);
+  pthread_mutex_unlock(&m->lock);
   TRY(meet(r));
+  pthread_mutex_lock(&m->lock);
   for (uint32_t i = 0; i < ranks->count; i++) {
-    size_t bytes, first = rank_block(blocks, i, &bytes);
-    if (i != ranks->rank) memcpy((char *)value + first, r->meeting->held[i] + first, bytes);
+    first = rank_block(blocks, i, &bytes);
+    memcpy((char *)value + first, m->held[i], bytes);
   }
+  pthread_mutex_unlock(&m->lock);
   return meet(r);
 }
 
