@@ -425,10 +425,7 @@ static void put_shards(Sums *s, uint32_t wide) {
 
 static Status write_join(Sums *s) {
   const FuseClass *c = s->c;
-  uint32_t grid[3], wide = THREADS / s->shards ? THREADS / s->shards : 1;
-  if (wide * s->shards > 1024)
-    return cuda_fail(s->w->group->error, STATUS_INVALID,
-                     "sums over %u shards, on CUDA at most 1024 are joined", s->shards);
+  uint32_t grid[3], wide = THREADS / s->shards; /* of shards a plan has 64 at most */
   name_results(s, true, CUDA_READS);
   uint32_t results = fused_index(s->w, c->results);
   for (uint32_t i = 0; s->shards > 1 && i < c->n; i++)
