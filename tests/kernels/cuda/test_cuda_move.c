@@ -99,6 +99,17 @@ static void check_moves(Make make, const char *name, uint64_t seeds) {
 static void test_transpose(void) {
   check_moves(make_transpose, "transpose", 60);
 }
+
+/* More tiles than blocks: a block moves several, one after the other. */
+static void test_many_tiles(void) {
+  Lab lab;
+  lab_init(&lab, DTYPE_F32, 1);
+  NodeId a = lab_input(&lab, DTYPE_F32, 3, (int64_t[]){2, 330, 200});
+  NodeId id = emit_transpose(&lab.e, a, (int64_t[]){0, 2, 1});
+  for (uint64_t seed = 1; seed <= 3; seed++)
+    CU_ASSERT(compare_node(&lab, id, false, seed, "transpose of many tiles"));
+  lab_free(&lab);
+}
 static void test_slice(void) {
   check_moves(make_slice, "slice", 60);
 }
@@ -160,8 +171,10 @@ static void test_view(void) {
 
 int main(void) {
   static const SupportTest tests[] = {
-      {"transpose", test_transpose}, {"slice", test_slice},         {"pad", test_pad},
-      {"concat", test_concat},       {"broadcast", test_broadcast}, {"copies", test_copies},
-      {"others", test_others},       {"a view", test_view}};
+      {"transpose", test_transpose}, {"many tiles", test_many_tiles},
+      {"slice", test_slice},         {"pad", test_pad},
+      {"concat", test_concat},       {"broadcast", test_broadcast},
+      {"copies", test_copies},       {"others", test_others},
+      {"a view", test_view}};
   return compare_main("cuda move", tests, sizeof tests / sizeof *tests);
 }
