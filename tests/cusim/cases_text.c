@@ -197,6 +197,79 @@ static void beyond_bounds(Bench *b) {
   OK(b, b->cu->cudaLibraryUnload(l));
 }
 
+/* 64 bytes more than 48 KiB, in a kernel and in a function that it calls. */
+static void much_static(Bench *b) {
+  cudaKernel_t k;
+  cudaLibrary_t l =
+      bench_load(b,
+                 "static __device__ float f(int t) {\n"
+                 "  __shared__ float tile[4096];\n  tile[t] = 1;\n  return tile[t];\n}\n"
+                 "extern \"C\" __global__ void right(float *x) {\n"
+                 "  __shared__ float tile[8192];\n  tile[threadIdx.x] = f(threadIdx.x);\n"
+                 "  x[threadIdx.x] = tile[threadIdx.x];\n}\n"
+                 "extern \"C\" __global__ void wrong(float *x) {\n"
+                 "  __shared__ float tile[8208];\n  tile[threadIdx.x] = f(threadIdx.x);\n"
+                 "  x[threadIdx.x] = tile[threadIdx.x];\n}\n",
+                 "sm_90", true);
+  OK(b, b->cu->cudaLibraryGetKernel(&k, l, b->wrong ? "wrong" : "right"));
+  OK(b, b->cu->cudaLibraryUnload(l));
+}
+
+/* A struct by value, of which the last one is not in 4 KiB any more. */
+static void many_arguments(Bench *b) {
+  float *y = b->y;
+  static const char large[4096];
+  cudaLibrary_t l = bench_load(b,
+                               "struct Large { char bytes[4080]; };\n"
+                               "struct Larger { char bytes[4096]; };\n"
+                               "extern \"C\" __global__ void right(float *y, Large s) {\n"
+                               "  y[0] = s.bytes[4079];\n}\n"
+                               "extern \"C\" __global__ void wrong(float *y, Larger s) {\n"
+                               "  y[0] = s.bytes[4079];\n}\n",
+                               "sm_90", true);
+  bench_launch(b, bench_kernel(b, l, b->wrong ? "wrong" : "right"), (dim3){1, 1, 1},
+               (dim3){1, 1, 1}, 0, (void *[]){&y, (void *)(uintptr_t)large},
+               (CudaAccess[]){{y, 4, CUDA_WRITES}}, 1);
+  OK(b, b->cu->cudaStreamSynchronize(b->s));
+  OK(b, b->cu->cudaLibraryUnload(l));
+}
+
+static void many_blocks(Bench *b) {
+  cudaLibrary_t l = bench_load(b, "extern \"C\" __global__ void f() {\n}\n", "sm_90", true);
+  bench_launch(b, bench_kernel(b, l, "f"), (dim3){b->wrong ? 65536 : 8, b->wrong ? 65535 : 8, 2},
+               (dim3){1, 1, 1}, 0, NULL, NULL, 0);
+  OK(b, b->cu->cudaStreamSynchronize(b->s));
+  OK(b, b->cu->cudaLibraryUnload(l));
+}
+
+static void odd_name(Bench *b) {
+  nvrtcProgram program = NULL;
+  OK(b, b->cu->nvrtcCreateProgram(&program, empty, b->wrong ? "a\"b" : "a b", 0, NULL, NULL));
+  if (program) OK(b, b->cu->nvrtcDestroyProgram(&program));
+}
+static void macro_without_name(Bench *b) {
+  compile(b, empty, b->wrong ? "-D" : "-DA=1");
+}
+
+/* What NVRTC made, changed on its way to the loader. */
+static void damaged_image(Bench *b) {
+  const char *const options[] = {"-arch=sm_90", "-fmad=false"};
+  nvrtcProgram program;
+  cudaLibrary_t library = NULL;
+  size_t size = 0;
+  OK(b, b->cu->nvrtcCreateProgram(&program, empty, "case.cu", 0, NULL, NULL));
+  OK(b, b->cu->nvrtcCompileProgram(program, 2, options));
+  OK(b, b->cu->nvrtcGetCUBINSize(program, &size));
+  char *image = calloc(1, size + 1), *brace;
+  OK(b, b->cu->nvrtcGetCUBIN(program, image));
+  brace = memchr(image, '{', size);
+  if (b->wrong && brace) *brace = '(';
+  OK(b, b->cu->cudaLibraryLoadData(&library, image, NULL, NULL, 0, NULL, NULL, 0));
+  free(image);
+  if (library) OK(b, b->cu->cudaLibraryUnload(library));
+  OK(b, b->cu->nvrtcDestroyProgram(&program));
+}
+
 /* ---- the dialect ---- */
 
 #define DIALECT(name, right, not_of_it)                                                            \
@@ -212,6 +285,16 @@ DIALECT(mangled, empty, "__global__ void f(float *x) {\n}\n")
 DIALECT(device_variable, "__device__ const float x[2] = {1, 2};", "__device__ float x[2];")
 DIALECT(static_variable, "__device__ int f() { int n = 0; return n++; }",
         "__device__ int f() { static int n = 0; return n++; }")
+DIALECT(file_shared, empty, "__shared__ float x[4];")
+DIALECT(shared_pointer, empty, "__device__ void f() { extern __shared__ float x; x = 1; }")
+DIALECT(many_names, empty,
+        "#define N(x) { extern __shared__ float x[]; x[0] = 1; }\n"
+        "__device__ void f() { N(a) N(b) N(c) N(d) N(e) N(g) N(h) N(i) N(j) }")
+DIALECT(long_double, empty, "__device__ double f(long double x) { return x; }")
+DIALECT(own_name, empty, "__device__ float cusim_f(float x) { return x; }")
+DIALECT(no_bounds, empty, "extern \"C\" __global__ void __launch_bounds__() f() {}")
+DIALECT(close_brace, empty, "__device__ float f(float x) { return x; }}")
+DIALECT(open_quote, empty, "__device__ char f() { return '; }")
 DIALECT(open_brace, empty, "extern \"C\" __global__ void f(float *x) {\n")
 
 const Case cases_text[] = {
@@ -238,6 +321,20 @@ const Case cases_text[] = {
     {CUSIM_LEAK, "a library of a text left", library_left},
     {CUSIM_KERNEL_NAME, "a function that is no kernel", no_such_kernel},
     {CUSIM_LAUNCH_LIMITS, "one thread more than launch bounds", beyond_bounds},
+    {CUSIM_LAUNCH_LIMITS, "64 bytes of static shared memory too many", much_static},
+    {CUSIM_LAUNCH_LIMITS, "16 bytes of arguments too many", many_arguments},
+    {CUSIM_NOT_MODELLED, "more blocks than are counted", many_blocks},
+    {CUSIM_NOT_MODELLED, "a program with a quote in its name", odd_name},
+    {CUSIM_NOT_MODELLED, "a macro without a name", macro_without_name},
+    {CUSIM_NOT_MODELLED, "a damaged image", damaged_image},
+    {CUSIM_NOT_MODELLED, "shared memory outside of a function", file_shared},
+    {CUSIM_NOT_MODELLED, "dynamic shared memory that is no array", shared_pointer},
+    {CUSIM_NOT_MODELLED, "nine names of dynamic shared memory", many_names},
+    {CUSIM_NOT_MODELLED, "long double", long_double},
+    {CUSIM_NOT_MODELLED, "a name of the simulator", own_name},
+    {CUSIM_NOT_MODELLED, "launch bounds without a number", no_bounds},
+    {CUSIM_NOT_MODELLED, "a brace too many", close_brace},
+    {CUSIM_NOT_MODELLED, "a quote that is not closed", open_quote},
     {CUSIM_NOT_MODELLED, "a template", a_template},
     {CUSIM_NOT_MODELLED, "a pragma", a_pragma},
     {CUSIM_NOT_MODELLED, "assembly", assembly},

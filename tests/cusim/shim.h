@@ -43,7 +43,7 @@ extern const CusimHost cusim_calls __asm__("cusim_host");
 #define __launch_bounds__(...)
 #define __align__(n) __attribute__((aligned(n)))
 #define __constant__ static const
-#define CUSIM_SHARED(of) static __attribute__((section("cusim_shared_" #of)))
+#define CUSIM_SHARED(of) static __attribute__((used, section("cusim_shared_" #of)))
 #define CUSIM_DYNAMIC extern
 #define CUSIM_INLINE static inline __attribute__((always_inline, unused))
 #define CUSIM_UNWATCHED __attribute__((no_sanitize("thread", "undefined")))

@@ -168,6 +168,26 @@ static void errors_have_a_log(void) {
   CU_ASSERT_EQUAL(report.faults, 0);
 }
 
+/* Watched by the compiler's hook, else by the processor. */
+static void division_ends_a_kernel(void) {
+  static const char divide[] = "extern \"C\" __global__ void divide(int *x, int n) {\n"
+                               "  x[threadIdx.x] = 7 / (n - (int)threadIdx.x);\n"
+                               "}\n";
+  for (int fast = 0; fast < 2; fast++) {
+    Bench b = {0};
+    CusimReport report;
+    bench_open(&b, &(CusimOptions){.devices = 1, .fast = fast});
+    void *x = b.x;
+    int32_t n = 5;
+    cudaLibrary_t library = bench_load(&b, divide, "sm_90", true);
+    bench_launch(&b, bench_kernel(&b, library, "divide"), (dim3){1, 1, 1}, (dim3){64, 1, 1}, 0,
+                 (void *[]){&x, &n}, (CudaAccess[]){{x, 256, CUDA_WRITES}}, 1);
+    CU_ASSERT_EQUAL(b.cu->cudaStreamSynchronize(b.s), cudaErrorIllegalAddress);
+    bench_close(&b, &report);
+    CU_ASSERT_EQUAL(report.rule, CUSIM_ARITHMETIC);
+  }
+}
+
 /* Loads the text and runs a kernel of it; `fail` as in the options. */
 static uint32_t run_failing(uint64_t call, uint32_t error, CusimReport *out) {
   Bench b = {0};
@@ -247,7 +267,8 @@ int main(void) {
   if (!s || !CU_add_test(s, "results of compiled texts", results) ||
       !CU_add_test(s, "errors in texts have a log", errors_have_a_log) ||
       !CU_add_test(s, "calls fail", calls_fail) ||
-      !CU_add_test(s, "pages are closed", pages_are_closed))
+      !CU_add_test(s, "pages are closed", pages_are_closed) ||
+      !CU_add_test(s, "a division by zero ends a kernel", division_ends_a_kernel))
     return 1;
   CU_basic_set_mode(CU_BRM_VERBOSE);
   CU_basic_run_tests();
