@@ -142,6 +142,16 @@ static void test_others(void) {
   }
 }
 
+/* More elements than threads. */
+static void test_long(void) {
+  Lab lab;
+  lab_init(&lab, DTYPE_F32, 1);
+  NodeId a = lab_input(&lab, DTYPE_BOOL, 1, (int64_t[]){300001});
+  NodeId twice = emit_concat(&lab.e, (NodeId[]){a, a}, 2, 0);
+  CU_ASSERT(compare_node(&lab, twice, false, 2, "a long concat"));
+  lab_free(&lab);
+}
+
 /* A plan may lay a reshape over its operand. */
 static void test_view(void) {
   Lab lab;
@@ -175,6 +185,6 @@ int main(void) {
       {"slice", test_slice},         {"pad", test_pad},
       {"concat", test_concat},       {"broadcast", test_broadcast},
       {"copies", test_copies},       {"others", test_others},
-      {"a view", test_view}};
+      {"a long one", test_long},     {"a view", test_view}};
   return compare_main("cuda move", tests, sizeof tests / sizeof *tests);
 }

@@ -76,6 +76,29 @@ static void test_stray(void) {
   }
 }
 
+/* All indices are of their windows' first pixels but one, which lies just beside its own. */
+static void test_beside(void) {
+  for (uint64_t seed = 1; seed <= 16; seed++) {
+    Lab lab;
+    int64_t d = 1 + (int64_t)(seed / 8), beyond = d + 1; /* windows of 2 x 2, from 2 p on */
+    Window w = {.kernel = {2, 2}, .stride = {2, 2}, .dilation = {d, d}, .size = {9, 9}};
+    lab_init(&lab, seed % 2 ? DTYPE_F32 : DTYPE_F64, seed);
+    NodeId x = lab_input(&lab, lab.e.float_type, 4, (int64_t[]){1, 9, 9, 1});
+    Shape shape = *emit_shape(&lab.e, emit_pool(&lab.e, OP_POOL_SUM, x, NODE_NONE, &w));
+    NodeId y = lab_input(&lab, lab.e.float_type, 4, shape.dim);
+    NodeId index = lab_input(&lab, DTYPE_I32, 4, shape.dim);
+    int32_t *at = lab_value(&lab, index);
+    for (int64_t i = 0; i < shape_count(&shape); i++)
+      at[i] = (int32_t)(i / shape.dim[2] * 2 * 9 + i % shape.dim[2] * 2);
+    at[shape.dim[2] + 1] += (int32_t)(seed % 8 < 2   ? beyond * 9
+                                      : seed % 8 < 4 ? beyond
+                                      : seed % 8 < 6 ? -9
+                                                     : -1);
+    check(&lab, emit_pool(&lab.e, OP_POOL_SCATTER, y, index, &w), false, "pool-scatter", seed);
+    lab_free(&lab);
+  }
+}
+
 static void check_bad(Lab *lab, NodeId id, const char *says) {
   void *cuda = malloc(lab_bytes(lab, id));
   KernelError error;
@@ -106,7 +129,9 @@ static void test_bad(void) {
 }
 
 int main(void) {
-  static const SupportTest tests[] = {
-      {"pools", test_pools}, {"stray indices", test_stray}, {"indices out of range", test_bad}};
+  static const SupportTest tests[] = {{"pools", test_pools},
+                                      {"stray indices", test_stray},
+                                      {"beside windows", test_beside},
+                                      {"indices out of range", test_bad}};
   return compare_main("cuda pool", tests, sizeof tests / sizeof *tests);
 }
