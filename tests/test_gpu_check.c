@@ -56,6 +56,44 @@ static void libraries(void) {
   shell_free(&s);
 }
 
+/* compare_runs, by which it judges runs. */
+static void runs_apart(void) {
+  static const struct {
+    const char *arguments;
+    int code;
+    const char *says;
+  } rows[] = {{"a a 0", 0, "states 0 "},
+              {"a again 0", 0, "states 0 "},
+              {"a wide 1e-6", 0, " of 1e-06"},
+              {"a wide 1e-12", 1, "states "},
+              {"wide a 0 wide 1.1", 0, "states "}, /* as far as a is from wide */
+              {"wide a 0 again 1e9", 1, "states "},
+              {"a other 1e-2", 1, "metrics "},
+              {"a shorter 10", 2, ""},
+              {"a none 10", 2, ""},
+              {"a wide", 2, ""},
+              {"a wide 1 a", 2, ""}};
+  support_write("line.xml",
+                "<model name='line' xmlns='urn:graphc:model:1'><program name='step' kind='train'>\n"
+                "<random name='x' shape='32 1'/><parameter name='slope' shape='1'/>\n"
+                "<expr name='loss' value='mean(square(slope * x - 3 * x))'/>\n"
+                "<gradient name='G' of='loss'/><commit field='theta' value='theta - 0.05 * G'/>\n"
+                "<output value='loss'/></program><training steps='5' warmup-steps='0'/></model>\n");
+  shell_must("\"$GRAPHC\" line.xml && \"$GRAPHC\" line.xml --precision=f64 -o wide.plan.xml");
+  shell_must(
+      "train() { \"$GRAPHRUN\" train --quiet \"$@\"; }; train line.plan.xml --out=a --seed=1 && "
+      "train line.plan.xml --out=again --seed=1 && train wide.plan.xml --out=wide --seed=1 && "
+      "train line.plan.xml --out=other --seed=2 && "
+      "train line.plan.xml --out=shorter --seed=1 --stop-at=2");
+  for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+    Shell s = shell("\"$(dirname \"$GRAPHC\")/tests/compare_runs\" %s", rows[i].arguments);
+    bool ok = s.code == rows[i].code && strstr(s.out, rows[i].says);
+    if (!ok) printf("\n%s: exit %d\n%s%s", rows[i].arguments, s.code, s.out, s.err);
+    CU_ASSERT(ok);
+    shell_free(&s);
+  }
+}
+
 static void usage(void) {
   static const char *const wrong[] = {"--fast", "--minutes=0",  "--minutes=x", "--minutes=1000",
                                       "-o",     "--minutes=1x", "--peer",      "DATA"};
@@ -70,7 +108,9 @@ static void usage(void) {
 }
 
 int main(void) {
-  static const SupportTest tests[] = {
-      {"what is missing", what_is_missing}, {"libraries", libraries}, {"usage", usage}};
+  static const SupportTest tests[] = {{"what is missing", what_is_missing},
+                                      {"libraries", libraries},
+                                      {"usage", usage},
+                                      {"runs apart", runs_apart}};
   return support_run("gpu check", tests, sizeof tests / sizeof *tests);
 }
