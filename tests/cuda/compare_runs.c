@@ -3,9 +3,10 @@
  *
  * Two figures: of states, for each kind (parameters, momentum, ...) the length of the difference as
  * a part of the length of WANT's; of metrics, the largest difference of a number, as a part of the
- * number and 1e-3.  The larger must be within BOUND, or, with OTHER (the same run in f64, or summed
- * in another order), within BOUND and FACTOR times what WANT itself is from OTHER: rounding is not
- * to hurt the one more than the other.  Exit codes: 0 within, 1 beyond, 2 cannot be compared. */
+ * number and 1e-3.  The larger must be within BOUND, or, with OTHER (the same run in f64, or with
+ * rates that differ in their last places), within BOUND and FACTOR times what WANT itself is from
+ * OTHER: rounding is not to hurt the one more than the other.  Exit codes: 0 within, 1 beyond, 2
+ * cannot be compared. */
 #include "runtime/execute/safetensors.h"
 
 #include <jansson.h>
