@@ -15,7 +15,8 @@ typedef struct RankModel {
   const char *path, *precision;
   const char *const *defines;
   uint32_t n_defines, ranks;
-  bool local; /* --sync=local */
+  bool local;       /* --sync=local */
+  const char *keep; /* a further output; NULL: none */
 } RankModel;
 
 static inline Compiled rank_compile(const RankModel *m) {
@@ -28,7 +29,9 @@ static inline Compiled rank_compile(const RankModel *m) {
                                         .shards = 4,
                                         .ranks = m->ranks,
                                         .local = m->local,
-                                        .target = &target_cpu},
+                                        .target = &target_cpu,
+                                        .keep = &m->keep,
+                                        .n_keep = m->keep != NULL},
                               .verify = true};
   c.status = model_load(&options, ops_table(), c.diag, &c.model);
   if (c.status == STATUS_OK) c.status = pipeline_run(c.model, &pipeline, c.diag, &c.plan);
@@ -42,6 +45,7 @@ typedef struct RankRun {
   int64_t copies; /* the batch is so many times the same rows */
   char *states;   /* result: their bytes */
   double loss;    /* result: the plan's first scalar output, of the last step */
+  double *kept;   /* result: outputs that are kept, one after the other, of the last step */
   Status status;
 } RankRun;
 
@@ -79,6 +83,25 @@ static inline Status rank_loss(Executor *x, const Plan *plan, Diag *diag, double
   return STATUS_OK;
 }
 
+/* Outputs that the model does not declare, in the order of their names in it. */
+static inline Status rank_kept(Executor *x, const Plan *plan, Diag *diag, double **out) {
+  const Graph *g = plan->programs[0].graph;
+  size_t n = 0, room = 0;
+  free(*out);
+  *out = NULL;
+  for (uint32_t i = 0; i < g->n_outputs; i++) {
+    Tensor t;
+    if (g->outputs[i].declared) continue;
+    TRY(executor_read(x, 0, &i, 1, &t, diag));
+    room += (size_t)shape_count(&t.shape);
+    double *more = realloc(*out, room * sizeof *more);
+    if (!more) return diag_no_memory(diag, room * sizeof *more);
+    for (*out = more; n < room; n++)
+      more[n] = tensor_get(&t, (int64_t)n - (int64_t)(room - (size_t)shape_count(&t.shape)));
+  }
+  return STATUS_OK;
+}
+
 static inline Status rank_train(RankRun *r, Executor *x, Diag *diag) {
   TRY(init_states(x, 1, diag));
   for (int64_t s = 0; s < r->steps; s++) {
@@ -90,6 +113,7 @@ static inline Status rank_train(RankRun *r, Executor *x, Diag *diag) {
     }
     TRY(executor_steps(x, 0, diag));
     TRY(rank_loss(x, r->plan, diag, &r->loss));
+    TRY(rank_kept(x, r->plan, diag, &r->kept));
     TRY(executor_commit(x, 0, diag));
   }
   const Tensor *states;

@@ -10,7 +10,10 @@
 #define STEPS 4
 
 static void release(RankRun *runs, uint32_t n) {
-  for (uint32_t i = 0; i < n; i++) free(runs[i].states);
+  for (uint32_t i = 0; i < n; i++) {
+    free(runs[i].states);
+    free(runs[i].kept);
+  }
 }
 
 /* The largest difference of a state, over the largest value of it. */
@@ -46,9 +49,9 @@ static void as_written_out(const char *order, uint32_t ranks) {
   snprintf(shares, sizeof shares, "shares=%u", ranks);
   const char *const one_of[] = {ids, order}, *const all[] = {ids, order, shares};
   RankRun runs[THREAD_RANKS_MAX], alone;
-  Compiled c = rank_compile(&(RankModel){SHARES, "f64", one_of, 2, ranks, true});
-  Compiled d = rank_compile(&(RankModel){SHARES, "f64", all, 3, 1, false});
-  Compiled whole = rank_compile(&(RankModel){SHARES, "f64", one_of, 2, 1, false});
+  Compiled c = rank_compile(&(RankModel){SHARES, "f64", one_of, 2, ranks, true, NULL});
+  Compiled d = rank_compile(&(RankModel){SHARES, "f64", all, 3, 1, false, NULL});
+  Compiled whole = rank_compile(&(RankModel){SHARES, "f64", one_of, 2, 1, false, NULL});
   diag_print(c.diag, stdout);
   diag_print(d.diag, stdout);
   CU_ASSERT_FATAL(c.status == STATUS_OK && d.status == STATUS_OK && whole.status == STATUS_OK);
@@ -85,7 +88,7 @@ static void written_out(void) {
 static void ranks_stay_alike(void) {
   static const char *const sizes[] = {SIZES, "batch_ids=4"};
   RankRun runs[THREAD_RANKS_MAX];
-  Compiled c = rank_compile(&(RankModel){"models/cdvm_small.xml", "f32", sizes, 5, 2, true});
+  Compiled c = rank_compile(&(RankModel){"models/cdvm_small.xml", "f32", sizes, 5, 2, true, NULL});
   diag_print(c.diag, stdout);
   CU_ASSERT_EQUAL_FATAL(c.status, STATUS_OK);
   CU_ASSERT_EQUAL(verify_plan(c.plan, "plan", c.diag), STATUS_OK);
@@ -102,8 +105,8 @@ static void ranks_stay_alike(void) {
 static void equal_shares(void) {
   static const char *const whole[] = {SIZES, "batch_ids=4"}, *const half[] = {SIZES, "batch_ids=2"};
   RankRun runs[THREAD_RANKS_MAX], alone;
-  Compiled c = rank_compile(&(RankModel){"models/cdvm_small.xml", "f64", whole, 5, 2, true});
-  Compiled d = rank_compile(&(RankModel){"models/cdvm_small.xml", "f64", half, 5, 1, false});
+  Compiled c = rank_compile(&(RankModel){"models/cdvm_small.xml", "f64", whole, 5, 2, true, NULL});
+  Compiled d = rank_compile(&(RankModel){"models/cdvm_small.xml", "f64", half, 5, 1, false, NULL});
   diag_print(c.diag, stdout);
   CU_ASSERT_FATAL(c.status == STATUS_OK && d.status == STATUS_OK);
   rank_runs(c.plan, 2, 2, runs);
@@ -116,9 +119,48 @@ static void equal_shares(void) {
   support_release(&d);
 }
 
+/* Moments of F_spe at stage 1, by name, of one step; `width` numbers of the first domain. */
+static void read_moment(const char *name, RankRun runs[2], double out[2][32]) {
+  static const char *const sizes[] = {SIZES, "batch_ids=4"};
+  RankModel m = {"models/cdvm_small.xml", "f64", sizes, 5, 2, true, name};
+  Compiled c = rank_compile(&m);
+  diag_print(c.diag, stdout);
+  CU_ASSERT_EQUAL_FATAL(c.status, STATUS_OK);
+  rank_runs(c.plan, 1, 1, runs);
+  for (uint32_t r = 0; r < 2; r++) {
+    CU_ASSERT_EQUAL_FATAL(runs[r].status, STATUS_OK);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(runs[r].kept);
+    memcpy(out[r], runs[r].kept, 32 * sizeof out[r][0]);
+  }
+  release(runs, 2);
+  support_release(&c);
+}
+
+/* mu and sigma of Eq. 6 are those of all rows of a domain, though each rank normalises with its
+ * own; so is what is made of them. */
+static void moments_of_the_pass(void) {
+  RankRun runs[2];
+  double mean[2][32], deviation[2][32], mu[2][32], sigma[2][32], hat[2][32];
+  read_moment("train/stage1/own/mean", runs, mean);
+  read_moment("train/stage1/own/deviation", runs, deviation);
+  read_moment("train/stage1/mu", runs, mu);
+  read_moment("train/stage1/sigma", runs, sigma);
+  read_moment("train/stage1/style/sighat", runs, hat);
+  CU_ASSERT_EQUAL(memcmp(mu[0], mu[1], sizeof mu[0]), 0);
+  CU_ASSERT_EQUAL(memcmp(sigma[0], sigma[1], sizeof sigma[0]), 0);
+  CU_ASSERT_EQUAL(memcmp(hat[0], hat[1], sizeof hat[0]), 0);
+  CU_ASSERT_NOT_EQUAL(memcmp(mean[0], mean[1], sizeof mean[0]), 0);
+  for (int i = 0; i < 32; i++) {
+    double all = (mean[0][i] + mean[1][i]) / 2, squares = 0;
+    for (int r = 0; r < 2; r++) squares += (pow(deviation[r][i], 2) + pow(mean[r][i], 2)) / 2;
+    CU_ASSERT_DOUBLE_EQUAL(mu[0][i], all, 1e-12);
+    CU_ASSERT_DOUBLE_EQUAL(sigma[0][i], sqrt(squares - all * all), 1e-10);
+  }
+}
+
 /* Three sums of the parameters' size, and no gather: the step has F, v and J^T v to average. */
 static void what_is_sent(void) {
-  Compiled c = rank_compile(&(RankModel){"models/cdvm_small.xml", "f32", NULL, 0, 2, true});
+  Compiled c = rank_compile(&(RankModel){"models/cdvm_small.xml", "f32", NULL, 0, 2, true, NULL});
   CU_ASSERT_EQUAL_FATAL(c.status, STATUS_OK);
   int64_t parameters = 0;
   for (uint32_t i = 0; i < c.plan->n_states; i++)
@@ -137,7 +179,7 @@ static void refused(const char *name, const char *text, const char *define, uint
                     const char *says, const char *hint) {
   const char *const defines[] = {define};
   Compiled c = rank_compile(
-      &(RankModel){support_write(name, text), "f32", defines, define != NULL, ranks, true});
+      &(RankModel){support_write(name, text), "f32", defines, define != NULL, ranks, true, NULL});
   char *messages = support_messages(c.diag);
   bool told = c.status == STATUS_INVALID && diag_error_count(c.diag) == 1 &&
               strstr(messages, says) && strstr(messages, hint);
@@ -160,6 +202,14 @@ static void refused(const char *name, const char *text, const char *define, uint
 #define SAMPLER(IDS) "<sampler batch-ids='" IDS "'/>"
 
 static void mistakes(void) {
+  static const char *const gradient[] = {"stats_gradient=true"};
+  Compiled c =
+      rank_compile(&(RankModel){"models/cdvm_small.xml", "f32", gradient, 1, 2, true, NULL});
+  char *text = support_messages(c.diag);
+  CU_ASSERT(c.status == STATUS_INVALID &&
+            strstr(text, "-D stats_gradient: error: with --sync=local"));
+  free(text);
+  support_release(&c);
   refused("odd.xml", MODEL(SAMPLER("${n}"), ""), "n=5", 2, "-D n: error: n: 2 ranks cannot share 5",
           "a multiple");
   refused("few.xml", MODEL(SAMPLER("${n}"), ""), NULL, 8, "few.xml:2:", "a multiple");
@@ -183,10 +233,9 @@ static void mistakes(void) {
 }
 
 int main(void) {
-  static const SupportTest tests[] = {{"written out", written_out},
-                                      {"ranks stay alike", ranks_stay_alike},
-                                      {"equal shares", equal_shares},
-                                      {"what is sent", what_is_sent},
-                                      {"mistakes", mistakes}};
-  return support_run("local", tests, 5);
+  static const SupportTest tests[] = {
+      {"written out", written_out},   {"ranks stay alike", ranks_stay_alike},
+      {"equal shares", equal_shares}, {"moments of the pass", moments_of_the_pass},
+      {"what is sent", what_is_sent}, {"mistakes", mistakes}};
+  return support_run("local", tests, 6);
 }

@@ -7,7 +7,7 @@
 
 static Compiled compile(const char *model, const char *const *defines, uint32_t n, uint32_t ranks,
                         const char *precision) {
-  Compiled c = rank_compile(&(RankModel){model, precision, defines, n, ranks, false});
+  Compiled c = rank_compile(&(RankModel){model, precision, defines, n, ranks, false, NULL});
   if (c.status != STATUS_OK) diag_print(c.diag, stdout);
   return c;
 }
