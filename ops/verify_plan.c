@@ -566,8 +566,8 @@ static Status verify_program(const Plan *plan, const PlanProgram *p, const char 
   c.at = calloc(g->n_nodes, sizeof *c.at);
   c.in_place = calloc(g->n_nodes, sizeof *c.in_place);
   Status status =
-      c.step_of && c.at && c.in_place ? run_program(&c) : diag_no_memory(diag, g->n_nodes * 8);
-  if (status == STATUS_OK) status = check_ranks(&c);
+      c.step_of && c.at && c.in_place ? check_ranks(&c) : diag_no_memory(diag, g->n_nodes * 8);
+  if (status == STATUS_OK) status = run_program(&c);
   if (status == STATUS_OK) status = check_totals(&c);
   free(c.step_of);
   free(c.at);
@@ -599,6 +599,10 @@ static Status verify_states(const Plan *plan, const char *place, Diag *diag) {
 
 Status verify_plan(const Plan *plan, const char *place, Diag *diag) {
   TRY(verify_states(plan, place, diag));
+  if (plan->local && plan->has_sampler && plan->sampler.batch_ids % plan->ranks)
+    return diag_error(diag, STATUS_INVALID, place, NULL,
+                      "%u ranks have no equal shares of %lld identities", plan->ranks,
+                      (long long)plan->sampler.batch_ids);
   for (uint32_t i = 0; i < plan->n_programs; i++)
     TRY(verify_program(plan, &plan->programs[i], place, diag));
   return verify_names(plan, place, diag);

@@ -175,6 +175,30 @@ static void what_is_sent(void) {
 
 /* ---- what cannot be ---- */
 
+static void not_verified(Compiled *c, const char *says) {
+  CU_ASSERT_EQUAL(verify_plan(c->plan, "plan", c->diag), STATUS_INVALID);
+  char *text = support_messages(c->diag);
+  CU_ASSERT_PTR_NOT_NULL(strstr(text, says));
+  free(text);
+  diag_clear(c->diag);
+}
+
+/* Plans that no compiler writes. */
+static void broken_plans(void) {
+  Compiled c = rank_compile(&(RankModel){SHARES, "f32", NULL, 0, 2, true, NULL});
+  CU_ASSERT_EQUAL_FATAL(c.status, STATUS_OK);
+  CU_ASSERT_EQUAL(verify_plan(c.plan, "plan", c.diag), STATUS_OK);
+  Graph *g = c.plan->programs[0].graph;
+  NodeId id = 1;
+  while (g->nodes[id].op != OP_TANH) id++;
+  g->nodes[id].op = OP_RANK_MEAN;
+  not_verified(&c, "is no op of a plan");
+  g->nodes[id].op = OP_TANH;
+  c.plan->sampler.batch_ids++;
+  not_verified(&c, "2 ranks have no equal shares of 5 identities");
+  support_release(&c);
+}
+
 static void refused(const char *name, const char *text, const char *define, uint32_t ranks,
                     const char *says, const char *hint) {
   const char *const defines[] = {define};
@@ -236,6 +260,7 @@ int main(void) {
   static const SupportTest tests[] = {
       {"written out", written_out},   {"ranks stay alike", ranks_stay_alike},
       {"equal shares", equal_shares}, {"moments of the pass", moments_of_the_pass},
-      {"what is sent", what_is_sent}, {"mistakes", mistakes}};
-  return support_run("local", tests, 6);
+      {"what is sent", what_is_sent}, {"broken plans", broken_plans},
+      {"mistakes", mistakes}};
+  return support_run("local", tests, 7);
 }
