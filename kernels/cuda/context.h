@@ -22,6 +22,7 @@ typedef struct CudaContext {
   int architecture;     /* 90: sm_90, what kernels are compiled for */
   int multiprocessors;  /* blocks that run at once are a small multiple of it */
   bool tf32;            /* products of f32 may be rounded to 10 bits */
+  char *cache;          /* folder of compiled texts; NULL: none */
   CudaModules *modules; /* texts and functions of all kernels */
   /* Made by the first kernel that needs them (cuda_context_blas, _dnn); NULL before. */
   cublasHandle_t blas;

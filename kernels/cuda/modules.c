@@ -4,6 +4,7 @@
 #include "kernels/cuda/modules.h"
 
 #include "graph/base/array.h"
+#include "kernels/cuda/cache.h"
 #include "kernels/cuda/texts.h"
 
 #include <stdio.h>
@@ -180,52 +181,78 @@ static Status text_is_wrong(const CudaContext *c, nvrtcProgram program, KernelEr
   return STATUS_INVALID;
 }
 
-static Status load(CudaContext *c, nvrtcProgram program, Unit *u, KernelError *error) {
-  size_t size = 0;
-  TRY(check_nvrtc(c, c->calls->nvrtcGetCUBINSize(program, &size), "the compiler gives no code",
-                  error));
-  char *code = malloc(size + 1);
-  if (!code) return no_memory(error);
-  Status status =
-      check_nvrtc(c, c->calls->nvrtcGetCUBIN(program, code), "the compiler gives no code", error);
-  if (status == STATUS_OK)
-    status = cuda_check(
-        c, c->calls->cudaLibraryLoadData(&u->library, code, NULL, NULL, 0, NULL, NULL, 0),
-        "kernels cannot be loaded", error);
-  free(code);
-  return status;
+static Status load(CudaContext *c, const void *code, Unit *u, KernelError *error) {
+  return cuda_check(c,
+                    c->calls->cudaLibraryLoadData(&u->library, code, NULL, NULL, 0, NULL, NULL, 0),
+                    "kernels cannot be loaded", error);
 }
 
-static Status compile(CudaContext *c, Unit *u, KernelError *error) {
+/* *out_code is the caller's to free. */
+static Status take_code(const CudaContext *c, nvrtcProgram program, void **out_code, size_t *bytes,
+                        KernelError *error) {
+  TRY(check_nvrtc(c, c->calls->nvrtcGetCUBINSize(program, bytes), "the compiler gives no code",
+                  error));
+  *out_code = malloc(*bytes + 1);
+  if (!*out_code) return no_memory(error);
+  return check_nvrtc(c, c->calls->nvrtcGetCUBIN(program, *out_code), "the compiler gives no code",
+                     error);
+}
+
+static Status compile(const CudaContext *c, const char *text, void **out_code, size_t *bytes,
+                      KernelError *error) {
   char architecture[40];
   snprintf(architecture, sizeof architecture, "--gpu-architecture=sm_%d", c->architecture);
   /* The same operations as on a CPU: no product and sum joined but where the text says fma. */
   const char *options[] = {architecture, "--fmad=false", "--std=c++17"};
-  char *text = joined(cuda_text_prelude, u->text);
-  if (!text) return no_memory(error);
   nvrtcProgram program = NULL;
-  Status status =
-      check_nvrtc(c, c->calls->nvrtcCreateProgram(&program, text, "kernels.cu", 0, NULL, NULL),
-                  "the compiler does not start", error);
-  free(text);
-  TRY(status);
+  TRY(check_nvrtc(c, c->calls->nvrtcCreateProgram(&program, text, "kernels.cu", 0, NULL, NULL),
+                  "the compiler does not start", error));
   nvrtcResult code = c->calls->nvrtcCompileProgram(program, 3, options);
-  if (code == NVRTC_ERROR_COMPILATION)
-    status = text_is_wrong(c, program, error);
-  else
-    status = check_nvrtc(c, code, "kernels cannot be compiled", error);
-  if (status == STATUS_OK) status = load(c, program, u, error);
+  Status status = code == NVRTC_ERROR_COMPILATION
+                      ? text_is_wrong(c, program, error)
+                      : check_nvrtc(c, code, "kernels cannot be compiled", error);
+  if (status == STATUS_OK) status = take_code(c, program, out_code, bytes, error);
   c->calls->nvrtcDestroyProgram(&program);
   return status;
 }
 
-Status cuda_modules_compile(CudaContext *c, KernelError *error) {
+/* From the cache, or compiled; what another compiler left in the cache does not load. */
+static Status load_unit(CudaContext *c, Unit *u, CudaCacheKey key, KernelError *error) {
+  size_t bytes = 0;
+  char *text = joined(cuda_text_prelude, u->text);
+  if (!text) return no_memory(error);
+  key.text = text;
+  void *code = cuda_cache_read(c->cache, &key, &bytes);
+  Status status = code ? load(c, code, u, error) : STATUS_SYSTEM;
+  free(code);
+  code = NULL;
+  if (status != STATUS_OK) {
+    status = compile(c, text, &code, &bytes, error);
+    if (status == STATUS_OK) status = load(c, code, u, error);
+    if (status == STATUS_OK) cuda_cache_write(c->cache, &key, code, bytes);
+    free(code);
+  }
+  free(text);
+  return status;
+}
+
+static Status load_units(CudaContext *c, KernelError *error) {
   CudaModules *m = c->modules;
+  CudaCacheKey key = {.architecture = c->architecture};
   bool fresh = false;
   for (uint32_t i = 0; i < m->n_units; i++) fresh |= !m->units[i].library;
-  if (fresh) TRY(c->need(c, CUDA_LIBRARY_NVRTC, error));
+  if (!fresh) return STATUS_OK;
+  TRY(c->need(c, CUDA_LIBRARY_NVRTC, error));
+  TRY(check_nvrtc(c, c->calls->nvrtcVersion(&key.major, &key.minor),
+                  "the compiler does not say its version", error));
   for (uint32_t i = 0; i < m->n_units; i++)
-    if (!m->units[i].library) TRY(compile(c, &m->units[i], error));
+    if (!m->units[i].library) TRY(load_unit(c, &m->units[i], key, error));
+  return STATUS_OK;
+}
+
+Status cuda_modules_compile(CudaContext *c, KernelError *error) {
+  CudaModules *m = c->modules;
+  TRY(load_units(c, error));
   for (uint32_t i = 0; i < m->n_functions; i++) {
     Function *f = m->functions[i];
     if (f->public.kernel) continue;

@@ -7,6 +7,7 @@
 #include "runtime/cuda/device_cuda.h"
 
 #include "kernels/cuda/backend.h"
+#include "kernels/cuda/cache.h"
 #include "kernels/cuda/modules.h"
 #include "runtime/cuda/device_parts.h"
 #include "runtime/cuda/libraries.h"
@@ -147,6 +148,7 @@ static void cuda_close(Device *device) {
     if (c->context.faults) calls->cudaFree(c->context.faults);
     if (c->faults) calls->cudaFreeHost(c->faults);
   }
+  free(c->context.cache);
   free(c->streams);
   free(c->events);
   free(c->fault_tag);
@@ -169,6 +171,7 @@ static Status cuda_open(const DeviceOptions *options, Diag *diag, Device **out) 
   c->context.need = need;
   Status status = cuda_library(CUDA_LIBRARY_CUDART, &error, &c->context.calls);
   if (status != STATUS_OK) c->context.calls = NULL;
+  c->context.cache = cuda_cache_folder(cuda_libraries_replaced());
   if (status == STATUS_OK) status = choose_gpu(c, &error);
   if (status == STATUS_OK && !(c->context.modules = cuda_modules_create()))
     status = cuda_fail(&error, STATUS_SYSTEM, "out of memory");

@@ -39,6 +39,10 @@ void cuda_libraries_replace(const CudaCalls *calls) {
   replaced = calls;
 }
 
+bool cuda_libraries_replaced(void) {
+  return replaced != NULL;
+}
+
 static void *open_library(const char *name) {
   static const char *const folders[] = {"/usr/local/cuda/lib64", "/usr/local/cuda-13/lib64"};
   const char *home = getenv("CUDA_HOME");

@@ -10,5 +10,6 @@
 Status cuda_library(CudaLibrary library, KernelError *error, const CudaCalls **out);
 /* For tests: everything is there already, in this table; NULL: the libraries again. */
 void cuda_libraries_replace(const CudaCalls *calls);
+bool cuda_libraries_replaced(void);
 
 #endif
