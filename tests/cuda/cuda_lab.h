@@ -17,6 +17,15 @@ static inline bool cuda_lab_real(void) {
   const char *lab = getenv("CUDA_LAB");
   return lab && strcmp(lab, "device") == 0;
 }
+/* GPUs at hand; the simulation has any number. */
+static inline uint32_t cuda_lab_gpus(void) {
+  const CudaCalls *calls;
+  KernelError error;
+  int n = 0;
+  if (!cuda_lab_real()) return UINT32_MAX;
+  if (cuda_library(CUDA_LIBRARY_CUDART, &error, &calls) != STATUS_OK) return 0;
+  return calls->cudaGetDeviceCount(&n) == cudaSuccess ? (uint32_t)n : 0;
+}
 /* Opens a simulation, and lets the device load that instead of NVIDIA's libraries. */
 static inline void cuda_lab_begin(const CusimOptions *options) {
   if (!cuda_lab_real()) cuda_libraries_replace(cusim_open(options));

@@ -160,6 +160,34 @@ static void plain(void) {
   }
 }
 
+/* On one device: texts that differ in the type alone are two. */
+static void two_types(void) {
+  static const Form many = {2, 2, {257, 1}, {257, 257}};
+  Device *d;
+  Diag *diag = diag_create();
+  DeviceOptions options = {.threads = 1, .streams = 2, .events = 2};
+  cuda_lab_begin(&(CusimOptions){.devices = 1});
+  CU_ASSERT_EQUAL_FATAL(device_cuda.open(&options, diag, &d), STATUS_OK);
+  for (int wide = 0; wide < 2; wide++) {
+    Lab lab;
+    Single s;
+    DType dtype = wide ? DTYPE_F64 : DTYPE_F32;
+    lab_init(&lab, dtype, 1);
+    single_init(&s, &lab, make(&lab, dtype, &many, (const int64_t[]){2, 3, 2}, false, false));
+    single_whole(&lab, &s);
+    for (uint32_t i = 0; i < s.spec.n_inputs; i++) s.in[i] = lab_value(&lab, s.inputs[i]);
+    void *have = calloc(1, lab_bytes(&lab, s.id));
+    CU_ASSERT_EQUAL_FATAL(lab_reference(&lab), STATUS_OK);
+    CU_ASSERT_EQUAL(single_steps(d, &s, 1, have), STATUS_OK);
+    CU_ASSERT_EQUAL(lab_error(&lab, s.id, have, 1e-30), 0);
+    free(have);
+    lab_free(&lab);
+  }
+  d->table->close(d);
+  CU_ASSERT(cuda_lab_end("two types"));
+  diag_destroy(diag);
+}
+
 static void each_call_fails(void) {
   Lab lab;
   Single s;
@@ -176,6 +204,7 @@ int main(void) {
                                       {"tf32", tf32},
                                       {"forms that are left", forms_that_are_left},
                                       {"plain", plain},
+                                      {"two types", two_types},
                                       {"each call fails", each_call_fails}};
   return support_run("cuda product", tests, sizeof tests / sizeof *tests);
 }

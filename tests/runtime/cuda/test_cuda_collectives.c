@@ -264,13 +264,8 @@ static bool right(const Run *r) {
 
 /* GPUs at hand, RANKS at most. */
 static uint32_t gpus(void) {
-  const CudaCalls *calls;
-  KernelError error;
-  int n = 0;
-  if (!cuda_lab_real()) return RANKS;
-  if (cuda_library(CUDA_LIBRARY_CUDART, &error, &calls) != STATUS_OK) return 0;
-  if (calls->cudaGetDeviceCount(&n) != cudaSuccess) return 0;
-  return n > RANKS ? RANKS : (uint32_t)n;
+  uint32_t n = cuda_lab_gpus();
+  return n > RANKS ? RANKS : n;
 }
 
 static void exchanges(void) {

@@ -160,6 +160,10 @@ static void check(uint32_t ranks, const Trajectory *cpu) {
 
 static Run cpu;
 static void on_gpus(uint32_t ranks) {
+  if (cuda_lab_gpus() < ranks) {
+    printf("%u GPUs ... ", cuda_lab_gpus());
+    return;
+  }
   Compiled c = plan_lab_compile("models/cdvm_small.xml", small, 5, "f64",
                                 target_find(targets_table(), "cpu"), 1);
   if (!cpu.plan) run_ranks(c.plan, NULL, NULL, &cpu);
@@ -175,7 +179,7 @@ static void two(void) {
 }
 static void four(void) {
   on_gpus(4);
-  release(&cpu, 1);
+  if (cpu.plan) release(&cpu, 1);
 }
 
 int main(void) {

@@ -146,6 +146,10 @@ static double deviation(const Run *one, const Run *other) {
 }
 
 static void two_gpus(void) {
+  if (cuda_lab_gpus() < 2) {
+    printf("%u GPUs ... ", cuda_lab_gpus());
+    return;
+  }
   Compiled cpu = compile(1, 4, &target_cpu), other = compile(1, 2, &target_cpu);
   Compiled gpu = compile(2, 4, &target_cuda_sm90);
   Run one[1], again[1], two[2], eager[2];
