@@ -11,6 +11,7 @@
 #include "runtime/execute/bench.h"
 #include "runtime/execute/exec.h"
 #include "runtime/execute/info.h"
+#include "runtime/execute/open.h"
 #include "runtime/ranks/open.h"
 #include "runtime/ranks/together.h"
 #include "runtime/synth/synth.h"
@@ -453,18 +454,31 @@ static Status one_for_each(Args *a, const char *which) {
   return STATUS_OK;
 }
 
+/* Before they are started: a plan that trains must be for as many. */
+static Status check_plan(const Args *a, const Command *command, const DeviceTable *device,
+                         Diag *diag) {
+  Plan *plan;
+  if (command->bit == EVAL) return STATUS_OK; /* any plan will do */
+  TRY(plan_open(a->operand, device, diag, &plan));
+  Status status = plan_fits_ranks(plan, (uint32_t)a->ranks, diag);
+  plan_destroy(plan);
+  return status;
+}
+
 /* Becomes a rank where the process was started as one, or starts them: then they do everything, and
  * *out_code is their exit code. */
 static Status join_ranks(Args *a, const Command *command, char **argv, Diag *diag, int *out_code) {
   if (!(command->bit & (TRAIN | EVAL | BENCH))) return STATUS_OK;
-  const DeviceTable *device;
+  const DeviceTable *device = NULL;
   DeviceWishes wishes = {0};
   bool stop = false;
   Status early = a->device ? device_of(a, diag, &device, &wishes) : STATUS_OK; /* told once */
   TRY(one_for_each(a, wishes.which));
   if (!ranks_launched()) {
     TRY(early);
-    return a->ranks > 1 ? ranks_launch((uint32_t)a->ranks, argv, diag, out_code) : STATUS_OK;
+    if (a->ranks <= 1) return STATUS_OK;
+    TRY(check_plan(a, command, device, diag));
+    return ranks_launch((uint32_t)a->ranks, argv, diag, out_code);
   }
   TRY(ranks_open(diag, &a->joined));
   /* The first speaks for all; what another one has to say is a message. */

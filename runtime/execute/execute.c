@@ -9,6 +9,7 @@
 
 #include "ops/ops.h"
 #include "runtime/device/find.h"
+#include "runtime/execute/open.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -121,12 +122,7 @@ static Status check_ranks(const Plan *plan, const Ranks *ranks, const DeviceTabl
     return diag_error(diag, STATUS_INVALID, plan_place(plan),
                       "graphc without --ranks compiles for one",
                       "the device '%s' runs no plans of several ranks", table->name);
-  if (!ranks || plan->ranks == ranks->count) return STATUS_OK;
-  char hint[64];
-  snprintf(hint, sizeof hint, "graphc --ranks=%u compiles for as many", ranks->count);
-  return diag_error(diag, STATUS_INVALID, plan_place(plan), hint,
-                    "the plan is for %u rank%s, there are %u", plan->ranks,
-                    plan->ranks == 1 ? "" : "s", ranks->count);
+  return ranks ? plan_fits_ranks(plan, ranks->count, diag) : STATUS_OK;
 }
 
 static Status take_arena(Executor *x, Diag *diag) {

@@ -25,3 +25,12 @@ Status plan_open(const char *path, const DeviceTable *device, Diag *diag, Plan *
   *out_plan = NULL;
   return status;
 }
+
+Status plan_fits_ranks(const Plan *plan, uint32_t ranks, Diag *diag) {
+  char hint[64];
+  if (plan->ranks == ranks) return STATUS_OK;
+  snprintf(hint, sizeof hint, "graphc --ranks=%u compiles for as many", ranks);
+  return diag_error(diag, STATUS_INVALID, plan_place(plan), hint,
+                    "the plan is for %u rank%s, there are %u", plan->ranks,
+                    plan->ranks == 1 ? "" : "s", ranks);
+}

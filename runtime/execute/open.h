@@ -9,4 +9,7 @@
  * any target of this program.  The caller destroys it.  On failure *out_plan is NULL. */
 Status plan_open(const char *path, const DeviceTable *device, Diag *diag, Plan **out_plan);
 
+/* STATUS_INVALID, with a message, when the plan is for another number of ranks. */
+Status plan_fits_ranks(const Plan *plan, uint32_t ranks, Diag *diag);
+
 #endif
