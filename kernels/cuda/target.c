@@ -1,6 +1,7 @@
 /* The facts of the CUDA kernels: pure functions of the graph, so that a plan is the same bytes
- * wherever it is made.  The three targets differ in nothing yet but their names: a plan says for
- * which generation of GPUs it was made, and runs there and on later ones. */
+ * wherever it is made.  The three targets differ in the rates by which steps are given to streams,
+ * and in nothing else: kernels are compiled for the GPU at hand, and a plan of one target runs on
+ * all. */
 #include "kernels/cuda/target.h"
 
 #include "kernels/fuse_parts.h"
@@ -147,6 +148,18 @@ static int64_t work_bytes(const Graph *g, const NodeId *nodes, uint32_t n_nodes,
                .more_bytes = 30},                                                                  \
   .in_place = true, .fusable = fuse_op_allowed, .work_bytes = work_bytes, .shards = shards_rows
 
-const Target target_cuda_sm80 = {.name = "cuda-sm80", FACTS};
-const Target target_cuda_sm90 = {.name = "cuda-sm90", FACTS};
-const Target target_cuda_sm100 = {.name = "cuda-sm100", FACTS};
+/* Two streams of kernels: most kernels of a small step fill a fraction of a GPU.  Times and rates
+ * are of data sheets (multiply-adds of f32 outside of tensor cores, a link of 200 GB/s); nothing
+ * but the choice of streams depends on them. */
+#define STREAMS(MACS, BYTES)                                                                       \
+  .streams = {.compute = 2,                                                                        \
+              .collectives = true,                                                                 \
+              .launch_ns = 3000,                                                                   \
+              .wait_ns = 1000,                                                                     \
+              .macs = (MACS),                                                                      \
+              .bytes = (BYTES),                                                                    \
+              .link = 200000}
+
+const Target target_cuda_sm80 = {.name = "cuda-sm80", FACTS, STREAMS(9700000, 1500000)};
+const Target target_cuda_sm90 = {.name = "cuda-sm90", FACTS, STREAMS(33000000, 3300000)};
+const Target target_cuda_sm100 = {.name = "cuda-sm100", FACTS, STREAMS(40000000, 8000000)};
