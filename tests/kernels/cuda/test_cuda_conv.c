@@ -204,15 +204,16 @@ static uint64_t descriptors_made(void) {
 static void equal_shapes(void) {
   if (cuda_lab_real()) return;
   Lab lab;
-  Single s, t, u;
+  Single s, t, u, v;
   Device *d;
-  Kernel *kernels[3];
+  Kernel *kernels[4];
   Diag *diag = diag_create();
   DeviceOptions options = {.threads = 1, .streams = 2, .events = 2};
   lab_init(&lab, DTYPE_F32, 1);
   single_init(&s, &lab, make(&lab, &cases[1], OP_CONV, DTYPE_F32));
   single_init(&t, &lab, make(&lab, &cases[1], OP_CONV, DTYPE_F32));
   single_init(&u, &lab, make(&lab, &cases[1], OP_CONV_DX, DTYPE_F32));
+  single_init(&v, &lab, make(&lab, &cases[2], OP_CONV, DTYPE_F32));
   cuda_lab_begin(&(CusimOptions){.devices = 1});
   CU_ASSERT_EQUAL_FATAL(device_cuda.open(&options, diag, &d), STATUS_OK);
   void *context = d->table->context(d);
@@ -223,7 +224,11 @@ static void equal_shapes(void) {
   CU_ASSERT_EQUAL(descriptors_made(), made);
   CU_ASSERT_EQUAL(backend_cuda.create(context, &u.spec, &u.error, &kernels[2]), STATUS_OK);
   CU_ASSERT(descriptors_made() > made);
-  for (int i = 0; i < 3; i++) backend_cuda.destroy(kernels[i]);
+  made = descriptors_made();
+  v.spec.work_bytes = s.spec.work_bytes;
+  CU_ASSERT_EQUAL(backend_cuda.create(context, &v.spec, &v.error, &kernels[3]), STATUS_OK);
+  CU_ASSERT(descriptors_made() > made);
+  for (int i = 0; i < 4; i++) backend_cuda.destroy(kernels[i]);
   d->table->close(d);
   CU_ASSERT(cuda_lab_end("equal shapes"));
   diag_destroy(diag);

@@ -1,6 +1,7 @@
 /* Fused groups on CUDA: every elementwise op and cast over special values, random groups, results
  * over operands; each the CPU's bits. */
 #include "kernels/cuda/expressions.h"
+#include "kernels/cuda/modules.h"
 #include "kernels/fuse_parts.h"
 #include "ops/fuse_rules.h"
 #include "tests/kernels/cuda/cuda_groups.h"
@@ -216,7 +217,7 @@ static void fours(void) {
 
 /* Which ways of cutting sums occurred. */
 static uint32_t seen_modes[4], seen_cuts[3], seen_teams, seen_whole_cuts, seen_parts, seen_folds,
-    seen_mixed, seen_pieces, seen_classes;
+    seen_mixed, seen_pieces, seen_classes, seen_whole_chunks;
 
 static void note_parts(const GroupCase *c) {
   FuseLoops loops;
@@ -232,6 +233,7 @@ static void note_parts(const GroupCase *c) {
     seen_teams += k->team && k->columns > 1;
     seen_whole_cuts += k->whole && k->cut != FUSE_CUT_NONE;
     seen_parts += !k->whole && k->chunks > 1;
+    seen_whole_chunks += k->whole && !k->team && k->chunks > 1;
     seen_folds += k->folds;
     seen_mixed += k->mixed;
     seen_pieces += k->pieces > 1;
@@ -306,10 +308,13 @@ static void sums_over_all_axes(void) {
     add_sums(&(Shape){3, {4, 5, 1025}}, 7, 3, 1, DTYPE_F64, k);
   }
   run_cases(2);
+  /* Columns enough for a thread each, which has several chunks. */
+  add_sums(&(Shape){2, {130, 66000}}, 1, 0, 2, DTYPE_F32, 4);
+  run_cases(3);
   for (int i = 0; i < 4; i++) CU_ASSERT(seen_modes[i] > 2);
   for (int i = 0; i < 3; i++) CU_ASSERT(seen_cuts[i] > 2);
   CU_ASSERT(seen_teams && seen_whole_cuts && seen_parts && seen_folds && seen_mixed);
-  CU_ASSERT(seen_pieces && seen_classes);
+  CU_ASSERT(seen_pieces && seen_classes && seen_whole_chunks);
 }
 
 static void variances(void) {
@@ -381,6 +386,56 @@ static void random_wide(void) {
   random_groups(DTYPE_F32, 101, 120, true);
 }
 
+/* ---- texts ---- */
+
+static bool holds(void *context, const char *text) {
+  bool *apart = context;
+  *apart |= strstr(text, "const float *__restrict__ p") != NULL;
+  return true;
+}
+
+/* Whether a text promises that no result lies over x. */
+static bool promises(NodeId (*make)(Lab *lab, NodeId x)) {
+  Lab lab;
+  int64_t dims[] = {8, 3};
+  CudaContext context = {.architecture = 90, .multiprocessors = 4};
+  const CudaCalls none = {0};
+  KernelError error;
+  Kernel *kernel;
+  bool apart = false;
+  lab_init(&lab, DTYPE_F32, 1);
+  NodeId x = lab_input(&lab, DTYPE_F32, 2, dims), id = make(&lab, x);
+  KernelSpec spec = {.graph = lab.graph,
+                     .nodes = &id,
+                     .n_nodes = 1,
+                     .inputs = &x,
+                     .n_inputs = 1,
+                     .outputs = &id,
+                     .n_outputs = 1,
+                     .shards = 1};
+  context.modules = cuda_modules_create();
+  CU_ASSERT_EQUAL_FATAL(backend_cuda.create(&context, &spec, &error, &kernel), STATUS_OK);
+  cuda_modules_each(context.modules, holds, &apart);
+  backend_cuda.destroy(kernel);
+  cuda_modules_destroy(context.modules, &none);
+  lab_free(&lab);
+  return apart;
+}
+
+static NodeId negated(Lab *lab, NodeId x) {
+  return emit_neg(&lab->e, x);
+}
+static NodeId to_i64(Lab *lab, NodeId x) {
+  return emit_cast(&lab->e, x, DTYPE_I64);
+}
+
+/* A plan may lay a result of as many elements of the size over an operand; the compiler is told of
+ * others that they are apart. */
+static void operands_apart(void) {
+  CU_ASSERT_FALSE(promises(negated));
+  CU_ASSERT(promises(to_i64));
+}
+
 int main(void) {
   static const SupportTest tests[] = {{"every op", each_op},
                                       {"every cast", each_cast},
@@ -389,7 +444,8 @@ int main(void) {
                                       {"variances", variances},
                                       {"random groups, f32", random_f32},
                                       {"random groups, f64", random_f64},
-                                      {"indices of 64 bits", random_wide}};
+                                      {"indices of 64 bits", random_wide},
+                                      {"operands apart", operands_apart}};
   int code = compare_main("cuda_fused", tests, sizeof tests / sizeof *tests);
   free(cases);
   return code;

@@ -142,6 +142,38 @@ static void test_others(void) {
   }
 }
 
+/* The second axis is the ranks': each takes its own part. */
+static void test_ranks(void) {
+  enum { OUTER = 3, RANKS = 4, ROW = 5 };
+  for (uint32_t rank = 0; rank < RANKS; rank++) {
+    Lab lab;
+    KernelError error;
+    float have[OUTER * ROW];
+    void *result = have;
+    lab_init(&lab, DTYPE_F32, 1);
+    NodeId a = lab_input(&lab, DTYPE_F32, 3, (int64_t[]){OUTER, RANKS, ROW});
+    NodeId id = emit_rank_part(&lab.e, a);
+    CU_ASSERT_EQUAL_FATAL(lab_bytes(&lab, id), sizeof have);
+    KernelSpec spec = {.graph = lab.graph,
+                       .nodes = &id,
+                       .n_nodes = 1,
+                       .inputs = &a,
+                       .n_inputs = 1,
+                       .outputs = &id,
+                       .n_outputs = 1,
+                       .shards = 1,
+                       .rank = rank};
+    const float *all = lab_value(&lab, a);
+    cuda_lab_begin(&(CusimOptions){.devices = 1});
+    CU_ASSERT_EQUAL(cuda_lab_run(&spec, (const void *[]){all}, &result, NULL, 1, &error),
+                    STATUS_OK);
+    CU_ASSERT(cuda_lab_end("ranks"));
+    for (uint32_t i = 0; i < OUTER; i++)
+      CU_ASSERT_EQUAL(memcmp(&have[i * ROW], &all[(i * RANKS + rank) * ROW], ROW * sizeof *all), 0);
+    lab_free(&lab);
+  }
+}
+
 /* More elements than threads. */
 static void test_long(void) {
   Lab lab;
@@ -184,7 +216,8 @@ int main(void) {
       {"transpose", test_transpose}, {"many tiles", test_many_tiles},
       {"slice", test_slice},         {"pad", test_pad},
       {"concat", test_concat},       {"broadcast", test_broadcast},
-      {"copies", test_copies},       {"others", test_others},
-      {"a long one", test_long},     {"a view", test_view}};
+      {"copies", test_copies},       {"ranks", test_ranks},
+      {"others", test_others},       {"a long one", test_long},
+      {"a view", test_view}};
   return compare_main("cuda move", tests, sizeof tests / sizeof *tests);
 }
