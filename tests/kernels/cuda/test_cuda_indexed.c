@@ -142,12 +142,38 @@ static void test_bad(void) {
     int64_t dims[] = {n, 3}, line[] = {3, n};
     lab_init(&lab, DTYPE_F32, 1);
     NodeId x = lab_input(&lab, DTYPE_F32, 2, dims), y = lab_input(&lab, DTYPE_F32, 2, line);
+    NodeId rows = lab_input(&lab, DTYPE_F32, 2, (int64_t[]){n + 7, 3});
     NodeId a = index_input(&lab, 1, &n, 5), b = index_input(&lab, 1, &n, 5);
     NodeId c = index_input(&lab, 2, line, 5), d = index_input(&lab, 2, line, 5);
-    check_bad(&lab, emit_gather(&lab.e, x, a), a, (int32_t)n, "gather");
+    check_bad(&lab, emit_gather(&lab.e, rows, a), a, (int32_t)n + 7, "gather");
     check_bad(&lab, emit_scatter_add(&lab.e, x, b, 5), b, 5, "scatter-add");
     check_bad(&lab, emit_pick(&lab.e, y, c, 1), c, (int32_t)n + 8000, "pick");
     check_bad(&lab, emit_place(&lab.e, y, d, 1, 5), d, 7, "place");
+    lab_free(&lab);
+  }
+}
+
+/* Indices beyond 2^23 are told as that or more; the element is right all the same. */
+static void test_far(void) {
+  static const struct {
+    int32_t index;
+    const char *says;
+  } rows[] = {{8388606, "gather: index 8388606 (element 7) is outside 0..8"},
+              {8388608, "gather: index 8388607 or more (element 7) is outside 0..8"},
+              {INT32_MAX, "gather: index 8388607 or more (element 7) is outside 0..8"},
+              {-8388607, "gather: index -8388607 (element 7) is outside 0..8"},
+              {INT32_MIN, "gather: index -8388608 or less (element 7) is outside 0..8"}};
+  for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+    Lab lab;
+    KernelError error;
+    int64_t n = 9;
+    float have[9];
+    lab_init(&lab, DTYPE_F32, 1);
+    NodeId x = lab_input(&lab, DTYPE_F32, 1, &n), index = index_input(&lab, 1, &n, 9);
+    ((int32_t *)lab_value(&lab, index))[7] = rows[i].index;
+    NodeId id = emit_gather(&lab.e, x, index);
+    CU_ASSERT_EQUAL(compare_run_cuda(&lab, id, 1, have, &error), STATUS_INVALID);
+    CU_ASSERT_STRING_EQUAL(error.text, rows[i].says);
     lab_free(&lab);
   }
 }
@@ -159,6 +185,7 @@ int main(void) {
                                       {"place", test_place},
                                       {"signs of zeros", test_signs},
                                       {"place in parts", test_place_in_parts},
-                                      {"indices out of range", test_bad}};
+                                      {"indices out of range", test_bad},
+                                      {"indices far out", test_far}};
   return compare_main("cuda indexed", tests, sizeof tests / sizeof *tests);
 }
