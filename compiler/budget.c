@@ -4,6 +4,7 @@
 #include "compiler/report.h"
 #include "graph/base/text.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -45,24 +46,34 @@ static int64_t needs(const Plan *plan, const PlanProgram *p) {
   return plan->state_bytes + p->scratch_bytes;
 }
 
+/* `36.950 GB`, `0.021 MB` */
+static const char *bytes_text(int64_t bytes, char text[32]) {
+  bool large = bytes >= 1000000000;
+  snprintf(text, 32, "%.3f %s", (double)bytes / (large ? 1e9 : 1e6), large ? "GB" : "MB");
+  return text;
+}
+
 /* Of the program that needs most; how many others are too large, too. */
 static Status refuse(const Plan *plan, const PlanProgram *p, uint32_t others, int64_t bytes,
                      Diag *diag) {
-  char text[400], notes[2048] = "", more[64] = "";
+  char text[500], notes[2048] = "", more[64] = "", all[32], states[32], scratch[32], allowed[32];
   put_culprits(plan, p, notes, sizeof notes, diag);
-  if (others) text_format(more, sizeof more, " (%u other programs need more, too)", others);
+  if (others)
+    text_format(more, sizeof more, ", which %u other program%s, too", others,
+                others == 1 ? " exceeds" : "s exceed");
   text_format(
       text, sizeof text,
-      "program '%s' needs %.3f GB, states %.3f and scratch %.3f; %.3f GB are allowed%s; its "
-      "peak is at step %u of %u:",
-      plan_text(plan, p->name), (double)needs(plan, p) / 1e9, (double)plan->state_bytes / 1e9,
-      (double)p->scratch_bytes / 1e9, (double)bytes / 1e9, more, p->peak_step, p->n_steps);
+      "program '%s' needs %s, states %s and scratch %s, and --memory allows %s%s; its peak is "
+      "at step %u of %u:",
+      plan_text(plan, p->name), bytes_text(needs(plan, p), all),
+      bytes_text(plan->state_bytes, states), bytes_text(p->scratch_bytes, scratch),
+      bytes_text(bytes, allowed), more, p->peak_step, p->n_steps);
   return diag_add(diag, &(DiagEntry){.code = STATUS_NO_FIT,
                                      .place = plan_text(plan, plan->model_name),
                                      .text = text,
                                      .notes = notes,
                                      .hint = "smaller batches or pictures need less; --ranks=N "
-                                             "shares a batch among N devices"});
+                                             "shares a batch of images among N devices"});
 }
 
 Status budget_check(const Plan *plan, int64_t bytes, Diag *diag) {

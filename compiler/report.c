@@ -90,9 +90,9 @@ static void put_summary(const Plan *plan, const ReportView *view, FILE *out) {
   if (plan->local)
     fprintf(out,
             "batch       %" PRId64 " x %" PRId64 " rows of each domain, on each rank %" PRId64
-            ", over which it computes alone (--sync=local)\n",
+            " x %" PRId64 ", over which it computes alone (--sync=local)\n",
             plan->sampler.batch_ids, plan->sampler.batch_images,
-            plan->sampler.batch_ids / plan->ranks * plan->sampler.batch_images);
+            plan->sampler.batch_ids / plan->ranks, plan->sampler.batch_images);
   fputs("parameters  ", out);
   put_count(parameters, out);
   fprintf(out, " in %u tensors; state ", tensors);

@@ -5,6 +5,7 @@
 #include "graph/base/text.h"
 #include "runtime/device/plugin.h"
 
+#include <glob.h>
 #include <limits.h>
 #include <string.h>
 #include <unistd.h>
@@ -36,11 +37,29 @@ static void plugin_path(const char *name, char path[PATH_MAX + 128]) {
   text_format(path, PATH_MAX + 128, "%.*sdevice_%.64s.so", n < 0 ? 0 : (int)n, program, name);
 }
 
+/* Adds the names of plug-ins that lie where `path` does. */
+static void list_plugins(const char *path, char *names, size_t size, size_t n) {
+  char pattern[PATH_MAX + 128];
+  glob_t found;
+  const char *slash = strrchr(path, '/');
+  text_format(pattern, sizeof pattern, "%.*sdevice_*.so", slash ? (int)(slash + 1 - path) : 0,
+              path);
+  if (glob(pattern, 0, NULL, &found) != 0) return;
+  for (size_t i = 0; i < found.gl_pathc; i++) {
+    const char *file = strrchr(found.gl_pathv[i], '/'), *name = file ? file + 1 : found.gl_pathv[i];
+    name += strlen("device_");
+    n = text_append(names, size, n, " %.*s", (int)(strlen(name) - strlen(".so")), name);
+  }
+  globfree(&found);
+}
+
 static Status no_device(const char *name, const char *path, Diag *diag) {
   char names[256] = "";
   const char *why = NULL;
-  for (size_t i = 0, n = 0; i < N_ALL; i++)
+  size_t n = 0;
+  for (size_t i = 0; i < N_ALL; i++)
     n = text_append(names, sizeof names, n, "%s%s", i ? " " : "", all[i]->name);
+  list_plugins(path, names, sizeof names, n);
   for (const Missing *m = missing; m->name; m++)
     if (strcmp(m->name, name) == 0) why = m->why;
   const char *hint = "--device=FILE with a slash in it loads a plug-in from elsewhere";

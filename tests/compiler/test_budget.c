@@ -57,7 +57,7 @@ static void to_the_byte(void) {
   snprintf(command, sizeof command,
            "$GRAPHC $TOP/models/examples/cnn.xml --target=cuda-sm80 --memory=%lld -o r.xml",
            (long long)arena - 1);
-  snprintf(says, sizeof says, "needs %.3f GB", (double)arena / 1e9);
+  snprintf(says, sizeof says, "needs %.3f MB", (double)arena / 1e6);
   SAYS(3, command, "cnn: error: program 'step' ", says,
        "note: ", "models/examples/cnn.xml:", "hint: smaller batches");
   Shell left = shell("test -e r.xml");

@@ -93,8 +93,8 @@ static void devices_that_are_not_there(void) {
   SAYS(2, "$GRAPHRUN bench cpu.plan.xml --math=bf16", "--math is exact or tf32, not 'bf16'");
   SAYS(2, "$GRAPHRUN bench cpu.plan.xml --no-graph", "'cpu' captures no graphs");
   SAYS(4, "$GRAPHRUN train cpu.plan.xml --out=no --device=gpu",
-       "--device: error: there is no device 'gpu': this build has: cpu; and there is no plug-in /",
-       "/device_gpu.so\nhint: ");
+       "--device: error: there is no device 'gpu': this build has: cpu",
+       "; and there is no plug-in /", "/device_gpu.so\nhint: ");
   SAYS(4, "$GRAPHRUN info cpu.plan.xml --device=./no.so",
        "./no.so: error: the device cannot be loaded: ");
   SAYS(4, "$GRAPHRUN info cpu.plan.xml --device=./line.xml",
