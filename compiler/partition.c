@@ -68,6 +68,30 @@ static NodeId take_part(Partition *p, NodeId x, Split split) {
   return emit_reshape(&p->e, emit_rank_part(&p->e, rows), &part);
 }
 
+static NodeId get_part(Partition *p, NodeId x, Split split);
+
+/* A broadcast, also one that is reshaped, is made of its operand's part, so that groups that read
+ * it are what they are on one rank: the order of their sums depends on it. */
+static NodeId broadcast_part(Partition *p, NodeId x, Split split, const Shape *part) {
+  NodeId from = node_input(p->in, x, 0);
+  const Shape *shape = &p->in->nodes[from].shape;
+  Split own = {split.axis - (p->in->nodes[x].shape.rank - shape->rank), split.groups};
+  bool alike = own.axis < 0 || shape->dim[own.axis] == 1;
+  NodeId small = alike ? get_whole(p, from) : get_part(p, from, own);
+  stamp_as(p, x, true);
+  EmitAttr attrs[1] = {[BROADCAST_SHAPE] = {part->dim, part->rank}};
+  return emit_node(&p->e, OP_BROADCAST, &small, 1, attrs);
+}
+
+/* A reshape that leaves the cut axis and those before it as they are. */
+static bool keeps_axis(const Graph *g, NodeId x, Split split) {
+  const Shape *to = &g->nodes[x].shape, *from = &g->nodes[node_input(g, x, 0)].shape;
+  if (split.axis >= from->rank) return false;
+  for (int i = 0; i <= split.axis; i++)
+    if (to->dim[i] != from->dim[i]) return false;
+  return true;
+}
+
 /* Operand x as a rank's part: what is the same along the axis is made small, not cut. */
 static NodeId get_part(Partition *p, NodeId x, Split split) {
   const Node *node = &p->in->nodes[x];
@@ -83,6 +107,10 @@ static NodeId get_part(Partition *p, NodeId x, Split split) {
         emit_constant(&p->e, node_attr_float(p->in, x, CONSTANT_VALUES), (DType)node->dtype, &part);
   else if (node->op == OP_IOTA && node_attr_int(p->in, x, IOTA_AXIS) != split.axis)
     result = emit_iota(&p->e, node_attr_int(p->in, x, IOTA_AXIS), (DType)node->dtype, &part);
+  else if (node->op == OP_BROADCAST && split_is_whole(p->s.split[x]))
+    result = broadcast_part(p, x, split, &part);
+  else if (node->op == OP_RESHAPE && split_is_whole(p->s.split[x]) && keeps_axis(p->in, x, split))
+    result = emit_reshape(&p->e, get_part(p, node_input(p->in, x, 0), split), &part);
   else
     result = take_part(p, x, split);
   p->e.stamp = stamp;

@@ -71,6 +71,7 @@ static Status read_target(Reader *r) {
   if (plan_scan_line_length(&r->s) < sizeof name) plan_scan_line(&r->s, name);
   plan_scan_close(&r->s, "target");
   r->plan->target = target_find(r->targets, name);
+  if (!r->s.bad && !*name) plan_scan_fail(&r->s, "the name of a target is expected");
   if (!r->s.bad && !r->plan->target) snprintf(r->unknown, sizeof r->unknown, "%s", name);
   return checked(r);
 }

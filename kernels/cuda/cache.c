@@ -14,11 +14,17 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 #include <xxhash.h>
 
 #define ENTRY_MAX ((int64_t)256 << 20)
 
-static bool entry_path(const char *folder, const CudaCacheKey *key, char path[PATH_MAX]) {
+typedef struct Entry {
+  char path[PATH_MAX];
+  uint64_t key; /* of what it is compiled from; the head's hash depends on it, too */
+} Entry;
+
+static bool find_entry(const char *folder, const CudaCacheKey *key, Entry *out) {
   XXH3_state_t *state = XXH3_createState();
   if (!state) return false;
   const int facts[] = {key->architecture, key->major, key->minor};
@@ -27,17 +33,19 @@ static bool entry_path(const char *folder, const CudaCacheKey *key, char path[PA
   XXH3_128bits_update(state, key->text, strlen(key->text));
   XXH128_hash_t hash = XXH3_128bits_digest(state);
   XXH3_freeState(state);
+  out->key = hash.low64;
   int n =
-      snprintf(path, PATH_MAX, "%s/%016llx%016llx.sm_%d.cubin", folder,
+      snprintf(out->path, PATH_MAX, "%s/%016llx%016llx.sm_%d.cubin", folder,
                (unsigned long long)hash.high64, (unsigned long long)hash.low64, key->architecture);
   return n > 0 && n < PATH_MAX;
 }
 
 void *cuda_cache_read(const char *folder, const CudaCacheKey *key, size_t *out_bytes) {
-  char path[PATH_MAX];
+  Entry entry;
   FILE *file;
   int64_t size;
-  if (!folder || !entry_path(folder, key, path) || file_open(path, &file, &size) != 0) return NULL;
+  if (!folder || !find_entry(folder, key, &entry) || file_open(entry.path, &file, &size) != 0)
+    return NULL;
   const int64_t head = (int64_t)sizeof(uint64_t);
   char *data = size > head && size <= ENTRY_MAX ? malloc((size_t)size) : NULL;
   bool whole = data && fread(data, 1, (size_t)size, file) == (size_t)size;
@@ -45,7 +53,7 @@ void *cuda_cache_read(const char *folder, const CudaCacheKey *key, size_t *out_b
   uint64_t hash = 0;
   if (whole) memcpy(&hash, data, sizeof hash);
   *out_bytes = whole ? (size_t)(size - head) : 0;
-  if (whole && XXH3_64bits(data + head, *out_bytes) == hash) {
+  if (whole && XXH3_64bits_withSeed(data + head, *out_bytes, entry.key) == hash) {
     memmove(data, data + head, *out_bytes);
     return data;
   }
@@ -66,11 +74,14 @@ static void make_folder(const char *folder) {
 }
 
 void cuda_cache_write(const char *folder, const CudaCacheKey *key, const void *code, size_t bytes) {
-  char path[PATH_MAX];
-  if (!folder || !entry_path(folder, key, path)) return;
+  Entry entry;
+  struct stat there;
+  if (!folder || !find_entry(folder, key, &entry)) return;
   make_folder(folder);
-  uint64_t hash = XXH3_64bits(code, bytes);
-  file_replace(path, (const FilePart[]){{&hash, sizeof hash}, {code, bytes}}, 2, false);
+  /* What is no file would be written in place, and may wait for a reader. */
+  if (lstat(entry.path, &there) == 0 && !S_ISREG(there.st_mode) && unlink(entry.path) != 0) return;
+  uint64_t hash = XXH3_64bits_withSeed(code, bytes, entry.key);
+  file_replace(entry.path, (const FilePart[]){{&hash, sizeof hash}, {code, bytes}}, 2, false);
 }
 
 char *cuda_cache_folder(bool asked_only) {

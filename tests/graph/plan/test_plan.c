@@ -175,6 +175,9 @@ static void test_target(void) {
   CU_ASSERT_TRUE(
       refused(path, "the plan was compiled for the target 'tpu', this program knows: cpu"));
   CU_ASSERT_TRUE(refused(path, "hint: compile the model again: graphc MODEL.xml --target=cpu"));
+  memmove(at + 9, at + 12, plan.n - body_of(&plan) - 12); /* an empty line */
+  path = spill_hashed("target.xml", body, plan.n - body_of(&plan) - 3);
+  CU_ASSERT_TRUE(refused(path, "in <target>: the name of a target is expected"));
   free(plan.data);
   char *longer = malloc(200);
   if (!longer) exit(1);

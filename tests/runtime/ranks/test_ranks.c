@@ -330,8 +330,43 @@ static void second_order(void) {
   same_bits("models/cdvm_small.xml", tiny, 5, precision_table[2].name, 2);
 }
 
+/* A gradient of few numbers that every rank has, spread over the rows: it is a broadcast in the
+ * group that adds it up, on every number of ranks, since that decides in which order. */
+static void broadcasts(void) {
+  static const char *const text =
+      "<model name='spread' xmlns='urn:graphc:model:1'>"
+      "<param name='batch_ids' type='int' value='4' doc='identities'/>"
+      "<program name='step' kind='train'><input name='images' shape='1 ${batch_ids * 2} 16 8 3'/>"
+      "<input name='labels' shape='1 ${batch_ids * 2}' dtype='i32'/>"
+      "<pass name='train' units='${batch_ids}' unit='2'>"
+      "<reshape name='x' in='/images' shape='${batch_ids * 2} 16 8 3'/>"
+      "<parameter name='s' shape='3' value='1'/><parameter name='t' shape='3'/>"
+      "<batch-norm name='a' in='x' weight='s' bias='t' eps='1e-3'/>"
+      "<mean name='f' in='a' axes='1 2'/>"
+      "<reshape name='c' in='/labels' shape='${batch_ids * 2}'/>"
+      "<parameter name='w' shape='6 3' init='normal' spread='0.2'/><parameter name='b' shape='6'/>"
+      "<linear name='l' in='f' weight='w' bias='b'/>"
+      "<cross-entropy name='loss' in='l' labels='c'/></pass>"
+      "<gradient name='F' of='train/loss'/><commit field='theta' value='theta - 0.5 * F'/>"
+      "<output value='train/loss'/></program>"
+      "<training domains='plaza' ids='6' steps='2' warmup-steps='0'/>"
+      "<sampler batch-ids='${batch_ids}' batch-images='2'/><augment height='16' "
+      "width='8'/></model>";
+  const char *path = support_write("spread.xml", text);
+  same_bits(path, NULL, 0, "f32", 3);
+  Compiled c = compile(path, NULL, 0, 2, "f64");
+  CU_ASSERT_EQUAL_FATAL(c.status, STATUS_OK);
+  const Graph *g = c.plan->programs[0].graph;
+  uint32_t large = 0; /* images; what else is cut has 8 x 6 numbers at most */
+  for (NodeId id = 1; id < g->n_nodes; id++)
+    large += g->nodes[id].op == OP_RANK_PART && shape_count(&g->nodes[id].shape) > 24;
+  CU_ASSERT_EQUAL(large, 1);
+  support_release(&c);
+}
+
 int main(void) {
   static const SupportTest tests[] = {{"what fits", what_fits},
+                                      {"broadcasts of what is whole", broadcasts},
                                       {"buckets", buckets},
                                       {"spread", spread},
                                       {"broken buckets", broken_buckets},
@@ -339,5 +374,5 @@ int main(void) {
                                       {"first order", first_order},
                                       {"second order", second_order},
                                       {"other networks", other_networks}};
-  return support_run("ranks", tests, 8);
+  return support_run("ranks", tests, sizeof tests / sizeof *tests);
 }
