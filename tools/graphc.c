@@ -204,6 +204,41 @@ static bool is_format(const char *emit) {
   return false;
 }
 
+/* What the plan is for. */
+static Status take_build_option(Args *a, int option, const char *value) {
+  long number;
+  switch (option) {
+  case OPT_PRECISION:
+    a->build.precision = precision_find(value);
+    if (!a->build.precision) return unknown_precision(value);
+    break;
+  case OPT_TARGET:
+    return take_target(a, value);
+  case OPT_MEMORY:
+    if (!budget_parse(value, &a->memory))
+      return usage_error("--memory is a number of bytes such as 80G or 40Gi, not '%s'", value);
+    break;
+  case OPT_SHARDS:
+    if (!parse_count(value, 1, 64, &number))
+      return usage_error("--shards is 1..64, not '%s'", value);
+    a->build.shards = (uint32_t)number;
+    break;
+  case OPT_RANKS:
+    if (!parse_count(value, 1, PLAN_RANKS_MAX, &number))
+      return usage_error("--ranks is 1..1024, not '%s'", value);
+    a->build.ranks = (uint32_t)number;
+    break;
+  case OPT_SYNC:
+    a->build.local = strcmp(value, "local") == 0;
+    if (!a->build.local && strcmp(value, "global") != 0)
+      return usage_error("--sync is global or local, not '%s'", value);
+    break;
+  default:
+    return STATUS_USAGE;
+  }
+  return STATUS_OK;
+}
+
 static Status take_option(Args *a, int option, const char *value) {
   long number;
   switch (option) {
@@ -240,31 +275,6 @@ static Status take_option(Args *a, int option, const char *value) {
     if (value && strcmp(value, "json") != 0)
       return usage_error("--report or --report=json, not '%s'", value);
     break;
-  case OPT_PRECISION:
-    a->build.precision = precision_find(value);
-    if (!a->build.precision) return unknown_precision(value);
-    break;
-  case OPT_TARGET:
-    return take_target(a, value);
-  case OPT_MEMORY:
-    if (!budget_parse(value, &a->memory))
-      return usage_error("--memory is a number of bytes such as 80G or 40Gi, not '%s'", value);
-    break;
-  case OPT_SHARDS:
-    if (!parse_count(value, 1, 64, &number))
-      return usage_error("--shards is 1..64, not '%s'", value);
-    a->build.shards = (uint32_t)number;
-    break;
-  case OPT_RANKS:
-    if (!parse_count(value, 1, PLAN_RANKS_MAX, &number))
-      return usage_error("--ranks is 1..1024, not '%s'", value);
-    a->build.ranks = (uint32_t)number;
-    break;
-  case OPT_SYNC:
-    a->build.local = strcmp(value, "local") == 0;
-    if (!a->build.local && strcmp(value, "global") != 0)
-      return usage_error("--sync is global or local, not '%s'", value);
-    break;
   case OPT_KEEP:
     a->keep[a->build.n_keep++] = value;
     break;
@@ -293,7 +303,7 @@ static Status take_option(Args *a, int option, const char *value) {
     a->depth = (int)number;
     break;
   default:
-    return STATUS_USAGE;
+    return take_build_option(a, option, value);
   }
   return STATUS_OK;
 }

@@ -68,7 +68,7 @@ static Status parse_which(const DeviceWishes *wishes, int *out, Diag *diag) {
       return diag_error(diag, STATUS_USAGE, "--device",
                         "GPUs are numbered from 0: --device=cuda:0,1",
                         "'cuda:%s' is no list of GPUs", wishes->which);
-    if (n == wishes->place) *out = atoi(at);
+    if (n == wishes->place) *out = (int)strtol(at, NULL, 10); /* four digits at most */
     at = at[digits] ? at + digits + 1 : NULL;
   }
   if (!wishes->which || wishes->place < n) return STATUS_OK;
