@@ -1,41 +1,7 @@
 /* Selections, pools, cumulative sums and resampling at sizes that are cut into tasks, and with
  * values that have no place among the numbers. */
 #include "tests/kernels/kernel_test.h"
-
-/* Few different values, so that there are ties; now and then one that is special. */
-static void fill_special(Lab *lab, NodeId id) {
-  static const double special[] = {NAN, -NAN, INFINITY, -INFINITY, 0.0, -0.0};
-  const Node *node = &lab->graph->nodes[id];
-  Tensor t = {lab_value(lab, id), (DType)node->dtype, node->shape};
-  bool some = lab_pick(lab, 3) > 0;
-  int64_t values = 1 + lab_pick(lab, 200);
-  for (int64_t i = 0; i < shape_count(&node->shape); i++)
-    tensor_set(&t, i,
-               some && lab_pick(lab, 20) == 0 ? special[lab_pick(lab, 6)]
-                                              : (double)(lab_pick(lab, values) - values / 2));
-}
-
-static Lab start(uint64_t seed, int rank, const int64_t *dims, NodeId *x) {
-  Lab lab;
-  DType dtype = seed % 2 ? DTYPE_F32 : DTYPE_F64;
-  lab_init(&lab, dtype, seed);
-  *x = lab_input(&lab, dtype, rank, dims);
-  fill_special(&lab, *x);
-  return lab;
-}
-
-/* Lines of a random length on a random axis, sometimes many of them. */
-static Lab start_lines(uint64_t seed, int64_t *axis, NodeId *x) {
-  static const int64_t lengths[] = {1, 2, 3, 7, 16, 33, 70, 150};
-  int64_t dims[3], count = 1;
-  for (int i = 0; i < 3; i++) {
-    dims[i] = lengths[(seed * 7919 + (uint64_t)i * 104729) / 13 % 8];
-    if (count * dims[i] > 40000) dims[i] = 3;
-    count *= dims[i];
-  }
-  *axis = (int64_t)(seed / 2 % 3);
-  return start(seed, 3, dims, x);
-}
+#include "tests/kernels/lines.h"
 
 static void check(Lab *lab, NodeId id, double tolerance, const char *name, uint64_t seed) {
   char what[160], text[SHAPE_TEXT_MAX];
@@ -49,7 +15,7 @@ static void test_maxima(void) {
   for (uint64_t seed = 1; seed <= 60; seed++) {
     int64_t axis;
     NodeId x;
-    Lab lab = start_lines(seed, &axis, &x);
+    Lab lab = start_lines(seed, 40000, &axis, &x);
     EmitAttr attrs[] = {{&axis, 1}};
     check(&lab, emit_node(&lab.e, OP_ARG_MAX, &x, 1, attrs), 0, "arg-max", seed);
     check(&lab, emit_node(&lab.e, OP_REDUCE_MAX, &x, 1, attrs), 0, "reduce-max", seed);
@@ -61,7 +27,7 @@ static void test_sort(void) {
   for (uint64_t seed = 1; seed <= 60; seed++) {
     int64_t axis;
     NodeId x;
-    Lab lab = start_lines(seed, &axis, &x);
+    Lab lab = start_lines(seed, 40000, &axis, &x);
     int64_t length = emit_shape(&lab.e, x)->dim[axis], count = lab_pick(&lab, length + 1);
     NodeId index = emit_arg_sort(&lab.e, x, axis, lab_pick(&lab, 2), count);
     check(&lab, index, 0, "arg-sort", seed);
@@ -88,7 +54,7 @@ static void test_place(void) {
   for (uint64_t seed = 1; seed <= 40; seed++) {
     int64_t axis, length = (int64_t)(1 + seed % 9);
     NodeId x;
-    Lab lab = start_lines(seed, &axis, &x);
+    Lab lab = start_lines(seed, 40000, &axis, &x);
     Shape shape = *emit_shape(&lab.e, x);
     NodeId index = lab_input(&lab, DTYPE_I32, shape.rank, shape.dim);
     int32_t *at = lab_value(&lab, index);
@@ -105,7 +71,7 @@ static void test_cumulative_sum(void) {
   for (uint64_t seed = 1; seed <= 60; seed++) {
     int64_t axis;
     NodeId x;
-    Lab lab = start_lines(seed, &axis, &x);
+    Lab lab = start_lines(seed, 40000, &axis, &x);
     Shape shape = *emit_shape(&lab.e, x);
     NodeId small = lab_input(&lab, lab.e.float_type, shape.rank, shape.dim); /* finite */
     NodeId sum = emit_cumulative_sum(&lab.e, small, axis, lab_pick(&lab, 2), lab_pick(&lab, 2));

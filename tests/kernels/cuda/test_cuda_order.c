@@ -1,41 +1,7 @@
 /* Maxima, cumulative sums and sorting on CUDA: the CPU's bits, with values that have no place among
  * the numbers, and at lengths of which a block or a thread has more than one part. */
 #include "tests/kernels/cuda/cuda_compare.h"
-
-/* Few different values, so that there are ties; now and then one that is special. */
-static void fill_special(Lab *lab, NodeId id) {
-  static const double special[] = {NAN, -NAN, INFINITY, -INFINITY, 0.0, -0.0};
-  const Node *node = &lab->graph->nodes[id];
-  Tensor t = {lab_value(lab, id), (DType)node->dtype, node->shape};
-  bool some = lab_pick(lab, 3) > 0;
-  int64_t values = 1 + lab_pick(lab, 200);
-  for (int64_t i = 0; i < shape_count(&node->shape); i++)
-    tensor_set(&t, i,
-               some && lab_pick(lab, 20) == 0 ? special[lab_pick(lab, 6)]
-                                              : (double)(lab_pick(lab, values) - values / 2));
-}
-
-static Lab start(uint64_t seed, int rank, const int64_t *dims, NodeId *x) {
-  Lab lab;
-  DType dtype = seed % 2 ? DTYPE_F32 : DTYPE_F64;
-  lab_init(&lab, dtype, seed);
-  *x = lab_input(&lab, dtype, rank, dims);
-  fill_special(&lab, *x);
-  return lab;
-}
-
-/* Lines of a random length on a random axis, sometimes many of them. */
-static Lab start_lines(uint64_t seed, int64_t *axis, NodeId *x) {
-  static const int64_t lengths[] = {1, 2, 3, 7, 16, 33, 70, 150};
-  int64_t dims[3], count = 1;
-  for (int i = 0; i < 3; i++) {
-    dims[i] = lengths[(seed * 7919 + (uint64_t)i * 104729) / 13 % 8];
-    if (count * dims[i] > 20000) dims[i] = 3;
-    count *= dims[i];
-  }
-  *axis = (int64_t)(seed / 2 % 3);
-  return start(seed, 3, dims, x);
-}
+#include "tests/kernels/lines.h"
 
 /* A few long lines, side by side or one after the other. */
 static Lab start_long(uint64_t seed, int64_t *axis, NodeId *x) {
@@ -63,7 +29,7 @@ static void test_maxima(void) {
   for (uint64_t seed = 1; seed <= 30; seed++) {
     int64_t axis;
     NodeId x;
-    Lab lab = start_lines(seed, &axis, &x);
+    Lab lab = start_lines(seed, 20000, &axis, &x);
     check_maxima(&lab, x, axis, seed);
     lab_free(&lab);
   }
@@ -88,7 +54,7 @@ static void test_cumulative_sum(void) {
   for (uint64_t seed = 1; seed <= 30; seed++) {
     int64_t axis;
     NodeId x;
-    Lab lab = start_lines(seed, &axis, &x);
+    Lab lab = start_lines(seed, 20000, &axis, &x);
     check_sums(&lab, x, axis, seed);
     lab_free(&lab);
   }
@@ -122,7 +88,7 @@ static void test_sort(void) {
   for (uint64_t seed = 1; seed <= 30; seed++) {
     int64_t axis;
     NodeId x;
-    Lab lab = start_lines(seed, &axis, &x);
+    Lab lab = start_lines(seed, 20000, &axis, &x);
     check_sort(&lab, x, axis, seed);
     lab_free(&lab);
   }
