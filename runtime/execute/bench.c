@@ -209,7 +209,7 @@ static Status put_kernels(const Bench *b, const DeviceLimits *limits) {
          limits->macs * 1e-9, limits->triad * 1e-9);
   printf("kernels     %u; %.1f%% of the step outside of them (feeding, commits)\n\n", p->n_steps,
          100 * (1 - (double)kernels * 1e-9 / b->measured));
-  Status status = bench_table(p, times, b->steps, limits, stdout, b->diag);
+  Status status = bench_table(b->plan, p, times, b->steps, limits, stdout, b->diag);
   free(times);
   return status;
 }

@@ -8,12 +8,8 @@
 
 /* Kernels by implementation and by role: count, time per step, share, multiply-adds and bytes per
  * second. `times`: one entry for each step of the program, over `steps` runs. */
-Status bench_table(const PlanProgram *program, const StepTime *times, int64_t steps,
-                   const DeviceLimits *limits, FILE *out, Diag *diag);
-
-/* Bytes that a kernel must move: each value read or written once, of slices and gathers only what
- * they take. */
-int64_t bench_step_bytes(const PlanProgram *program, uint32_t step);
+Status bench_table(const Plan *plan, const PlanProgram *program, const StepTime *times,
+                   int64_t steps, const DeviceLimits *limits, FILE *out, Diag *diag);
 
 /* Runs the program once more and writes every task as a Chrome trace event (chrome://tracing,
  * Perfetto): times in microseconds, one row for each thread, or for each

@@ -1,5 +1,6 @@
 /* Where the time of a step goes. */
 #include "ops/ops.h"
+#include "ops/work.h"
 #include "runtime/execute/bench_parts.h"
 
 #include <stdlib.h>
@@ -18,41 +19,6 @@ typedef struct Table {
   Row *rows;
   uint32_t n;
 } Table;
-
-/* ---- bytes ---- */
-
-/* True for ops that read as many elements of input 0 as they write, wherever those lie. */
-static bool reads_part(uint32_t op) {
-  return op == OP_SLICE || op == OP_GATHER || op == OP_PICK || op == OP_POOL_GATHER;
-}
-
-static int64_t read_bytes(const PlanProgram *p, NodeId id, uint32_t input) {
-  const Graph *g = p->graph;
-  bool part = input == 0 && reads_part(g->nodes[id].op);
-  return value_bytes(&g->nodes[part ? id : node_input(g, id, input)]);
-}
-
-int64_t bench_step_bytes(const PlanProgram *p, uint32_t s) {
-  const Graph *g = p->graph;
-  const PlanStep *step = &p->steps[s];
-  const NodeId *members = &p->step_nodes[step->first];
-  int64_t bytes = 0;
-  for (uint32_t k = 0; k < step->count; k++) {
-    NodeId id = members[k];
-    if (p->node_offset[id] != OFFSET_NONE) bytes += value_bytes(&g->nodes[id]);
-    for (uint32_t i = 0; i < g->nodes[id].n_inputs; i++) {
-      NodeId operand = node_input(g, id, i);
-      bool seen = false; /* read by an earlier member, or made in this step */
-      for (uint32_t m = 0; m <= k && !seen; m++) {
-        seen = members[m] == operand;
-        uint32_t n = m < k ? g->nodes[members[m]].n_inputs : i;
-        for (uint32_t j = 0; j < n && !seen; j++) seen = node_input(g, members[m], j) == operand;
-      }
-      if (!seen) bytes += read_bytes(p, id, i);
-    }
-  }
-  return bytes;
-}
 
 /* ---- rows ---- */
 
@@ -82,13 +48,17 @@ static Row *row_find(Table *t, const char *name, uint8_t role) {
   return row;
 }
 
-static void row_add(Row *row, const PlanProgram *p, uint32_t s, const StepTime *time) {
+/* `bytes`: by node, of work_bytes. */
+static void row_add(Row *row, const PlanProgram *p, uint32_t s, const StepTime *time,
+                    const int64_t *bytes) {
   const PlanStep *step = &p->steps[s];
   row->kernels++;
   row->ns += time->ns;
-  row->bytes += bench_step_bytes(p, s);
-  for (uint32_t k = 0; k < step->count; k++)
-    row->macs += node_macs(p->graph, p->step_nodes[step->first + k]);
+  for (uint32_t k = 0; k < step->count; k++) {
+    NodeId id = p->step_nodes[step->first + k];
+    row->bytes += bytes[id];
+    row->macs += node_macs(p->graph, id);
+  }
 }
 
 static int by_time(const void *a, const void *b) {
@@ -129,16 +99,18 @@ static void put_rows(Table *t, int64_t steps, const DeviceLimits *limits, FILE *
   if (rest.kernels) put_row(&rest, "", total, steps, limits, out);
 }
 
-Status bench_table(const PlanProgram *p, const StepTime *times, int64_t steps,
+Status bench_table(const Plan *plan, const PlanProgram *p, const StepTime *times, int64_t steps,
                    const DeviceLimits *limits, FILE *out, Diag *diag) {
   Table t = {calloc(p->n_steps + 1u, sizeof *t.rows), 0}, roles = {calloc(8, sizeof(Row)), 0};
-  Status status = t.rows && roles.rows ? STATUS_OK : diag_no_memory(diag, p->n_steps * sizeof(Row));
+  int64_t *bytes = calloc(p->graph->n_nodes, sizeof *bytes);
+  Status status = t.rows && roles.rows && bytes ? work_bytes(plan, p, diag, bytes)
+                                                : diag_no_memory(diag, p->n_steps * sizeof(Row));
   for (uint32_t s = 0; s < p->n_steps && status == STATUS_OK; s++) {
     char name[64];
     uint8_t role = p->graph->nodes[times[s].node].stamp.role;
     row_name(p, s, &times[s], name, sizeof name);
-    row_add(row_find(&t, name, role), p, s, &times[s]);
-    row_add(row_find(&roles, "all kernels", role), p, s, &times[s]);
+    row_add(row_find(&t, name, role), p, s, &times[s], bytes);
+    row_add(row_find(&roles, "all kernels", role), p, s, &times[s], bytes);
   }
   if (status == STATUS_OK) {
     fprintf(out, "%-36s %-8s %7s %10s %7s %9s %6s %9s %6s\n", "kernel", "role", "number", "ms/step",
@@ -146,6 +118,7 @@ Status bench_table(const PlanProgram *p, const StepTime *times, int64_t steps,
     put_rows(&t, steps, limits, out);
     put_rows(&roles, steps, limits, out);
   }
+  free(bytes);
   free(t.rows);
   free(roles.rows);
   return status;

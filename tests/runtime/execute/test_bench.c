@@ -65,6 +65,106 @@ static void test_table(void) {
   free(text);
 }
 
+/* ---- the trace ---- */
+
+static json_t *load(const char *path) {
+  json_error_t error;
+  json_t *root = json_load_file(path, JSON_REJECT_DUPLICATES, &error);
+  if (!root) printf("\n%s:%d: %s\n", path, error.line, error.text);
+  CU_ASSERT_PTR_NOT_NULL_FATAL(root);
+  CU_ASSERT_TRUE_FATAL(json_is_array(json_object_get(root, "traceEvents")));
+  return root;
+}
+
+static const char *text_of(const json_t *object, const char *key) {
+  const char *text = json_string_value(json_object_get(object, key));
+  CU_ASSERT_PTR_NOT_NULL_FATAL(text);
+  return text;
+}
+
+static json_int_t integer_of(const json_t *object, const char *key) {
+  const json_t *value = json_object_get(object, key);
+  CU_ASSERT_TRUE_FATAL(json_is_integer(value));
+  return json_integer_value(value);
+}
+
+static double time_of(const json_t *event, const char *key) {
+  const json_t *value = json_object_get(event, key);
+  CU_ASSERT_TRUE_FATAL(json_is_number(value));
+  CU_ASSERT(json_number_value(value) >= 0);
+  return json_number_value(value);
+}
+
+/* What a trace holds. */
+typedef struct Seen {
+  size_t kernels, tasks, counters, arrows, named, waits;
+  json_int_t macs, bytes, most; /* of all kernels; the counter's largest */
+} Seen;
+
+static bool is_task(const json_t *event) {
+  return strcmp(text_of(event, "cat"), "task") == 0;
+}
+
+static void see_kernel(const json_t *event, Seen *seen) {
+  const json_t *args = json_object_get(event, "args"), *lines = json_object_get(args, "lines");
+  static const char *const texts[] = {"at", "scope", "value", "ops", "role", "kernel", "shape"};
+  for (size_t k = 0; k < sizeof texts / sizeof *texts; k++) text_of(args, texts[k]);
+  CU_ASSERT_PTR_NOT_NULL(strchr(text_of(args, "at"), ':'));
+  bool listed = false;
+  for (size_t k = 0; k < json_array_size(lines); k++)
+    listed |= strcmp(json_string_value(json_array_get(lines, k)), text_of(args, "at")) == 0;
+  CU_ASSERT_TRUE(listed);
+  CU_ASSERT(integer_of(args, "flops") >= 2 * integer_of(args, "macs"));
+  seen->macs += integer_of(args, "macs");
+  seen->bytes += integer_of(args, "bytes");
+  seen->waits += json_array_size(json_object_get(args, "waits"));
+  seen->kernels++;
+}
+
+/* Slices of a row may not cross: in the order of the file each begins where the one before has
+ * ended, or later.  (A millionth of a microsecond for the sums.) */
+static Seen see(const json_t *root) {
+  Seen seen = {0};
+  double ends[1100] = {0};
+  size_t i;
+  json_t *event;
+  json_array_foreach(json_object_get(root, "traceEvents"), i, event) {
+    const char *phase = text_of(event, "ph");
+    json_int_t row = integer_of(event, "tid");
+    text_of(event, "name");
+    CU_ASSERT_FATAL(row > 0 && row < 1100);
+    if (*phase == 'M') {
+      seen.named += strcmp(text_of(event, "name"), "thread_name") == 0;
+    } else if (*phase == 'X') {
+      double begin = time_of(event, "ts");
+      CU_ASSERT(begin >= ends[row] - 1e-6);
+      ends[row] = begin + time_of(event, "dur");
+      if (is_task(event))
+        seen.tasks++;
+      else
+        see_kernel(event, &seen);
+    } else if (*phase == 'C') {
+      json_int_t bytes = integer_of(json_object_get(event, "args"), "bytes");
+      if (bytes > seen.most) seen.most = bytes;
+      seen.counters++;
+    } else {
+      CU_ASSERT(*phase == 's' || *phase == 'f');
+      seen.arrows += *phase == 'f';
+    }
+  }
+  return seen;
+}
+
+static json_t *report_of(const char *options) {
+  shell_must("\"$GRAPHC\" \"$TOP/models/examples/cnn.xml\" --program=step --report=json %s "
+             ">report.json",
+             options);
+  json_t *root = json_load_file(support_path("report.json"), 0, NULL);
+  CU_ASSERT_PTR_NOT_NULL_FATAL(root);
+  return root;
+}
+
+/* Every kernel has an event that says where it comes from, and their sums are the report's. */
 static void test_trace(void) {
   char arguments[1200];
   int code;
@@ -72,22 +172,21 @@ static void test_trace(void) {
   snprintf(arguments, sizeof arguments, "%s --steps=1 --threads=2 --trace=%s", plan(), path);
   char *text = run(arguments, &code);
   CU_ASSERT_EQUAL(code, 0);
-  json_t *root = json_load_file(path, 0, NULL), *event;
-  CU_ASSERT_PTR_NOT_NULL_FATAL(root);
-  json_t *events = json_object_get(root, "traceEvents");
-  CU_ASSERT((double)json_array_size(events) >= number_after(strstr(text, "RESULT"), "kernels="));
-  size_t i;
-  json_array_foreach(events, i, event) {
-    CU_ASSERT_STRING_EQUAL(json_string_value(json_object_get(event, "ph")), "X");
-    CU_ASSERT(json_real_value(json_object_get(event, "ts")) >= 0);
-    CU_ASSERT(json_real_value(json_object_get(event, "dur")) >= 0);
-    CU_ASSERT_PTR_NOT_NULL(json_object_get(json_object_get(event, "args"), "of"));
-  }
+  json_t *root = load(path), *report = report_of("");
+  const json_t *program = json_array_get(json_object_get(report, "programs"), 0);
+  Seen seen = see(root);
+  CU_ASSERT_EQUAL((double)seen.kernels, number_after(strstr(text, "RESULT"), "kernels="));
+  CU_ASSERT(seen.tasks >= seen.kernels && seen.arrows == 0 && seen.named >= 2);
+  CU_ASSERT_EQUAL(seen.macs, integer_of(program, "macs"));
+  CU_ASSERT_EQUAL(seen.most, integer_of(program, "lower_bound_bytes"));
+  CU_ASSERT(seen.bytes > 0 && seen.counters > 1);
+  json_decref(report);
   json_decref(root);
   free(text);
 }
 
-/* A plan with several streams: a row for each, and an arrow for each wait, which points onwards. */
+/* A plan with several streams: a row for each, and an arrow for each wait, which points onwards and
+ * begins and ends inside an event of its row. */
 static void test_stream_trace(void) {
   char other[512];
   const char *path = support_path("streams.json");
@@ -96,27 +195,50 @@ static void test_stream_trace(void) {
       "\"$GRAPHC\" \"$TOP/models/examples/cnn.xml\" -D batch_ids=2 \"--target=$TOY\" -o '%s'",
       other);
   shell_must("\"$GRAPHRUN\" bench '%s' --steps=1 \"--device=$TOY\" '--trace=%s'", other, path);
-  json_t *root = json_load_file(path, 0, NULL), *event, *from = NULL;
-  CU_ASSERT_PTR_NOT_NULL_FATAL(root);
-  size_t i, rows[3] = {0}, waits = 0, arrows = 0;
+  json_t *root = load(path), *event, *from = NULL;
+  size_t i, rows[4] = {0};
   json_array_foreach(json_object_get(root, "traceEvents"), i, event) {
-    const char *phase = json_string_value(json_object_get(event, "ph"));
-    json_int_t row = json_integer_value(json_object_get(event, "tid"));
-    double at = json_real_value(json_object_get(event, "ts"));
-    CU_ASSERT_FATAL(row >= 0 && row < 3);
-    if (*phase == 'X') {
-      rows[row]++;
-      waits += json_array_size(json_object_get(json_object_get(event, "args"), "waits"));
-    } else if (*phase == 's') {
-      from = event;
-    } else {
-      arrows++;
-      CU_ASSERT(at >= json_real_value(json_object_get(from, "ts")));
-      CU_ASSERT_NOT_EQUAL(row, json_integer_value(json_object_get(from, "tid")));
-    }
+    const char *phase = text_of(event, "ph");
+    json_int_t row = integer_of(event, "tid");
+    CU_ASSERT_FATAL(row >= 1 && row < 4);
+    if (*phase == 'X') rows[row]++;
+    if (*phase == 's') from = event;
+    if (*phase != 'f') continue;
+    CU_ASSERT(time_of(event, "ts") >= time_of(from, "ts"));
+    CU_ASSERT_NOT_EQUAL(row, integer_of(from, "tid"));
   }
-  CU_ASSERT(rows[0] > 0 && rows[1] > 0 && waits > 0);
-  CU_ASSERT_EQUAL(arrows, waits);
+  Seen seen = see(root);
+  CU_ASSERT(rows[1] > 0 && rows[2] > 0 && seen.waits > 0 && seen.tasks == 0);
+  CU_ASSERT_EQUAL(seen.arrows, seen.waits);
+  CU_ASSERT(seen.named >= 2);
+  json_decref(root);
+}
+
+/* Names of files that JSON must escape, and values with names longer than any buffer. */
+static void test_hostile_trace(void) {
+  static char model[70000], name[20001];
+  memset(name, 'n', 20000);
+  snprintf(model, sizeof model,
+           "<model name=\"hostile\" xmlns=\"urn:graphc:model:1\">\n"
+           "<program name=\"p\" kind=\"other\">\n"
+           "<random name=\"%s\" shape=\"4 4\"/>\n<mean name=\"s\" in=\"%s\" axes=\"0 1\"/>\n"
+           "<output value=\"s\"/>\n</program>\n</model>\n",
+           name, name);
+  support_write("h\"o<s>\\ té &'.xml", model);
+  shell_must("\"$GRAPHC\" 'h\"o<s>\\ té &'\"'\"'.xml' -o hostile.plan.xml");
+  shell_must("\"$GRAPHRUN\" bench hostile.plan.xml --steps=1 --trace=hostile.json");
+  json_t *root = load(support_path("hostile.json")), *event;
+  Seen seen = see(root);
+  CU_ASSERT(seen.kernels > 0);
+  size_t i, found = 0;
+  json_array_foreach(json_object_get(root, "traceEvents"), i, event) {
+    const json_t *at = json_object_get(json_object_get(event, "args"), "at");
+    if (!at) continue;
+    const char *line = strrchr(json_string_value(at), ':');
+    CU_ASSERT_EQUAL(strncmp(json_string_value(at), "h\"o<s>\\ té &'.xml:", 18), 0);
+    found += strcmp(line, ":3") == 0 || strcmp(line, ":4") == 0;
+  }
+  CU_ASSERT_EQUAL(found, seen.kernels);
   json_decref(root);
 }
 
@@ -147,6 +269,7 @@ int main(void) {
                                {"table", test_table},
                                {"trace", test_trace},
                                {"trace of streams", test_stream_trace},
+                               {"trace with hostile names", test_hostile_trace},
                                {"errors", test_errors}};
   return support_run("bench", tests, sizeof tests / sizeof *tests);
 }
