@@ -3,6 +3,7 @@
 
 #include "graph/base/arena.h"
 #include "graph/base/array.h"
+#include "graph/base/terminal.h"
 #include "graph/base/text.h"
 
 #include <ctype.h>
@@ -213,7 +214,7 @@ void diag_print(Diag *diag, FILE *out) {
     if (error && ++errors > DIAG_MAX_ERRORS) continue;
     if (entry->place) text_print(entry->place, out);
     fputs(entry->place ? ": " : "", out);
-    fputs(error ? "error: " : "warning: ", out);
+    terminal_word(out, error ? TERMINAL_ERROR : TERMINAL_WARNING);
     text_print(entry->text, out);
     fputc('\n', out);
     if (entry->excerpt) text_print(entry->excerpt, out);
@@ -224,7 +225,7 @@ void diag_print(Diag *diag, FILE *out) {
     else if (entry->repeats)
       fprintf(out, "note: %u more like it from this line\n", entry->repeats);
     if (!entry->hint) continue;
-    fputs("hint: ", out);
+    terminal_word(out, TERMINAL_HINT);
     text_print(entry->hint, out);
     fputc('\n', out);
   }

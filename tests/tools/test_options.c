@@ -1,0 +1,90 @@
+/* Command lines of both programs: help on each command, mistakes, defaults. */
+#include "tests/shell.h"
+
+typedef struct Row {
+  const char *command;
+  int code, errors;
+  const char *expect[4];
+} Row;
+
+static void check(const Row *rows, size_t n) {
+  for (size_t i = 0; i < n; i++)
+    CU_ASSERT_TRUE(shell_says(rows[i].command, shell("%s", rows[i].command), rows[i].code,
+                              rows[i].errors, rows[i].expect));
+}
+
+static void test_mistakes(void) {
+  static const Row rows[] = {
+      {"$GRAPHRUN", 2, 1, {"graphrun: error: no command", "hint: graphrun --help lists"}},
+      {"$GRAPHRUN --bogus train", 2, 1, {"a command comes first, and '--bogus' is none"}},
+      {"$GRAPHRUN trian", 2, 1, {"there is no command 'trian'", "did you mean 'train'?"}},
+      {"$GRAPHRUN help trian", 2, 1, {"there is no command 'trian'", "did you mean 'train'?"}},
+      {"$GRAPHRUN help train eval", 2, 1, {"what is 'eval'?"}},
+      {"$GRAPHRUN train", 2, 1, {"no plan: graphrun train PLAN", "hint: graphrun train --help"}},
+      {"$GRAPHRUN check-data", 2, 1, {"no data set: graphrun check-data DATA"}},
+      {"$GRAPHRUN train a b", 2, 1, {"one plan at a time: what is 'b'?"}},
+      {"$GRAPHRUN train a --warm=3", 2, 1, {"train has no option --warm", "an option of bench"}},
+      {"$GRAPHRUN info a --threads=3", 2, 1, {"info has no option --threads", "train, eval, exec"}},
+      {"$GRAPHRUN train a --quite", 2, 1, {"unknown option '--quite'", "did you mean --quiet?"}},
+      {"$GRAPHRUN bench a --st=3x", 2, 1, {"--steps is 1..", "not '3x'"}},
+      {"$GRAPHRUN train a --st=3", 2, 1, {"short for several options: --steps --stop-at"}},
+      {"$GRAPHRUN train a -x", 2, 1, {"unknown option '-x'", "graphrun train --help lists"}},
+      {"$GRAPHRUN train a --threads", 2, 1, {"option '--threads' needs a value"}},
+      {"$GRAPHRUN train a -o", 2, 1, {"option '-o' needs a value"}},
+      {"$GRAPHRUN train a --quiet=3", 2, 1, {"'--quiet=3': this option takes no value"}},
+      {"$GRAPHRUN train a --threads=0", 2, 1, {"--threads is 1..", "not '0'"}},
+      {"$GRAPHRUN train a --threads=99999999999999999999", 2, 1, {"--threads is 1.."}},
+      {"$GRAPHRUN eval --baseline=colour", 2, 1, {"--baseline is color", "did you mean 'color'?"}},
+      {"$GRAPHRUN exec a --math=tf", 2, 1, {"--math is exact or tf32, not 'tf'"}},
+      {"$GRAPHRUN train a -output=x", 2, 1, {"one dash", "did you mean '--out=x'?"}},
+      {"$GRAPHRUN train a -resume", 2, 1, {"one dash", "did you mean '--resume'?"}},
+      {"$GRAPHC a.xml --dump-after=ordr", 2, 1, {"--dump-after is one of", "'order'?"}},
+      {"$GRAPHC a.xml --sync=both", 2, 1, {"--sync is global or local, not 'both'"}},
+      {"$GRAPHC a.xml b.xml", 2, 1, {"one model at a time: what is 'b.xml'?"}},
+      {"$GRAPHC help nope", 2, 1, {"there is no command 'nope'"}},
+  };
+  check(rows, sizeof rows / sizeof *rows);
+}
+
+/* Help on a command, however it is asked for, is the same text. */
+static void test_ways_to_help(void) {
+  static const char *const commands[] = {"train", "eval",       "exec", "bench",
+                                         "info",  "check-data", "synth"};
+  for (size_t i = 0; i < sizeof commands / sizeof *commands; i++)
+    shell_must("a=$($GRAPHRUN %s --help) && test -n \"$a\"\n"
+               "for way in '%s -h' 'help %s' '--help %s' '-h %s' '%s x --help' '%s --hel'; do\n"
+               "  b=$($GRAPHRUN $way) && test \"$a\" = \"$b\" || { echo \"$way\"; exit 1; }\n"
+               "done",
+               commands[i], commands[i], commands[i], commands[i], commands[i], commands[i],
+               commands[i]);
+  shell_must("a=$($GRAPHRUN --help)\n"
+             "for way in -h help --hel; do test \"$a\" = \"$($GRAPHRUN $way)\" || exit 1; done\n"
+             "a=$($GRAPHC --help)\n"
+             "for way in -h help 'x.xml -h'; do test \"$a\" = \"$($GRAPHC $way)\" || exit 1; done\n"
+             "test \"$($GRAPHRUN --version)\" = \"$($GRAPHRUN train --version)\"");
+}
+
+/* Each line fits a terminal; what help says of defaults and bounds holds. */
+static void test_text(void) {
+  shell_must(
+      "for c in train eval exec bench info check-data synth; do $GRAPHRUN help $c; done >all\n"
+      "$GRAPHRUN --help >>all && $GRAPHC --help >>all\n"
+      "! grep -E '.{81}' all");
+  shell_must("$GRAPHRUN train -h | grep -q -- '--rank-timeout=S .*'\n"
+             "$GRAPHRUN train -h | tr -s ' \\n' ' ' | grep -q '(1..86400 seconds; default: 8)'\n"
+             "$GRAPHRUN synth -h | grep -q -- '--domains=N  *domains (1..16; default: 4)'\n"
+             "! $GRAPHRUN train -h | grep -q -- --warm");
+  /* The defaults of the table are those that a command has. */
+  shell_must("$GRAPHRUN synth a --ids=1 --test-ids=1 >/dev/null\n"
+             "$GRAPHRUN synth b --ids=1 --test-ids=1 --domains=4 --cameras=3 --images=2 --seed=0 "
+             ">/dev/null\n"
+             "(cd a && find . -type f | sort | xargs cat) | cksum >a.sum\n"
+             "(cd b && find . -type f | sort | xargs cat) | cksum >b.sum && cmp a.sum b.sum");
+}
+
+int main(void) {
+  static const SupportTest tests[] = {{"mistakes", test_mistakes},
+                                      {"ways to help", test_ways_to_help},
+                                      {"the text of help", test_text}};
+  return support_run("options", tests, sizeof tests / sizeof *tests);
+}

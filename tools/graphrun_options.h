@@ -1,0 +1,24 @@
+/* What graphrun is asked for: its commands and their options (tools/options.h). */
+#ifndef TOOLS_GRAPHRUN_OPTIONS_H
+#define TOOLS_GRAPHRUN_OPTIONS_H
+
+#include "runtime/ranks/ranks.h"
+#include "tools/options.h"
+
+typedef struct Args {
+  const char *operand;
+  const char *data, *out, *init, *weights, *domain, *protocol, *baseline, *compare, *program, *feed,
+      *fetch, *trace, *bad_images, *init_prefix, *device, *math;
+  OptionList init_skip;
+  int64_t epochs, steps, stop_at, checkpoint_every, warm, threads, workers, seed;
+  int64_t ranks, rank_timeout;
+  Ranks *joined; /* the ranks of which this process is one; NULL: it runs alone */
+  int64_t domains, ids, test_ids, cameras, images;
+  bool resume, quiet, defines, layouts, no_graph;
+} Args;
+
+enum { TRAIN = 1, EVAL = 2, EXEC = 4, BENCH = 8, INFO = 16, CHECK_DATA = 32, SYNTH = 64 };
+
+extern const ProgramTable graphrun_table;
+
+#endif

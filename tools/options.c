@@ -1,0 +1,383 @@
+/* Command lines, read by the program's table. */
+#include "tools/options.h"
+
+#include "graph/base/diag.h"
+#include "graph/base/option.h"
+#include "graph/base/terminal.h"
+#include "graph/base/text.h"
+
+#include <errno.h>
+#include <getopt.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define NAMES_MAX 128 /* options of a program */
+enum { HELP = 1, VERSION };
+
+const OptionRow options_common[OPTIONS_COMMON] = {
+    {.name = "help", .letter = 'h', .kind = OPTION_FLAG, .at = HELP, .help = "this text"},
+    {.name = "version",
+     .kind = OPTION_FLAG,
+     .at = VERSION,
+     .help = "what this program was built from, and what it can use"},
+};
+
+static Status refuse(const ProgramTable *table, const CommandRow *command, const char *hint,
+                     const char *format, ...) __attribute__((format(printf, 4, 5)));
+
+static void print_error(const ProgramTable *table, const char *format, va_list list) {
+  fprintf(stderr, "%s: ", table->name);
+  terminal_word(stderr, TERMINAL_ERROR);
+  char text[1024];
+  text_vformat(text, sizeof text, format, list);
+  text_print(text, stderr);
+  fputc('\n', stderr);
+  terminal_word(stderr, TERMINAL_HINT);
+}
+
+static const char *what_help_lists(const ProgramTable *table) {
+  return table->n_commands > 1 && table->commands[0].name ? "commands and options" : "the options";
+}
+
+Status options_refuse(const ProgramTable *table, const char *hint, const char *format, ...) {
+  va_list list;
+  va_start(list, format);
+  print_error(table, format, list);
+  va_end(list);
+  if (hint)
+    text_print(hint, stderr);
+  else
+    fprintf(stderr, "%s --help lists %s", table->name, what_help_lists(table));
+  fputc('\n', stderr);
+  return STATUS_USAGE;
+}
+
+/* The same of a command, whose own help is named. */
+static Status refuse(const ProgramTable *table, const CommandRow *command, const char *hint,
+                     const char *format, ...) {
+  va_list list;
+  va_start(list, format);
+  print_error(table, format, list);
+  va_end(list);
+  if (hint)
+    text_print(hint, stderr);
+  else
+    fprintf(stderr, "%s%s%s --help lists %s", table->name, command->name ? " " : "",
+            command->name ? command->name : "", "the options");
+  fputc('\n', stderr);
+  return STATUS_USAGE;
+}
+
+/* ---- the table ---- */
+
+const OptionRow *options_of(const ProgramTable *table, const CommandRow *command, uint32_t i) {
+  for (uint32_t k = 0; k < table->n_options; k++)
+    if ((table->options[k].commands & command->bit) && i-- == 0) return &table->options[k];
+  return i < OPTIONS_COMMON ? &options_common[i] : NULL;
+}
+
+const char *option_words(const OptionRow *row) {
+  if (row->words) return row->words();
+  return row->kind == OPTION_WORD ? row->value : NULL;
+}
+
+void option_bounds(const OptionRow *row, char *text, size_t size) {
+  size_t n = 0;
+  *text = '\0';
+  if (row->kind == OPTION_NUMBER && row->high < OPTION_MANY)
+    n = text_append(text, size, n, "%lld..%lld%s%s", (long long)row->low, (long long)row->high,
+                    row->unit ? " " : "", row->unit ? row->unit : "");
+  else if (row->unit)
+    n = text_append(text, size, n, "%s", row->unit);
+  const char *standard = row->standard ? row->standard : row->otherwise;
+  if (standard) text_append(text, size, n, "%sdefault: %s", n ? "; " : "", standard);
+}
+
+static const OptionRow *find_row(const ProgramTable *table, const CommandRow *command,
+                                 const char *name, int letter) {
+  const OptionRow *row;
+  for (uint32_t i = 0; (row = options_of(table, command, i)); i++)
+    if (name ? row->name && strcmp(row->name, name) == 0 : letter && row->letter == letter)
+      return row;
+  return NULL;
+}
+
+/* ---- mistakes ---- */
+
+static Status unknown_word(const ProgramTable *table, const CommandRow *command,
+                           const OptionRow *row, const char *value) {
+  char list[512], *names[32], *rest = list, hint[160];
+  size_t n = 0;
+  text_format(list, sizeof list, "%s", option_words(row));
+  for (char *word; n < 32 && (word = strsep(&rest, "|"));) names[n++] = word;
+  const char *near = diag_nearest(value, (const char *const *)names, n);
+  if (near) text_format(hint, sizeof hint, "did you mean '%s'?", near);
+  char all[512];
+  size_t used = text_format(all, sizeof all, "%s%s", n > 2 ? "one of " : "", names[0]);
+  for (size_t i = 1; i < n; i++)
+    used = text_append(all, sizeof all, used, "%s%s", n == 2 ? " or " : " ", names[i]);
+  return refuse(table, command, near ? hint : NULL, "--%s is %s, not '%s'", row->name, all, value);
+}
+
+/* The commands that have the option. */
+static bool of_others(const ProgramTable *table, const char *name, char *text, size_t size) {
+  size_t n = 0;
+  for (uint32_t i = 0; i < table->n_commands; i++) {
+    const CommandRow *other = &table->commands[i];
+    const OptionRow *row = find_row(table, other, name, 0);
+    if (row && other->name) n = text_append(text, size, n, "%s%s", n ? ", " : "", other->name);
+  }
+  return n > 0;
+}
+
+static size_t own_names(const ProgramTable *table, const CommandRow *command, const char **names) {
+  const OptionRow *row;
+  size_t n = 0;
+  for (uint32_t i = 0; n < NAMES_MAX && (row = options_of(table, command, i)); i++)
+    if (row->name) names[n++] = row->name;
+  return n;
+}
+
+static Status unknown_option(const ProgramTable *table, const CommandRow *command,
+                             const char *given) {
+  const char *names[NAMES_MAX], *own = command->name ? command->name : table->name;
+  size_t n = own_names(table, command, names), starts = 0;
+  char name[64], hint[400], others[200], several[200] = "";
+  text_format(name, sizeof name, "%.*s", (int)strcspn(given, "="), given);
+  if (strncmp(name, "--", 2) != 0) return refuse(table, command, NULL, "unknown option '%s'", name);
+  if (of_others(table, name + 2, others, sizeof others)) {
+    text_format(hint, sizeof hint, "it is an option of %s", others);
+    return refuse(table, command, hint, "%s has no option %s", own, name);
+  }
+  for (size_t i = 0, used = 0; i < n; i++)
+    if (strncmp(names[i], name + 2, strlen(name + 2)) == 0)
+      used = text_append(several, sizeof several, used, "%s--%s", starts++ ? " " : "", names[i]);
+  if (starts > 1)
+    return refuse(table, command, NULL, "'%s' is short for several options: %s", name, several);
+  const char *near = diag_nearest(name + 2, names, n);
+  if (near) text_format(hint, sizeof hint, "did you mean --%s?", near);
+  return refuse(table, command, near ? hint : NULL, "unknown option '%s'", given);
+}
+
+static Status single_dash(const ProgramTable *table, const CommandRow *command, const char *given) {
+  char hint[160];
+  const OptionRow *out = find_row(table, command, NULL, 'o');
+  bool output = strncmp(given, "-output", 7) == 0;
+  if (out && out->name && output)
+    text_format(hint, sizeof hint, "did you mean '--%s%s'?", out->name, given + 7);
+  else if (out && strncmp(given, "-out", 4) == 0 && (output || !out->name))
+    text_format(hint, sizeof hint, "-o %s names it", out->value);
+  else
+    text_format(hint, sizeof hint, "did you mean '-%s'?", given);
+  return refuse(table, command, hint, "'%s' has one dash, a long option has two", given);
+}
+
+static const CommandRow *find_command(const ProgramTable *table, const char *name) {
+  for (uint32_t i = 0; i < table->n_commands; i++) {
+    const char *own = table->commands[i].name;
+    if (own && name && strcmp(own, name) == 0) return &table->commands[i];
+  }
+  return NULL;
+}
+
+static const CommandRow *nameless(const ProgramTable *table) {
+  for (uint32_t i = 0; i < table->n_commands; i++)
+    if (!table->commands[i].name) return &table->commands[i];
+  return NULL;
+}
+
+static Status unknown_command(const ProgramTable *table, const char *name) {
+  const char *names[NAMES_MAX];
+  size_t n = 0;
+  for (uint32_t i = 0; i < table->n_commands; i++)
+    if (table->commands[i].name) names[n++] = table->commands[i].name;
+  const char *near = diag_nearest(name, names, n);
+  char hint[64];
+  if (near) text_format(hint, sizeof hint, "did you mean '%s'?", near);
+  return options_refuse(table, near ? hint : NULL, "there is no command '%s'", name);
+}
+
+/* ---- values ---- */
+
+static Status take_number(const ProgramTable *table, const CommandRow *command,
+                          const OptionRow *row, const char *text, int64_t *out) {
+  char *end;
+  errno = 0;
+  long long value = strtoll(text, &end, 10);
+  if (*text && !*end && errno == 0 && value >= row->low && value <= row->high) {
+    *out = value;
+    return STATUS_OK;
+  }
+  return refuse(table, command, NULL, "--%s is %lld..%lld, not '%s'", row->name,
+                (long long)row->low, (long long)row->high, text);
+}
+
+static bool has_word(const char *words, const char *value) {
+  size_t n = strlen(value);
+  for (const char *at = words; at; at = strchr(at, '|')) {
+    at += *at == '|';
+    if (strcspn(at, "|") == n && strncmp(at, value, n) == 0) return true;
+  }
+  return false;
+}
+
+static Status take_value(const ProgramTable *table, const CommandRow *command, const OptionRow *row,
+                         const char *value, void *args) {
+  void *at = (char *)args + row->at;
+  OptionList *list = at;
+  if (!value) value = row->bare;
+  if (row->kind == OPTION_WORD && !has_word(option_words(row), value))
+    return unknown_word(table, command, row, value);
+  switch (row->kind) {
+  case OPTION_FLAG:
+    *(bool *)at = true;
+    break;
+  case OPTION_TEXT:
+  case OPTION_WORD:
+    *(const char **)at = value;
+    break;
+  case OPTION_LIST:
+    list->at[list->n++] = value;
+    break;
+  case OPTION_NUMBER:
+    return take_number(table, command, row, value, at);
+  }
+  return STATUS_OK;
+}
+
+size_t options_lists(const ProgramTable *table, int argc) {
+  size_t n = 1;
+  for (uint32_t i = 0; i < table->n_options; i++) n += table->options[i].kind == OPTION_LIST;
+  return n * (size_t)argc;
+}
+
+static Status take_defaults(const ProgramTable *table, const CommandRow *command, int argc,
+                            const char **lists, void *args) {
+  for (uint32_t i = 0, n = 0; i < table->n_options; i++) {
+    const OptionRow *row = &table->options[i];
+    void *at = (char *)args + row->at;
+    if (row->kind == OPTION_LIST)
+      ((OptionList *)at)->at = lists + (size_t)n++ * (size_t)argc;
+    else if (row->standard && (row->commands & command->bit))
+      TRY(take_value(table, command, row, row->standard, args));
+  }
+  return STATUS_OK;
+}
+
+/* ---- the line ---- */
+
+/* What getopt_long wants; `long_options` has room for NAMES_MAX + 1, `letters` for as many. */
+static void getopt_tables(const ProgramTable *table, const CommandRow *command,
+                          struct option *long_options, char *letters) {
+  const OptionRow *row;
+  size_t n = 0, n_letters = 0;
+  letters[n_letters++] = ':';
+  for (uint32_t i = 0; n < NAMES_MAX && (row = options_of(table, command, i)); i++) {
+    int argument = row->kind == OPTION_FLAG ? no_argument
+                   : row->bare              ? optional_argument
+                                            : required_argument;
+    if (row->name) long_options[n++] = (struct option){row->name, argument, NULL, 256 + (int)i};
+    if (!row->letter) continue;
+    letters[n_letters++] = row->letter;
+    if (argument == required_argument) letters[n_letters++] = ':';
+  }
+  long_options[n] = (struct option){NULL, 0, NULL, 0};
+  letters[n_letters] = '\0';
+}
+
+/* `explicit`: the command's name was given, so help is on it. */
+static void take_common(const ProgramTable *table, const CommandRow *command, bool explicit,
+                        const OptionRow *row) {
+  if (row->at == VERSION)
+    table->version(stdout);
+  else
+    options_help(table, explicit ? command : NULL, stdout);
+}
+
+static Status wrong_option(const ProgramTable *table, const CommandRow *command, int found,
+                           char **argv) {
+  char letter[3] = {'-', (char)optopt, '\0'};
+  if (found == ':')
+    return refuse(table, command, NULL, "option '%s' needs a value",
+                  optopt && optopt < 256 ? letter : argv[optind - 1]);
+  if (optopt >= 256)
+    return refuse(table, command, NULL, "'%s': this option takes no value", argv[optind - 1]);
+  return unknown_option(table, command, optopt ? letter : argv[optind - 1]);
+}
+
+static Status check_operands(const ProgramTable *table, const CommandRow *command, bool alone,
+                             const ParsedLine *line) {
+  const char *name = command->name ? command->name : "";
+  if (line->n_operands > command->most && command->most == 1)
+    return refuse(table, command, NULL, "one %s at a time: what is '%s'?", command->noun,
+                  line->operands[1]);
+  if (line->n_operands > command->most)
+    return refuse(table, command, NULL, "what is '%s'?", line->operands[command->most]);
+  if (line->n_operands < command->least && !alone)
+    return refuse(table, command, NULL, "no %s: %s%s%s %s", command->noun, table->name,
+                  *name ? " " : "", name, command->operands);
+  return STATUS_OK;
+}
+
+/* argv[0] is the command, or the program. */
+static Status parse_command(const ProgramTable *table, const CommandRow *command, int argc,
+                            char **argv, const char **lists, void *args, ParsedLine *out) {
+  struct option long_options[NAMES_MAX + 1];
+  char letters[2 * NAMES_MAX + 2];
+  bool alone = false;
+  getopt_tables(table, command, long_options, letters);
+  TRY(take_defaults(table, command, argc, lists, args));
+  const char *dash = option_single_dash(argc, argv, long_options);
+  if (dash) return single_dash(table, command, dash);
+  opterr = 0;
+  optind = 0; /* anew */
+  for (int found; (found = getopt_long(argc, argv, letters, long_options, NULL)) != -1;) {
+    if (found == ':' || found == '?') return wrong_option(table, command, found, argv);
+    const OptionRow *row = found < 256 ? find_row(table, command, NULL, found)
+                                       : options_of(table, command, (uint32_t)(found - 256));
+    if (row >= options_common && row < options_common + OPTIONS_COMMON) {
+      take_common(table, command, command->name, row);
+      return STATUS_OK;
+    }
+    TRY(take_value(table, command, row, optarg, args));
+    alone |= row->alone;
+  }
+  out->operands = argv + optind;
+  out->n_operands = (uint32_t)(argc - optind);
+  TRY(check_operands(table, command, alone, out));
+  out->command = command;
+  return STATUS_OK;
+}
+
+/* `help`, `help COMMAND`. */
+static Status print_help(const ProgramTable *table, int argc, char **argv) {
+  const CommandRow *command = argc > 2 ? find_command(table, argv[2]) : NULL;
+  if (argc > 3)
+    return options_refuse(table, NULL, "help is on one command: what is '%s'?", argv[3]);
+  if (argc > 2 && !command) return unknown_command(table, argv[2]);
+  options_help(table, command, stdout);
+  return STATUS_OK;
+}
+
+static bool is_common(const char *text) {
+  return strcmp(text, "-h") == 0 || strncmp(text, "--h", 3) == 0 || strncmp(text, "--v", 3) == 0;
+}
+
+Status options_parse(const ProgramTable *table, int argc, char **argv, const char **lists,
+                     void *args, ParsedLine *out) {
+  *out = (ParsedLine){0};
+  const CommandRow *command = argc > 1 ? find_command(table, argv[1]) : NULL,
+                   *bare = nameless(table);
+  if (argc > 1 && strcmp(argv[1], "help") == 0) return print_help(table, argc, argv);
+  if (command) return parse_command(table, command, argc - 1, argv + 1, lists, args, out);
+  if (bare) return parse_command(table, bare, argc, argv, lists, args, out);
+  if (argc < 2) return options_refuse(table, NULL, "no command");
+  if (!is_common(argv[1]) && argv[1][0] == '-')
+    return options_refuse(table, NULL, "a command comes first, and '%s' is none", argv[1]);
+  if (!is_common(argv[1])) return unknown_command(table, argv[1]);
+  /* `graphrun --help train` asks for what `graphrun train --help` prints. */
+  bool help = strcmp(argv[1], "-h") == 0 || strcmp(argv[1], "--help") == 0;
+  if (help && argc > 2 && find_command(table, argv[2])) return print_help(table, argc, argv);
+  static const CommandRow any = {0};
+  return parse_command(table, &any, argc, argv, lists, args, out);
+}
