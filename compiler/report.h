@@ -17,24 +17,31 @@ Status report_text(const Plan *plan, const ReportView *view, FILE *out, Diag *di
 /* The same as JSON, keys sorted as written. */
 Status report_json(const Plan *plan, const ReportView *view, FILE *out, Diag *diag);
 
-/* Sums over states or nodes whose scope begins alike. */
-typedef struct ReportScope {
+/* Sums over states or nodes: those whose scope begins alike, those of one op, or all. */
+typedef struct ReportSums {
   const char *name; /* owned by the report */
-  int64_t parameters, macs, forward_macs;
+  int64_t parameters;
+  int64_t macs, forward_macs;
+  int64_t flops, bytes;   /* operations, bytes that kernels must move: ops/work.h */
   int64_t nodes, kernels; /* a kernel counts where its last member stands */
-} ReportScope;
-typedef struct ReportScopes {
-  ReportScope *scopes; /* sorted by name */
+  int64_t unfused; /* kernels if each op had its own: constants and repetitions do not count, unless
+                      they are a kernel */
+} ReportSums;
+typedef struct ReportTable {
+  ReportSums *rows; /* sorted by name */
   uint32_t n;
-} ReportScopes;
+} ReportTable;
 /* Trainable elements by the first `depth` parts of a parameter's scope, of those below `within`
  * (NULL: all). */
 Status report_parameters(const Plan *plan, const char *within, int depth, Diag *diag,
-                         ReportScopes *out);
-/* Multiply-adds, nodes and kernels of a program by the first `depth` parts of the nodes' scopes. */
-Status report_work(const PlanProgram *program, const char *within, int depth, Diag *diag,
-                   ReportScopes *out);
-void report_scopes_free(ReportScopes *scopes);
+                         ReportTable *out);
+/* What a program computes, of nodes below `within`: by the first `depth` parts of their scopes, or,
+ * depth 0, by op. */
+Status report_work(const Plan *plan, const PlanProgram *program, const char *within, int depth,
+                   Diag *diag, ReportTable *out);
+/* All of a program, without rows. */
+Status report_program(const Plan *plan, const PlanProgram *program, Diag *diag, ReportSums *out);
+void report_table_free(ReportTable *table);
 
 /* What the ranks of a program exchange. */
 typedef struct ReportMeetings {

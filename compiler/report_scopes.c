@@ -1,10 +1,12 @@
-/* Sums by scope, and what is alive at the peak. */
+/* Sums by scope and by op, and what is alive at the peak. */
 #include "compiler/liveness.h"
 #include "compiler/report.h"
 
 #include "graph/base/array.h"
+#include "graph/base/checked.h"
 #include "graph/plan/scopes.h"
 #include "ops/ops.h"
+#include "ops/work.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -21,49 +23,50 @@ static size_t cut(const char *path, int depth, bool drop_last) {
   return at == path ? 0 : (size_t)(at - path) - 1;
 }
 
-static ReportScope *find(ReportScopes *scopes, uint32_t *cap, const char *path, size_t length) {
-  uint32_t low = 0, high = scopes->n;
+/* The row of that name, made where it is missing; NULL: out of memory. */
+static ReportSums *find(ReportTable *table, uint32_t *cap, const char *path, size_t length) {
+  uint32_t low = 0, high = table->n;
   while (low < high) {
     uint32_t mid = (low + high) / 2;
-    const char *have = scopes->scopes[mid].name;
+    const char *have = table->rows[mid].name;
     int order = strncmp(have, path, length);
     if (order == 0) order = have[length] != 0;
-    if (order == 0) return &scopes->scopes[mid];
+    if (order == 0) return &table->rows[mid];
     if (order < 0)
       low = mid + 1;
     else
       high = mid;
   }
-  if (ARRAY_RESERVE(scopes->scopes, *cap, scopes->n, 1, NULL) != STATUS_OK) return NULL;
+  if (ARRAY_RESERVE(table->rows, *cap, table->n, 1, NULL) != STATUS_OK) return NULL;
   char *name = strndup(path, length);
   if (!name) return NULL;
-  memmove(&scopes->scopes[low + 1], &scopes->scopes[low], (scopes->n - low) * sizeof(ReportScope));
-  scopes->n++;
-  scopes->scopes[low] = (ReportScope){.name = name};
-  return &scopes->scopes[low];
+  memmove(&table->rows[low + 1], &table->rows[low], (table->n - low) * sizeof *table->rows);
+  table->n++;
+  table->rows[low] = (ReportSums){.name = name};
+  return &table->rows[low];
 }
 
-void report_scopes_free(ReportScopes *scopes) {
-  for (uint32_t i = 0; i < scopes->n; i++) free((char *)(uintptr_t)scopes->scopes[i].name);
-  free(scopes->scopes);
-  *scopes = (ReportScopes){0};
+void report_table_free(ReportTable *table) {
+  for (uint32_t i = 0; i < table->n; i++) free((char *)(uintptr_t)table->rows[i].name);
+  free(table->rows);
+  *table = (ReportTable){0};
 }
 
 Status report_parameters(const Plan *plan, const char *within, int depth, Diag *diag,
-                         ReportScopes *out) {
-  *out = (ReportScopes){0};
+                         ReportTable *out) {
+  *out = (ReportTable){0};
   uint32_t cap = 0;
   for (uint32_t i = 0; i < plan->n_states; i++) {
     const State *s = &plan->states[i];
     if (s->kind != STATE_PARAMETER || !s->trainable) continue;
     const char *name = plan_text(plan, s->name);
     if (!scope_holds(within, name)) continue;
-    ReportScope *scope = find(out, &cap, name, cut(name, depth, true));
-    if (!scope) {
-      report_scopes_free(out);
-      return diag_no_memory(diag, sizeof *scope);
+    ReportSums *row = find(out, &cap, name, cut(name, depth, true));
+    if (!row) {
+      report_table_free(out);
+      return diag_no_memory(diag, sizeof *row);
     }
-    scope->parameters += shape_count(&s->shape);
+    row->parameters += shape_count(&s->shape);
   }
   return STATUS_OK;
 }
@@ -72,42 +75,86 @@ static const char *node_scope(const Graph *g, NodeId id) {
   return graph_text(g, g->nodes[id].stamp.scope);
 }
 
-static Status scope_of(const Graph *g, NodeId id, int depth, Diag *diag, ReportScopes *out,
-                       uint32_t *cap, ReportScope **scope) {
-  const char *name = node_scope(g, id);
-  *scope = find(out, cap, name, cut(name, depth, false));
-  if (*scope) return STATUS_OK;
-  report_scopes_free(out);
-  return diag_no_memory(diag, sizeof **scope);
-}
-
 /* Of a step, counted from 1: the node that its kernel is reported by. */
 static NodeId last_member(const PlanProgram *p, uint32_t step) {
   const PlanStep *s = &p->steps[step - 1];
   return p->step_nodes[s->first + s->count - 1];
 }
 
-Status report_work(const PlanProgram *program, const char *within, int depth, Diag *diag,
-                   ReportScopes *out) {
-  *out = (ReportScopes){0};
-  uint32_t cap = 0;
-  const Graph *g = program->graph;
-  ReportScope *scope;
-  for (NodeId id = 1; id < g->n_nodes; id++) {
-    if (!scope_holds(within, node_scope(g, id))) continue;
-    TRY(scope_of(g, id, depth, diag, out, &cap, &scope));
-    int64_t macs = node_macs(g, id);
-    scope->nodes++;
-    scope->macs += macs;
-    if (g->nodes[id].stamp.role == ROLE_FORWARD) scope->forward_macs += macs;
+/* A table in the making. */
+typedef struct Tally {
+  const Graph *g;
+  const char *within;
+  int depth;        /* 0: by op */
+  ReportTable *out; /* NULL: no rows */
+  uint32_t cap;
+  ReportSums rest; /* what is in no row */
+  bool failed;     /* out of memory */
+} Tally;
+
+static ReportSums *row_of(Tally *t, NodeId id) {
+  const char *scope = node_scope(t->g, id), *op = op_desc(t->g->nodes[id].op)->name;
+  if (t->failed || !t->out || !scope_holds(t->within, scope)) return &t->rest;
+  ReportSums *row = t->depth ? find(t->out, &t->cap, scope, cut(scope, t->depth, false))
+                             : find(t->out, &t->cap, op, strlen(op));
+  if (row) return row;
+  t->failed = true;
+  return &t->rest;
+}
+
+static void add_node(Tally *t, NodeId id, int64_t bytes) {
+  ReportSums *row = row_of(t, id);
+  int64_t macs = node_macs(t->g, id), flops = node_flops(t->g, id);
+  row->nodes++;
+  row->macs += macs;
+  if (t->g->nodes[id].stamp.role == ROLE_FORWARD) row->forward_macs += macs;
+  if (!checked_add(row->flops, flops, &row->flops)) row->flops = INT64_MAX;
+  row->bytes += bytes;
+}
+
+static bool stands_alone(const Graph *g, NodeId id) {
+  uint16_t op = g->nodes[id].op;
+  return op != OP_CONSTANT && op != OP_IOTA && op != OP_BROADCAST;
+}
+
+static void add_kernel(Tally *t, const PlanProgram *p, uint32_t step) {
+  const PlanStep *s = &p->steps[step];
+  uint32_t alone = 0;
+  for (uint32_t k = 0; k < s->count; k++) {
+    NodeId id = p->step_nodes[s->first + k];
+    if (!stands_alone(t->g, id)) continue;
+    row_of(t, id)->unfused++;
+    alone++;
   }
-  for (uint32_t i = 0; i < program->n_steps; i++) {
-    NodeId last = last_member(program, i + 1);
-    if (!scope_holds(within, node_scope(g, last))) continue;
-    TRY(scope_of(g, last, depth, diag, out, &cap, &scope));
-    scope->kernels++;
-  }
-  return STATUS_OK;
+  NodeId last = last_member(p, step + 1);
+  row_of(t, last)->kernels++;
+  if (!alone) row_of(t, last)->unfused++;
+}
+
+static Status tally(Tally *t, const Plan *plan, const PlanProgram *program, Diag *diag) {
+  int64_t *bytes = calloc(t->g->n_nodes, sizeof *bytes);
+  if (!bytes) return diag_no_memory(diag, t->g->n_nodes * sizeof *bytes);
+  Status status = work_bytes(plan, program, diag, bytes);
+  for (NodeId id = 1; id < t->g->n_nodes && status == STATUS_OK; id++) add_node(t, id, bytes[id]);
+  for (uint32_t s = 0; s < program->n_steps && status == STATUS_OK; s++) add_kernel(t, program, s);
+  free(bytes);
+  return t->failed ? diag_no_memory(diag, sizeof *t->out->rows) : status;
+}
+
+Status report_work(const Plan *plan, const PlanProgram *program, const char *within, int depth,
+                   Diag *diag, ReportTable *out) {
+  *out = (ReportTable){0};
+  Tally t = {.g = program->graph, .within = within, .depth = depth, .out = out};
+  Status status = tally(&t, plan, program, diag);
+  if (status != STATUS_OK) report_table_free(out);
+  return status;
+}
+
+Status report_program(const Plan *plan, const PlanProgram *program, Diag *diag, ReportSums *out) {
+  Tally t = {.g = program->graph};
+  Status status = tally(&t, plan, program, diag);
+  *out = t.rest;
+  return status;
 }
 
 static int by_size(const void *a, const void *b) {

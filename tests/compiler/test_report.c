@@ -46,6 +46,21 @@ static void check_streams(const json_t *program) {
   CU_ASSERT(path <= run && (several ? run < serial : run == serial));
 }
 
+/* By op, by scope and in all: the same.  (What are nodes of a scope are values of an op.) */
+static void check_sums(const json_t *program) {
+  json_t *scopes = json_object_get(program, "scopes"), *ops = json_object_get(program, "ops");
+  static const char *const keys[] = {"kernels",      "kernels_unfused", "macs",
+                                     "forward_macs", "flops",           "bytes"};
+  for (size_t k = 0; k < sizeof keys / sizeof *keys; k++) {
+    CU_ASSERT_EQUAL(integer(program, keys[k]), sum(scopes, keys[k]));
+    CU_ASSERT_EQUAL(integer(program, keys[k]), sum(ops, keys[k]));
+  }
+  CU_ASSERT_EQUAL(integer(program, "nodes"), sum(scopes, "nodes"));
+  CU_ASSERT_EQUAL(integer(program, "nodes"), sum(ops, "values"));
+  CU_ASSERT(integer(program, "kernels") <= integer(program, "kernels_unfused"));
+  CU_ASSERT(integer(program, "flops") >= 2 * integer(program, "macs"));
+}
+
 static void check(const char *model, const char *options) {
   json_t *root = report(model, options);
   CU_ASSERT_EQUAL(integer(root, "parameters"), sum(json_object_get(root, "scopes"), NULL));
@@ -54,9 +69,7 @@ static void check(const char *model, const char *options) {
   size_t i;
   json_t *program;
   json_array_foreach(json_object_get(root, "programs"), i, program) {
-    json_t *scopes = json_object_get(program, "scopes");
-    static const char *const keys[] = {"nodes", "kernels", "macs", "forward_macs"};
-    for (size_t k = 0; k < 4; k++) CU_ASSERT_EQUAL(integer(program, keys[k]), sum(scopes, keys[k]));
+    check_sums(program);
     json_int_t scratch = integer(program, "scratch_bytes");
     CU_ASSERT_TRUE(integer(program, "lower_bound_bytes") <= scratch);
     CU_ASSERT_TRUE(integer(program, "peak_step") < integer(program, "kernels"));
@@ -208,18 +221,50 @@ static void test_figures(void) {
   json_decref(root);
 }
 
+/* The column of kernels in the text: by op and by scope what the last line says. */
+static void test_text_sums(void) {
+  Shell s = shell("\"$GRAPHC\" \"$TOP/models/examples/mlp.xml\" --report --program=step");
+  long sums[2] = {0}, unfused, kernels;
+  int table = -1;
+  char name[128] = "";
+  for (char *at = strstr(s.out, "\nwork of step"); at; at = strchr(at + 1, '\n')) {
+    if (strncmp(at, "\n  op ", 6) == 0 || strncmp(at, "\n  scope ", 9) == 0) table++;
+    if (sscanf(at, "\n  all of the program %ld %ld", &unfused, &kernels) == 2) break;
+    if (table >= 0 && sscanf(at, "\n  %127s %ld %ld", name, &unfused, &kernels) == 3)
+      sums[table] += kernels;
+  }
+  CU_ASSERT(table == 1 && kernels > 0);
+  CU_ASSERT_EQUAL(sums[0], kernels);
+  CU_ASSERT_EQUAL(sums[1], kernels);
+  shell_free(&s);
+}
+
 /* A report is text for people, too: no plan is written unless -o asks for it. */
 static void test_text(void) {
   Shell s = shell("\"$GRAPHC\" \"$TOP/models/examples/mlp.xml\" --report && ls");
   CU_ASSERT_PTR_NOT_NULL(strstr(s.out, "parameters by scope"));
-  CU_ASSERT_PTR_NOT_NULL(strstr(s.out, "multiply-adds of step by scope"));
+  CU_ASSERT_PTR_NOT_NULL(strstr(s.out, "work of step"));
   CU_ASSERT_PTR_NOT_NULL(strstr(s.out, "peak of step: step"));
   CU_ASSERT_PTR_NULL(strstr(s.out, "mlp.plan.xml"));
   shell_free(&s);
+  test_text_sums();
   s = shell("\"$GRAPHC\" \"$TOP/models/examples/maml.xml\" --report");
   const char *peak = strstr(s.out, "peak of step: step");
   CU_ASSERT_PTR_NOT_NULL_FATAL(peak);
   CU_ASSERT_PTR_NOT_NULL(strstr(peak, " more\n"));
+  shell_free(&s);
+}
+
+/* JSON is UTF-8 also where the path of a model is not. */
+static void test_bytes(void) {
+  Shell s =
+      shell("d=$(printf 'h\\377\"') && mkdir -p \"$d\" && cp \"$TOP/models/examples/maml.xml\" "
+            "\"$d\" && \"$GRAPHC\" \"$d/maml.xml\" --report=json");
+  json_t *root = json_loads(s.out, JSON_REJECT_DUPLICATES, NULL);
+  CU_ASSERT(s.code == 0 && root != NULL);
+  if (s.code) printf("%s", s.err);
+  CU_ASSERT_PTR_NOT_NULL(strstr(s.out, "h?\\\"/maml.xml"));
+  json_decref(root);
   shell_free(&s);
 }
 
@@ -247,6 +292,8 @@ static void test_view(void) {
   CU_ASSERT(keys(rows) < keys(whole_rows));
   const char *scope;
   json_int_t nodes = 0, whole_nodes = 0;
+  CU_ASSERT_EQUAL(sum(rows, "bytes"), sum(json_object_get(p, "ops"), "bytes"));
+  CU_ASSERT(sum(rows, "bytes") > 0 && sum(rows, "bytes") < integer(p, "bytes"));
   json_object_foreach(rows, scope, row) {
     CU_ASSERT_EQUAL(strncmp(scope, "run0/stage1", 11), 0);
     nodes += integer(row, "nodes");
@@ -284,10 +331,8 @@ static void test_view(void) {
 }
 
 int main(void) {
-  static const SupportTest tests[] = {{"sums", test_sums},
-                                      {"peak", test_peak},
-                                      {"figures", test_figures},
-                                      {"text", test_text},
-                                      {"view", test_view}};
+  static const SupportTest tests[] = {{"sums", test_sums},       {"peak", test_peak},
+                                      {"figures", test_figures}, {"text", test_text},
+                                      {"bytes", test_bytes},     {"view", test_view}};
   return support_run("report", tests, sizeof tests / sizeof *tests);
 }

@@ -1,0 +1,14 @@
+/* JSON of what plans hold, for the files that write it. */
+#ifndef COMPILER_REPORT_JSON_H
+#define COMPILER_REPORT_JSON_H
+
+#include "compiler/report_view.h"
+
+#include <jansson.h>
+
+/* A string whatever its bytes are: what is no character becomes `?`.  NULL: out of memory. */
+json_t *report_json_string(const char *text);
+/* The file of a location; empty when there is none. */
+json_t *report_json_file(const Graph *graph, uint32_t loc);
+
+#endif
