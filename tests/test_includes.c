@@ -28,10 +28,10 @@ static const Arrows arrows[] = {
      "graph/base graph/ir graph/plan kernels kernels/* runtime/ranks runtime/device"},
     {"runtime/execute", "graph/base graph/ir graph/plan ops kernels runtime/device runtime/ranks"},
     {"runtime/data", "graph/base graph/ir graph/plan ops runtime/execute"},
-    {"runtime/train",
-     "graph/base graph/ir graph/plan ops runtime/execute runtime/data runtime/ranks"},
     {"runtime/eval",
      "graph/base graph/ir graph/plan ops kernels runtime/execute runtime/data runtime/ranks"},
+    {"runtime/train", "graph/base graph/ir graph/plan ops runtime/execute runtime/data "
+                      "runtime/ranks runtime/eval"},
     {"runtime/synth", "graph/base"},
 };
 

@@ -14,6 +14,7 @@
 #include "runtime/ranks/open.h"
 #include "runtime/ranks/together.h"
 #include "runtime/synth/synth.h"
+#include "runtime/train/keep.h"
 #include "runtime/train/train.h"
 #include "tools/graphrun_options.h"
 
@@ -61,6 +62,31 @@ static Status device_of(const Args *a, Diag *diag, const DeviceTable **out, Devi
   return (*out)->present ? (*out)->present(diag) : STATUS_OK;
 }
 
+/* A number from 1 and the `word` that may stand behind it; 0: it is none. */
+static int64_t read_count(const char *text, const char *word, bool *out_word) {
+  char *end;
+  errno = 0;
+  long long n = strtoll(text, &end, 10);
+  *out_word = *end && strcmp(end, word) == 0;
+  bool good = *text >= '0' && *text <= '9' && errno == 0 && n >= 1 && n <= OPTION_MANY;
+  return good && (!*end || *out_word) ? n : 0;
+}
+
+/* Of evaluation while training, and of checkpoints that stay. */
+static Status read_train(const Args *a, TrainOptions *o) {
+  bool word;
+  o->eval_data = a->eval_data;
+  o->select_best = strcmp(a->select, "best") == 0;
+  if (a->eval_every) o->eval_every = read_count(a->eval_every, "ep", &o->eval_epochs);
+  if (a->eval_every && !o->eval_every)
+    return usage_error(NULL, "--eval-every is a number of steps, N, or of epochs, Nep, not '%s'",
+                       a->eval_every);
+  if (!a->keep) return STATUS_OK;
+  o->keep = strcmp(a->keep, "all") == 0 ? KEEP_ALL : read_count(a->keep, "", &word);
+  if (o->keep) return STATUS_OK;
+  return usage_error(NULL, "--keep is a number of checkpoints from 1, or all, not '%s'", a->keep);
+}
+
 static Status run_train(const Args *a, Diag *diag) {
   const DeviceTable *device;
   DeviceWishes wishes;
@@ -86,6 +112,7 @@ static Status run_train(const Args *a, Diag *diag) {
                     .ranks = a->joined,
                     .rank_timeout = (double)a->rank_timeout,
                     .quiet = a->quiet};
+  TRY(read_train(a, &o));
   return train_run(&o, diag);
 }
 

@@ -8,7 +8,8 @@
 typedef struct Args {
   const char *operand;
   const char *data, *out, *init, *weights, *domain, *protocol, *baseline, *compare, *program, *feed,
-      *fetch, *trace, *bad_images, *init_prefix, *device, *math;
+      *fetch, *trace, *bad_images, *init_prefix, *device, *math, *eval_data, *eval_every, *keep,
+      *select;
   OptionList init_skip;
   int64_t epochs, steps, stop_at, checkpoint_every, warm, threads, workers, seed;
   int64_t ranks, rank_timeout;

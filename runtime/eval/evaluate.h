@@ -22,6 +22,8 @@ typedef struct EvalOptions {
   const char *out;      /* result with every query's AP, as JSON; NULL: none */
   const char *compare;  /* such a file of another run over the same queries; NULL: none */
   bool skip_bad_images; /* leave unreadable images out, named and counted; else they are errors */
+  bool let_not_finite;  /* features that are not finite: figures that are no numbers, a warning */
+  bool bad_images_told; /* they were named before, and are not again */
   uint32_t workers;     /* threads that decode; 0: as many as `threads` */
   uint32_t threads;     /* 0: 1 */
   uint64_t seed;        /* of the bootstrap's draws */

@@ -3,6 +3,7 @@
 
 #include "graph/base/text.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -182,6 +183,19 @@ static void warn_features(const Work *w) {
                  (long long)n);
 }
 
+/* A network that trains on may overflow where its running statistics lag behind. */
+static bool is_finite(const Features *f, int64_t n) {
+  for (int64_t i = 0; i < n * f->dim; i++)
+    if (!isfinite(f->rows[i])) return false;
+  return true;
+}
+
+static void give_up(const Work *w) {
+  w->out->map = w->out->rank1 = w->out->rank5 = w->out->rank10 = NAN;
+  if (together_first(w->options->ranks)) /* all have all features */
+    diag_warning(w->diag, w->place, NULL, "no figures: a feature is not finite");
+}
+
 typedef struct Describer {
   Executor *executor; /* NULL: by colour */
   uint32_t program;
@@ -198,9 +212,17 @@ static Status describe(Work *w, Executor *executor, uint32_t program) {
   FeatureJob job = {.paths = w->paths,
                     .count = w->n_rows,
                     .workers = o->workers ? o->workers : o->threads,
-                    .skip_bad = o->skip_bad_images};
+                    .skip_bad = o->skip_bad_images,
+                    .told = o->bad_images_told};
   Describer describer = {executor, program};
   return features_shared(&job, o->ranks, describe_some, &describer, &w->features, w->diag);
+}
+
+static Status match(Work *w) {
+  if (together_first(w->options->ranks)) warn_features(w);
+  for (uint32_t t = 0; t < w->out->n_trials; t++) TRY(match_trial(w, &w->out->trials[t]));
+  TRY(count_people(w));
+  return pool_trials(w);
 }
 
 Status evaluation_domain(const EvalOptions *options, const Protocol *protocol,
@@ -222,11 +244,10 @@ Status evaluation_domain(const EvalOptions *options, const Protocol *protocol,
     number_images(&w);
     status = describe(&w, executor, program);
   }
-  if (status == STATUS_OK) warn_features(&w);
-  for (uint32_t t = 0; status == STATUS_OK && t < out->n_trials; t++)
-    status = match_trial(&w, &out->trials[t]);
-  if (status == STATUS_OK) status = count_people(&w);
-  if (status == STATUS_OK) status = pool_trials(&w);
+  if (status == STATUS_OK && options->let_not_finite && !is_finite(&w.features, w.n_rows))
+    give_up(&w);
+  else if (status == STATUS_OK)
+    status = match(&w);
   features_release(&w.features);
   free(w.row);
   free(w.paths);

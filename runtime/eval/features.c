@@ -40,7 +40,7 @@ static Status note_errors(const FeatureJob *job, const ReaderBatch *batch, Featu
     if (!job->skip_bad)
       return diag_error(diag, STATUS_INVALID, path, "--bad-images=skip leaves such images out",
                         "the image %s", error->text);
-    diag_warning(diag, path, NULL, "left out: the image %s", error->text);
+    if (!job->told) diag_warning(diag, path, NULL, "left out: the image %s", error->text);
     out->bad[batch->first + i] = true;
     out->n_bad++;
   }
@@ -97,6 +97,19 @@ static Status network_bind(Network *n, Diag *diag) {
       !dtype_is_float((DType)y->dtype))
     return program_error(n, diag, "has an output 'ynorm' of another shape");
   return feed_others(n, diag);
+}
+
+Status features_check(Executor *executor, uint32_t program, Diag *diag) {
+  Network network = {.executor = executor, .program = program};
+  return network_bind(&network, diag);
+}
+
+int64_t features_dim(const Plan *plan, uint32_t program) {
+  const Graph *g = plan->programs[program].graph;
+  for (uint32_t i = 0; i < g->n_outputs; i++)
+    if (strcmp(graph_text(g, g->outputs[i].name), "ynorm") == 0)
+      return g->nodes[g->outputs[i].node].shape.dim[1];
+  return 0;
 }
 
 static Status network_convert(const void *context, const Image *image, void *out) {

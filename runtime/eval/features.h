@@ -10,6 +10,7 @@ typedef struct FeatureJob {
   int64_t count;
   uint32_t workers; /* threads that decode, at least 1 */
   bool skip_bad;    /* an unreadable image is a warning, not an error */
+  bool told;        /* nor a warning: it was named before */
 } FeatureJob;
 
 typedef struct Features {
@@ -25,6 +26,10 @@ typedef struct Features {
  * `out`. */
 Status features_network(const FeatureJob *job, Executor *executor, uint32_t program, Features *out,
                         Diag *diag);
+/* Whether features_network takes the program. */
+Status features_check(Executor *executor, uint32_t program, Diag *diag);
+/* The length of a feature by a program that it takes. */
+int64_t features_dim(const Plan *plan, uint32_t program);
 /* By runtime/eval/color.h, of images as they are. */
 Status features_color(const FeatureJob *job, Features *out, Diag *diag);
 void features_release(Features *features);

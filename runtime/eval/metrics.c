@@ -13,8 +13,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define QUERY_BLOCK 96 /* queries that share one packing of the gallery */
-
 static const float *set_row(const MetricsSet *set, int64_t i, int64_t dim) {
   return set->features + (set->rows ? set->rows[i] : i) * dim;
 }
@@ -36,7 +34,7 @@ typedef struct Evaluation {
 } Evaluation;
 
 typedef struct Work { /* of one thread */
-  float *similarity;  /* (QUERY_BLOCK, gallery) */
+  float *similarity;  /* (METRICS_BLOCK, gallery) */
   void *scratch;      /* of the products */
   uint64_t *matches;  /* keys of a query's matches, ascending */
   int64_t *before;    /* (matches + 1) entries between two matches */
@@ -145,7 +143,7 @@ static void work_release(Work *w) {
 
 static bool work_create(Work *w, const Evaluation *e, int64_t most) {
   memset(w, 0, sizeof *w);
-  size_t block = QUERY_BLOCK * sizeof(float);
+  size_t block = METRICS_BLOCK * sizeof(float);
   if ((size_t)e->gallery->count > SIZE_MAX / block) return false;
   w->similarity = malloc((size_t)e->gallery->count * block);
   w->scratch = aligned_alloc(64, PRODUCT_SCRATCH);
@@ -163,9 +161,9 @@ static void *worker_run(void *data) {
   Worker *worker = data;
   Evaluation *e = worker->e;
   for (;;) {
-    int64_t first = atomic_fetch_add(&e->next, QUERY_BLOCK);
+    int64_t first = atomic_fetch_add(&e->next, METRICS_BLOCK);
     if (first >= e->query->count) return NULL;
-    int64_t left = e->query->count - first, n = left < QUERY_BLOCK ? left : QUERY_BLOCK;
+    int64_t left = e->query->count - first, n = left < METRICS_BLOCK ? left : METRICS_BLOCK;
     evaluation_products(e, &worker->work, first, n);
     for (int64_t i = 0; i < n; i++)
       evaluation_rank(e, &worker->work, first + i, worker->work.similarity + i * e->gallery->count);
@@ -208,7 +206,7 @@ static void evaluation_index(Evaluation *e, int64_t *most) {
 static Status evaluation_run(Evaluation *e, int64_t most, int threads, Diag *diag) {
   Worker workers[THREADS_MAX];
   pthread_t handles[THREADS_MAX];
-  int64_t blocks = (e->query->count + QUERY_BLOCK - 1) / QUERY_BLOCK;
+  int64_t blocks = (e->query->count + METRICS_BLOCK - 1) / METRICS_BLOCK;
   int want = threads < 1 ? 1 : threads > THREADS_MAX ? THREADS_MAX : threads, n = 0, started = 0;
   if (want > blocks) want = (int)blocks;
   for (; n < want; n++) {
@@ -217,7 +215,8 @@ static Status evaluation_run(Evaluation *e, int64_t most, int threads, Diag *dia
     work_release(&workers[n].work);
     break;
   }
-  if (n == 0) return diag_no_memory(diag, (size_t)e->gallery->count * QUERY_BLOCK * sizeof(float));
+  if (n == 0)
+    return diag_no_memory(diag, (size_t)e->gallery->count * METRICS_BLOCK * sizeof(float));
   for (int i = 1; i < n; i++, started++)
     if (pthread_create(&handles[i], NULL, worker_run, &workers[i]) != 0) break;
   worker_run(&workers[0]);

@@ -33,10 +33,12 @@ typedef struct MetricsResult {
   int64_t n_query;
 } MetricsResult;
 
+#define METRICS_BLOCK 96 /* queries that share one packing of the gallery */
+
 /* Evaluates `query` against `gallery`.  `threads` < 1 counts as 1.  Memory besides the features:
- * the similarities of 96 queries to the whole gallery, for each thread.  Refuses empty sets and
- * non-finite features; it is an error when no query has a match.  On success the caller releases
- * `out`. */
+ * the similarities of METRICS_BLOCK queries to the whole gallery, for each thread.  Refuses empty
+ * sets and non-finite features; it is an error when no query has a match.  On success the caller
+ * releases `out`. */
 Status metrics_evaluate(const MetricsSet *query, const MetricsSet *gallery, int64_t dim,
                         int threads, MetricsResult *out, Diag *diag);
 void metrics_release(MetricsResult *result);

@@ -217,6 +217,27 @@ Status journal_cut(Journal *j, int64_t step, Diag *diag) {
   return cut_log(&j->times, times, diag);
 }
 
+int64_t journal_highest(const Journal *j, const char *key, double *out_value) {
+  FILE *in = fopen(j->metrics.path, "re");
+  char *line = NULL;
+  size_t size = 0;
+  int64_t best = -1;
+  for (ssize_t length; in && (length = getline(&line, &size, in)) > 0;) {
+    if (!strstr(line, key)) continue;
+    json_t *object = json_loadb(line, (size_t)length, JSON_REJECT_DUPLICATES, NULL);
+    const json_t *value = json_object_get(object, key), *step = json_object_get(object, "step");
+    if (json_is_number(value) && json_is_integer(step) &&
+        (best < 0 || json_number_value(value) > *out_value)) {
+      best = json_integer_value(step);
+      *out_value = json_number_value(value);
+    }
+    json_decref(object);
+  }
+  free(line);
+  if (in) fclose(in);
+  return best;
+}
+
 /* ---- lines ---- */
 
 static void put(Journal *j, const char *format, ...) __attribute__((format(printf, 2, 3)));
@@ -259,16 +280,32 @@ static Status write_line(const LogFile *f, const char *line, size_t length, Diag
   return STATUS_OK;
 }
 
-Status journal_end(Journal *j, double seconds, double data_seconds, Diag *diag) {
+/* Of the process, as it is resident. */
+static int64_t memory_bytes(void) {
+  char text[128];
+  long long size, resident;
+  int fd = open("/proc/self/statm", O_RDONLY | O_CLOEXEC);
+  if (fd < 0) return 0;
+  ssize_t n = read(fd, text, sizeof text - 1);
+  close(fd);
+  text[n > 0 ? n : 0] = 0;
+  if (sscanf(text, "%lld %lld", &size, &resident) != 2) return 0;
+  return resident * sysconf(_SC_PAGESIZE);
+}
+
+Status journal_end(Journal *j, const JournalTimes *times, Diag *diag) {
   put(j, "}\n");
   if (j->length >= LINE_MAX_BYTES)
     return diag_error(diag, STATUS_INVALID, j->metrics.path, "declare fewer scalar outputs",
                       "the values of a step do not fit a line");
   TRY(write_line(&j->metrics, j->line, j->length, diag));
-  char line[160];
-  int n =
-      snprintf(line, sizeof line, "{\"step\":%" PRId64 ",\"seconds\":%.6g,\"data_seconds\":%.6g}\n",
-               j->step, seconds, data_seconds);
+  char line[240], eval[48] = "";
+  if (times->eval_seconds > 0)
+    snprintf(eval, sizeof eval, ",\"eval_seconds\":%.6g", times->eval_seconds);
+  int n = snprintf(line, sizeof line,
+                   "{\"step\":%" PRId64
+                   ",\"seconds\":%.6g,\"data_seconds\":%.6g%s,\"memory_bytes\":%" PRId64 "}\n",
+                   j->step, times->seconds, times->data_seconds, eval, memory_bytes());
   return write_line(&j->times, line, (size_t)n, diag);
 }
 

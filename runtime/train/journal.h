@@ -23,6 +23,9 @@ bool journal_is_used(const Journal *journal);
  * lines are not those of consecutive steps up to `step`; a warning when the first ones lack. */
 Status journal_cut(Journal *journal, int64_t step, Diag *diag);
 
+/* The line with the highest value of `key` (not quoted), the first on ties; -1: no line has it. */
+int64_t journal_highest(const Journal *journal, const char *key, double *out_value);
+
 /* A line: journal_begin, values, journal_end. Nothing is allocated.  `key` is JSON text with its
  * quotes (journal_key). */
 void journal_begin(Journal *journal, int64_t step);
@@ -31,8 +34,13 @@ void journal_text(Journal *journal, const char *key, const char *quoted);
  * finite. */
 void journal_float(Journal *journal, const char *key, double value, DType dtype);
 void journal_int(Journal *journal, const char *key, int64_t value);
-/* Writes the line, and one of times.jsonl: seconds of the step and, of these, waiting for data. */
-Status journal_end(Journal *journal, double seconds, double data_seconds, Diag *diag);
+/* Where a step's time goes. */
+typedef struct JournalTimes {
+  double seconds, data_seconds; /* of the step and, of these, waiting for data */
+  double eval_seconds;          /* behind it; 0: there was no evaluation */
+} JournalTimes;
+/* Writes the line, and one of times.jsonl. */
+Status journal_end(Journal *journal, const JournalTimes *times, Diag *diag);
 /* Until the disk has them: before a checkpoint, so that no line it counts on can be lost. */
 Status journal_sync(Journal *journal, Diag *diag);
 

@@ -2,6 +2,8 @@
  * read here and in times.jsonl only. */
 #include "runtime/train/progress.h"
 
+#include "graph/base/text.h"
+
 #include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
@@ -51,8 +53,9 @@ static const char *rate_text(const Progress *p, double steps_per_second, char te
 static void print_line(Progress *p, int64_t step) {
   char loss[40] = "", rate[64], left[32];
   if (!isnan(p->loss_sum)) snprintf(loss, sizeof loss, "  loss %.4g", p->loss_sum / (double)p->n);
-  fprintf(stderr, "%sstep %" PRId64 "/%" PRId64 "%s  %s  ETA %s%s", p->terminal ? "\r" : "",
-          step + 1, p->end, loss, rate_text(p, p->pace > 0 ? 1 / p->pace : 0, rate),
+  fprintf(stderr, "%sstep %" PRId64 "/%" PRId64 "%s%s%s  %s  ETA %s%s", p->terminal ? "\r" : "",
+          step + 1, p->end, loss, *p->score ? "  " : "", p->score,
+          rate_text(p, p->pace > 0 ? 1 / p->pace : 0, rate),
           duration_text(p->pace * (double)(p->end - step - 1), left),
           p->terminal ? "\033[K" : "\n");
   p->line_open = p->terminal;
@@ -83,6 +86,14 @@ void progress_step(Progress *p, int64_t step, double seconds, double data_second
   p->shown = now;
   p->loss_sum = 0;
   p->n = 0;
+}
+
+void progress_note(Progress *p, int64_t step, const char *text) {
+  if (p->quiet) return;
+  progress_clear(p);
+  fprintf(stderr, "step %" PRId64 ": ", step);
+  text_print(text, stderr);
+  fputc('\n', stderr);
 }
 
 void progress_clear(Progress *p) {

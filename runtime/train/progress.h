@@ -16,6 +16,7 @@ typedef struct Progress {
   double started, shown; /* clock at the start and at the last line */
   double pace;           /* seconds of a step, smoothed */
   double data_seconds;   /* waited for data, in all */
+  char score[24];        /* of the latest evaluation, shown in the line; "": none */
   double loss_sum;       /* of the steps since the last line */
   int64_t n, steps;      /* steps since the last line, and in all */
   double first, last;    /* mean loss of the first and of the latest PROGRESS_WINDOW steps */
@@ -28,6 +29,8 @@ void progress_start(Progress *progress, int64_t end, int64_t images, bool quiet)
 /* After step `step` (from 0). `loss` NAN: the model declares none. */
 void progress_step(Progress *progress, int64_t step, double seconds, double data_seconds,
                    double loss);
+/* A line of its own: `step N: TEXT`. */
+void progress_note(Progress *progress, int64_t step, const char *text);
 /* Ends an open line, so that other messages stand on their own. */
 void progress_clear(Progress *progress);
 /* Time, pace and losses of the whole run, as the rest of a line. */

@@ -32,8 +32,8 @@ struct Scalars {
 /* An output may not repeat a key that every line has. */
 static char *output_key(const char *name) {
   char text[1024];
-  bool taken =
-      strcmp(name, "step") == 0 || strcmp(name, "program") == 0 || strcmp(name, "math") == 0;
+  bool taken = strcmp(name, "step") == 0 || strcmp(name, "program") == 0 ||
+               strcmp(name, "math") == 0 || strncmp(name, "eval/", 5) == 0;
   snprintf(text, sizeof text, "%s%s", taken ? "output/" : "", name);
   return journal_key(text);
 }

@@ -24,7 +24,8 @@ bool scalars_not_finite(const Scalars *scalars, uint32_t program, NotFinite *out
 /* The first output whose last word is `loss` or `total`, else the first; NAN when there is none. */
 double scalars_loss(const Scalars *scalars, uint32_t program);
 /* Adds to the journal's line the program's name, the schedules and the outputs.  An output of a
- * schedule's name stands for both; one called `step` or `program` becomes `output/step`. */
+ * schedule's name stands for both; one called `step` or `program`, or that begins with
+ * `eval/`, becomes `output/step`. */
 void scalars_log(const Scalars *scalars, uint32_t program, const Feed *feed, Journal *journal);
 
 #endif

@@ -12,8 +12,10 @@
 #include "runtime/train/checkpoint.h"
 #include "runtime/train/feed.h"
 #include "runtime/train/journal.h"
+#include "runtime/train/keep.h"
 #include "runtime/train/progress.h"
 #include "runtime/train/scalars.h"
+#include "runtime/train/scores.h"
 
 #include <inttypes.h>
 #include <limits.h>
@@ -36,6 +38,9 @@ typedef struct Train {
   Feed *feed;
   Loader *loader;
   Scalars *scalars;
+  Scores *scores;
+  int64_t per_epoch;         /* steps */
+  uint64_t eval_data;        /* fingerprint */
   int64_t end, every, saved; /* saved: the step of the last checkpoint */
   Progress progress;
   bool ahead; /* the next step's inputs are drawn: with what end, and how long it took */
@@ -43,6 +48,9 @@ typedef struct Train {
   double drawn_seconds;
   bool first, stop; /* this rank writes; some rank was asked to stop */
   char checkpoint[PATH_MAX];
+  char source[PATH_MAX]; /* what is resumed from */
+  double best;           /* the highest mean mAP so far, with select_best */
+  int64_t best_step;     /* steps done there; 0: none */
 } Train;
 
 /* ---- signals ---- */
@@ -98,7 +106,8 @@ static Status save(Train *t) {
   TRY(journal_sync(t->journal, t->diag));
   TRY(checkpoint_write(t->executor, &t->run, t->checkpoint, t->diag));
   t->saved = t->run.step;
-  return STATUS_OK;
+  return t->options->keep ? keep_step(t->options->out, t->saved, t->options->keep, t->diag)
+                          : STATUS_OK;
 }
 
 static Status check_finite(const Train *t, uint32_t program) {
@@ -136,12 +145,31 @@ static Status draw(Train *t, uint32_t program, int64_t step) {
 static void draw_ahead(Train *t) {
   int64_t next = t->run.step + 1;
   if (!executor_sends(t->executor) || next >= t->end || t->stop || stop_signal) return;
+  if (scores_due(t->scores, next)) return; /* its images would be sent over them */
   double begin = progress_clock();
   uint32_t program = feed_program(t->feed, next);
   t->ahead = true;
   t->drawn = draw(t, program, next);
   if (t->drawn == STATUS_OK) t->drawn = executor_send(t->executor, program, t->diag);
   t->drawn_seconds = progress_clock() - begin;
+}
+
+/* With the weights of run.step steps. While ranks share the images they wait longer for each other.
+ */
+static Status evaluate(Train *t) {
+  Ranks *ranks = t->options->ranks;
+  char text[500];
+  if (ranks) ranks->timeout = RANKS_PATIENCE;
+  TRY(scores_evaluate(t->scores, t->diag));
+  if (ranks) ranks->timeout = t->options->rank_timeout;
+  print_warnings(t);
+  if (!t->first) return STATUS_OK;
+  scores_log(t->scores, t->journal);
+  scores_text(t->scores, text, sizeof text);
+  progress_note(&t->progress, t->run.step, text);
+  snprintf(t->progress.score, sizeof t->progress.score, "mAP %.1f %%",
+           100 * scores_mean(t->scores));
+  return STATUS_OK;
 }
 
 /* Nothing of a step is written, and no file changes, before its scalars are known to be finite. An
@@ -159,10 +187,14 @@ static Status train_step(Train *t, uint32_t program, double begin, double data_s
     scalars_log(t->scalars, program, t->feed, t->journal);
   }
   TRY(executor_commit(t->executor, program, t->diag));
-  double seconds = progress_clock() - begin;
-  if (t->first) TRY(journal_end(t->journal, seconds, data_seconds, t->diag));
-  progress_step(&t->progress, t->run.step, seconds, data_seconds, loss);
+  JournalTimes times = {progress_clock() - begin, data_seconds, 0};
   t->run.step++;
+  if (scores_due(t->scores, t->run.step)) {
+    TRY(evaluate(t));
+    times.eval_seconds = scores_seconds(t->scores);
+  }
+  if (t->first) TRY(journal_end(t->journal, &times, t->diag));
+  progress_step(&t->progress, t->run.step - 1, times.seconds, data_seconds, loss);
   return STATUS_OK;
 }
 
@@ -173,18 +205,29 @@ static Status meet(Train *t, Status own) {
 }
 
 /* While the first rank writes a checkpoint the others wait, however slow the disk. */
-static Status save_and_meet(Train *t) {
+static Status write_and_meet(Train *t, Status (*write)(Train *)) {
   Ranks *ranks = t->options->ranks;
   if (ranks) ranks->timeout = RANKS_PATIENCE;
-  Status status = meet(t, save(t));
+  Status status = meet(t, write(t));
   if (ranks) ranks->timeout = t->options->rank_timeout;
   return status;
+}
+
+/* The checkpoint that is the best so far gets a name of its own. */
+static Status save_best(Train *t) {
+  Status status = save(t);
+  if (!t->first || status != STATUS_OK) return status;
+  double mean = scores_mean(t->scores);
+  if (isnan(mean) || (t->best_step && mean <= t->best)) return STATUS_OK;
+  t->best = mean;
+  t->best_step = t->run.step;
+  return keep_best(t->options->out, t->diag);
 }
 
 static Status train_loop(Train *t) {
   /* A folder that refuses is found out now, and --resume always finds something. */
   if (t->loader) loader_positions(t->loader, t->run.positions);
-  TRY(save_and_meet(t));
+  TRY(write_and_meet(t, save));
   while (t->run.step < t->end && !t->stop) {
     double begin = progress_clock();
     uint32_t program = feed_program(t->feed, t->run.step);
@@ -193,9 +236,11 @@ static Status train_loop(Train *t) {
     t->ahead = false;
     TRY(meet(t, drawn)); /* a batch that was drawn is trained on, whoever is asked to stop */
     TRY(train_step(t, program, begin, t->loader ? data_seconds : 0));
-    if (t->run.step % t->every == 0) TRY(save_and_meet(t));
+    if (t->options->select_best && scores_due(t->scores, t->run.step))
+      TRY(write_and_meet(t, save_best));
+    if (t->run.step % t->every == 0) TRY(write_and_meet(t, save));
   }
-  TRY(save_and_meet(t));
+  TRY(write_and_meet(t, save));
   progress_clear(&t->progress);
   if (t->run.step == t->end) return STATUS_OK;
   if (!t->first) return STATUS_SYSTEM;
@@ -210,12 +255,29 @@ static Status train_loop(Train *t) {
                     by, t->run.step, t->end);
 }
 
+/* Which weights the run stands for, and by what they were chosen. */
+static void print_weights(const Train *t) {
+  if (!t->best_step) {
+    printf("weights: %s, of the last step (%" PRId64 "); no evaluation chose them\n", t->checkpoint,
+           t->run.step);
+    return;
+  }
+  printf("weights: %s/best.safetensors, of step %" PRId64
+         ", chosen for the highest mAP (%.2f %%) in the evaluations on %s%s\n",
+         t->options->out, t->best_step, 100 * t->best,
+         t->options->eval_data ? t->options->eval_data : t->options->data,
+         scores_on_target(t->scores)
+             ? ", which was not trained on: its figures are no test of these weights"
+             : "");
+}
+
 static void print_summary(const Train *t) {
   char text[256];
   if (t->options->quiet || !t->first) return;
   progress_summary(&t->progress, text, sizeof text);
   printf("step %" PRId64 " of %" PRId64 "%s\nwrote %s\n", t->run.step, t->schedule.total_steps,
          text, t->checkpoint);
+  print_weights(t);
 }
 
 /* ---- setting up ---- */
@@ -240,8 +302,8 @@ static Status open_data(Train *t) {
 
 static Status plan_run(Train *t) {
   const TrainOptions *o = t->options;
-  int64_t per_epoch = t->data ? loader_steps_per_epoch(t->plan, t->data) : 1;
-  TRY(schedule_create(t->plan, o->steps, o->epochs, per_epoch, t->diag, &t->schedule));
+  t->per_epoch = t->data ? loader_steps_per_epoch(t->plan, t->data) : 1;
+  TRY(schedule_create(t->plan, o->steps, o->epochs, t->per_epoch, t->diag, &t->schedule));
   int64_t total = t->schedule.total_steps, tenth = total / 10;
   t->end = o->stop_at > 0 && o->stop_at < total ? o->stop_at : total;
   t->every = o->checkpoint_every > 0 ? o->checkpoint_every
@@ -256,6 +318,22 @@ static Status plan_run(Train *t) {
   return STATUS_OK;
 }
 
+/* The newest: checkpoint.safetensors, and where that was lost, the newest of the others that is
+ * whole. */
+static Status find_checkpoint(Train *t, bool there) {
+  int64_t step;
+  snprintf(t->source, sizeof t->source, "%s", t->checkpoint);
+  if (there) return STATUS_OK;
+  if (!keep_newest(t->options->out, t->source, sizeof t->source, &step))
+    return diag_error(t->diag, STATUS_INVALID, t->checkpoint,
+                      "without --resume the run begins anew",
+                      "there is no checkpoint to resume from");
+  diag_warning(t->diag, t->checkpoint, NULL,
+               "is not there: the run goes on from the newest that is, %s of step %" PRId64,
+               t->source, step);
+  return STATUS_OK;
+}
+
 /* Refuses to write over another run, and to resume none. */
 static Status open_folder(Train *t) {
   const TrainOptions *o = t->options;
@@ -263,31 +341,35 @@ static Status open_folder(Train *t) {
   if (snprintf(t->checkpoint, sizeof t->checkpoint, "%s/checkpoint.safetensors", o->out) >=
       (int)sizeof t->checkpoint)
     return diag_error(t->diag, STATUS_SYSTEM, o->out, NULL, "the path is too long");
-  if (!t->first) return STATUS_OK;
   bool there = access(t->checkpoint, F_OK) == 0;
-  if (o->resume && !there)
-    return diag_error(t->diag, STATUS_INVALID, t->checkpoint,
-                      "without --resume the run begins anew",
-                      "there is no checkpoint to resume from");
+  if (!t->first) return o->resume ? find_checkpoint(t, there) : STATUS_OK;
+  file_replace_clean(t->checkpoint);
+  keep_clean(o->out);
+  if (o->resume) return find_checkpoint(t, there);
   /* What failed before its first step left nothing that a run would miss. */
-  if (!o->resume && there && !journal_is_used(t->journal) && checkpoint_is_initial(t->checkpoint))
+  if (there && !journal_is_used(t->journal) && checkpoint_is_initial(t->checkpoint))
     there = unlink(t->checkpoint) != 0;
-  if (!o->resume && (there || journal_is_used(t->journal)))
+  if (there || journal_is_used(t->journal))
     return diag_error(
         t->diag, STATUS_INVALID, o->out, "--resume goes on with it; or give another --out",
         "the folder holds a run already (%s)", there ? "checkpoint.safetensors" : "metrics.jsonl");
-  file_replace_clean(t->checkpoint);
   return STATUS_OK;
 }
 
 static Status resume(Train *t) {
-  TRY(checkpoint_read(t->executor, t->checkpoint, &t->run, t->diag));
-  t->saved = t->run.step;
+  const TrainOptions *o = t->options;
+  TRY(checkpoint_read(t->executor, t->source, &t->run, t->diag));
+  t->saved = strcmp(t->source, t->checkpoint) == 0 ? t->run.step : -1;
   if (t->run.step > t->end)
     return diag_error(
-        t->diag, STATUS_USAGE, t->checkpoint, "a larger --stop-at, or none, goes on from there",
+        t->diag, STATUS_USAGE, t->source, "a larger --stop-at, or none, goes on from there",
         "the run is at step %" PRId64 ", after --stop-at=%" PRId64, t->run.step, t->end);
-  return t->first ? journal_cut(t->journal, t->run.step, t->diag) : STATUS_OK;
+  if (!t->first) return STATUS_OK;
+  TRY(journal_cut(t->journal, t->run.step, t->diag));
+  if (o->select_best) t->best_step = journal_highest(t->journal, SCORES_MEAN, &t->best) + 1;
+  if (t->best_step && keep_best_step(o->out) != t->best_step) t->best_step = 0;
+  if (!o->quiet) printf("resumes from %s, step %" PRId64 "\n", t->source, t->run.step);
+  return STATUS_OK;
 }
 
 static Status start_weights(Train *t) {
@@ -323,6 +405,29 @@ static Status start_loader(Train *t) {
   return loader_create(&options, t->diag, &t->loader);
 }
 
+/* How it will be evaluated while it trains, if it will. */
+static Status open_scores(Train *t) {
+  const TrainOptions *o = t->options;
+  During *during = NULL;
+  int64_t n = o->eval_every ? o->eval_every : 1, every = n;
+  if (o->eval_epochs || !o->eval_every)
+    every = n > INT64_MAX / t->per_epoch ? INT64_MAX : n * t->per_epoch;
+  if (o->eval_every || o->eval_data) {
+    const char *data = o->eval_data ? o->eval_data : o->data;
+    if (!data)
+      return diag_error(t->diag, STATUS_USAGE, "--eval-every", "--eval-data=DATA names them",
+                        "there are no data to evaluate on");
+    DuringOptions options = {.data = data,
+                             .skip_bad_images = o->skip_bad_images,
+                             .workers = o->workers ? o->workers : o->threads,
+                             .threads = o->threads,
+                             .ranks = o->ranks};
+    TRY(during_open(&options, t->executor, t->diag, &during));
+    t->eval_data = during_fingerprint(during);
+  }
+  return scores_create(during, every, t->schedule.total_steps, t->diag, &t->scores);
+}
+
 static Status check_options(const TrainOptions *o, Diag *diag) {
   if (!o->out) return diag_error(diag, STATUS_USAGE, "--out", NULL, "train needs --out=DIR");
   if (o->steps > 0 && o->epochs > 0)
@@ -333,6 +438,9 @@ static Status check_options(const TrainOptions *o, Diag *diag) {
                       "--init=F names the file",
                       "says what is taken from a file, and there is no "
                       "--init");
+  if (o->select_best && !o->eval_every && !o->eval_data)
+    return diag_error(diag, STATUS_USAGE, "--select", "--eval-data=DATA names what it chooses on",
+                      "best is the highest mAP of the evaluations, and there are none");
   if (o->init && o->resume)
     return diag_error(diag, STATUS_USAGE, "--init", NULL,
                       "--init begins a run, --resume goes on with one: give one");
@@ -355,6 +463,7 @@ static Status set_up(Train *t) {
   TRY(executor_create_with(t->plan, &executor, t->diag, &t->executor));
   TRY(feed_create(t->executor, &t->schedule, o->seed, t->diag, &t->feed));
   TRY(scalars_create(t->executor, t->diag, &t->scalars));
+  TRY(open_scores(t));
   TRY(start_weights(t));
   TRY(start_loader(t));
   for (uint32_t i = 0; i < t->plan->n_programs; i++)
@@ -374,8 +483,17 @@ static uint64_t hash_run(const Train *t) {
                           (uint64_t)t->every,
                           t->run.seed,
                           (uint64_t)t->run.step,
-                          t->data ? t->data->fingerprint : 0};
+                          t->data ? t->data->fingerprint : 0,
+                          t->eval_data,
+                          (uint64_t)t->options->eval_every};
   return XXH3_64bits(run, sizeof run);
+}
+
+static Status check_scores(Train *t) {
+  TRY(scores_check(t->scores, t->options->quiet || !t->first, t->diag));
+  print_warnings(t); /* of this rank's images */
+  fflush(stdout);
+  return STATUS_OK;
 }
 
 static Status set_up_together(Train *t) {
@@ -386,6 +504,7 @@ static Status set_up_together(Train *t) {
   }
   TRY(meet(t, set_up(t)));
   TRY(together_same(o->ranks, hash_run(t), "plan, data set, schedule or seed", t->diag));
+  TRY(meet(t, check_scores(t)));
   if (o->ranks) o->ranks->timeout = o->rank_timeout;
   progress_start(&t->progress, t->end, feed_images(t->plan), o->quiet || !t->first);
   return STATUS_OK;
@@ -394,6 +513,7 @@ static Status set_up_together(Train *t) {
 static void tear_down(Train *t) {
   progress_clear(&t->progress);
   loader_destroy(t->loader);
+  scores_destroy(t->scores);
   scalars_destroy(t->scalars);
   feed_destroy(t->feed);
   executor_destroy(t->executor);
@@ -415,6 +535,7 @@ Status train_run(const TrainOptions *options, Diag *diag) {
   handlers_install(&handlers);
   Status status = set_up_together(t);
   if (status == STATUS_OK && t->run.step == t->end && o.resume) {
+    if (t->saved != t->end) status = write_and_meet(t, save); /* it was lost */
     if (!o.quiet && t->first) printf("step %" PRId64 " is done already\n", t->end);
   } else if (status == STATUS_OK) {
     status = train_loop(t);

@@ -24,6 +24,19 @@ static void same_bytes(void) {
   }
 }
 
+/* Ranks share the images of evaluations; the first chooses. */
+static void evaluated(void) {
+#define EVALUATED TRAIN " --steps=5 --eval-every=1 --keep=1 --select=best --out=ev%d"
+  shell_must(EVALUATED, 1, 1);
+  for (int ranks = 2; ranks <= 4; ranks *= 2) {
+    shell_must(EVALUATED " --ranks=%d", ranks, ranks, ranks);
+    shell_must("cd ev%d && for f in metrics.jsonl checkpoint.safetensors best.safetensors "
+               "checkpoint-00000005.safetensors; do cmp $f ../ev1/$f || exit 1; done",
+               ranks);
+  }
+  shell_must("grep -q '\"eval/mAP\":0' ev1/metrics.jsonl");
+}
+
 /* Two ranks, then four, then one. */
 static void another_number(void) {
   shell_must(TRAIN " --steps=9 --stop-at=3 --out=mix --ranks=2", 2);
@@ -182,10 +195,14 @@ static void failures(void) {
 }
 
 int main(void) {
-  static const SupportTest tests[] = {
-      {"same bytes", same_bytes},         {"another number of ranks", another_number},
-      {"a rank is lost", a_rank_is_lost}, {"interrupted", interrupted},
-      {"evaluation", evaluation},         {"local shares", local_shares},
-      {"on streams", on_streams},         {"failures", failures}};
+  static const SupportTest tests[] = {{"same bytes", same_bytes},
+                                      {"evaluated while training", evaluated},
+                                      {"another number of ranks", another_number},
+                                      {"a rank is lost", a_rank_is_lost},
+                                      {"interrupted", interrupted},
+                                      {"evaluation", evaluation},
+                                      {"local shares", local_shares},
+                                      {"on streams", on_streams},
+                                      {"failures", failures}};
   return support_run("mpi", tests, 7);
 }
