@@ -8,6 +8,7 @@
 #include "kernels/targets.h"
 #include "tools/version.h"
 
+#include <build.inc>
 #include <string.h>
 
 static const CommandRow commands[] = {
@@ -231,6 +232,10 @@ static const OptionRow options[] = {
      .help = "--emit shows the graph after this pass"},
 };
 
+static void print_version(FILE *out) {
+  version_print(out, "graphc", BUILD_COMPILER_LIBRARIES);
+}
+
 const ProgramTable graphc_table = {
     .name = "graphc",
     .summary = "compiles a model to a plan",
@@ -239,5 +244,5 @@ const ProgramTable graphc_table = {
     .options = options,
     .n_options = sizeof options / sizeof *options,
     .also = "graphrun(1)",
-    .version = version_print_graphc,
+    .version = print_version,
 };

@@ -9,6 +9,8 @@
 #include "runtime/synth/synth.h"
 #include "tools/version.h"
 
+#include <build.inc>
+
 #define DATA_TEXT                                                                                  \
   "DATA is a .csv manifest (path,pid,camera,domain,split), a folder in a layout that is known, "   \
   "or "                                                                                            \
@@ -454,6 +456,13 @@ static const OptionRow options[] = {
      .help = "no progress line"},
 };
 
+static void print_version(FILE *out) {
+  char names[256], why[256];
+  version_print(out, "graphrun", BUILD_RUNTIME_LIBRARIES);
+  fprintf(out, "devices     %s%s\n", device_names(names, sizeof names),
+          device_lacks(why, sizeof why));
+}
+
 const ProgramTable graphrun_table = {
     .name = "graphrun",
     .summary = "runs the plans that graphc makes",
@@ -462,5 +471,5 @@ const ProgramTable graphrun_table = {
     .options = options,
     .n_options = sizeof options / sizeof *options,
     .also = "graphc(1)",
-    .version = version_print_graphrun,
+    .version = print_version,
 };

@@ -14,8 +14,21 @@
 #define NAMES_MAX 128 /* options of a program */
 enum { HELP = 1, VERSION };
 
+static const char *help_words(void) {
+  return "text|man|bash|zsh|commands";
+}
+
 const OptionRow options_common[OPTIONS_COMMON] = {
-    {.name = "help", .letter = 'h', .kind = OPTION_FLAG, .at = HELP, .help = "this text"},
+    {.name = "help",
+     .letter = 'h',
+     .kind = OPTION_WORD,
+     .value = "FORMAT",
+     .words = help_words,
+     .bare = "text",
+     .at = HELP,
+     .help =
+         "this text, or the same as a manual page or as a completion that a shell reads, or only "
+         "the commands' names"},
     {.name = "version",
      .kind = OPTION_FLAG,
      .at = VERSION,
@@ -285,13 +298,31 @@ static void getopt_tables(const ProgramTable *table, const CommandRow *command,
   letters[n_letters] = '\0';
 }
 
+static void print_commands(const ProgramTable *table) {
+  for (uint32_t i = 0; i < table->n_commands; i++)
+    if (table->commands[i].name) puts(table->commands[i].name);
+}
+
 /* `explicit`: the command's name was given, so help is on it. */
-static void take_common(const ProgramTable *table, const CommandRow *command, bool explicit,
-                        const OptionRow *row) {
+static Status take_common(const ProgramTable *table, const CommandRow *command, bool explicit,
+                          const OptionRow *row, const char *value) {
+  const CommandRow *on = explicit ? command : NULL;
+  const char *format = value ? value : row->bare;
   if (row->at == VERSION)
     table->version(stdout);
+  else if (!has_word(help_words(), format))
+    return unknown_word(table, command, row, value);
+  else if (strcmp(format, "man") == 0)
+    options_man(table, on, stdout);
+  else if (strcmp(format, "bash") == 0)
+    options_bash(table, stdout);
+  else if (strcmp(format, "zsh") == 0)
+    options_zsh(table, stdout);
+  else if (strcmp(format, "commands") == 0)
+    print_commands(table);
   else
-    options_help(table, explicit ? command : NULL, stdout);
+    options_help(table, on, stdout);
+  return STATUS_OK;
 }
 
 static Status wrong_option(const ProgramTable *table, const CommandRow *command, int found,
@@ -335,10 +366,8 @@ static Status parse_command(const ProgramTable *table, const CommandRow *command
     if (found == ':' || found == '?') return wrong_option(table, command, found, argv);
     const OptionRow *row = found < 256 ? find_row(table, command, NULL, found)
                                        : options_of(table, command, (uint32_t)(found - 256));
-    if (row >= options_common && row < options_common + OPTIONS_COMMON) {
-      take_common(table, command, command->name, row);
-      return STATUS_OK;
-    }
+    if (row >= options_common && row < options_common + OPTIONS_COMMON)
+      return take_common(table, command, command->name, row, optarg);
     TRY(take_value(table, command, row, optarg, args));
     alone |= row->alone;
   }

@@ -103,7 +103,17 @@ const char *option_words(const OptionRow *row);
 /* `1..64; default: 4`, or "". */
 void option_bounds(const OptionRow *row, char *text, size_t size);
 
+#define OPTION_HELP_MAX 2000
+/* Its sentence, words and bounds. */
+void option_help(const OptionRow *row, char help[OPTION_HELP_MAX]);
+
 /* Help on a command; NULL: on the program. */
 void options_help(const ProgramTable *table, const CommandRow *command, FILE *out);
+
+/* A manual page, section 1, of a command; NULL: of the program. */
+void options_man(const ProgramTable *table, const CommandRow *command, FILE *out);
+/* Completion of the whole program. */
+void options_bash(const ProgramTable *table, FILE *out);
+void options_zsh(const ProgramTable *table, FILE *out);
 
 #endif

@@ -44,9 +44,22 @@ static void print_text(const char *text, FILE *out) {
   }
 }
 
+void option_help(const OptionRow *row, char help[OPTION_HELP_MAX]) {
+  char bounds[200];
+  const char *words = row->words ? row->words() : NULL;
+  size_t n = text_format(help, OPTION_HELP_MAX, "%s%s", row->help, words ? "; one of" : "");
+  for (const char *at = words; at && *at;) {
+    size_t length = strcspn(at, "|");
+    n = text_append(help, OPTION_HELP_MAX, n, " %.*s", (int)length, at);
+    at += length + (at[length] == '|');
+  }
+  option_bounds(row, bounds, sizeof bounds);
+  if (*bounds) text_append(help, OPTION_HELP_MAX, n, " (%s)", bounds);
+}
+
 static void print_option(const OptionRow *row, FILE *out) {
-  char left[200], bounds[200], help[2000];
-  const char *words = option_words(row), *value = row->value ? row->value : "";
+  char left[200], help[OPTION_HELP_MAX];
+  const char *value = row->value ? row->value : "";
   size_t n = text_format(left, sizeof left, row->letter ? "  -%c" : "    ", row->letter);
   if (row->name && row->kind == OPTION_FLAG)
     text_append(left, sizeof left, n, "%s--%s", row->letter ? ", " : "  ", row->name);
@@ -55,15 +68,7 @@ static void print_option(const OptionRow *row, FILE *out) {
                 row->letter ? ", " : "  ", row->name, value);
   else
     text_append(left, sizeof left, n, " %s", value);
-  n = text_format(help, sizeof help, "%s", row->help);
-  if (words && words != row->value) n = text_append(help, sizeof help, n, "; one of ");
-  for (const char *at = words && words != row->value ? words : ""; *at;) {
-    size_t length = strcspn(at, "|");
-    n = text_append(help, sizeof help, n, "%s%.*s", at == words ? "" : " ", (int)length, at);
-    at += length + (at[length] == '|');
-  }
-  option_bounds(row, bounds, sizeof bounds);
-  if (*bounds) text_append(help, sizeof help, n, " (%s)", bounds);
+  option_help(row, help);
   fputs(left, out);
   if (strlen(left) + 2 > COLUMN)
     fprintf(out, "\n%*s", COLUMN, "");

@@ -1,12 +1,18 @@
-/* What a program was built from. */
+/* What a program was built from, and what it can use. */
 #include "tools/version.h"
 
+#include "graph/base/text.h"
 #include "graph/plan/plan.h"
+#include "kernels/targets.h"
 
-void version_print_graphc(FILE *out) {
-  fprintf(out, "graphc 1, plan version %d\n", PLAN_VERSION);
-}
+#include <build.inc>
+#include <revision.inc>
 
-void version_print_graphrun(FILE *out) {
-  fprintf(out, "graphrun 1, plan version %d\n", PLAN_VERSION);
+void version_print(FILE *out, const char *program, const char *libraries) {
+  char targets[256];
+  fprintf(out, "%s %s, plan version %d\n", program, BUILD_VERSION, PLAN_VERSION);
+  fprintf(out, "revision    %s\n", BUILD_REVISION);
+  fprintf(out, "compiler    %s\n", BUILD_COMPILER);
+  fprintf(out, "targets     %s\n", target_names(targets_table(), targets, sizeof targets));
+  fprintf(out, "libraries   %s\n", libraries);
 }

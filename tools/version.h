@@ -4,7 +4,7 @@
 
 #include <stdio.h>
 
-void version_print_graphc(FILE *out);
-void version_print_graphrun(FILE *out);
+/* Release, plan version, revision, compiler, targets; `libraries` is the list of the program. */
+void version_print(FILE *out, const char *program, const char *libraries);
 
 #endif

@@ -2,13 +2,13 @@
  * runtime/NAME/plugin.cmake says what a device lacks that this build cannot have. */
 #include "runtime/device/find.h"
 
+#include "graph/base/beside.h"
 #include "graph/base/text.h"
 #include "runtime/device/plugin.h"
 
 #include <glob.h>
 #include <limits.h>
 #include <string.h>
-#include <unistd.h>
 
 #define DEVICE(NAME) extern const DeviceTable device_##NAME;
 #include <devices.inc>
@@ -28,38 +28,46 @@ static const Missing missing[] = {
 #include <missing.inc>
     {NULL, NULL}};
 
-/* `FOLDER/device_NAME.so`, with the folder of the program's file; without one where that is not
- * known. */
-static void plugin_path(const char *name, char path[PATH_MAX + 128]) {
-  char program[PATH_MAX];
-  ssize_t n = readlink("/proc/self/exe", program, sizeof program - 1);
-  while (n > 0 && program[n - 1] != '/') n--;
-  text_format(path, PATH_MAX + 128, "%.*sdevice_%.64s.so", n < 0 ? 0 : (int)n, program, name);
+static void plugin_file(const char *name, char file[96]) {
+  text_format(file, 96, "device_%.64s.so", name);
 }
 
-/* Adds the names of plug-ins that lie where `path` does. */
-static void list_plugins(const char *path, char *names, size_t size, size_t n) {
-  char pattern[PATH_MAX + 128];
-  glob_t found;
-  const char *slash = strrchr(path, '/');
-  text_format(pattern, sizeof pattern, "%.*sdevice_*.so", slash ? (int)(slash + 1 - path) : 0,
-              path);
-  if (glob(pattern, 0, NULL, &found) != 0) return;
-  for (size_t i = 0; i < found.gl_pathc; i++) {
-    const char *file = strrchr(found.gl_pathv[i], '/'), *name = file ? file + 1 : found.gl_pathv[i];
-    name += strlen("device_");
-    n = text_append(names, size, n, " %.*s", (int)(strlen(name) - strlen(".so")), name);
+/* Plug-ins that lie where one would be found. */
+static void list_plugins(char *names, size_t size, size_t n) {
+  for (int place = 0; place < BESIDE_PLACES; place++) {
+    char pattern[BESIDE_MAX];
+    glob_t found;
+    if (!beside_path(place, "device_*.so", pattern)) return;
+    if (glob(pattern, 0, NULL, &found) != 0) continue;
+    for (size_t i = 0; i < found.gl_pathc; i++) {
+      const char *name = strrchr(found.gl_pathv[i], '/') + 1 + strlen("device_");
+      n = text_append(names, size, n, " %.*s", (int)(strlen(name) - strlen(".so")), name);
+    }
+    globfree(&found);
   }
-  globfree(&found);
+}
+
+const char *device_names(char *text, size_t size) {
+  size_t n = 0;
+  *text = '\0';
+  for (size_t i = 0; i < N_ALL; i++)
+    n = text_append(text, size, n, "%s%s", i ? " " : "", all[i]->name);
+  list_plugins(text, size, n);
+  return text;
+}
+
+const char *device_lacks(char *text, size_t size) {
+  size_t n = 0;
+  *text = '\0';
+  for (const Missing *m = missing; m->name; m++)
+    n = text_append(text, size, n, " (no %s: %s)", m->name, m->why);
+  return text;
 }
 
 static Status no_device(const char *name, const char *path, Diag *diag) {
-  char names[256] = "";
+  char names[256];
   const char *why = NULL;
-  size_t n = 0;
-  for (size_t i = 0; i < N_ALL; i++)
-    n = text_append(names, sizeof names, n, "%s%s", i ? " " : "", all[i]->name);
-  list_plugins(path, names, sizeof names, n);
+  device_names(names, sizeof names);
   for (const Missing *m = missing; m->name; m++)
     if (strcmp(m->name, name) == 0) why = m->why;
   const char *hint = "--device=FILE with a slash in it loads a plug-in from elsewhere";
@@ -72,7 +80,7 @@ static Status no_device(const char *name, const char *path, Diag *diag) {
 }
 
 Status device_find(const char *name, Diag *diag, const DeviceTable **out_device) {
-  char path[PATH_MAX + 128];
+  char path[BESIDE_MAX], file[96];
   *out_device = NULL;
   if (strchr(name, '/')) return device_plugin_load(name, diag, out_device);
   for (size_t i = 0; i < N_ALL; i++)
@@ -80,8 +88,8 @@ Status device_find(const char *name, Diag *diag, const DeviceTable **out_device)
       *out_device = all[i];
       return STATUS_OK;
     }
-  plugin_path(name, path);
-  if (access(path, F_OK) != 0) return no_device(name, path, diag);
+  plugin_file(name, file);
+  if (!beside_find(file, path)) return no_device(name, path, diag);
   return device_plugin_load(path, diag, out_device);
 }
 

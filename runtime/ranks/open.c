@@ -1,7 +1,8 @@
 /* Starting ranks and loading the module that connects them: libgraphrun_mpi.so, beside the program
- * or in ../lib/graphc of it. */
+ * or where an installation has it (graph/base/beside.h). */
 #include "runtime/ranks/open.h"
 
+#include "graph/base/beside.h"
 #include "runtime/ranks/module.h"
 
 #include <dlfcn.h>
@@ -30,16 +31,6 @@ uint32_t ranks_on_host(void) {
     if (n > 0 && n < 100000) return (uint32_t)n;
   }
   return 1;
-}
-
-/* The folder of the running program, without a slash at its end. */
-static bool own_folder(char *out, size_t size) {
-  ssize_t n = readlink("/proc/self/exe", out, size - 1);
-  if (n <= 0) return false;
-  out[n] = '\0';
-  char *slash = strrchr(out, '/');
-  if (slash) *slash = '\0';
-  return slash != NULL;
 }
 
 static volatile sig_atomic_t starter; /* mpirun's process; 0: it does not run */
@@ -123,19 +114,13 @@ Status ranks_launch(uint32_t count, char **argv, Diag *diag, int *out_code) {
 }
 
 static void *load(char *error, size_t size) {
-  static const char *const places[] = {"", "/../lib/graphc"};
-  char folder[PATH_MAX], path[PATH_MAX + 64];
+  char path[BESIDE_MAX];
   snprintf(error, size, "%s is not there", MODULE);
-  if (!own_folder(folder, sizeof folder)) return NULL;
-  for (size_t i = 0; i < sizeof places / sizeof *places; i++) {
-    snprintf(path, sizeof path, "%s%s/" MODULE, folder, places[i]);
-    if (access(path, F_OK) != 0) continue;
-    /* Global: MPI loads parts of its own, which look for its symbols there. */
-    void *module = dlopen(path, RTLD_NOW | RTLD_GLOBAL);
-    if (!module) snprintf(error, size, "%s", dlerror());
-    return module;
-  }
-  return NULL;
+  if (!beside_find(MODULE, path)) return NULL;
+  /* Global: MPI loads parts of its own, which look for its symbols there. */
+  void *module = dlopen(path, RTLD_NOW | RTLD_GLOBAL);
+  if (!module) snprintf(error, size, "%s", dlerror());
+  return module;
 }
 
 Status ranks_open(Diag *diag, Ranks **out) {

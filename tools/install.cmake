@@ -1,0 +1,23 @@
+# `cmake --install build/release --prefix P`: a tree that may be moved.  What lies in lib/graphc is
+# found from where the programs are (graph/base/beside.h).
+
+# Manual pages and completions are printed by the programs, from the table they parse by.
+set(PAGES ${CMAKE_BINARY_DIR}/pages)
+add_custom_command(OUTPUT ${PAGES}/made
+  COMMAND ${CMAKE_COMMAND} -DPAGES=${PAGES} -DPROGRAMS=$<TARGET_FILE:graphc>,$<TARGET_FILE:graphrun>
+          -P ${CMAKE_SOURCE_DIR}/tools/pages.cmake
+  DEPENDS graphc graphrun tools/pages.cmake VERBATIM)
+add_custom_target(pages ALL DEPENDS ${PAGES}/made)
+
+install(TARGETS graphc graphrun RUNTIME DESTINATION bin)
+foreach(part device_cuda graphrun_mpi)
+  if(TARGET ${part})
+    install(TARGETS ${part} LIBRARY DESTINATION lib/graphc)
+  endif()
+endforeach()
+install(DIRECTORY models DESTINATION share/graphc)
+install(FILES README.md LICENSE DESTINATION share/doc/graphc)
+install(DIRECTORY docs DESTINATION share/doc/graphc)
+install(DIRECTORY ${PAGES}/man1 DESTINATION share/man)
+install(DIRECTORY ${PAGES}/bash/ DESTINATION share/bash-completion/completions)
+install(DIRECTORY ${PAGES}/zsh/ DESTINATION share/zsh/site-functions)
