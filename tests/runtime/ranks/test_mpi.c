@@ -204,5 +204,5 @@ int main(void) {
                                       {"local shares", local_shares},
                                       {"on streams", on_streams},
                                       {"failures", failures}};
-  return support_run("mpi", tests, 7);
+  return support_run("mpi", tests, sizeof tests / sizeof *tests);
 }
