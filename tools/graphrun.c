@@ -11,6 +11,7 @@
 #include "runtime/execute/exec.h"
 #include "runtime/execute/info.h"
 #include "runtime/execute/open.h"
+#include "runtime/ranks/board.h"
 #include "runtime/ranks/open.h"
 #include "runtime/ranks/together.h"
 #include "runtime/synth/synth.h"
@@ -24,7 +25,18 @@
 #include <string.h>
 #include <unistd.h>
 
-#define usage_error(HINT, ...) options_refuse(&graphrun_table, HINT, __VA_ARGS__)
+/* An error of usage, beside what else there is to say; `hint` NULL: where help is. */
+static Status usage_error(Diag *diag, const char *hint, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+static Status usage_error(Diag *diag, const char *hint, const char *format, ...) {
+  char text[1024];
+  va_list list;
+  va_start(list, format);
+  vsnprintf(text, sizeof text, format, list);
+  va_end(list);
+  return diag_error(diag, STATUS_USAGE, graphrun_table.name,
+                    hint ? hint : "graphrun --help lists commands and options", "%s", text);
+}
 
 /* ---- commands ---- */
 
@@ -40,11 +52,12 @@ static bool skips(const Args *a) {
 }
 
 /* What a command writes must not replace what it reads. */
-static Status keep_inputs(const Args *a, const char *out) {
+static Status keep_inputs(const Args *a, const char *out, Diag *diag) {
   const char *const read[] = {a->operand, a->data, a->weights, a->feed, a->compare};
   for (size_t i = 0; i < sizeof read / sizeof *read; i++)
     if (file_same(out, read[i]))
-      return usage_error("name another file", "the result would replace its input '%s'", read[i]);
+      return usage_error(diag, "name another file", "the result would replace its input '%s'",
+                         read[i]);
   return STATUS_OK;
 }
 
@@ -73,18 +86,20 @@ static int64_t read_count(const char *text, const char *word, bool *out_word) {
 }
 
 /* Of evaluation while training, and of checkpoints that stay. */
-static Status read_train(const Args *a, TrainOptions *o) {
+static Status read_train(const Args *a, TrainOptions *o, Diag *diag) {
   bool word;
   o->eval_data = a->eval_data;
   o->select_best = strcmp(a->select, "best") == 0;
   if (a->eval_every) o->eval_every = read_count(a->eval_every, "ep", &o->eval_epochs);
   if (a->eval_every && !o->eval_every)
-    return usage_error(NULL, "--eval-every is a number of steps, N, or of epochs, Nep, not '%s'",
+    return usage_error(diag, NULL,
+                       "--eval-every is a number of steps, N, or of epochs, Nep, not '%s'",
                        a->eval_every);
   if (!a->keep) return STATUS_OK;
   o->keep = strcmp(a->keep, "all") == 0 ? KEEP_ALL : read_count(a->keep, "", &word);
   if (o->keep) return STATUS_OK;
-  return usage_error(NULL, "--keep is a number of checkpoints from 1, or all, not '%s'", a->keep);
+  return usage_error(diag, NULL, "--keep is a number of checkpoints from 1, or all, not '%s'",
+                     a->keep);
 }
 
 static Status run_train(const Args *a, Diag *diag) {
@@ -112,14 +127,14 @@ static Status run_train(const Args *a, Diag *diag) {
                     .ranks = a->joined,
                     .rank_timeout = (double)a->rank_timeout,
                     .quiet = a->quiet};
-  TRY(read_train(a, &o));
+  TRY(read_train(a, &o, diag));
   return train_run(&o, diag);
 }
 
 static Status run_exec(const Args *a, Diag *diag) {
   const DeviceTable *device;
   DeviceWishes wishes;
-  TRY(keep_inputs(a, a->out));
+  TRY(keep_inputs(a, a->out, diag));
   TRY(device_of(a, diag, &device, &wishes));
   ExecOptions o = {.plan = a->operand,
                    .device = device,
@@ -136,7 +151,6 @@ static Status run_exec(const Args *a, Diag *diag) {
 static Status run_bench(const Args *a, Diag *diag) {
   const DeviceTable *device;
   DeviceWishes wishes;
-  TRY(keep_inputs(a, a->trace));
   TRY(device_of(a, diag, &device, &wishes));
   BenchOptions o = {.plan = a->operand,
                     .device = device,
@@ -159,7 +173,6 @@ static Status run_check_data(const Args *a, Diag *diag) {
 static Status run_eval(const Args *a, Diag *diag) {
   const DeviceTable *device;
   DeviceWishes wishes;
-  TRY(keep_inputs(a, a->out));
   TRY(device_of(a, diag, &device, &wishes));
   EvalOptions o = {.plan = a->operand,
                    .device = device,
@@ -236,12 +249,12 @@ static Status check_output(Status status, Diag *diag) {
 
 /* Where a list of GPUs stands behind the device's name there is a process for each of them, on each
  * host. */
-static Status one_for_each(Args *a, const char *which) {
+static Status one_for_each(Args *a, const char *which, Diag *diag) {
   int64_t n = 1;
   for (const char *at = which; at && (at = strchr(at, ',')); at++) n++;
   if (n == 1 || ranks_launched()) return STATUS_OK;
   if (a->ranks && a->ranks != n)
-    return usage_error("leave --ranks out", "--device=%s is for %lld processes, --ranks=%lld",
+    return usage_error(diag, "leave --ranks out", "--device=%s is for %lld processes, --ranks=%lld",
                        a->device, (long long)n, (long long)a->ranks);
   a->ranks = n;
   return STATUS_OK;
@@ -257,15 +270,26 @@ static Status check_plan(const Args *a, uint32_t command, const DeviceTable *dev
   return status;
 }
 
+/* What can be known before ranks meet, and is told once. */
+static Status look_early(Args *a, uint32_t command, Diag *diag, const DeviceTable **device) {
+  DeviceWishes wishes = {0};
+  TrainOptions train;
+  if (command == TRAIN) TRY(read_train(a, &train, diag));
+  if (command == EVAL) TRY(keep_inputs(a, a->out, diag));
+  if (command == BENCH) TRY(keep_inputs(a, a->trace, diag));
+  if (!a->device) return STATUS_OK;
+  TRY(choose_device(a, diag, device, &wishes));
+  TRY(one_for_each(a, wishes.which, diag));
+  return (*device)->present ? (*device)->present(diag) : STATUS_OK;
+}
+
 /* Becomes a rank where the process was started as one, or starts them: then they do everything, and
  * *out_code is their exit code. */
 static Status join_ranks(Args *a, uint32_t command, char **argv, Diag *diag, int *out_code) {
   if (!(command & (TRAIN | EVAL | BENCH))) return STATUS_OK;
   const DeviceTable *device = NULL;
-  DeviceWishes wishes = {0};
   bool stop = false;
-  Status early = a->device ? device_of(a, diag, &device, &wishes) : STATUS_OK; /* told once */
-  TRY(one_for_each(a, wishes.which));
+  Status early = look_early(a, command, diag, &device);
   if (!ranks_launched()) {
     TRY(early);
     if (a->ranks <= 1) return STATUS_OK;
@@ -279,6 +303,7 @@ static Status join_ranks(Args *a, uint32_t command, char **argv, Diag *diag, int
   if (a->ranks && a->ranks != a->joined->count)
     early = diag_error(diag, STATUS_USAGE, "--ranks", "leave it out under mpirun or srun",
                        "%lld ranks, and %u were started", (long long)a->ranks, a->joined->count);
+  ranks_waits(a->joined, "before its work began");
   return together(a->joined, early, &stop, diag);
 }
 
@@ -302,16 +327,19 @@ static Status run(int argc, char **argv, Ranks **out_ranks, Diag *diag) {
 
 int main(int argc, char **argv) {
   hold_streams();
+  board_join();
   Diag *diag = diag_create();
   if (!diag) {
     fputs("graphrun: error: out of memory\n", stderr);
     return STATUS_SYSTEM;
   }
   Ranks *ranks = NULL;
+  char head[48] = "";
   Status status = check_output(run(argc, argv, &ranks, diag), diag);
-  if (ranks && ranks->rank && diag_entry(diag, 0))
-    fprintf(stderr, "rank %u of %u:\n", ranks->rank, ranks->count);
-  diag_print(diag, stderr);
+  if (ranks && ranks->rank)
+    snprintf(head, sizeof head, "rank %u of %u:\n", ranks->rank, ranks->count);
+  diag_print_under(diag, head, stderr);
+  if (diag_error_count(diag)) board_told();
   diag_destroy(diag);
   ranks_close(ranks, status);
   return (int)status;

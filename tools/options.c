@@ -38,14 +38,26 @@ const OptionRow options_common[OPTIONS_COMMON] = {
 static Status refuse(const ProgramTable *table, const CommandRow *command, const char *hint,
                      const char *format, ...) __attribute__((format(printf, 4, 5)));
 
-static void print_error(const ProgramTable *table, const char *format, va_list list) {
-  fprintf(stderr, "%s: ", table->name);
-  terminal_word(stderr, TERMINAL_ERROR);
-  char text[1024];
+/* One write, so that messages of several processes do not mix. */
+static Status print_error(const ProgramTable *table, const char *hint, const char *format,
+                          va_list list) {
+  char text[1024], all[2600] = "";
+  bool color = terminal_has_color(stderr);
   text_vformat(text, sizeof text, format, list);
-  text_print(text, stderr);
-  fputc('\n', stderr);
-  terminal_word(stderr, TERMINAL_HINT);
+  FILE *out = fmemopen(all, sizeof all, "w");
+  if (!out) out = stderr;
+  fprintf(out, "%s: ", table->name);
+  terminal_word(out, color, TERMINAL_ERROR);
+  text_print(text, out);
+  fputc('\n', out);
+  terminal_word(out, color, TERMINAL_HINT);
+  text_print(hint, out);
+  fputc('\n', out);
+  if (out == stderr) return STATUS_USAGE;
+  fclose(out); /* a hint without end is cut */
+  all[sizeof all - 1] = '\0';
+  fputs(all, stderr);
+  return STATUS_USAGE;
 }
 
 static const char *what_help_lists(const ProgramTable *table) {
@@ -53,32 +65,26 @@ static const char *what_help_lists(const ProgramTable *table) {
 }
 
 Status options_refuse(const ProgramTable *table, const char *hint, const char *format, ...) {
+  char help[100];
   va_list list;
+  text_format(help, sizeof help, "%s --help lists %s", table->name, what_help_lists(table));
   va_start(list, format);
-  print_error(table, format, list);
+  Status status = print_error(table, hint ? hint : help, format, list);
   va_end(list);
-  if (hint)
-    text_print(hint, stderr);
-  else
-    fprintf(stderr, "%s --help lists %s", table->name, what_help_lists(table));
-  fputc('\n', stderr);
-  return STATUS_USAGE;
+  return status;
 }
 
 /* The same of a command, whose own help is named. */
 static Status refuse(const ProgramTable *table, const CommandRow *command, const char *hint,
                      const char *format, ...) {
+  char help[100];
   va_list list;
+  text_format(help, sizeof help, "%s%s%s --help lists the options", table->name,
+              command->name ? " " : "", command->name ? command->name : "");
   va_start(list, format);
-  print_error(table, format, list);
+  Status status = print_error(table, hint ? hint : help, format, list);
   va_end(list);
-  if (hint)
-    text_print(hint, stderr);
-  else
-    fprintf(stderr, "%s%s%s --help lists %s", table->name, command->name ? " " : "",
-            command->name ? command->name : "", "the options");
-  fputc('\n', stderr);
-  return STATUS_USAGE;
+  return status;
 }
 
 /* ---- the table ---- */

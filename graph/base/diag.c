@@ -206,7 +206,7 @@ Status diag_status(const Diag *diag) {
   return diag->errors ? STATUS_SYSTEM : STATUS_OK;
 }
 
-void diag_print(Diag *diag, FILE *out) {
+static void print_all(Diag *diag, bool color, FILE *out) {
   size_t errors = 0;
   const DiagEntry *entry;
   for (size_t i = 0; (entry = diag_entry(diag, i)); i++) {
@@ -214,7 +214,7 @@ void diag_print(Diag *diag, FILE *out) {
     if (error && ++errors > DIAG_MAX_ERRORS) continue;
     if (entry->place) text_print(entry->place, out);
     fputs(entry->place ? ": " : "", out);
-    terminal_word(out, error ? TERMINAL_ERROR : TERMINAL_WARNING);
+    terminal_word(out, color, error ? TERMINAL_ERROR : TERMINAL_WARNING);
     text_print(entry->text, out);
     fputc('\n', out);
     if (entry->excerpt) text_print(entry->excerpt, out);
@@ -225,12 +225,36 @@ void diag_print(Diag *diag, FILE *out) {
     else if (entry->repeats)
       fprintf(out, "note: %u more like it from this line\n", entry->repeats);
     if (!entry->hint) continue;
-    terminal_word(out, TERMINAL_HINT);
+    terminal_word(out, color, TERMINAL_HINT);
     text_print(entry->hint, out);
     fputc('\n', out);
   }
   if (errors > DIAG_MAX_ERRORS)
     fprintf(out, "%zu more errors are not shown\n", errors - DIAG_MAX_ERRORS);
+}
+
+void diag_print_under(Diag *diag, const char *head, FILE *out) {
+  char *text = NULL;
+  size_t bytes = 0;
+  bool color = terminal_has_color(out);
+  if (!diag_entry(diag, 0)) return;
+  FILE *all = open_memstream(&text, &bytes);
+  if (all) {
+    fputs(head, all);
+    print_all(diag, color, all);
+  }
+  bool whole = all && fclose(all) == 0;
+  if (whole) {
+    fwrite(text, 1, bytes, out);
+  } else {
+    fputs(head, out);
+    print_all(diag, color, out);
+  }
+  free(text);
+}
+
+void diag_print(Diag *diag, FILE *out) {
+  diag_print_under(diag, "", out);
 }
 
 void diag_clear(Diag *diag) {

@@ -63,6 +63,9 @@ Status diag_status(const Diag *diag);
 const DiagEntry *diag_entry(Diag *diag, size_t i);
 /* Prints all entries in sorted order; after DIAG_MAX_ERRORS errors a line counts the rest. */
 void diag_print(Diag *diag, FILE *out);
+/* The same behind `head`.  All of it is one write to a file that has no buffer, such as stderr, so
+ * that messages of several processes do not mix. */
+void diag_print_under(Diag *diag, const char *head, FILE *out);
 /* Forgets all entries. */
 void diag_clear(Diag *diag);
 

@@ -16,13 +16,13 @@ bool terminal_has_color(FILE *out) {
   return !(refused && *refused) && terminal_is_live(out);
 }
 
-void terminal_word(FILE *out, TerminalWord word) {
+void terminal_word(FILE *out, bool color, TerminalWord word) {
   static const struct {
     const char *text, *color; /* bold red, bold magenta, bold cyan */
   } words[] = {[TERMINAL_ERROR] = {"error:", "\033[1;31m"},
                [TERMINAL_WARNING] = {"warning:", "\033[1;35m"},
                [TERMINAL_HINT] = {"hint:", "\033[1;36m"}};
-  if (terminal_has_color(out))
+  if (color)
     fprintf(out, "%s%s\033[0m ", words[word].color, words[word].text);
   else
     fprintf(out, "%s ", words[word].text);

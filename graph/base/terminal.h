@@ -11,7 +11,7 @@ bool terminal_is_live(FILE *out);
 bool terminal_has_color(FILE *out);
 
 typedef enum TerminalWord { TERMINAL_ERROR, TERMINAL_WARNING, TERMINAL_HINT } TerminalWord;
-/* Prints `error: `, `warning: ` or `hint: `, in its colour where there is one. */
-void terminal_word(FILE *out, TerminalWord word);
+/* Prints `error: `, `warning: ` or `hint: `, in its colour or without. */
+void terminal_word(FILE *out, bool color, TerminalWord word);
 
 #endif

@@ -231,6 +231,7 @@ static Status set_up(Eval *e) {
 static Status run(Eval *e) {
   bool stop = false;
   Ranks *ranks = e->o.ranks;
+  ranks_waits(ranks, "while the evaluation was set up");
   TRY(together(ranks, set_up(e), &stop, e->diag));
   TRY(together_same(ranks, e->data->fingerprint ^ e->head.model_hash, "plan or data set", e->diag));
   if (!together_first(ranks)) diag_clear(e->diag);

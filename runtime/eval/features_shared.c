@@ -48,6 +48,7 @@ Status features_shared(const FeatureJob *job, Ranks *ranks, FeatureMaker make, v
   part.count = job->count - first < share ? job->count - first : share;
   Status status = part.count ? make(context, &part, &own, diag) : STATUS_OK;
   bool stop = false;
+  ranks_waits(ranks, "to share features of %lld images", (long long)job->count);
   status = together(ranks, status, &stop, diag);
   if (status == STATUS_OK) status = agree_dim(ranks, &own.dim, diag);
   if (status == STATUS_OK) status = gather(ranks, job, share, &own, out, diag);

@@ -259,6 +259,7 @@ static Status set_up(Bench *b) {
 static Status run_all(Bench *b) {
   const BenchOptions *o = b->options;
   bool stop = false;
+  ranks_waits(o->ranks, "while the program was prepared");
   TRY(together(o->ranks, set_up(b), &stop, b->diag));
   b->base = memory_of("VmRSS"); /* plan, kernels and a batch are there, the arena is not yet */
   TRY(init_states(b->x, SEED, b->diag));

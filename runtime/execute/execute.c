@@ -17,19 +17,26 @@
 
 /* ---- failures ---- */
 
-Status executor_step_failed(const Executor *x, Status status, uint32_t program, uint32_t step,
-                            const char *hint, const char *text, Diag *diag) {
+void executor_step_name(const Executor *x, uint32_t program, uint32_t step, char *out,
+                        size_t size) {
   const PlanProgram *p = &x->plan->programs[program];
   const Node *node = &p->graph->nodes[p->step_nodes[p->steps[step].first]];
   const SourceLoc *loc = &x->plan->symbols->locs[node->stamp.loc];
   char more[32] = "";
   if (op_desc(node->op)->op_class == OP_CLASS_COLLECTIVE && p->steps[step].count > 1)
     snprintf(more, sizeof more, " and %u more", p->steps[step].count - 1);
-  return diag_error(diag, status, plan_text(x->plan, p->name), hint,
-                    "step %u, %s '%s' (%s:%u)%s: %s", step, op_desc(node->op)->name,
-                    graph_text(p->graph, node->name ? node->name : node->stamp.scope),
-                    node->stamp.loc ? plan_text(x->plan, loc->file) : "",
-                    node->stamp.loc ? loc->line : 0, more, text);
+  snprintf(out, size, "step %u, %s '%s' (%s:%u)%s", step, op_desc(node->op)->name,
+           graph_text(p->graph, node->name ? node->name : node->stamp.scope),
+           node->stamp.loc ? plan_text(x->plan, loc->file) : "", node->stamp.loc ? loc->line : 0,
+           more);
+}
+
+Status executor_step_failed(const Executor *x, Status status, uint32_t program, uint32_t step,
+                            const char *hint, const char *text, Diag *diag) {
+  char name[STEP_NAME_MAX];
+  executor_step_name(x, program, step, name, sizeof name);
+  return diag_error(diag, status, plan_text(x->plan, x->plan->programs[program].name), hint,
+                    "%s: %s", name, text);
 }
 
 /* What could not be done, of a program or of all; NULL: nothing in particular. */

@@ -84,6 +84,9 @@ Status executor_failed(const Executor *x, Status status, DeviceTag tag, Diag *di
     if (device_status_ != STATUS_OK) return executor_failed((X), device_status_, (TAG), (DIAG));   \
   } while (0)
 
+/* A step as messages name it: its number, op, value and line of XML. */
+#define STEP_NAME_MAX 4500
+void executor_step_name(const Executor *x, uint32_t program, uint32_t step, char *out, size_t size);
 /* The message of a step that fails, or cannot be made. */
 Status executor_step_failed(const Executor *x, Status status, uint32_t program, uint32_t step,
                             const char *hint, const char *text, Diag *diag);

@@ -68,13 +68,24 @@ static int64_t now_ns(void) {
   return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
 }
 
+/* What happens to a rank in a collective is told with its op, value and line of XML. */
+static void note_meeting(const Executor *x, DeviceTag tag) {
+  uint32_t program = (uint32_t)(tag >> 32), step = (uint32_t)tag;
+  char name[RANKS_PLACE_MAX];
+  if (!x->ranks || !x->ranks->waits) return;
+  executor_step_name(x, program, step, name, sizeof name);
+  ranks_waits(x->ranks, "in '%s', %s", plan_text(x->plan, x->plan->programs[program].name), name);
+}
+
 static Status launch(Executor *x, const Step *step, DeviceStream stream, DeviceTag tag,
                      Diag *diag) {
   executor_gives(x, STREAM_STEPS);
-  if (step->kernel)
+  if (step->kernel) {
     TRY_DEVICE(x, tag, x->table->launch(x->device, stream, step->kernel, &step->args, tag), diag);
-  else
-    TRY_DEVICE(x, tag, x->table->collective(x->device, stream, &step->meet, tag), diag);
+    return STATUS_OK;
+  }
+  note_meeting(x, tag);
+  TRY_DEVICE(x, tag, x->table->collective(x->device, stream, &step->meet, tag), diag);
   return STATUS_OK;
 }
 

@@ -3,6 +3,7 @@
 #include "runtime/ranks/open.h"
 
 #include "graph/base/beside.h"
+#include "runtime/ranks/board.h"
 #include "runtime/ranks/module.h"
 
 #include <dlfcn.h>
@@ -105,8 +106,12 @@ Status ranks_launch(uint32_t count, char **argv, Diag *diag, int *out_code) {
   if (geteuid() == 0) all[n++] = "--allow-run-as-root";
   all[n++] = length > 0 ? self : argv[0];
   for (size_t i = 1; i < n_args; i++) all[n++] = argv[i];
+  Board *board = board_create(count);
   int error = run_starter(all, out_code);
   free(all);
+  if (!error && *out_code && board_explain(board, *out_code, diag) != STATUS_OK)
+    *out_code = STATUS_SYSTEM;
+  board_destroy(board);
   if (!error) return STATUS_OK;
   return diag_error(diag, STATUS_SYSTEM, "--ranks",
                     error == ENOENT ? "install OpenMPI (Debian: openmpi-bin)" : NULL,
@@ -135,6 +140,7 @@ Status ranks_open(Diag *diag, Ranks **out) {
   if (module->version == RANKS_MODULE_VERSION) *out = module->open();
   if (*out) {
     (*out)->timeout = RANKS_PATIENCE;
+    (*out)->waits = board_join();
     return STATUS_OK;
   }
   return diag_error(diag, STATUS_SYSTEM, MODULE, NULL,
@@ -143,5 +149,6 @@ Status ranks_open(Diag *diag, Ranks **out) {
 }
 
 void ranks_close(Ranks *ranks, Status status) {
+  ranks_waits(ranks, "when all was done");
   if (ranks) ranks->table->close(ranks, (int)status);
 }

@@ -12,9 +12,8 @@ uint32_t ranks_on_host(void);
 
 /* Runs `mpirun` with `count` of this program; `argv` as main has it, argv[0] included.  SIGINT and
  * SIGTERM ask the ranks to end (RANKS_STOP), a second one ends them at once.  *out_code, set on
- * success, is the exit code of the first rank that failed, 0 when none did; what there was to say
- * the ranks have said.
- */
+ * success, is the exit code of the first rank that failed, 0 when none did.  What there was to say
+ * the ranks have said; where one ended without a word, `diag` has what is known of it (board.h). */
 #define RANKS_STOP SIGUSR1 /* mpirun hands it on, where SIGTERM would kill */
 Status ranks_launch(uint32_t count, char **argv, Diag *diag, int *out_code);
 

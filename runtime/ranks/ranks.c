@@ -3,6 +3,8 @@
  */
 #include "runtime/ranks/ranks.h"
 
+#include <stdarg.h>
+#include <stdio.h>
 #include <string.h>
 
 size_t rank_block(RankBlocks b, uint32_t rank, size_t *out_bytes) {
@@ -123,4 +125,12 @@ Status ranks_meet(Ranks *r, CollectiveKind kind, const CollectivePart *parts, ui
 Status ranks_gather(Ranks *r, const void *in, void *out, size_t bytes) {
   memcpy((char *)out + (size_t)r->rank * bytes, in, bytes);
   return r->table->gather(r, out, (RankBlocks){bytes * r->count, bytes});
+}
+
+void ranks_waits(Ranks *r, const char *format, ...) {
+  va_list list;
+  if (!r || !r->waits) return;
+  va_start(list, format);
+  vsnprintf(r->waits, RANKS_PLACE_MAX, format, list);
+  va_end(list);
 }

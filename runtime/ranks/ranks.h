@@ -11,6 +11,7 @@
 #include <signal.h>
 
 #define RANKS_ERROR_MAX 300
+#define RANKS_PLACE_MAX 240
 #define RANKS_PATIENCE 600 /* seconds to wait for a rank where files are read or written */
 
 typedef struct RanksTable RanksTable;
@@ -23,6 +24,7 @@ typedef struct Ranks {
   /* Not 0: this process got SIGTERM, as all do when one ended, and so waits a few seconds only. May
    * be NULL. */
   const volatile sig_atomic_t *terminated;
+  char *waits;                 /* RANKS_PLACE_MAX bytes: see ranks_waits; NULL: nobody reads them */
   bool agreed;                 /* all ranks know that the run ends, and why: none must be ended */
   char error[RANKS_ERROR_MAX]; /* why a call failed: which ranks did not come */
 } Ranks;
@@ -45,6 +47,10 @@ struct RanksTable {
 
 /* Block r: its first byte and its length. */
 size_t rank_block(RankBlocks blocks, uint32_t rank, size_t *out_bytes);
+
+/* Notes where this rank is about to wait for the others ("before step 7"), for the case that it is
+ * ended there.  NULL: nothing. */
+void ranks_waits(Ranks *ranks, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 /* All parts in one exchange.  A sum is that of all ranks' `in` in the binary tree over ranks:
  * ((0 + 1) + (2 + 3)) + ...  `work` has collective_work bytes (kernels/collective.h) of the sum of

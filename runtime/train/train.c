@@ -7,6 +7,7 @@
 #include "runtime/execute/init.h"
 #include "runtime/execute/open.h"
 #include "runtime/execute/weights.h"
+#include "runtime/ranks/board.h"
 #include "runtime/ranks/open.h"
 #include "runtime/ranks/together.h"
 #include "runtime/train/checkpoint.h"
@@ -60,6 +61,7 @@ static volatile sig_atomic_t stop_signal, terminated;
 static void note_signal(int signal) {
   stop_signal = signal;
   terminated |= signal == SIGTERM;
+  if (signal == SIGTERM) board_terminated();
 }
 
 typedef struct Handlers {
@@ -208,6 +210,7 @@ static Status meet(Train *t, Status own) {
 static Status write_and_meet(Train *t, Status (*write)(Train *)) {
   Ranks *ranks = t->options->ranks;
   if (ranks) ranks->timeout = RANKS_PATIENCE;
+  ranks_waits(ranks, "while what step %" PRId64 " left was written", t->run.step);
   Status status = meet(t, write(t));
   if (ranks) ranks->timeout = t->options->rank_timeout;
   return status;
@@ -234,6 +237,7 @@ static Status train_loop(Train *t) {
     Status drawn = t->ahead ? t->drawn : draw(t, program, t->run.step);
     double data_seconds = t->ahead ? t->drawn_seconds : progress_clock() - begin;
     t->ahead = false;
+    ranks_waits(t->options->ranks, "before step %" PRId64, t->run.step);
     TRY(meet(t, drawn)); /* a batch that was drawn is trained on, whoever is asked to stop */
     TRY(train_step(t, program, begin, t->loader ? data_seconds : 0));
     if (t->options->select_best && scores_due(t->scores, t->run.step))
@@ -502,6 +506,7 @@ static Status set_up_together(Train *t) {
     o->ranks->timeout = RANKS_PATIENCE;
     o->ranks->terminated = &terminated;
   }
+  ranks_waits(o->ranks, "while the run was set up");
   TRY(meet(t, set_up(t)));
   TRY(together_same(o->ranks, hash_run(t), "plan, data set, schedule or seed", t->diag));
   TRY(meet(t, check_scores(t)));

@@ -75,7 +75,7 @@ static void lose_one(const char *signal, const char *out, const char *says) {
 static void a_rank_is_lost(void) {
   shell_must(TRAIN " --steps=4000 --stop-at=120 --out=all", 1);
   lose_one("STOP", "stopped", "rank 1 did not come within 3 s");
-  lose_one("KILL", "killed", "");
+  lose_one("KILL", "killed", "rank 1 of 2 was ended by signal 9 (Killed); rank 0 waited for it");
   lose_one("TERM", "ended", "the checkpoint is written");
   shell_must("for d in stopped killed ended; do cmp all/checkpoint.safetensors "
              "$d/checkpoint.safetensors && cmp all/metrics.jsonl $d/metrics.jsonl || exit 1; done");
@@ -180,6 +180,15 @@ static void failures(void) {
                        "--oversubscribe -n 2 " TRAIN " --steps=2 --out=x --device=cuda",
                        2),
                  4, 1, none));
+  static const char *const mistake[] = {"--keep is a number of checkpoints", NULL};
+  CU_ASSERT_TRUE(shell_says(
+      "a mistake, by mpirun",
+      shell("root=; [ $(id -u) = 0 ] && root=--allow-run-as-root; mpirun -q $root --oversubscribe "
+            "-n 2 $GRAPHRUN train p2.xml --keep=some --out=x"),
+      2, 1, mistake));
+  Shell gpus = shell(TRAIN " --steps=2 --out=x --ranks=2 --device=cuda:0,1,2", 2);
+  const int code = strstr(gpus.err, "is for 3 processes, --ranks=2") ? 2 : 4; /* or no plug-in */
+  CU_ASSERT_TRUE(shell_says("GPUs and ranks", gpus, code, 1, none));
   static const char *const install[] = {"cannot start mpirun", "hint: install OpenMPI", NULL};
   CU_ASSERT_TRUE(shell_says(
       "no mpirun", shell("PATH=/none " TRAIN " --steps=2 --out=x --ranks=2", 2), 4, 1, install));
