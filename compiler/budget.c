@@ -38,7 +38,7 @@ static void put_culprits(const Plan *plan, const PlanProgram *p, char *text, siz
     used = text_append(text, size, used, "note: %s\n", line);
   }
   if (n > CULPRITS)
-    text_append(text, size, used, "note: and %u more: graphc --report\n", n - CULPRITS);
+    text_append(text, size, used, "note: and %u more: graphc --explain-peak\n", n - CULPRITS);
   free(tensors);
 }
 

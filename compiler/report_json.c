@@ -49,8 +49,8 @@ static json_t *table_json(const ReportTable *table, const char *count) {
   return list;
 }
 
-static Status peak_json(const Plan *plan, const PlanProgram *p, const ReportView *view, Diag *diag,
-                        json_t **out) {
+static Status alive_json(const Plan *plan, const PlanProgram *p, const ReportView *view, Diag *diag,
+                         json_t **out) {
   ReportTensor *tensors;
   uint32_t n;
   TRY(report_peak(plan, p, diag, &tensors, &n));
@@ -123,7 +123,7 @@ static Status add_program(const Plan *plan, const PlanProgram *p, const ReportVi
   if (!ok) return diag_no_memory(diag, sizeof root);
   TRY(streams_json(plan, p, diag, &part));
   json_object_set_new(root, "streams", part);
-  TRY(peak_json(plan, p, view, diag, &part));
+  TRY(alive_json(plan, p, view, diag, &part));
   json_object_set_new(root, "peak", part);
   return add_tables(plan, p, view, root, diag);
 }

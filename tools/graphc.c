@@ -1,5 +1,6 @@
 /* graphc: compiles a model to a plan.  Arguments only; the work is in graph/ and compiler/. */
 #include "compiler/budget.h"
+#include "compiler/peak.h"
 #include "compiler/pipeline.h"
 #include "compiler/report.h"
 #include "graph/base/replace.h"
@@ -81,11 +82,17 @@ static Status take_build_options(Job *j) {
 /* An option that nothing given listens to would be a silent mistake. */
 static Status check_shown(const Args *a) {
   bool picture = a->emit && strncmp(a->emit, "text", 4) != 0;
-  if (a->scope && !a->emit && !a->report && !a->dump_after)
-    return usage_error("--scope=%s says what --emit, --report or --dump-after shows: give one",
+  bool told = a->report || a->explain_peak;
+  if (a->scope && !a->emit && !told && !a->dump_after)
+    return usage_error("--scope=%s says what --emit, --report, --explain-peak or --dump-after "
+                       "shows: give one",
                        a->scope);
-  if (a->depth && !picture && !a->report)
-    return usage_error("%s", "--depth says what --report or a picture of --emit shows: give one");
+  if (a->depth && !picture && !told)
+    return usage_error("%s", "--depth says what --report, --explain-peak or a picture of --emit "
+                             "shows: give one");
+  if (a->report && a->explain_peak &&
+      (strcmp(a->report, "json") == 0 || strcmp(a->explain_peak, "json") == 0))
+    return usage_error("%s", "--report and --explain-peak as JSON are two documents: ask for one");
   if (a->after && !a->emit)
     return usage_error("--after=%s says what --emit shows, and it is not given", a->after);
   return STATUS_OK;
@@ -110,6 +117,10 @@ static Status take_options(Job *j, const ParsedLine *line) {
   return check_shown(a);
 }
 
+static bool told(const Job *j) {
+  return j->args.report || j->args.explain_peak;
+}
+
 /* ---- observer: dumps and pictures of passes in the middle ---- */
 
 static bool chosen(const Job *j, const Plan *plan, const PlanProgram *p) {
@@ -131,7 +142,7 @@ static Status emit(const Job *j, const Plan *plan, const PlanProgram *p) {
   if (strcmp(format, "text") != 0) {
     DrawOptions options = {format, j->args.scope, (int)j->args.depth};
     TRY(draw_program(p, ops_table(), &options, path, j->diag));
-    if (!j->args.program && plan->n_programs > 1 && strcmp(path, "-") != 0 && !j->args.report)
+    if (!j->args.program && plan->n_programs > 1 && strcmp(path, "-") != 0 && !told(j))
       printf("%s shows '%s', the first of %u programs; --program=P picks another\n", path,
              plan_text(plan, p->name), plan->n_programs);
     return STATUS_OK;
@@ -218,7 +229,7 @@ static Status write_result(const Job *j, const Plan *plan) {
   snprintf(path, sizeof path, "%.*s.plan.xml", (int)n, base);
   const char *output = j->args.output ? j->args.output : path;
   TRY(plan_write(plan, ops_table(), output, j->diag));
-  if (!j->args.report) {
+  if (!told(j)) {
     report_summary(plan, stdout);
     printf("\nplan        %s\n", output);
   }
@@ -227,8 +238,14 @@ static Status write_result(const Job *j, const Plan *plan) {
 
 static Status report(const Job *j, const Plan *plan, const PlanProgram *program) {
   ReportView view = {program, j->args.scope, (int)j->args.depth};
-  return strcmp(j->args.report, "json") == 0 ? report_json(plan, &view, stdout, j->diag)
-                                             : report_text(plan, &view, stdout, j->diag);
+  const char *form = j->args.report, *peak = j->args.explain_peak;
+  if (form)
+    TRY(strcmp(form, "json") == 0 ? report_json(plan, &view, stdout, j->diag)
+                                  : report_text(plan, &view, stdout, j->diag));
+  if (form && peak) fputc('\n', stdout);
+  if (!peak) return STATUS_OK;
+  return strcmp(peak, "json") == 0 ? peak_json(plan, &view, stdout, j->diag)
+                                   : peak_text(plan, &view, stdout, j->diag);
 }
 
 static Status compile(const Job *j, const Model *model) {
@@ -242,9 +259,9 @@ static Status compile(const Job *j, const Model *model) {
     status = plan_program_require(plan, j->model.path, j->args.program, j->diag, &program);
   warn_unused(j, plan);
   if (status == STATUS_OK && j->memory) status = budget_check(plan, j->memory, j->diag);
-  if (status == STATUS_OK && j->args.report)
+  if (status == STATUS_OK && told(j))
     status = report(j, plan, j->args.program ? &plan->programs[program] : NULL);
-  bool only = j->args.check || j->args.report || j->args.emit || j->args.dump_after;
+  bool only = j->args.check || told(j) || j->args.emit || j->args.dump_after;
   if (status == STATUS_OK && (j->args.output || !only)) status = write_result(j, plan);
   pipeline_release(plan);
   return status;

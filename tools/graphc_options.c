@@ -123,7 +123,16 @@ static const OptionRow options[] = {
      AT(report),
      .value = "text|json",
      .bare = "text",
-     .help = "parameters, multiply-adds and memory per program and scope"},
+     .help = "parameters, operations, bytes moved and memory, per program, op and scope"},
+    {.name = "explain-peak",
+     .kind = OPTION_WORD,
+     .commands = COMPILE,
+     AT(explain_peak),
+     .value = "text|json",
+     .bare = "text",
+     .help =
+         "what fills the memory where it is fullest: each value, its XML line, who made it, who "
+         "frees it, what it costs to compute again"},
     {.name = "precision",
      .kind = OPTION_WORD,
      .commands = COMPILE,
@@ -206,7 +215,7 @@ static const OptionRow options[] = {
      .commands = COMPILE,
      AT(program),
      .value = "P",
-     .help = "--emit, --report and --dump-after show this program only"},
+     .help = "--emit, --report, --explain-peak and --dump-after show this program only"},
     {.name = "scope",
      .kind = OPTION_TEXT,
      .commands = COMPILE,
@@ -220,7 +229,8 @@ static const OptionRow options[] = {
      .low = -1,
      .high = 100,
      .value = "N",
-     .help = "--emit, --report: scopes have a box or a row of their own down to N parts below S; "
+     .help = "--emit, --report, --explain-peak: scopes have a box or a row of their own down to N "
+             "parts below S; "
              "-1: --emit draws every node"},
     {.name = "after",
      .kind = OPTION_WORD,
