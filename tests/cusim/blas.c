@@ -179,27 +179,55 @@ static double load(const Product *p, const Matrix *m, int64_t batch, int64_t row
   return p->tf32 && m->type == CUDA_R_32F && m != &p->c ? round_tf32((float)value) : value;
 }
 
-static double dot(const Product *p, int64_t batch, int64_t row, int64_t column) {
-  double sum = 0;
-  for (int64_t k = 0; k < p->k; k++) {
-    double a = p->a_turned ? load(p, &p->a, batch, k, row) : load(p, &p->a, batch, row, k);
-    double b = p->b_turned ? load(p, &p->b, batch, column, k) : load(p, &p->b, batch, k, column);
-    sum = p->f64 ? sum + a * b : (double)((float)sum + (float)a * (float)b);
-  }
-  return sum;
+/* The left factor with its rows innermost, which are what a column of the result is made of. */
+static double *take_left(const Product *p, int64_t batch) {
+  double *all = malloc((size_t)(p->m * p->k + 1) * sizeof *all);
+  for (int64_t k = 0; all && k < p->k; k++)
+    for (int64_t row = 0; row < p->m; row++)
+      all[k * p->m + row] =
+          p->a_turned ? load(p, &p->a, batch, k, row) : load(p, &p->a, batch, row, k);
+  return all;
 }
 
+/* sums[m] += left[m] * right: in f64, or rounded to f32. */
+static void add_products(const Product *p, double *sums, const double *left, double right) {
+  if (p->f64)
+    for (int64_t row = 0; row < p->m; row++) sums[row] += left[row] * right;
+  else
+    for (int64_t row = 0; row < p->m; row++)
+      sums[row] = (double)((float)sums[row] + (float)left[row] * (float)right);
+}
+
+static void store(const Product *p, int64_t batch, int64_t column, const double *sums) {
+  for (int64_t row = 0; row < p->m; row++) {
+    double sum = p->alpha * sums[row];
+    if (p->beta != 0) sum += p->beta * load(p, &p->c, batch, row, column);
+    value_store((void *)(uintptr_t)p->c.at, value_type_of(p->c.type),
+                (size_t)(batch * p->c.stride + column * p->c.ld + row), sum);
+  }
+}
+
+/* Each element in ascending order of k. */
 static cudaError_t run_product(void *payload) {
   const Product *p = payload;
-  for (int64_t batch = 0; batch < p->batch; batch++)
-    for (int64_t column = 0; column < p->n; column++)
-      for (int64_t row = 0; row < p->m; row++) {
-        double sum = p->alpha * dot(p, batch, row, column);
-        if (p->beta != 0) sum += p->beta * load(p, &p->c, batch, row, column);
-        value_store((void *)(uintptr_t)p->c.at, value_type_of(p->c.type),
-                    (size_t)(batch * p->c.stride + column * p->c.ld + row), sum);
-      }
-  return cudaSuccess;
+  double *left = NULL, *sums = malloc((size_t)p->m * sizeof *sums);
+  bool ok = sums;
+  for (int64_t batch = 0; ok && batch < p->batch; batch++) {
+    free(left);
+    left = take_left(p, batch);
+    ok = left;
+    for (int64_t column = 0; ok && column < p->n; column++) {
+      memset(sums, 0, (size_t)p->m * sizeof *sums);
+      for (int64_t k = 0; k < p->k; k++)
+        add_products(p, sums, left + k * p->m,
+                     p->b_turned ? load(p, &p->b, batch, column, k)
+                                 : load(p, &p->b, batch, k, column));
+      store(p, batch, column, sums);
+    }
+  }
+  free(left);
+  free(sums);
+  return ok ? cudaSuccess : cudaErrorMemoryAllocation;
 }
 
 typedef struct AccessList {

@@ -62,6 +62,12 @@ void dnn_conv(Descriptor *operation, Conv *out);
 const char *dnn_conv_fault(Descriptor *operation, CusimRule *rule);
 bool dnn_is_handle(const void *handle);
 
+/* ---- dnn_sums.c ---- */
+
+size_t tensor4_count(const Tensor4 *tensor); /* elements */
+/* Computes it; `at`: x, w and y.  False: out of memory. */
+bool dnn_conv_run(const Conv *c, char *const at[3]);
+
 /* ---- dnn_engines.c ---- */
 
 int64_t dnn_workspace(const Descriptor *config); /* bytes */

@@ -1,7 +1,6 @@
 /* cuDNN's handles and what it runs. */
 #include "tests/cusim/dnn.h"
 
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -106,85 +105,12 @@ cudnnStatus_t sim_cudnnSetStream(cudnnHandle_t handle, cudaStream_t stream) {
 
 typedef struct Run {
   Conv c;
-  char *x, *w, *y;
+  char *at[3]; /* x, w, y */
 } Run;
-
-static size_t place(const Tensor4 *t, int64_t a, int64_t b, int64_t i, int64_t j) {
-  return (size_t)(a * t->strides[0] + b * t->strides[1] + i * t->strides[2] + j * t->strides[3]);
-}
-
-static void finish(const Conv *c, const Tensor4 *t, char *at, size_t i, double sum) {
-  sum *= c->alpha;
-  if (c->beta != 0) sum += c->beta * value_load(at, t->type, i);
-  value_store(at, t->type, i, sum);
-}
-
-/* Where a tap of a filter reads along one axis; false: in the padding. */
-static bool tap(const Conv *c, int axis, int64_t out, int64_t filter, int64_t *in) {
-  *in = out * c->stride[axis] - c->pre[axis] + filter * c->dilation[axis];
-  return *in >= 0 && *in < c->x.dims[2 + axis];
-}
-
-/* Adds up sums of one kind: each product (x, w, y) of the convolution adds to one element. */
-typedef struct Sums {
-  double *values;
-  bool f64;
-  int bits;
-} Sums;
-
-/* To the nearest of so many bits of fraction, ties to even. */
-static float rounded(double value, int bits) {
-  float x = (float)value;
-  uint32_t u, drop = 23 - (uint32_t)bits, half = drop ? (1u << drop) / 2 : 0;
-  if (!drop || !isfinite(x)) return x;
-  memcpy(&u, &x, sizeof u);
-  u = (u + half - 1 + (u >> drop & 1)) & ~((1u << drop) - 1);
-  memcpy(&x, &u, sizeof x);
-  return x;
-}
-
-static void add(Sums *s, size_t i, double a, double b) {
-  s->values[i] = s->f64 ? s->values[i] + a * b
-                        : (double)((float)s->values[i] + rounded(a, s->bits) * rounded(b, s->bits));
-}
-
-static void each_tap(const Run *r, Sums *s, int64_t image, int64_t k, int64_t p, int64_t q) {
-  const Conv *c = &r->c;
-  int64_t channels = c->w.dims[1], first = k / (c->w.dims[0] / c->groups) * channels, h, w;
-  size_t y = place(&c->y, image, k, p, q);
-  for (int64_t ch = 0; ch < channels; ch++)
-    for (int64_t i = 0; i < c->w.dims[2]; i++)
-      for (int64_t j = 0; j < c->w.dims[3]; j++) {
-        if (!tap(c, 0, p, i, &h) || !tap(c, 1, q, j, &w)) continue;
-        size_t x = place(&c->x, image, first + ch, h, w), f = place(&c->w, k, ch, i, j);
-        if (c->kind == CONV_FORWARD)
-          add(s, y, value_load(r->x, c->x.type, x), value_load(r->w, c->w.type, f));
-        else if (c->kind == CONV_DATA)
-          add(s, x, value_load(r->y, c->y.type, y), value_load(r->w, c->w.type, f));
-        else
-          add(s, f, value_load(r->x, c->x.type, x), value_load(r->y, c->y.type, y));
-      }
-}
-
-static size_t elements(const Tensor4 *t) {
-  return (size_t)(t->dims[0] * t->dims[1] * t->dims[2] * t->dims[3]);
-}
 
 static cudaError_t run_conv(void *payload) {
   const Run *r = payload;
-  const Conv *c = &r->c;
-  const Tensor4 *out = c->kind == CONV_FORWARD ? &c->y : c->kind == CONV_DATA ? &c->x : &c->w;
-  char *at = c->kind == CONV_FORWARD ? r->y : c->kind == CONV_DATA ? r->x : r->w;
-  Sums s = {.values = calloc(elements(out), sizeof(double)), .f64 = c->f64, .bits = c->bits};
-  if (!s.values) return cudaErrorMemoryAllocation;
-  for (int64_t i = 0; i < c->y.dims[0]; i++)
-    for (int64_t k = 0; k < c->y.dims[1]; k++)
-      for (int64_t p = 0; p < c->y.dims[2]; p++)
-        for (int64_t q = 0; q < c->y.dims[3]; q++)
-          each_tap(r, &s, (i + c->start) % c->y.dims[0], k, p, q);
-  for (size_t i = 0; i < elements(out); i++) finish(c, out, at, i, s.values[i]);
-  free(s.values);
-  return cudaSuccess;
+  return dnn_conv_run(&r->c, r->at) ? cudaSuccess : cudaErrorMemoryAllocation;
 }
 
 /* The pointer of a tensor in the pack. */
@@ -206,7 +132,7 @@ static char *pointer_of(CudaCall call, Descriptor *pack, const Tensor4 *t) {
 static bool find_tensor(CudaCall call, int device, Descriptor *pack, const Tensor4 *t, char **at,
                         Access *out) {
   *at = pointer_of(call, pack, t);
-  return *at && access_find(call, device, *at, elements(t) * value_size(t->type), out);
+  return *at && access_find(call, device, *at, tensor4_count(t) * value_size(t->type), out);
 }
 
 /* Everything that a plan was made of must still be there. */
@@ -234,9 +160,9 @@ static cudnnStatus_t put(CudaCall call, Dnn *h, const Conv *c, Descriptor *pack,
   Access a[4];
   uint32_t n = 3, result = c->kind == CONV_FORWARD ? 2 : c->kind == CONV_DATA ? 0 : 1;
   char *work = dnn_attribute(pack, CUDNN_ATTR_VARIANT_PACK_WORKSPACE)->values[0].pointer;
-  if (!find_tensor(call, h->device, pack, &c->x, &run.x, &a[0]) ||
-      !find_tensor(call, h->device, pack, &c->w, &run.w, &a[1]) ||
-      !find_tensor(call, h->device, pack, &c->y, &run.y, &a[2]))
+  if (!find_tensor(call, h->device, pack, &c->x, &run.at[0], &a[0]) ||
+      !find_tensor(call, h->device, pack, &c->w, &run.at[1], &a[1]) ||
+      !find_tensor(call, h->device, pack, &c->y, &run.at[2], &a[2]))
     return CUDNN_STATUS_BAD_PARAM;
   for (uint32_t i = 0; i < 3; i++) a[i].read = i != result || c->beta != 0;
   a[result].write = true;

@@ -1,10 +1,10 @@
 /* Memory: allocations on pages of their own, which can be touched only by who may.
  *
  * An allocation has a page before and behind that is never open, and between these and its bytes a
- * guard.  A command that runs sees the bytes that it declared: pages that hold no others are opened
- * as declared; on the others the bytes that are not declared are replaced while it runs, and must
- * be unchanged afterwards.  Bytes that it only writes hold no numbers before. */
+ * guard.  The same memory has a second address, where the simulator reads and changes it whoever
+ * may touch it.  A command that runs sees the bytes that it declared (opening.c). */
 #include "tests/cusim/fibers.h"
+#include "tests/cusim/opening.h"
 #include "tests/cusim/sim.h"
 
 #include <setjmp.h>
@@ -14,44 +14,56 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <ucontext.h>
+#include <unistd.h>
 
-#define PAGE ((size_t)4096)
 #define GUARD ((size_t)256) /* also the alignment that cudaMalloc promises */
-#define NO_NUMBER 0xff      /* of each byte: not a number in every floating-point type */
+#define OPEN (PROT_READ | PROT_WRITE)
 
 /* ---- blocks ---- */
+
+/* Two addresses of the same new memory; that of the program has a page more at both ends. */
+static bool map_twice(Block *b) {
+  size_t inner = b->mapped - 2 * PAGE;
+  int file = memfd_create("cusim", MFD_CLOEXEC);
+  if (file < 0) return false;
+  bool ok = ftruncate(file, (off_t)inner) == 0;
+  void *map = mmap(NULL, b->mapped, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  void *own = mmap(NULL, inner, OPEN, MAP_SHARED | MAP_NORESERVE, file, 0);
+  if (map != MAP_FAILED) b->map = map;
+  if (own != MAP_FAILED) b->own = own;
+  ok = ok && b->map && b->own &&
+       mmap(b->map + PAGE, inner, b->device < 0 ? OPEN : PROT_NONE,
+            MAP_SHARED | MAP_FIXED | MAP_NORESERVE, file, 0) != MAP_FAILED;
+  close(file);
+  return ok;
+}
 
 Block *block_create(size_t bytes, int device) {
   Block *b = calloc(1, sizeof *b);
   if (!b) return NULL;
-  size_t inner = (bytes + 2 * GUARD + PAGE - 1) / PAGE * PAGE;
-  b->mapped = inner + 2 * PAGE;
-  b->map = mmap(NULL, b->mapped, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-  if (b->map == MAP_FAILED) b->map = NULL;
-  if (b->map && device >= 0) {
-    b->shadow = calloc(1, b->mapped);
-    b->pages = calloc(1, b->mapped / PAGE);
-  }
-  if (!b->map || (device >= 0 && (!b->shadow || !b->pages))) {
+  b->mapped = (bytes + 2 * GUARD + PAGE - 1) / PAGE * PAGE + 2 * PAGE;
+  b->bytes = bytes;
+  b->device = device;
+  if (device >= 0)
+    b->defined = calloc(1, bytes);
+  else
+    b->modes = malloc(2 * (b->mapped / PAGE));
+  if (!(device < 0 ? b->modes : b->defined) || !race_create(b) || !map_twice(b)) {
     block_destroy(b);
     return NULL;
   }
-  mprotect(b->map + PAGE, inner, PROT_READ | PROT_WRITE);
-  memset(b->map + PAGE, NO_NUMBER, inner);
-  if (device >= 0) mprotect(b->map + PAGE, inner, PROT_NONE);
+  memset(b->own, NO_NUMBER, b->mapped - 2 * PAGE);
+  if (b->modes) memset(b->modes, OPEN, b->mapped / PAGE);
   b->at = b->map + PAGE + GUARD;
-  b->bytes = bytes;
-  b->device = device;
   b->next = sim.blocks;
   sim.blocks = b;
   return b;
 }
 
 bool block_whole(const Block *b) {
-  const char *end = b->map + b->mapped - PAGE;
-  for (const char *at = b->map + PAGE; at < end; at++) {
-    if (at == b->at) at += b->bytes;
-    if (at < end && (unsigned char)*at != NO_NUMBER) return false;
+  for (size_t i = 0; i < b->mapped - 2 * PAGE; i++) {
+    if (i == GUARD) i += b->bytes;
+    if (i < b->mapped - 2 * PAGE && (unsigned char)b->own[i] != NO_NUMBER) return false;
   }
   return true;
 }
@@ -60,17 +72,48 @@ void block_release(Block *b) {
   b->released = true;
   mmap(b->map, b->mapped, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1,
        0);
-  free(b->records);
-  b->records = NULL;
-  b->n_records = b->cap_records = 0;
+  munmap(b->own, b->mapped - 2 * PAGE);
+  b->own = NULL;
+  race_free(b);
 }
 
 void block_destroy(Block *b) {
   if (b->map) munmap(b->map, b->mapped);
-  free(b->shadow);
-  free(b->pages);
-  free(b->records);
+  if (b->own) munmap(b->own, b->mapped - 2 * PAGE);
+  free(b->defined);
+  free(b->modes);
+  race_free(b);
   free(b);
+}
+
+/* ---- pages ---- */
+
+char *block_own(const Block *b, size_t page) {
+  return b->own + (page - 1) * PAGE;
+}
+
+static void protect(const Block *b, size_t first, size_t end, int mode) {
+  if (mprotect(b->map + first * PAGE, (end - first) * PAGE, mode) == 0) return;
+  perror("cusim");
+  abort();
+}
+
+void block_open(Block *b, size_t first, size_t end, int mode) {
+  if (b->modes) {
+    memset(b->modes + first, mode, end - first);
+  } else if (b->opened == b->opened_to) {
+    b->opened = first;
+    b->opened_to = end;
+  } else {
+    if (first < b->opened) b->opened = first;
+    if (end > b->opened_to) b->opened_to = end;
+  }
+  protect(b, first, end, mode);
+}
+
+void block_close(Block *b) {
+  if (b->opened < b->opened_to) protect(b, b->opened, b->opened_to, PROT_NONE);
+  b->opened = b->opened_to = 0;
 }
 
 Block *block_at(const void *at) {
@@ -147,8 +190,9 @@ static const char *host_fault(const Block *b, const char *at, bool write, CusimR
   if (!inside(b, at)) return "the host touches memory beside an allocation";
   *rule = CUSIM_HOST_RACE;
   size_t offset = (size_t)(at - b->at);
-  for (uint32_t i = 0; i < b->n_records; i++) {
-    const Record *r = &b->records[i];
+  const Records *list = &b->slices[offset / b->slice];
+  for (uint32_t i = 0; i < list->n; i++) {
+    const Record *r = &list->at[i];
     if (offset < r->from || offset >= r->to || r->number <= sim.host.of[r->thread]) continue;
     if (!write && !r->write) continue;
     *call = r->call;
@@ -182,8 +226,10 @@ static void fault_of_host(const Block *b, const char *at, bool write) {
   CusimRule rule;
   CudaCall call;
   const char *what = host_fault(b, at, write, &rule, &call);
+  size_t page = (size_t)(at - b->map) / PAGE;
   if (what) sim_fault(call, rule, "%s (byte %td of %zu)", what, at - b->at, b->bytes);
-  mprotect(b->map + (size_t)(at - b->map) / PAGE * PAGE, PAGE, PROT_READ | PROT_WRITE);
+  if (b->modes) b->modes[page] = OPEN;
+  protect(b, page, page + 1, OPEN);
 }
 
 /* Comes at an instruction of this thread, which may have the lock. */
@@ -226,112 +272,48 @@ void memory_unwatch(void) {
   sigaction(SIGFPE, &before_division, NULL);
 }
 
-static void protect(const Block *b, size_t from, size_t to, int mode) {
+/* The pages on which the bytes lie shall be so. */
+static void want(const Block *b, size_t from, size_t to, int mode) {
   size_t base = (size_t)(b->at - b->map);
   size_t first = (base + from) / PAGE, end = (base + to + PAGE - 1) / PAGE;
-  if (end > first) mprotect(b->map + first * PAGE, (end - first) * PAGE, mode);
+  if (end > first) memset(b->modes + b->mapped / PAGE + first, mode, end - first);
+}
+
+static bool want_for_commands(const Block *b) {
+  bool any = false;
+  for (int writes = 0; writes < 2; writes++)
+    for (size_t s = 0; s < b->n_slices; s++)
+      for (uint32_t i = 0; i < b->slices[s].n; i++) {
+        const Record *r = &b->slices[s].at[i];
+        if (r->number <= sim.host.of[r->thread] || r->write != (writes == 1)) continue;
+        want(b, r->from, r->to, r->write ? PROT_NONE : PROT_READ);
+        any = true;
+      }
+  return any;
+}
+
+/* Protects the pages that are not as they shall be. */
+static void settle(Block *b) {
+  size_t n = b->mapped / PAGE;
+  unsigned char *have = b->modes, *wanted = b->modes + n;
+  memcpy(wanted, have, n);
+  want(b, 0, b->bytes, OPEN);
+  b->shut = want_for_commands(b);
+  for (size_t i = 0, end; i < n; i = end) {
+    for (end = i + 1; end < n && wanted[end] == wanted[i] && have[end] == have[i];) end++;
+    if (have[i] != wanted[i]) protect(b, i, end, wanted[i]);
+  }
+  memcpy(have, wanted, n);
 }
 
 /* Pages that hold what a command may write are closed; what it may read can be read.  A page that
  * holds other bytes too is opened by who touches those, and then no longer watched. */
 void memory_settle(void) {
-  for (Block *b = sim.blocks; b; b = b->next) {
-    if (b->device >= 0 || b->released || !b->n_records) continue;
-    protect(b, 0, b->bytes, PROT_READ | PROT_WRITE);
-    for (int writes = 0; writes < 2; writes++)
-      for (uint32_t i = 0; i < b->n_records; i++) {
-        const Record *r = &b->records[i];
-        if (r->number > sim.host.of[r->thread] && r->write == (writes == 1))
-          protect(b, r->from, r->to, r->write ? PROT_NONE : PROT_READ);
-      }
-  }
+  for (Block *b = sim.blocks; b; b = b->next)
+    if (b->device < 0 && !b->released && (b->shut || !race_quiet(b))) settle(b);
 }
 
-/* ---- a command's accesses ---- */
-
-/* A page on which bytes lie that are not declared as written, and what they were. */
-typedef struct Saved {
-  struct Saved *next;
-  Block *block;
-  char *page;
-  unsigned char bytes[];
-} Saved;
-
-static unsigned char *shadow_of(const Block *b, const char *at) {
-  return b->shadow + (at - b->map);
-}
-
-static void mark(const Access *a, bool on) {
-  Block *b = a->block;
-  unsigned char bits = (unsigned char)((a->read ? BYTE_READ : 0) | (a->write ? BYTE_WRITE : 0));
-  unsigned char *shadow = shadow_of(b, b->at);
-  for (size_t i = a->from; i < a->to; i++)
-    shadow[i] = (unsigned char)(on ? shadow[i] | bits : shadow[i] & BYTE_DEFINED);
-  size_t base = (size_t)(b->at - b->map);
-  for (size_t p = (base + a->from) / PAGE; p <= (base + a->to - 1) / PAGE; p++)
-    b->pages[p] = (unsigned char)(on ? b->pages[p] | bits : 0);
-}
-
-/* Opens one page; *list grows when some of its bytes must stay. */
-static bool open_page(Block *b, size_t p, Saved **list) {
-  char *page = b->map + p * PAGE;
-  const unsigned char *shadow = shadow_of(b, page);
-  unsigned char any = 0, all = 0xff;
-  for (size_t i = 0; i < PAGE; i++) any |= shadow[i], all &= shadow[i];
-  any &= BYTE_READ | BYTE_WRITE, all &= BYTE_READ | BYTE_WRITE;
-  mprotect(page, PAGE, PROT_READ | PROT_WRITE);
-  if (!(any == BYTE_READ && all == BYTE_READ) && !(all & BYTE_WRITE)) {
-    Saved *s = malloc(sizeof *s + PAGE);
-    if (!s) return false;
-    *s = (Saved){.next = *list, .block = b, .page = page};
-    memcpy(s->bytes, page, PAGE);
-    *list = s;
-  }
-  if (all != BYTE_READ)
-    for (size_t i = 0; i < PAGE; i++)
-      if (!(shadow[i] & BYTE_READ)) page[i] = (char)NO_NUMBER;
-  if (!(any & BYTE_WRITE)) mprotect(page, PAGE, PROT_READ);
-  return true;
-}
-
-/* What was not declared as written must be as it was. */
-static void close_saved(Saved *s, CudaCall call) {
-  const unsigned char *shadow = shadow_of(s->block, s->page);
-  bool told = false;
-  mprotect(s->page, PAGE, PROT_READ | PROT_WRITE);
-  for (size_t i = 0; i < PAGE; i++) {
-    if (shadow[i] & BYTE_WRITE) continue;
-    unsigned char expected = shadow[i] & BYTE_READ ? s->bytes[i] : NO_NUMBER;
-    if ((unsigned char)s->page[i] != expected && !told) {
-      bool in = inside(s->block, s->page + i);
-      sim_fault(call, in ? CUSIM_UNDECLARED_WRITE : CUSIM_BOUNDS,
-                "the kernel wrote byte %td of an allocation of %zu, which %s",
-                s->page + i - s->block->at, s->block->bytes,
-                in ? "its launch does not declare as written" : "is outside of it");
-      told = true;
-    }
-    s->page[i] = (char)s->bytes[i];
-  }
-}
-
-static bool open_all(const Access *accesses, uint32_t n, Saved **list) {
-  for (uint32_t i = 0; i < n; i++)
-    if (accesses[i].block->device >= 0) mark(&accesses[i], true);
-  for (uint32_t i = 0; i < n; i++) {
-    Block *b = accesses[i].block;
-    if (b->device < 0) {
-      protect(b, accesses[i].from, accesses[i].to, PROT_READ | PROT_WRITE);
-      continue;
-    }
-    size_t base = (size_t)(b->at - b->map);
-    for (size_t p = (base + accesses[i].from) / PAGE; p <= (base + accesses[i].to - 1) / PAGE; p++)
-      if (b->pages[p]) {
-        if (!open_page(b, p, list)) return false;
-        b->pages[p] = 0;
-      }
-  }
-  return true;
-}
+/* ---- a command ---- */
 
 /* An access to what is closed ends it. */
 static cudaError_t run_watched(CudaCall call, cudaError_t (*run)(void *payload), void *payload) {
@@ -348,27 +330,14 @@ static cudaError_t run_watched(CudaCall call, cudaError_t (*run)(void *payload),
 
 cudaError_t memory_run(CudaCall call, const Access *accesses, uint32_t n,
                        cudaError_t (*run)(void *payload), void *payload) {
-  Saved *saved = NULL;
-  bool host = false;
-  if (!open_all(accesses, n, &saved)) {
+  Opening *opening = opening_create(accesses, n);
+  if (!opening) {
     perror("cusim");
     abort();
   }
   running_accesses = accesses;
   running_n = n;
   cudaError_t error = run_watched(call, run, payload);
-  for (Saved *s = saved, *next; s; s = next) {
-    next = s->next;
-    close_saved(s, call);
-    free(s);
-  }
-  for (uint32_t i = 0; i < n; i++) {
-    Block *b = accesses[i].block;
-    host |= b->device < 0;
-    if (b->device < 0) continue;
-    mark(&accesses[i], false);
-    protect(b, accesses[i].from, accesses[i].to, PROT_NONE);
-  }
-  if (host) memory_settle();
+  opening_end(opening, call);
   return error;
 }

@@ -9,6 +9,7 @@
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <spawn.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -96,18 +97,33 @@ static bool find_folder(void) {
 
 /* ---- the compiler ---- */
 
-/* Runs it with nothing on its input; its output goes to `to`. */
+/* The environment without what is for this process alone; the caller frees the list. */
+static char **environment(void) {
+  size_t n = 0, kept = 0;
+  while (environ[n]) n++;
+  char **list = malloc((n + 1) * sizeof *list);
+  for (size_t i = 0; list && i <= n; i++)
+    if (i == n || strncmp(environ[i], "LD_PRELOAD=", 11) != 0) list[kept++] = environ[i];
+  return list;
+}
+
+/* Runs it with nothing on its input; its output goes to `to`.  Not by fork: this process may have
+ * gigabytes. */
 static int run(const char *const *words, const char *to) {
-  pid_t child = fork();
-  if (child == 0) {
-    int out = open(to, O_WRONLY | O_CREAT | O_TRUNC, 0666), in = open("/dev/null", O_RDONLY);
-    if (out < 0 || in < 0 || dup2(in, 0) < 0 || dup2(out, 1) < 0 || dup2(out, 2) < 0) _exit(126);
-    unsetenv("LD_PRELOAD");
-    execvp(words[0], (char *const *)(uintptr_t)words);
-    _exit(127);
+  posix_spawn_file_actions_t files;
+  char **variables = environment();
+  pid_t child;
+  int status, error = ENOMEM;
+  if (posix_spawn_file_actions_init(&files) == 0) {
+    if (variables && posix_spawn_file_actions_addopen(&files, 0, "/dev/null", O_RDONLY, 0) == 0 &&
+        posix_spawn_file_actions_addopen(&files, 1, to, O_WRONLY | O_CREAT | O_TRUNC, 0666) == 0 &&
+        posix_spawn_file_actions_adddup2(&files, 1, 2) == 0)
+      error =
+          posix_spawnp(&child, words[0], &files, NULL, (char *const *)(uintptr_t)words, variables);
+    posix_spawn_file_actions_destroy(&files);
   }
-  int status;
-  if (child < 0) return 127;
+  free(variables);
+  if (error) return 127;
   while (waitpid(child, &status, 0) < 0)
     if (errno != EINTR) return 127;
   return WIFEXITED(status) ? WEXITSTATUS(status) : 128;

@@ -3,6 +3,7 @@
  * Cells lie in one arena that every launch uses from its beginning: what is left in it is older
  * than the launch, and so means nothing. */
 #include "tests/cusim/segments.h"
+#include "tests/cusim/pieces.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -30,56 +31,28 @@ static bool add(Segment s) {
   return true;
 }
 
-static uintptr_t begin_of(const Access *a) {
-  return (uintptr_t)a->block->at + a->from;
-}
-static uintptr_t end_of(const Access *a) {
-  return (uintptr_t)a->block->at + a->to;
-}
-
-static int by_address(const void *a, const void *b) {
-  uintptr_t p = *(const uintptr_t *)a, q = *(const uintptr_t *)b;
-  return p < q ? -1 : p > q;
-}
-
 static int by_begin(const void *a, const void *b) {
-  return by_address(&((const Segment *)a)->from, &((const Segment *)b)->from);
-}
-
-/* Between two neighbouring ends of accesses all bytes are declared alike. */
-static bool add_pieces(const Access *accesses, uint32_t n, const uintptr_t *ends, uint32_t n_ends) {
-  for (uint32_t k = 0; k + 1 < n_ends; k++) {
-    Segment s = {.from = ends[k], .to = ends[k + 1]};
-    if (s.from == s.to) continue;
-    for (uint32_t i = 0; i < n; i++) {
-      if (begin_of(&accesses[i]) > s.from || end_of(&accesses[i]) < s.to) continue;
-      s.block = accesses[i].block;
-      s.read |= accesses[i].read;
-      s.write |= accesses[i].write;
-    }
-    if (!s.block) continue;
-    Segment *last = n_segments ? &segments[n_segments - 1] : NULL;
-    if (last && last->to == s.from && last->read == s.read && last->write == s.write)
-      last->to = s.to;
-    else if (!add(s))
-      return false;
-  }
-  return true;
+  uintptr_t p = ((const Segment *)a)->from, q = ((const Segment *)b)->from;
+  return p < q ? -1 : p > q;
 }
 
 bool segments_set(const Access *accesses, uint32_t n) {
   for (uint32_t i = 0; i < n_segments; i++)
     if (segments[i].own) free(segments[i].cells);
   n_segments = 0;
-  uintptr_t *ends = malloc((2 * n + 1) * sizeof *ends);
-  if (!ends) return false;
-  for (uint32_t i = 0; i < n; i++) {
-    ends[2 * i] = begin_of(&accesses[i]);
-    ends[2 * i + 1] = end_of(&accesses[i]);
+  uint32_t n_pieces;
+  Piece *pieces = pieces_of(accesses, n, &n_pieces);
+  bool ok = pieces;
+  for (uint32_t i = 0; ok && i < n_pieces; i++) {
+    const Piece *p = &pieces[i];
+    uintptr_t base = (uintptr_t)p->block->at;
+    ok = add((Segment){.from = base + p->from,
+                       .to = base + p->to,
+                       .read = p->read,
+                       .write = p->write,
+                       .block = p->block});
   }
-  qsort(ends, 2 * n, sizeof *ends, by_address);
-  bool ok = add_pieces(accesses, n, ends, 2 * n);
-  free(ends);
+  free(pieces);
   return ok;
 }
 

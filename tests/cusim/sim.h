@@ -28,8 +28,15 @@ typedef struct Record {
   bool write;
   CudaCall call;
 } Record;
+typedef struct Records {
+  Record *at;
+  uint32_t n, cap;
+} Records;
 
 /* ---- memory.c ---- */
+
+#define PAGE ((size_t)4096)
+#define NO_NUMBER 0xff /* of each byte: not a number in every floating-point type */
 
 /* An allocation on pages of its own, with bytes before and behind that nobody may touch.  Device
  * memory can be touched while a command runs that declared it.  What was released keeps its
@@ -37,15 +44,17 @@ typedef struct Record {
 typedef struct Block {
   struct Block *next;
   char *map, *at; /* the first of its pages; what the program has */
+  char *own;      /* its memory at another address: the simulator's, always open */
   size_t bytes, mapped;
   int device; /* -1: pinned host memory */
   bool released;
-  unsigned char *shadow; /* of device memory, of each byte of the map: bits of BYTE_... */
-  unsigned char *pages;  /* of each page, while a command runs: bits of BYTE_READ, BYTE_WRITE */
-  Record *records;
-  uint32_t n_records, cap_records;
+  unsigned char *defined;   /* of device memory, of each byte: 1, or 0: nobody wrote it */
+  size_t opened, opened_to; /* of device memory, pages for the command that runs */
+  unsigned char *modes;     /* of pinned memory, how each page is protected, then how it shall be */
+  bool shut;                /* of pinned memory: a page is */
+  Records *slices;          /* of so many bytes each: none is long */
+  size_t n_slices, slice;
 } Block;
-enum { BYTE_DEFINED = 1, BYTE_READ = 2, BYTE_WRITE = 4 };
 
 typedef struct Access {
   Block *block;
@@ -58,6 +67,10 @@ Block *block_create(size_t bytes, int device); /* NULL: the system has none */
 /* Whether the guards of pinned memory are as they were; of device memory each command sees to it.
  */
 bool block_whole(const Block *block);
+/* Pages, counted from those of the map. */
+char *block_own(const Block *block, size_t page);
+void block_open(Block *block, size_t first, size_t end, int mode);
+void block_close(Block *block);   /* of device memory: all that were opened */
 void block_release(Block *block); /* only its addresses stay */
 void block_destroy(Block *block);
 Block *block_at(const void *at); /* the one whose pages hold it, released or not; NULL: none */
@@ -76,6 +89,8 @@ _Noreturn void memory_escape(void);
 
 /* ---- races.c ---- */
 
+bool race_create(Block *block); /* its slices; false: out of memory */
+void race_free(Block *block);
 /* A command of `thread` whose clock this is touches the bytes; counts the fault if it may not. */
 void race_access(CudaCall call, const Access *access, uint32_t thread, const Clock *clock);
 /* Whether the host knows that all commands that touched the block have run. */

@@ -88,26 +88,21 @@ static void add_command(Stream *s, Command command) {
 static void account_defined(const Work *w) {
   for (uint32_t i = 0; i < w->n && !w->copies_undefined; i++) {
     const Access *a = &w->accesses[i];
-    if (!a->read || a->block->device < 0) continue;
-    const unsigned char *shadow = a->block->shadow + (a->block->at - a->block->map);
-    for (size_t k = a->from; k < a->to; k++)
-      if (!(shadow[k] & BYTE_DEFINED)) {
-        sim_fault(w->call, CUSIM_UNDEFINED,
-                  "reads byte %zu of an allocation of %zu: nobody wrote it", k, a->block->bytes);
-        break;
-      }
+    if (!a->read || a->block->device < 0 || a->from == a->to) continue;
+    const unsigned char *defined = a->block->defined;
+    const unsigned char *hole = memchr(defined + a->from, 0, a->to - a->from);
+    if (hole)
+      sim_fault(w->call, CUSIM_UNDEFINED, "reads byte %td of an allocation of %zu: nobody wrote it",
+                hole - defined, a->block->bytes);
   }
   for (uint32_t i = 0; i < w->n; i++) {
     const Access *a = &w->accesses[i];
     if (!a->write || a->block->device < 0) continue;
-    unsigned char *shadow = a->block->shadow + (a->block->at - a->block->map);
-    if (w->copies_undefined) {
-      const Block *from = w->accesses[0].block;
-      const unsigned char *source = from->shadow + (from->at - from->map) + w->accesses[0].from;
-      for (size_t k = a->from; k < a->to; k++) shadow[k] = source[k - a->from] & BYTE_DEFINED;
-    } else {
-      memset(shadow + a->from, a->scratch ? 0 : BYTE_DEFINED, a->to - a->from);
-    }
+    unsigned char *to = a->block->defined + a->from;
+    if (w->copies_undefined)
+      memmove(to, w->accesses[0].block->defined + w->accesses[0].from, a->to - a->from);
+    else
+      memset(to, a->scratch ? 0 : 1, a->to - a->from);
   }
 }
 
