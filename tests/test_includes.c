@@ -33,6 +33,7 @@ static const Arrows arrows[] = {
     {"runtime/train", "graph/base graph/ir graph/plan ops runtime/execute runtime/data "
                       "runtime/ranks runtime/eval"},
     {"runtime/synth", "graph/base"},
+    {"runtime/embed", "graph/base graph/ir graph/plan runtime/device runtime/execute"},
 };
 
 /* The folder of a path, in `room`. */

@@ -10,6 +10,20 @@ add_custom_command(OUTPUT ${PAGES}/made
 add_custom_target(pages ALL DEPENDS ${PAGES}/made)
 
 install(TARGETS graphc graphrun RUNTIME DESTINATION bin)
+install(TARGETS graphrun_shared LIBRARY DESTINATION lib)
+install(FILES runtime/embed/graphrun.h DESTINATION include)
+file(CONFIGURE OUTPUT ${CMAKE_BINARY_DIR}/found/graphrun.pc @ONLY CONTENT
+"prefix=\${pcfiledir}/../..
+libdir=\${prefix}/lib
+includedir=\${prefix}/include
+
+Name: graphrun
+Description: plans of graphc inside another program
+Version: @PROJECT_VERSION@
+Libs: -L\${libdir} -lgraphrun
+Cflags: -I\${includedir}
+")
+install(FILES ${CMAKE_BINARY_DIR}/found/graphrun.pc DESTINATION lib/pkgconfig)
 foreach(part device_cuda graphrun_mpi)
   if(TARGET ${part})
     install(TARGETS ${part} LIBRARY DESTINATION lib/graphc)

@@ -1,4 +1,6 @@
 /* The installed tree: it works where it lies, and where it is moved to. */
+#include "graph/base/text.h"
+#include "runtime/execute/safetensors.h"
 #include "tests/shell.h"
 
 #define MODEL                                                                                      \
@@ -45,6 +47,60 @@ static void test_at_work(void) {
   shell_free(&s);
 }
 
+/* ---- plans in other programs ---- */
+
+#define EMBED_MODEL                                                                                \
+  "<model name=\"line\" xmlns=\"urn:graphc:model:1\"><program name=\"predict\">\n"                 \
+  "<input name=\"x\" shape=\"4\"/><parameter name=\"slope\" shape=\"1\"/>\n"                       \
+  "<expr name=\"y\" value=\"tanh(slope * x)\"/><output value=\"y\"/></program></model>\n"
+
+/* The example of docs/embedding.md, made with what the installed tree says of itself, and exec. */
+static void test_embedding(void) {
+  static float x[4] = {0.5f, 1, 1.5f, 2}, slope = 0.75f;
+  SaveTensor start = {"slope", DTYPE_F32, {.rank = 1, .dim = {1}}, &slope},
+             fed = {"x", DTYPE_F32, {.rank = 1, .dim = {4}}, x};
+  support_write("embed.xml", EMBED_MODEL);
+  CU_ASSERT_EQUAL(safe_write(support_path("w.safetensors"), &start, 1, NULL, 0, false, NULL), 0);
+  CU_ASSERT_EQUAL(safe_write(support_path("x.safetensors"), &fed, 1, NULL, 0, false, NULL), 0);
+  shell_must("export PKG_CONFIG_PATH=\"$PWD/there/lib/pkgconfig\"\n"
+             "test \"$(pkg-config --modversion graphrun)\" = \"$(there/bin/graphrun --version | "
+             "sed -n '1s/graphrun \\(.*\\), .*/\\1/p')\" || exit 1\n"
+             "$CC $TEST_CFLAGS -std=c99 -Wall -Wextra -pedantic -Werror \"$TOP/docs/embed.c\" "
+             "$(pkg-config --cflags --libs graphrun) "
+             "-Wl,-rpath,\"$(pkg-config --variable=libdir graphrun)\" -o embed");
+  shell_must("there/bin/graphc embed.xml -o e.plan.xml >/dev/null\n"
+             "there/bin/graphrun exec e.plan.xml --program=predict --weights=w.safetensors "
+             "--feed=x.safetensors -o y.safetensors");
+  Shell s = shell("./embed e.plan.xml w.safetensors");
+  SafeFile *file;
+  char expect[400] = "# program predict reads x: 16 bytes\n";
+  CU_ASSERT_EQUAL_FATAL(safe_read(support_path("y.safetensors"), NULL, &file), STATUS_OK);
+  const FileTensor *y = safe_find(file, "y");
+  CU_ASSERT_PTR_NOT_NULL_FATAL(y);
+  for (int i = 0; i < 4; i++)
+    text_append(expect, sizeof expect, strlen(expect), "%a\n", file_tensor_get(y, i));
+  safe_close(file);
+  CU_ASSERT_STRING_EQUAL(s.out, expect);
+  if (s.code != 0) printf("\n%s", s.err);
+  CU_ASSERT_EQUAL(s.code, 0);
+  shell_free(&s);
+  s = shell("./embed e.plan.xml x.safetensors");
+  CU_ASSERT_TRUE(shell_says("weights", s, 1, 1, (const char *const[]){"slope", NULL}));
+}
+
+/* What the header declares and nothing else, and a header for C++ too. */
+static void test_exports(void) {
+  shell_must(
+      "nm -D --defined-only there/lib/libgraphrun.so.1 | sed 's/.* //; s/^__odr_asan[.]//' | "
+      "sort -u >has\n"
+      "grep -oE 'graphrun_[a-z_]+\\(' there/include/graphrun.h | tr -d '(' | sort -u >says\n"
+      "cmp has says && test $(wc -l <says) -gt 15");
+  shell_must(
+      "printf '#include <graphrun.h>\\nint main() { return graphrun_api_version() - 1; }\\n' "
+      ">c.cc\n"
+      "c++ -Wall -Wextra -Werror -fsyntax-only -Ithere/include c.cc");
+}
+
 static void test_version(void) {
   Shell s = shell("there/bin/graphrun --version");
   static const char *const parts[] = {"graphrun 1.", "plan version ", "revision ", "compiler ",
@@ -57,9 +113,9 @@ static void test_version(void) {
 }
 
 int main(void) {
-  static const SupportTest tests[] = {{"install", install},
-                                      {"what is there", test_what_is_there},
-                                      {"at work", test_at_work},
-                                      {"version", test_version}};
+  static const SupportTest tests[] = {
+      {"install", install},      {"what is there", test_what_is_there},
+      {"at work", test_at_work}, {"plans in other programs", test_embedding},
+      {"exports", test_exports}, {"version", test_version}};
   return support_run("install", tests, sizeof tests / sizeof *tests);
 }
