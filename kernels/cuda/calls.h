@@ -2,8 +2,8 @@
  *
  * The types are those of the real headers.  The table is filled from the libraries that are
  * installed, or, in tests, by a simulator; the code that calls is the same object code.  Streams
- * are always named: the default stream, memory that is not pinned, events with timing, flags and
- * attributes other than those that a function's caller needs are not used. */
+ * are always named: the default stream, memory that is not pinned, flags and attributes other than
+ * those that a function's caller needs are not used; nor are events with timing but for traces. */
 #ifndef KERNELS_CUDA_CALLS_H
 #define KERNELS_CUDA_CALLS_H
 

@@ -268,7 +268,9 @@ Status cuda_collective(Device *device, DeviceStream stream, const DeviceCollecti
     return device_fail(device, STATUS_INVALID, tag, "one process runs a plan of several ranks");
   if (!c->meet.comm) return device_fail(device, STATUS_SYSTEM, tag, "the ranks have parted");
   if (first) TRY(wait_until(c, &(Wait){on->stream, INFINITY, tag, ""}));
+  TRY(cuda_time_begin(c, stream, tag));
   TRY(put_all(c, call, on->stream, tag));
+  TRY(cuda_time_end(c, stream, tag));
   if (first) TRY(wait_until(c, &(Wait){on->stream, 0, tag, ""}));
   if (!s) return STATUS_OK;
   if (!s->meets) s->meeting = tag;

@@ -142,6 +142,7 @@ static void cuda_close(Device *device) {
   if (calls) {
     cuda_ranks_close(c);
     cuda_sequences_release(c);
+    cuda_times_release(c);
     cuda_context_release(&c->context);
     for (uint32_t e = 0; e < c->n_events; e++) calls->cudaEventDestroy(c->events[e].event);
     for (uint32_t s = 0; s < c->n_streams; s++) calls->cudaStreamDestroy(c->streams[s].stream);
@@ -231,6 +232,7 @@ static Status copy(Device *device, DeviceStream stream, const DeviceCopy *copies
                    enum cudaMemcpyKind kind, DeviceTag tag) {
   CudaDevice *c = (CudaDevice *)device;
   TRY(cuda_device_use(c));
+  TRY(cuda_time_begin(c, stream, tag));
   for (uint32_t i = 0; i < n; i++)
     if (copies[i].bytes && copies[i].to != copies[i].from)
       TRY(cuda_device_check(c,
@@ -238,7 +240,7 @@ static Status copy(Device *device, DeviceStream stream, const DeviceCopy *copies
                                                               copies[i].bytes, kind,
                                                               c->streams[stream].stream),
                             "a copy fails", tag));
-  return STATUS_OK;
+  return cuda_time_end(c, stream, tag);
 }
 
 static Status cuda_copy_in(Device *device, DeviceStream stream, const DeviceCopy *copies,
@@ -273,9 +275,10 @@ static Status cuda_launch_one(Device *device, DeviceStream stream, const Kernel 
     c->fault_tag[fault - c->context.faults] = tag;
     c->fault_kernel[fault - c->context.faults] = kernel;
   }
+  TRY(cuda_time_begin(c, stream, tag));
   Status status =
       backend_cuda.enqueue(kernel, c->streams[stream].stream, args, &device->error.what);
-  if (status == STATUS_OK) return STATUS_OK;
+  if (status == STATUS_OK) return cuda_time_end(c, stream, tag);
   device->error.tag = tag;
   c->failed = true;
   return status;
@@ -340,6 +343,7 @@ static Status wait_for(CudaDevice *c, const CudaStream *s) {
   else
     TRY(cuda_device_check(c, c->context.calls->cudaStreamSynchronize(s->stream), "the GPU fails",
                           DEVICE_TAG_NONE));
+  TRY(cuda_times_read(c));
   if (c->looked == c->fetched || s->seen < c->fetched) return STATUS_OK;
   return look_at_faults(c);
 }
@@ -379,4 +383,5 @@ const DeviceTable device_cuda = {.name = "cuda",
                                  .sequence_begin = cuda_sequence_begin,
                                  .sequence_end = cuda_sequence_end,
                                  .limits = cuda_limits,
+                                 .observe = cuda_observe,
                                  .parts = cuda_parts};

@@ -41,6 +41,22 @@ typedef struct CudaStream {
   uint64_t seen, met;
 } CudaStream;
 
+/* A command between two events (observe.c); of a launch that failed there is no end. */
+typedef struct CudaSpan {
+  DeviceTag tag;
+  uint32_t begin, end; /* places in CudaTimes.events */
+  bool ended;
+} CudaSpan;
+
+typedef struct CudaTimes {
+  DeviceObserver observer; /* NULL: nobody observes */
+  void *context;
+  cudaEvent_t *events; /* with timing; the first is what the others are counted from */
+  uint32_t n_events, cap_events, used;
+  CudaSpan *spans; /* that were not told yet */
+  uint32_t n_spans, cap_spans;
+} CudaTimes;
+
 typedef struct CudaDevice {
   Device device;
   CudaContext context;
@@ -59,6 +75,7 @@ typedef struct CudaDevice {
   const Kernel **fault_kernel;
   uint64_t fetched, looked; /* numbers of fetches */
   bool eager;               /* nothing is captured */
+  CudaTimes times;
 } CudaDevice;
 
 /* Fails with the library's error, and the tag; the device has then failed. */
@@ -84,6 +101,15 @@ void cuda_ranks_begin(CudaSequence *sequence);
 void cuda_ranks_given(CudaDevice *c, CudaStream *stream, CudaSequence *sequence, DeviceTag tag);
 /* Waits for a stream, as long as no rank is lost. */
 Status cuda_ranks_wait(CudaDevice *c, const CudaStream *stream);
+
+/* ---- observe.c ---- */
+/* Around a command; nothing while nobody observes. */
+Status cuda_time_begin(CudaDevice *c, DeviceStream stream, DeviceTag tag);
+Status cuda_time_end(CudaDevice *c, DeviceStream stream, DeviceTag tag);
+/* Tells the times of what has ended; the host has waited for a stream. */
+Status cuda_times_read(CudaDevice *c);
+void cuda_observe(Device *device, DeviceObserver observer, void *context);
+void cuda_times_release(CudaDevice *c);
 
 /* ---- sequences.c ---- */
 Status cuda_sequence_begin(Device *device, DeviceStream stream, uint32_t sequence, bool *out_done);

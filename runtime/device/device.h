@@ -71,7 +71,9 @@ typedef struct DeviceCollective {
   void *work; /* as the target's work_bytes reserves it for the step; NULL: it needs none */
 } DeviceCollective;
 
-/* Called after every part of a kernel while it is set, on the thread that ran it; for traces. */
+/* Called after every part of a kernel while it is set, on the thread that ran it, or, where the
+ * host is not there when they run, for launches, collectives and copies in a later `synchronise`;
+ * for traces. */
 typedef void (*DeviceObserver)(void *context, DeviceTag tag, uint32_t phase, uint32_t task,
                                int64_t begin_ns, int64_t end_ns);
 
@@ -132,7 +134,8 @@ struct DeviceTable {
    * false when not all could be launched.  In between come launches, collectives, and records and
    * waits of events from EVENT_PROGRAM on, on `stream` and on streams of steps that wait for an
    * event recorded since the beginning; a whole sequence ends when `stream` has waited for all of
-   * them.  Both may be NULL. */
+   * them.  While there is an observer nothing is recorded, nor launched as a whole.  Both may be
+   * NULL. */
   Status (*sequence_begin)(Device *device, DeviceStream stream, uint32_t sequence, bool *out_done);
   Status (*sequence_end)(Device *device, DeviceStream stream, uint32_t sequence, bool whole);
 

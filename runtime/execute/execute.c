@@ -273,9 +273,26 @@ Status executor_wait(Executor *x, Diag *diag) {
 uint32_t executor_tasks(const Executor *x, uint32_t program) {
   uint32_t n = 0;
   for (uint32_t s = 0; x->table->parts && s < x->plan->programs[program].n_steps; s++)
-    if (x->programs[program].steps[s].kernel)
-      n += x->table->parts(x->programs[program].steps[s].kernel);
-  return n;
+    n += x->programs[program].steps[s].kernel
+             ? x->table->parts(x->programs[program].steps[s].kernel)
+             : 1;
+  return n ? n + COPIES_OF_A_RUN : 0;
+}
+
+const char *executor_task_name(uint32_t step) {
+  switch (step) {
+  case TAG_INPUTS:
+    return "inputs";
+  case TAG_OUTPUTS:
+    return "outputs";
+  case TAG_COMMIT:
+    return "new states";
+  case TAG_STATES_IN:
+  case TAG_STATES_OUT:
+    return "states";
+  default:
+    return step >= TAG_INPUTS ? "others" : NULL;
+  }
 }
 
 static void note(void *context, DeviceTag tag, uint32_t phase, uint32_t task, int64_t begin,

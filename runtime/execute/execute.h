@@ -75,10 +75,14 @@ Status executor_states_write(Executor *executor, Diag *diag);
 
 /* ---- measuring ---- */
 
-/* Called after every task of a kernel while it is set, on the thread that ran it; for traces. */
+/* Called after every task of a kernel while it is set, on the thread that ran it; for traces.  A
+ * device that runs on its own tells when a run has been waited for, also of collectives and of
+ * copies: then executor_task_name(step) says of what. */
 typedef void (*TaskObserver)(void *context, uint32_t step, uint32_t phase, uint32_t task,
                              int64_t begin_ns, int64_t end_ns);
-/* Tasks of all steps of a prepared program; 0: the device shows none. */
+/* NULL: it is a step. */
+const char *executor_task_name(uint32_t step);
+/* The most tasks that a run of a prepared program has; 0: the device shows none. */
 uint32_t executor_tasks(const Executor *executor, uint32_t program);
 void executor_observe(Executor *executor, TaskObserver observer, void *context);
 

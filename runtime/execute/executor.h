@@ -75,6 +75,8 @@ static inline DeviceTag executor_tag(uint32_t program, uint32_t what) {
   return (DeviceTag)program << 32 | what;
 }
 
+#define COPIES_OF_A_RUN 8 /* more lists of copies than a run gives */
+
 /* Turns the device's error into a message that names the command which failed; where the device
  * cannot tell, `tag`, what was under way. */
 Status executor_failed(const Executor *x, Status status, DeviceTag tag, Diag *diag);

@@ -155,8 +155,8 @@ static Status launch_sequence(Executor *x, uint32_t program, Diag *diag) {
 
 Status executor_launch(Executor *x, uint32_t program, Diag *diag) {
   if (x->measure) return measure_all(x, program, diag);
-  Status status = x->table->sequence_begin && !x->observer ? launch_sequence(x, program, diag)
-                                                           : launch_all(x, program, diag);
+  Status status =
+      x->table->sequence_begin ? launch_sequence(x, program, diag) : launch_all(x, program, diag);
   /* What was given and not waited for has no end that a later run would follow. */
   for (DeviceStream s = STREAM_STEPS + 1; status != STATUS_OK && s < x->streams; s++)
     x->table->synchronise(x->device, s);

@@ -17,6 +17,7 @@
 
 #define PID 1
 #define ROW_STREAM 1u
+#define ROW_COPIES 901u
 #define ROW_THREAD 1001u /* behind any number of streams */
 #define NAME_MAX_BYTES 64
 #define OPS_MAX_BYTES 2048
@@ -71,6 +72,7 @@ static void find_slices(Writer *w) {
   w->start = run->n_tasks ? run->tasks[0].begin : 0;
   for (uint32_t i = 0; i < run->n_tasks; i++) {
     const TraceTask *task = &run->tasks[i];
+    if (executor_task_name(task->step)) continue;
     Slice *slice = &w->slices[task->step];
     thread_row(w, task->thread);
     if (!slice->ran) *slice = (Slice){task->begin, task->end, true};
@@ -250,6 +252,23 @@ static void add_task(Writer *w, const TraceTask *task) {
                    "phase", (int)task->phase, "task", (int)task->task));
 }
 
+/* One after the other, as they are given. */
+static void add_copies(Writer *w) {
+  int64_t end = INT64_MIN;
+  for (uint32_t i = 0; i < w->run->n_tasks && w->ok; i++) {
+    TraceTask task = w->run->tasks[i];
+    const char *name = executor_task_name(task.step);
+    if (!name) continue;
+    if (end == INT64_MIN) add_row(w, ROW_COPIES, "copies");
+    if (task.begin < end) task.begin = end;
+    if (task.end < task.begin) task.end = task.begin;
+    end = task.end;
+    add(w, json_pack("{s:s, s:s, s:s, s:f, s:f, s:i, s:i}", "name", name, "cat", "copy", "ph", "X",
+                     "ts", since(w, task.begin), "dur", (double)(task.end - task.begin) * 1e-3,
+                     "pid", PID, "tid", (int)ROW_COPIES));
+  }
+}
+
 static void add_alive(Writer *w, int64_t at, int64_t bytes) {
   add(w, json_pack("{s:s, s:s, s:f, s:i, s:i, s:{s:I}}", "name", "alive in scratch", "ph", "C",
                    "ts", since(w, at), "pid", PID, "tid", (int)ROW_STREAM, "args", "bytes",
@@ -289,7 +308,9 @@ static void add_events(Writer *w) {
   for (uint32_t s = 0; s < w->p->n_steps && w->ok; s++)
     if (w->slices[s].ran) add_kernel(w, s);
   bool threads = plan_streams(w->p) == 1;
-  for (uint32_t i = 0; i < w->run->n_tasks && w->ok && threads; i++) add_task(w, &w->run->tasks[i]);
+  for (uint32_t i = 0; i < w->run->n_tasks && w->ok && threads; i++)
+    if (!executor_task_name(w->run->tasks[i].step)) add_task(w, &w->run->tasks[i]);
+  add_copies(w);
   add_memory(w);
   add_arrows(w);
 }

@@ -22,7 +22,7 @@
 
 typedef struct Slot {
   atomic_bool started, told;
-  _Atomic int64_t terminated; /* when, in ns; 0: it was not */
+  _Atomic int64_t terminated; /* when, in ns; 0: it was not; INT64_MAX: it had parted before */
   char place[RANKS_PLACE_MAX];
 } Slot;
 
@@ -174,6 +174,10 @@ char *board_join(void) {
 
 void board_told(void) {
   if (own) own->told = true;
+}
+
+void board_parted(void) {
+  if (own && !own->terminated) own->terminated = INT64_MAX;
 }
 
 void board_terminated(void) {

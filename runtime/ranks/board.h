@@ -29,6 +29,8 @@ Status board_explain(const Board *board, int code, Diag *diag);
 char *board_join(void);
 /* This rank has said on stderr why it fails. */
 void board_told(void);
+/* This rank has parted from the others: what happens to it now is nothing to them. */
+void board_parted(void);
 /* This rank got SIGTERM, as all do when one has ended; may be called by a handler of signals. */
 void board_terminated(void);
 

@@ -151,4 +151,5 @@ Status ranks_open(Diag *diag, Ranks **out) {
 void ranks_close(Ranks *ranks, Status status) {
   ranks_waits(ranks, "when all was done");
   if (ranks) ranks->table->close(ranks, (int)status);
+  board_parted();
 }

@@ -15,9 +15,70 @@ static void blocking_stream(Bench *b) {
   OK(b, b->cu->cudaStreamDestroy(u));
 }
 
+/* Times are taken by events that nobody waits for on a stream. */
 static void timing_event(Bench *b) {
   cudaEvent_t e;
+  OK(b, b->cu->cudaEventCreateWithFlags(&e, cudaEventDefault));
+  bench_scale(b, b->s, b->x, b->y, 2, N);
+  OK(b, b->cu->cudaEventRecord(e, b->s));
+  if (!b->wrong) OK(b, b->cu->cudaEventRecord(b->event, b->s));
+  OK(b, b->cu->cudaStreamWaitEvent(b->t, b->wrong ? e : b->event, 0));
+  bench_scale(b, b->t, b->y, b->z, 2, N);
+  OK(b, b->cu->cudaStreamSynchronize(b->t));
+  OK(b, b->cu->cudaEventDestroy(e));
+}
+
+static void timing_event_flags(Bench *b) {
+  cudaEvent_t e;
+  OK(b, b->cu->cudaEventCreateWithFlags(&e, b->wrong ? cudaEventInterprocess : cudaEventDefault));
+  if (!b->wrong) OK(b, b->cu->cudaEventDestroy(e));
+}
+
+/* From one event to another, when both have happened. */
+static void take_time(Bench *b, unsigned flags, bool record) {
+  cudaEvent_t from, to;
+  float ms;
+  OK(b, b->cu->cudaEventCreateWithFlags(&from, flags));
+  OK(b, b->cu->cudaEventCreateWithFlags(&to, cudaEventDefault));
+  if (record) OK(b, b->cu->cudaEventRecord(from, b->s));
+  bench_scale(b, b->s, b->x, b->y, 2, N);
+  OK(b, b->cu->cudaEventRecord(to, b->s));
+  OK(b, b->cu->cudaStreamSynchronize(b->s));
+  OK(b, b->cu->cudaEventElapsedTime(&ms, from, to));
+  OK(b, b->cu->cudaEventDestroy(from));
+  OK(b, b->cu->cudaEventDestroy(to));
+}
+
+static void time_without_timing(Bench *b) {
+  take_time(b, b->wrong ? cudaEventDisableTiming : cudaEventDefault, true);
+}
+static void time_without_record(Bench *b) {
+  take_time(b, cudaEventDefault, !b->wrong);
+}
+
+static void time_of_two_devices(Bench *b) {
+  cudaEvent_t from, to;
+  float ms;
+  OK(b, b->cu->cudaEventCreateWithFlags(&from, cudaEventDefault));
+  if (b->wrong) OK(b, b->cu->cudaSetDevice(1));
+  OK(b, b->cu->cudaEventCreateWithFlags(&to, cudaEventDefault));
+  OK(b, b->cu->cudaSetDevice(0));
+  OK(b, b->cu->cudaEventRecord(from, b->s));
+  if (!b->wrong) OK(b, b->cu->cudaEventRecord(to, b->s));
+  OK(b, b->cu->cudaStreamSynchronize(b->s));
+  OK(b, b->cu->cudaEventElapsedTime(&ms, from, to));
+  OK(b, b->cu->cudaEventDestroy(from));
+  OK(b, b->cu->cudaEventDestroy(to));
+}
+
+static void time_in_capture(Bench *b) {
+  cudaEvent_t e;
+  cudaGraph_t graph = NULL;
   OK(b, b->cu->cudaEventCreateWithFlags(&e, b->wrong ? cudaEventDefault : cudaEventDisableTiming));
+  OK(b, b->cu->cudaStreamBeginCapture(b->s, cudaStreamCaptureModeThreadLocal));
+  OK(b, b->cu->cudaEventRecord(e, b->s));
+  OK(b, b->cu->cudaStreamEndCapture(b->s, &graph));
+  if (graph) OK(b, b->cu->cudaGraphDestroy(graph));
   OK(b, b->cu->cudaEventDestroy(e));
 }
 
@@ -168,7 +229,12 @@ const Case cases_order[] = {
     {CUSIM_DEFAULT_STREAM, "a fill on stream 0", default_stream},
     {CUSIM_DEFAULT_STREAM, "a thread's own default stream", default_stream_named},
     {CUSIM_FLAGS, "a stream that blocks", blocking_stream},
-    {CUSIM_FLAGS, "an event with timing", timing_event},
+    {CUSIM_FLAGS, "a wait for an event with timing", timing_event},
+    {CUSIM_NOT_MODELLED, "an event for other processes", timing_event_flags},
+    {CUSIM_INVALID, "the time of an event without timing", time_without_timing},
+    {CUSIM_INVALID, "the time of an event that was not recorded", time_without_record},
+    {CUSIM_CURRENT_DEVICE, "the time between two devices", time_of_two_devices},
+    {CUSIM_NOT_MODELLED, "an event with timing in a capture", time_in_capture},
     {CUSIM_HANDLE, "a stream after its end", stream_after_end},
     {CUSIM_HANDLE, "an event after its end", event_after_end},
     {CUSIM_HANDLE, "a stream as an event", handle_of_another_kind},

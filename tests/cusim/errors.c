@@ -38,6 +38,8 @@ static const int *const errors[CUDA_CALLS] = {
       cudaErrorLaunchFailure),
     E(cudaEventSynchronize, cudaErrorInvalidValue, cudaErrorInvalidResourceHandle,
       cudaErrorLaunchFailure),
+    E(cudaEventElapsedTime, cudaErrorInvalidValue, cudaErrorInvalidResourceHandle,
+      cudaErrorLaunchFailure),
     E(cudaStreamBeginCapture, cudaErrorInvalidValue),
     E(cudaStreamEndCapture, cudaErrorInvalidValue, cudaErrorStreamCaptureWrongThread),
     E(cudaStreamIsCapturing, cudaErrorInvalidValue, cudaErrorStreamCaptureImplicit),

@@ -85,10 +85,12 @@ cudaError_t sim_cudaEventCreateWithFlags(cudaEvent_t *out, unsigned flags) {
   const CudaCall call = CUDA_CALL_cudaEventCreateWithFlags;
   cudaError_t error;
   if (no_device(&error)) return error;
-  if ((flags & ~(unsigned)cudaEventBlockingSync) != cudaEventDisableTiming)
-    sim_fault(call, CUSIM_FLAGS, "flags 0x%x: the event would take times", flags);
+  if (flags & ~(unsigned)(cudaEventBlockingSync | cudaEventDisableTiming))
+    return SIM_REFUSE(call, NOT_MODELLED, cudaErrorInvalidValue, "flags 0x%x are not modelled",
+                      flags);
   Event *e = calloc(1, sizeof *e);
   if (!e) return sim_error(cudaErrorMemoryAllocation);
+  e->timing = !(flags & cudaEventDisableTiming);
   e->device = caller.device;
   e->next = sim.events;
   sim.events = e;
@@ -122,6 +124,9 @@ cudaError_t sim_cudaEventRecord(cudaEvent_t handle, cudaStream_t on) {
   if (e->device != s->device)
     return SIM_REFUSE(call, CURRENT_DEVICE, cudaErrorInvalidResourceHandle,
                       "an event of device %d on a stream of device %d", e->device, s->device);
+  if (s->capture && e->timing)
+    return SIM_REFUSE(call, NOT_MODELLED, cudaErrorNotSupported,
+                      "an event with timing in a capture is not modelled");
   if (s->capture) return capture_record(e, s);
   capture_forget(e);
   e->recorded = true;
@@ -140,6 +145,7 @@ cudaError_t sim_cudaStreamWaitEvent(cudaStream_t handle, cudaEvent_t for_event, 
   if (flags != cudaEventWaitDefault)
     return SIM_REFUSE(call, NOT_MODELLED, cudaErrorNotSupported, "flags 0x%x are not modelled",
                       flags);
+  if (e->timing) sim_fault(call, CUSIM_FLAGS, "waits for an event that takes times");
   if (s->capture || e->capture) return capture_wait(s, e);
   if (e->recorded) stream_wait(s, &e->token);
   streams_turn();
@@ -166,8 +172,7 @@ cudaError_t sim_cudaEventSynchronize(cudaEvent_t handle) {
   if (!e) return error;
   if (e->recorded) {
     stream_drain(CUDA_CALL_cudaEventSynchronize, e->token.stream, e->token.number);
-    clock_join(&sim.host, &e->token.clock);
-    memory_settle();
+    stream_known_until(&e->token);
   }
   return sim.sticky ? sim_error(sim.sticky) : cudaSuccess;
 }
@@ -183,9 +188,35 @@ cudaError_t sim_cudaEventQuery(cudaEvent_t handle) {
     stream_try(e->token.stream, e->token.number);
   if (sim.sticky) return sim_error(sim.sticky);
   if (e->recorded && e->token.stream->done < e->token.number) return cudaErrorNotReady;
-  if (e->recorded) {
-    clock_join(&sim.host, &e->token.clock);
-    memory_settle();
-  }
+  if (e->recorded) stream_known_until(&e->token);
   return cudaSuccess;
+}
+
+/* Its record has happened; cudaErrorNotReady, and no fault, when it has not. */
+static cudaError_t look_at_time(const Event *e) {
+  const CudaCall call = CUDA_CALL_cudaEventElapsedTime;
+  if (!e->timing)
+    return SIM_REFUSE(call, INVALID, cudaErrorInvalidResourceHandle,
+                      "an event that was made without timing");
+  if (!e->recorded)
+    return SIM_REFUSE(call, INVALID, cudaErrorInvalidResourceHandle,
+                      "an event that was never recorded");
+  bool happened = e->token.stream->done >= e->token.number;
+  return happened ? cudaSuccess : sim_error(cudaErrorNotReady);
+}
+
+cudaError_t sim_cudaEventElapsedTime(float *out, cudaEvent_t start, cudaEvent_t end) {
+  SIM_BEGIN(cudaEventElapsedTime, cudaError_t);
+  const CudaCall call = CUDA_CALL_cudaEventElapsedTime;
+  cudaError_t error;
+  Event *a = find_event(call, start, &error);
+  Event *b = a ? find_event(call, end, &error) : NULL;
+  if (!b) return error;
+  if (a->device != b->device)
+    return SIM_REFUSE(call, CURRENT_DEVICE, cudaErrorInvalidResourceHandle,
+                      "events of devices %d and %d", a->device, b->device);
+  error = look_at_time(a);
+  if (error == cudaSuccess) error = look_at_time(b);
+  if (error == cudaSuccess) *out = (float)((double)(b->token.time - a->token.time) * 1e-6);
+  return error;
 }

@@ -117,6 +117,7 @@ typedef struct Work {
 typedef struct Token {
   Stream *stream;
   uint32_t number;
+  int64_t time; /* on the simulated clock */
   Clock clock;
 } Token;
 
@@ -147,6 +148,7 @@ struct Stream {
   int device;
   bool destroyed, hidden; /* a graph's own */
   uint32_t thread, given, done;
+  int64_t time; /* on the simulated clock, ns: the end of the last command that it was given */
   Clock clock;
   Command *first, *last;
   Capture *capture; /* NULL: none */
@@ -158,6 +160,7 @@ typedef struct Event {
   struct Event *next;
   int device;
   bool destroyed, recorded;
+  bool timing;
   Token token;
   Capture *capture; /* when it was recorded last in one */
   uint32_t slot;    /* there */
@@ -185,6 +188,7 @@ void stream_drain(CudaCall call, Stream *stream, uint32_t number); /* waits for 
 /* Takes the first command off. */
 void stream_drop(Stream *stream);
 void stream_known(Stream *stream); /* the host has waited for all of it */
+void stream_known_until(const Token *token);
 
 /* ---- capture.c ---- */
 
@@ -250,8 +254,9 @@ typedef struct Sim {
   cudaError_t sticky;
   size_t used[CUSIM_DEVICES];
   Clock host;
-  uint32_t numbers[THREADS]; /* commands that a thread has been given */
-  bool threads[THREADS];     /* in use */
+  int64_t host_time[CUSIM_DEVICES]; /* of each device the last end that the host waited for */
+  uint32_t numbers[THREADS];        /* commands that a thread has been given */
+  bool threads[THREADS];            /* in use */
   Block *blocks;
   Stream *streams;
   Event *events;

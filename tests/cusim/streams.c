@@ -1,4 +1,9 @@
-/* Streams: commands that wait, and run in an order that streams and events allow. */
+/* Streams: commands that wait, and run in an order that streams and events allow.
+ *
+ * Each device has a simulated clock, for events with timing: a command begins when the one before
+ * it on its stream, and what that waits for, has ended, and takes a time that follows from the
+ * bytes it touches.  So times follow from the calls alone, whenever commands run here.  A
+ * collective does not wait for other devices on it. */
 #include "tests/cusim/sim.h"
 
 #include <stdio.h>
@@ -27,7 +32,8 @@ bool stream_quiet(const Stream *s) {
 }
 
 Token stream_token(const Stream *s) {
-  return (Token){.stream = (Stream *)(uintptr_t)s, .number = s->given, .clock = s->clock};
+  return (Token){
+      .stream = (Stream *)(uintptr_t)s, .number = s->given, .time = s->time, .clock = s->clock};
 }
 
 Stream *stream_find(CudaCall call, cudaStream_t handle, cudaError_t *out) {
@@ -67,6 +73,19 @@ void work_release(Work *w) {
   free(w);
 }
 
+#define COMMAND_NS 2000
+#define BYTES_OF_A_NS 1000
+
+static void take_time(Stream *s, const Command *c) {
+  int64_t from = c->work ? sim.host_time[s->device] : c->wait.time;
+  if (s->time < from) s->time = from;
+  if (!c->work) return;
+  size_t bytes = 0;
+  for (uint32_t i = 0; i < c->work->n; i++)
+    bytes += c->work->accesses[i].to - c->work->accesses[i].from;
+  s->time += COMMAND_NS + (int64_t)(bytes / BYTES_OF_A_NS);
+}
+
 static void add_command(Stream *s, Command command) {
   Command *c = malloc(sizeof *c);
   if (!c) {
@@ -74,6 +93,7 @@ static void add_command(Stream *s, Command command) {
     abort();
   }
   *c = command;
+  take_time(s, c);
   if (s->last)
     s->last->next = c;
   else
@@ -225,7 +245,14 @@ void stream_drain(CudaCall call, Stream *s, uint32_t number) {
   }
 }
 
-void stream_known(Stream *s) {
-  clock_join(&sim.host, &s->clock);
+void stream_known_until(const Token *token) {
+  int64_t *time = &sim.host_time[token->stream->device];
+  if (*time < token->time) *time = token->time;
+  clock_join(&sim.host, &token->clock);
   memory_settle();
+}
+
+void stream_known(Stream *s) {
+  Token end = stream_token(s);
+  stream_known_until(&end);
 }

@@ -171,6 +171,37 @@ static void errors_pass(void) {
   close_plain(&b);
 }
 
+/* Times are those of a GPU that runs what it can at once, in whatever order the simulator does. */
+static void times(void) {
+  float first = 0;
+  for (uint64_t seed = 0; seed < 6; seed++) {
+    Bench b;
+    cudaEvent_t e[4];
+    float ms[3], back = 0;
+    open_plain(&b, (CusimOrder)(seed % 3), seed);
+    const CudaCalls *cu = b.cu;
+    for (int i = 0; i < 4; i++) OK(&b, cu->cudaEventCreateWithFlags(&e[i], cudaEventDefault));
+    OK(&b, cu->cudaEventRecord(e[0], b.s));
+    bench_scale(&b, b.s, b.x, b.y, 2, N);
+    OK(&b, cu->cudaEventRecord(e[1], b.s));
+    bench_scale(&b, b.t, b.x, b.z, 2, N); /* beside the first */
+    OK(&b, cu->cudaEventRecord(e[2], b.t));
+    bench_wait(&b, b.t, b.s);
+    bench_scale(&b, b.t, b.y, b.z, 2, N); /* behind both */
+    OK(&b, cu->cudaEventRecord(e[3], b.t));
+    if (seed == 0) CU_ASSERT_EQUAL(cu->cudaEventElapsedTime(ms, e[0], e[3]), cudaErrorNotReady);
+    if (seed == 0) CU_ASSERT_EQUAL(cu->cudaGetLastError(), cudaSuccess);
+    OK(&b, cu->cudaStreamSynchronize(b.t));
+    for (int i = 0; i < 3; i++) OK(&b, cu->cudaEventElapsedTime(&ms[i], e[0], e[i + 1]));
+    OK(&b, cu->cudaEventElapsedTime(&back, e[3], e[0]));
+    CU_ASSERT(ms[0] > 0 && ms[1] == ms[0] && ms[2] == 2 * ms[0] && back == -ms[2]);
+    if (!seed) first = ms[0];
+    CU_ASSERT_EQUAL(ms[0], first);
+    for (int i = 0; i < 4; i++) OK(&b, cu->cudaEventDestroy(e[i]));
+    close_plain(&b);
+  }
+}
+
 static void errors_of_kernels_stay(void) {
   Bench b;
   CusimReport report;
@@ -358,6 +389,7 @@ int main(void) {
                {"new memory is no number", new_memory_is_no_number},
                {"arguments are copied", arguments_are_copied},
                {"errors pass", errors_pass},
+               {"times", times},
                {"errors of kernels stay", errors_of_kernels_stay},
                {"errors of access", errors_of_access},
                {"errors of capture", errors_of_capture},

@@ -309,6 +309,7 @@ static Status toy_sequence_begin(Device *device, DeviceStream stream, uint32_t i
   t->origin = stream;
   for (uint32_t s = 0; s < t->streams; s++) t->inside[s] = s == stream;
   Sequence *s = &t->sequences[id];
+  s->whole &= !t->observer;
   *out_done = s->whole;
   if (!s->whole) s->n = 0;
   for (uint32_t i = 0; s->whole && i < s->n; i++) TRY(give(t, &s->given[i]));
@@ -327,7 +328,7 @@ static Status toy_sequence_end(Device *device, DeviceStream stream, uint32_t id,
       return toy_fault(t, DEVICE_TAG_NONE, "a sequence ends and has not waited for stream %u", s);
   for (uint32_t e = 0; !whole && e < t->n_events; e++)
     t->events[e].waited |= t->events[e].inside; /* nobody will */
-  t->sequences[id].whole = whole;
+  t->sequences[id].whole = whole && !t->observer;
   t->open = NO_SEQUENCE;
   return STATUS_OK;
 }

@@ -93,8 +93,16 @@ static Status there_and_back(Device *d, char *host, void *a, void *b, size_t n) 
   return t->synchronise(d, STREAM_COPIES);
 }
 
-static Status take_and_use(Device *d, size_t n, char *wrong) {
+static void count_copy(void *context, DeviceTag tag, uint32_t phase, uint32_t task, int64_t begin,
+                       int64_t end) {
+  uint32_t *told = context;
+  *told += tag == 7 && phase == 0 && task == 0 && begin <= end;
+}
+
+/* `told` NULL: nobody observes. */
+static Status take_and_use(Device *d, size_t n, uint32_t *told, char *wrong) {
   void *a = NULL, *b = NULL, *host = NULL;
+  if (told) d->table->observe(d, count_copy, told);
   Status status = d->table->allocate(d, n, &a);
   if (status == STATUS_OK) status = d->table->allocate(d, n, &b);
   if (status == STATUS_OK) status = d->table->host_allocate(d, n, &host);
@@ -103,6 +111,7 @@ static Status take_and_use(Device *d, size_t n, char *wrong) {
   for (size_t i = 0; status == STATUS_OK && i < n; i++)
     *wrong |= ((char *)host)[i] != (i < n / 2 ? 0x5a : (char)((i - n / 2) * 7));
   for (uint32_t s = 0; s < two.streams; s++) d->table->synchronise(d, s);
+  d->table->observe(d, NULL, NULL);
   d->table->release(d, a);
   d->table->release(d, b);
   d->table->host_release(d, host);
@@ -118,7 +127,10 @@ static void copies(void) {
         .devices = 1, .order = (CusimOrder)(seed % 3), .seed = seed, .print = true});
     CU_ASSERT_EQUAL_FATAL(device_cuda.open(&two, diag, &d), STATUS_OK);
     CU_ASSERT(d->table->memory(d) > 1 << 20);
-    CU_ASSERT_EQUAL(take_and_use(d, 1000, &wrong), STATUS_OK);
+    uint32_t told = 0;
+    bool observed = seed % 2;
+    CU_ASSERT_EQUAL(take_and_use(d, 1000, observed ? &told : NULL, &wrong), STATUS_OK);
+    CU_ASSERT_EQUAL(told, observed ? 3 : 0); /* in, within, out */
     CU_ASSERT_EQUAL(wrong, 0);
     d->table->close(d);
     CU_ASSERT(cuda_lab_end("copies"));
@@ -141,7 +153,8 @@ static void each_call_fails(void) {
     Status status = device_cuda.open(&two, diag, &d);
     CU_ASSERT_EQUAL(diag_entry(diag, 0) != NULL, status != STATUS_OK);
     if (status == STATUS_OK) {
-      status = take_and_use(d, 1000, &wrong);
+      uint32_t observed = 0;
+      status = take_and_use(d, 1000, &observed, &wrong);
       if (status != STATUS_OK) CU_ASSERT(d->error.what.text[0] != 0);
       CU_ASSERT(status != STATUS_OK || !wrong);
       d->table->close(d);

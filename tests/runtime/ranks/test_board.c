@@ -14,7 +14,7 @@
 typedef struct Fate {
   const char *waits; /* NULL: it does not join */
   int signal;        /* that it gets; 0: none */
-  bool told;
+  bool told, parted;
 } Fate;
 
 static void live(uint32_t rank, const Fate *fate) {
@@ -26,6 +26,7 @@ static void live(uint32_t rank, const Fate *fate) {
   if (fate->waits && !ranks.waits) _exit(99);
   if (fate->waits && *fate->waits) ranks_waits(&ranks, "%s", fate->waits);
   if (fate->told) board_told();
+  if (fate->parted) board_parted();
   if (fate->signal) raise(fate->signal);
   _exit(1);
 }
@@ -62,27 +63,31 @@ static void says(const Fate *fates, uint32_t n, int code, const char *what) {
 }
 
 static void who_was_lost(void) {
-  const Fate waiting = {"before step 7", SIGTERM, false};
-  const Fate middle[] = {waiting, {"before step 6", SIGKILL, false}, waiting};
+  const Fate waiting = {"before step 7", SIGTERM, false, false};
+  const Fate middle[] = {waiting, {"before step 6", SIGKILL, false, false}, waiting};
   says(middle, 3, 137,
        "rank 1 of 3 was ended by signal 9 (Killed); rank 0 waited for it before "
        "step 7\nhint: ");
-  const Fate first[] = {{"in its own place", SIGKILL, false}, {"", SIGTERM, false}, waiting};
+  const Fate first[] = {
+      {"in its own place", SIGKILL, false, false}, {"", SIGTERM, false, false}, waiting};
   says(first, 3, 137, "rank 0 of 3 was ended by signal 9 (Killed); rank 2 waited for it before");
-  const Fate early[] = {{"", SIGTERM, false}, {"", SIGKILL, false}};
+  const Fate early[] = {{"", SIGTERM, false, false}, {"", SIGKILL, false, false}};
   says(early, 2, 137, "rank 1 of 2 was ended by signal 9 (Killed), while ranks were started");
-  const Fate alike[] = {waiting, {NULL, SIGKILL, false}, {NULL, SIGTERM, false}};
+  const Fate alike[] = {waiting, {NULL, SIGKILL, false, false}, {NULL, SIGTERM, false, false}};
   says(alike, 3, 137, "rank 1 or 2 of 3 was ended by signal 9 (Killed); rank 0 waited for it");
   const Fate terminated[] = {waiting, waiting};
   says(terminated, 2, 143, "rank 0 of 2 was ended by signal 15 (Terminated); rank 1 waited");
-  const Fate silent[] = {waiting, {"", 0, false}};
+  const Fate silent[] = {waiting, {"", 0, false, false}};
   says(silent, 2, 7, "rank 1 of 2 ended with exit code 7; rank 0 waited for it before step 7");
-  const Fate none[] = {{NULL, 0, false}, {NULL, 0, false}};
+  const Fate last[] = {{"when all was done", 0, false, true},
+                       {"when all was done", SIGKILL, false, false}};
+  says(last, 2, 137, "rank 1 of 2 was ended by signal 9 (Killed); rank 0 waited for it when all");
+  const Fate none[] = {{NULL, 0, false, false}, {NULL, 0, false, false}};
   says(none, 2, 213, "mpirun ended with exit code 213 before a rank had begun\nhint: ");
 }
 
 static void who_told(void) {
-  const Fate told[] = {{"before step 7", 0, true}, {"before step 7", SIGTERM, false}};
+  const Fate told[] = {{"before step 7", 0, true, false}, {"before step 7", SIGTERM, false, false}};
   CU_ASSERT_STRING_EQUAL(explained(told, 2, 1, STATUS_OK), "");
 }
 
