@@ -30,8 +30,9 @@ static const Arrows arrows[] = {
     {"runtime/data", "graph/base graph/ir graph/plan ops runtime/execute"},
     {"runtime/eval",
      "graph/base graph/ir graph/plan ops kernels runtime/execute runtime/data runtime/ranks"},
+    {"runtime/report", "graph/base"},
     {"runtime/train", "graph/base graph/ir graph/plan ops runtime/execute runtime/data "
-                      "runtime/ranks runtime/eval"},
+                      "runtime/ranks runtime/eval runtime/report"},
     {"runtime/synth", "graph/base"},
     {"runtime/embed", "graph/base graph/ir graph/plan runtime/device runtime/execute"},
 };

@@ -89,6 +89,7 @@ static int64_t read_count(const char *text, const char *word, bool *out_word) {
 static Status read_train(const Args *a, TrainOptions *o, Diag *diag) {
   bool word;
   o->eval_data = a->eval_data;
+  o->tensorboard = a->tensorboard;
   o->select_best = strcmp(a->select, "best") == 0;
   if (a->eval_every) o->eval_every = read_count(a->eval_every, "ep", &o->eval_epochs);
   if (a->eval_every && !o->eval_every)

@@ -15,7 +15,7 @@ typedef struct Args {
   int64_t ranks, rank_timeout;
   Ranks *joined; /* the ranks of which this process is one; NULL: it runs alone */
   int64_t domains, ids, test_ids, cameras, images;
-  bool resume, quiet, defines, layouts, no_graph;
+  bool resume, quiet, defines, layouts, no_graph, tensorboard;
 } Args;
 
 enum { TRAIN = 1, EVAL = 2, EXEC = 4, BENCH = 8, INFO = 16, CHECK_DATA = 32, SYNTH = 64 };

@@ -2,26 +2,28 @@
 #include "runtime/train/train.h"
 
 #include "graph/base/replace.h"
+#include "graph/base/text.h"
 #include "graph/base/threads.h"
 #include "runtime/data/loader_check.h"
 #include "runtime/execute/init.h"
 #include "runtime/execute/open.h"
 #include "runtime/execute/weights.h"
-#include "runtime/ranks/board.h"
 #include "runtime/ranks/open.h"
 #include "runtime/ranks/together.h"
 #include "runtime/train/checkpoint.h"
+#include "runtime/train/config.h"
 #include "runtime/train/feed.h"
 #include "runtime/train/journal.h"
 #include "runtime/train/keep.h"
+#include "runtime/train/live.h"
 #include "runtime/train/progress.h"
 #include "runtime/train/scalars.h"
 #include "runtime/train/scores.h"
+#include "runtime/train/stop.h"
 
 #include <inttypes.h>
 #include <limits.h>
 #include <math.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -40,6 +42,7 @@ typedef struct Train {
   Loader *loader;
   Scalars *scalars;
   Scores *scores;
+  Live *live;                /* NULL: another rank writes the page */
   int64_t per_epoch;         /* steps */
   uint64_t eval_data;        /* fingerprint */
   int64_t end, every, saved; /* saved: the step of the last checkpoint */
@@ -53,41 +56,6 @@ typedef struct Train {
   double best;           /* the highest mean mAP so far, with select_best */
   int64_t best_step;     /* steps done there; 0: none */
 } Train;
-
-/* ---- signals ---- */
-
-static volatile sig_atomic_t stop_signal, terminated;
-
-static void note_signal(int signal) {
-  stop_signal = signal;
-  terminated |= signal == SIGTERM;
-  if (signal == SIGTERM) board_terminated();
-}
-
-typedef struct Handlers {
-  struct sigaction interrupt, terminate, stop, size, pipe;
-} Handlers;
-
-/* A second signal of the same kind ends the process at once.  A file that grows too large, or a
- * reader of our messages that went away, is an error of the write, not the end of the run. */
-static void handlers_install(Handlers *old) {
-  struct sigaction stop = {.sa_handler = note_signal, .sa_flags = SA_RESTART | (int)SA_RESETHAND};
-  struct sigaction ignore = {.sa_handler = SIG_IGN};
-  stop_signal = terminated = 0;
-  sigaction(SIGINT, &stop, &old->interrupt);
-  sigaction(SIGTERM, &stop, &old->terminate);
-  sigaction(RANKS_STOP, &stop, &old->stop);
-  sigaction(SIGXFSZ, &ignore, &old->size);
-  sigaction(SIGPIPE, &ignore, &old->pipe);
-}
-
-static void handlers_restore(const Handlers *old) {
-  sigaction(SIGINT, &old->interrupt, NULL);
-  sigaction(SIGTERM, &old->terminate, NULL);
-  sigaction(RANKS_STOP, &old->stop, NULL);
-  sigaction(SIGXFSZ, &old->size, NULL);
-  sigaction(SIGPIPE, &old->pipe, NULL);
-}
 
 /* ---- the loop ---- */
 
@@ -227,10 +195,21 @@ static Status save_best(Train *t) {
   return keep_best(t->options->out, t->diag);
 }
 
+/* A folder that refuses is found out before the first step, and --resume always finds something. */
+static Status save_first(Train *t) {
+  TRY(save(t));
+  if (!t->first) return STATUS_OK;
+  TRY(config_write(t->options, t->plan, &t->run, t->eval_data, t->diag));
+  LiveOptions options = {.folder = t->options->out,
+                         .step = t->run.step,
+                         .end = t->end,
+                         .tensorboard = t->options->tensorboard};
+  return live_open(&options, t->diag, &t->live);
+}
+
 static Status train_loop(Train *t) {
-  /* A folder that refuses is found out now, and --resume always finds something. */
   if (t->loader) loader_positions(t->loader, t->run.positions);
-  TRY(write_and_meet(t, save));
+  TRY(write_and_meet(t, save_first));
   while (t->run.step < t->end && !t->stop) {
     double begin = progress_clock();
     uint32_t program = feed_program(t->feed, t->run.step);
@@ -243,6 +222,7 @@ static Status train_loop(Train *t) {
     if (t->options->select_best && scores_due(t->scores, t->run.step))
       TRY(write_and_meet(t, save_best));
     if (t->run.step % t->every == 0) TRY(write_and_meet(t, save));
+    live_step(t->live, progress_clock(), t->diag);
   }
   TRY(write_and_meet(t, save));
   progress_clear(&t->progress);
@@ -260,28 +240,49 @@ static Status train_loop(Train *t) {
 }
 
 /* Which weights the run stands for, and by what they were chosen. */
-static void print_weights(const Train *t) {
-  if (!t->best_step) {
-    printf("weights: %s, of the last step (%" PRId64 "); no evaluation chose them\n", t->checkpoint,
-           t->run.step);
-    return;
-  }
-  printf("weights: %s/best.safetensors, of step %" PRId64
-         ", chosen for the highest mAP (%.2f %%) in the evaluations on %s%s\n",
-         t->options->out, t->best_step, 100 * t->best,
-         t->options->eval_data ? t->options->eval_data : t->options->data,
-         scores_on_target(t->scores)
-             ? ", which was not trained on: its figures are no test of these weights"
-             : "");
+static void describe_weights(const Train *t, char *text, size_t size) {
+  const TrainOptions *o = t->options;
+  if (!t->best_step)
+    text_format(text, size, "%s, of the last step (%" PRId64 "); no evaluation chose them",
+                t->checkpoint, t->run.step);
+  else
+    text_format(text, size,
+                "%s/best.safetensors, of step %" PRId64
+                ", chosen for the highest mAP (%.2f %%) in the evaluations on %s%s",
+                o->out, t->best_step, 100 * t->best, o->eval_data ? o->eval_data : o->data,
+                scores_on_target(t->scores)
+                    ? ", which was not trained on: its figures are no test of these weights"
+                    : "");
 }
 
 static void print_summary(const Train *t) {
-  char text[256];
+  char text[256], weights[2 * PATH_MAX];
   if (t->options->quiet || !t->first) return;
   progress_summary(&t->progress, text, sizeof text);
-  printf("step %" PRId64 " of %" PRId64 "%s\nwrote %s\n", t->run.step, t->schedule.total_steps,
-         text, t->checkpoint);
-  print_weights(t);
+  describe_weights(t, weights, sizeof weights);
+  printf("step %" PRId64 " of %" PRId64 "%s\nwrote %s\nweights: %s\n", t->run.step,
+         t->schedule.total_steps, text, t->checkpoint, weights);
+}
+
+/* The page as the run ends. */
+static void write_last_page(Train *t, Status status) {
+  char weights[2 * PATH_MAX], message[4000] = "";
+  const DiagEntry *entry;
+  for (size_t i = 0; (entry = diag_entry(t->diag, i)) && entry->code == STATUS_OK;) i++;
+  if (entry)
+    text_format(message, sizeof message, "%s: %s\n%s%s", entry->place ? entry->place : "",
+                entry->text, entry->hint ? "hint: " : "", entry->hint ? entry->hint : "");
+  bool stopped = t->stop && t->saved == t->run.step && t->run.step < t->end;
+  describe_weights(t, weights, sizeof weights);
+  PageState state = {.status = status == STATUS_OK ? t->end == t->schedule.total_steps
+                                                         ? "complete"
+                                                         : "ended early, by --stop-at"
+                               : stopped           ? "stopped"
+                                                   : "failed",
+                     .failed = status != STATUS_OK && !stopped,
+                     .message = *message ? message : NULL,
+                     .weights = status == STATUS_OK ? weights : NULL};
+  live_end(t->live, &state, t->diag);
 }
 
 /* ---- setting up ---- */
@@ -504,7 +505,7 @@ static Status set_up_together(Train *t) {
   const TrainOptions *o = t->options;
   if (o->ranks) {
     o->ranks->timeout = RANKS_PATIENCE;
-    o->ranks->terminated = &terminated;
+    o->ranks->terminated = &stop_terminated;
   }
   ranks_waits(o->ranks, "while the run was set up");
   TRY(meet(t, set_up(t)));
@@ -517,6 +518,7 @@ static Status set_up_together(Train *t) {
 
 static void tear_down(Train *t) {
   progress_clear(&t->progress);
+  live_close(t->live);
   loader_destroy(t->loader);
   scores_destroy(t->scores);
   scalars_destroy(t->scalars);
@@ -536,18 +538,19 @@ Status train_run(const TrainOptions *options, Diag *diag) {
   t->options = &o;
   t->diag = diag;
   t->first = together_first(o.ranks);
-  Handlers handlers;
-  handlers_install(&handlers);
+  StopHandlers handlers;
+  stop_install(&handlers);
   Status status = set_up_together(t);
   if (status == STATUS_OK && t->run.step == t->end && o.resume) {
     if (t->saved != t->end) status = write_and_meet(t, save); /* it was lost */
     if (!o.quiet && t->first) printf("step %" PRId64 " is done already\n", t->end);
   } else if (status == STATUS_OK) {
     status = train_loop(t);
+    write_last_page(t, status);
     if (status == STATUS_OK) print_summary(t);
   }
   tear_down(t);
-  handlers_restore(&handlers);
+  stop_restore(&handlers);
   free(t);
   return status;
 }

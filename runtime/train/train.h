@@ -25,6 +25,7 @@ typedef struct TrainOptions {
   bool eval_epochs;      /* eval_every counts epochs */
   int64_t keep;          /* latest checkpoints that stay as checkpoint-STEP; KEEP_ALL; 0: none */
   bool select_best;      /* best.safetensors has the weights of the highest mean mAP */
+  bool tensorboard;      /* event files for TensorBoard in OUT */
   bool skip_bad_images;  /* an unreadable image gives way to another of its identity */
   uint32_t workers;      /* decoding threads; 0: as many as `threads` */
   uint32_t threads;      /* of the step; 0: one for each core, up to THREADS_MAX */
@@ -34,7 +35,8 @@ typedef struct TrainOptions {
 } TrainOptions;
 
 /* Trains and leaves in OUT (rank 0 does): checkpoint.safetensors (and .prev, and those of keep.h),
- * metrics.jsonl (a line for each step, no clock in it), times.jsonl.  SIGINT and SIGTERM end the
+ * metrics.jsonl (a line for each step, no clock in it), times.jsonl,
+ * config.defs, report.html.  SIGINT and SIGTERM end the
  * run after the step under way, with a checkpoint.  STATUS_SYSTEM: that, a value that is not
  * finite, or a folder or disk that refused; the last checkpoint is whole in every case.  Warnings
  * are printed to stderr when they arise. */
