@@ -22,6 +22,7 @@ typedef struct Field {
   const char *expr;
   NodeId *component; /* by state index; NODE_NONE: not evaluated yet, or zero for FIELD_SWEEP */
   bool *known;       /* FIELD_EXPR: component is evaluated */
+  uint32_t origin;   /* FIELD_EXPR: of the nodes of its components */
   bool read;         /* something has asked for a component */
 } Field;
 
@@ -89,6 +90,12 @@ NodeId master_read(ProgramBuilder *p, uint32_t state, NodeId value);
 /* What `float` means in an expression that updates the state, and a value as its operand. */
 DType master_float(const ProgramBuilder *p, uint32_t state);
 NodeId master_operand(ProgramBuilder *p, uint32_t state, NodeId value);
+
+/* ---- origins.c ---- */
+/* Nodes that follow are made for this element, whose attributes are in the table of origins;
+ * `name`: its path, NULL: its attribute `name`.  What saves and restores the emitter's stamp ends
+ * that. */
+void origin_begin(ProgramBuilder *p, OriginKind kind, const Element *element, const char *name);
 
 /* ---- names.c ---- */
 #define NODE_POISON UINT32_MAX /* a name whose definition failed: uses are not reported again */

@@ -211,7 +211,8 @@ static Status build_pass(ProgramBuilder *p, const Element *el, const Scope *scop
   Scope inside = {.path = path_join(p->b, scope->path, attr_text(el, "name")),
                   .param_path = scope->param_path,
                   .parameters = strcmp(parameters, "theta") == 0 ? NULL : parameters};
-  Status status = elements_build(p, el, &inside);
+  origin_begin(p, ORIGIN_PASS, el, inside.path);
+  Status status = p->e.status ? p->e.status : elements_build(p, el, &inside);
   p->e.stamp = stamp;
   return status;
 }

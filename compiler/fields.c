@@ -135,6 +135,7 @@ static NodeId evaluate(ProgramBuilder *p, Field *field, uint32_t param) {
   e->stamp.loc = field->element->loc;
   e->stamp.role = ROLE_UPDATE;
   e->stamp.batch = 0;
+  e->stamp.origin = field->origin;
   NodeId node = tensor_expr(e, field->expr, resolve_in_field, &scope);
   if (node)
     node = emit_broadcast(e,
@@ -222,7 +223,8 @@ static Status require_same(ProgramBuilder *p, const Element *element, const char
 }
 
 /* Runs the sweep of `outputs` (with cotangents) by field `at`; the result becomes field `name`. */
-static Status sweep(ProgramBuilder *p, const Element *element, DiffRequest *request) {
+static Status sweep(ProgramBuilder *p, OriginKind kind, const Element *element,
+                    DiffRequest *request) {
   Builder *b = p->b;
   Field *at = fields_require(p, element, "at", attr_text(element, "at"));
   if (!at) return p->e.status;
@@ -238,8 +240,11 @@ static Status sweep(ProgramBuilder *p, const Element *element, DiffRequest *requ
     request->by = by;
     request->n_by = n;
     request->hold = hold;
+    Stamp stamp = p->e.stamp;
+    origin_begin(p, kind, element, NULL);
     differentiate(&p->e, request, gradients);
     average(p, element, request->role, gradients);
+    p->e.stamp = stamp;
     Field *result =
         p->e.status ? NULL : add_field(p, attr_text(element, "name"), FIELD_SWEEP, element);
     for (uint32_t i = 0; result && i < n; i++) result->component[i] = gradients[i];
@@ -285,7 +290,7 @@ Status fields_gradient(ProgramBuilder *p, const Element *element) {
                          .n_outputs = 1,
                          .reversal = REVERSAL_ACT,
                          .role = attr_is(element, "role", "inner") ? ROLE_INNER : ROLE_OUTER};
-  TRY(sweep(p, element, &request));
+  TRY(sweep(p, ORIGIN_GRADIENT, element, &request));
   warn_of_zero(p, element);
   return STATUS_OK;
 }
@@ -312,11 +317,25 @@ Status fields_pullback(ProgramBuilder *p, const Element *element) {
                                                                                : REVERSAL_IDENTITY,
                            .role = ROLE_OUTER};
     require_same(p, element, "cotangent", cotangents);
-    if (p->e.status == STATUS_OK) sweep(p, element, &request);
+    if (p->e.status == STATUS_OK) sweep(p, ORIGIN_PULLBACK, element, &request);
   }
   free(outputs);
   free(cotangents);
   return p->e.status;
+}
+
+/* What an element says of the components of a field. */
+static Field new_expr(ProgramBuilder *p, OriginKind kind, const char *name,
+                      const Element *element) {
+  Stamp stamp = p->e.stamp;
+  origin_begin(p, kind, element, NULL);
+  Field field = {.name = name,
+                 .kind = FIELD_EXPR,
+                 .element = element,
+                 .expr = attr_text(element, "value"),
+                 .origin = p->e.stamp.origin};
+  p->e.stamp = stamp;
+  return field;
 }
 
 Status fields_declare(ProgramBuilder *p, const Element *element) {
@@ -326,8 +345,7 @@ Status fields_declare(ProgramBuilder *p, const Element *element) {
   if (state) return add_field(p, name, FIELD_STATE, element) ? STATUS_OK : p->e.status;
   /* Evaluated once now, so that its errors appear at its own place; the field is added after that,
    * so that it cannot use itself. */
-  Field probe = {
-      .name = name, .kind = FIELD_EXPR, .element = element, .expr = attr_text(element, "value")};
+  Field probe = new_expr(p, ORIGIN_FIELD, name, element);
   for (uint32_t i = 0; i < p->b->n_parameters; i++)
     if (p->b->plan->states[i].trainable) {
       evaluate(p, &probe, i);
@@ -335,7 +353,7 @@ Status fields_declare(ProgramBuilder *p, const Element *element) {
     }
   if (p->e.status != STATUS_OK) return p->e.status;
   Field *field = add_field(p, name, FIELD_EXPR, element);
-  if (field) field->expr = probe.expr;
+  if (field) field->expr = probe.expr, field->origin = probe.origin;
   return p->e.status;
 }
 
@@ -345,6 +363,7 @@ Status fields_norm(ProgramBuilder *p, const Element *element) {
   if (!of) return p->e.status;
   Emitter *e = &p->e;
   Stamp stamp = e->stamp;
+  origin_begin(p, ORIGIN_NORM, element, NULL);
   e->stamp.role = ROLE_UPDATE;
   NodeId sum = emit_constant(e, 0, p->b->options->precision->master, NULL);
   for (uint32_t i = 0; i < p->b->n_parameters; i++) {
@@ -396,8 +415,7 @@ Status fields_commit(ProgramBuilder *p, const Element *element) {
   if (target->kind != FIELD_THETA && target->kind != FIELD_STATE)
     return p->e.status = element_error(p->b, element, "field", "commit theta or a state-field",
                                        "'%s' is no state", name);
-  Field value = {
-      .name = name, .kind = FIELD_EXPR, .element = element, .expr = attr_text(element, "value")};
+  Field value = new_expr(p, ORIGIN_COMMIT, name, element);
   for (uint32_t i = 0; i < p->b->n_parameters && p->e.status == STATUS_OK; i++) {
     if (!p->b->plan->states[i].trainable) continue;
     uint32_t index = i;

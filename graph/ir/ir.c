@@ -73,6 +73,7 @@ void symbols_destroy(Symbols *symbols) {
   if (!symbols) return;
   strings_destroy(symbols->strings);
   free(symbols->locs);
+  free(symbols->origins);
   free(symbols);
 }
 
@@ -91,6 +92,16 @@ bool symbols_append_loc(Symbols *symbols, SourceLoc loc) {
   if (!ROOM(symbols->locs, symbols->cap_locs, symbols->n_locs, 1)) return false;
   symbols->locs[symbols->n_locs++] = loc;
   return true;
+}
+
+uint32_t symbols_origin(Symbols *symbols, const Origin *origin) {
+  uint32_t first = symbols->n_origins ? 0 : 1; /* the one that is not used */
+  if (ARRAY_RESERVE(symbols->origins, symbols->cap_origins, symbols->n_origins, first + 1, NULL) !=
+      STATUS_OK)
+    return 0;
+  symbols->n_origins += first;
+  symbols->origins[symbols->n_origins] = *origin;
+  return symbols->n_origins++;
 }
 
 Graph *graph_create(Symbols *symbols) {

@@ -37,6 +37,22 @@ const char *shape_text(const Shape *shape, char *text, size_t size);
 typedef enum Role { ROLE_FORWARD, ROLE_INNER, ROLE_OUTER, ROLE_UPDATE } Role;
 const char *role_name(Role role);
 
+/* The element of the model that a node is made for. */
+typedef enum OriginKind {
+  ORIGIN_NONE,
+  ORIGIN_PASS,     /* of: what it is given for the parameters, a field */
+  ORIGIN_GRADIENT, /* of: the scalar; at: the field by which it is taken */
+  ORIGIN_PULLBACK, /* of: the field that is differentiated; at: by which; with: the cotangent */
+  ORIGIN_FIELD,    /* of: its expression */
+  ORIGIN_NORM,     /* of: the field */
+  ORIGIN_COMMIT,   /* of: the expression; name: the field that is written */
+} OriginKind;
+typedef struct Origin {
+  uint8_t kind;                /* OriginKind */
+  uint32_t name, of, at, with; /* string ids, 0: none; a pass by its path */
+  uint32_t loc;
+} Origin;
+
 /* One place in the model's sources. `chain` is the location of the template or include use that
  * brought the element here (0: none). */
 typedef struct SourceLoc {
@@ -59,10 +75,11 @@ typedef struct Stamp {
   uint32_t scope; /* string id of the enclosing scope's path */
   uint32_t loc;   /* index into the location table, 0: none */
   uint32_t
-      epoch;    /* part of a value's identity: 0; a clone that is to be computed anew has its own */
-  uint8_t role; /* Role */
-  uint8_t order; /* 0 forward, 1 first derivative, 2 second, ... */
-  uint8_t batch; /* index into Graph.batches; 0: none declared */
+      epoch; /* part of a value's identity: 0; a clone that is to be computed anew has its own */
+  uint32_t origin; /* index into the table of origins, 0: none; for pictures alone, not in plans */
+  uint8_t role;    /* Role */
+  uint8_t order;   /* 0 forward, 1 first derivative, 2 second, ... */
+  uint8_t batch;   /* index into Graph.batches; 0: none declared */
 } Stamp;
 
 typedef struct Node {
@@ -119,12 +136,16 @@ typedef struct Symbols {
   Strings *strings;
   SourceLoc *locs; /* locs[0] is unused */
   uint32_t n_locs, cap_locs;
+  Origin *origins; /* origins[0] is unused */
+  uint32_t n_origins, cap_origins;
 } Symbols;
 Symbols *symbols_create(void);
 void symbols_destroy(Symbols *symbols);
 /* The index of a (deduplicated against the last) location; 0 when out of memory. */
 uint32_t symbols_loc(Symbols *symbols, uint32_t file, uint32_t line, uint32_t column,
                      uint32_t chain);
+/* The index of a new origin; 0 when out of memory. */
+uint32_t symbols_origin(Symbols *symbols, const Origin *origin);
 
 /* Appends a location as it is; false when out of memory. */
 bool symbols_append_loc(Symbols *symbols, SourceLoc loc);
