@@ -5,7 +5,6 @@
 #include "compiler/report.h"
 #include "graph/base/replace.h"
 #include "graph/base/text.h"
-#include "graph/draw/draw.h"
 #include "graph/plan/dump.h"
 #include "graph/plan/scopes.h"
 #include "graph/plan/suggest.h"
@@ -13,6 +12,7 @@
 #include "ops/ops.h"
 #include "ops/verify.h"
 #include "runtime/device/plugin.h"
+#include "tools/graphc_draw.h"
 #include "tools/graphc_options.h"
 
 #include <errno.h>
@@ -93,6 +93,8 @@ static Status check_shown(const Args *a) {
   if (a->report && a->explain_peak &&
       (strcmp(a->report, "json") == 0 || strcmp(a->explain_peak, "json") == 0))
     return usage_error("%s", "--report and --explain-peak as JSON are two documents: ask for one");
+  if (a->color && !picture)
+    return usage_error("--color=%s says how a picture of --emit is filled: give one", a->color);
   if (a->after && !a->emit)
     return usage_error("--after=%s says what --emit shows, and it is not given", a->after);
   return STATUS_OK;
@@ -140,8 +142,7 @@ static Status emit(const Job *j, const Plan *plan, const PlanProgram *p) {
     snprintf(path, sizeof path, "%s.%s", plan_text(plan, plan->model_name),
              strcmp(format, "text") == 0 ? "txt" : format);
   if (strcmp(format, "text") != 0) {
-    DrawOptions options = {format, j->args.scope, (int)j->args.depth};
-    TRY(draw_program(p, ops_table(), &options, path, j->diag));
+    TRY(graphc_draw(&j->args, plan, p, format, path, j->diag));
     if (!j->args.program && plan->n_programs > 1 && strcmp(path, "-") != 0 && !told(j))
       printf("%s shows '%s', the first of %u programs; --program=P picks another\n", path,
              plan_text(plan, p->name), plan->n_programs);

@@ -232,6 +232,13 @@ static const OptionRow options[] = {
      .help = "--emit, --report, --explain-peak: scopes have a box or a row of their own down to N "
              "parts below S; "
              "-1: --emit draws every node"},
+    {.name = "color",
+     .kind = OPTION_WORD,
+     .commands = COMPILE,
+     AT(color),
+     .value = "role|time|memory|stream|device",
+     .otherwise = "role",
+     .help = "--emit: what the boxes of a picture are filled by"},
     {.name = "after",
      .kind = OPTION_WORD,
      .commands = COMPILE,

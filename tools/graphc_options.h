@@ -8,7 +8,7 @@
 typedef struct Args {
   OptionList defines, includes, keep, inputs;
   const char *root, *output, *report, *explain_peak, *emit, *after, *program, *scope, *dump_after;
-  const char *precision, *target, *memory, *sync;
+  const char *precision, *target, *memory, *sync, *color;
   int64_t depth, shards, ranks;
   bool check, params, expand, schema, manual;
 } Args;

@@ -2,20 +2,29 @@
 #ifndef GRAPH_DRAW_DRAW_H
 #define GRAPH_DRAW_DRAW_H
 
-#include "graph/ir/op.h"
-#include "graph/plan/plan.h"
+#include "graph/draw/view.h"
+
+typedef enum DrawColor {
+  DRAW_ROLE, /* forward, first and second derivative, update */
+  DRAW_TIME, /* share of the estimated time */
+  DRAW_MEMORY,
+  DRAW_STREAM,
+  DRAW_DEVICE, /* what a device does alone, and where it meets others */
+} DrawColor;
+/* False when there is none of that name. */
+bool draw_color_find(const char *name, DrawColor *out);
+#define DRAW_COLORS "role, time, memory, stream or device"
 
 typedef struct DrawOptions {
   const char *format; /* dot svg png pdf */
-  const char *scope;  /* only this scope and what is below it; NULL: all */
-  int depth; /* scopes deeper than this below `scope` are one box; 0: as deep as stays readable;
-                < 0: every node */
+  DrawColor color;
+  ViewOptions view;
 } DrawOptions;
 
-/* Boxes are scopes (or single nodes, where depth allows), clusters are the role of a node (forward,
- * inner gradient, outer, update) and the scopes around it; an edge stands for all values between
- * two boxes, its label names the largest.  Written to `path`, `-` for standard output. */
-Status draw_program(const PlanProgram *program, const OpTable *ops, const DrawOptions *options,
-                    const char *path, Diag *diag);
+/* The view of a program (graph/draw/view.h), written to `path`, `-` for standard output.  An
+ * automatic one is made smaller until its layout is at most DRAW_WIDTH wide. */
+Status draw_program(const Plan *plan, const PlanProgram *program, const OpTable *ops,
+                    const DrawOptions *options, const char *path, Diag *diag);
+#define DRAW_WIDTH 1440 /* points, of which 72 are 96 pixels */
 
 #endif

@@ -1,0 +1,368 @@
+/* A view as a graph of libcgraph: names are never pasted into Graphviz text by hand. */
+#include "graph/draw/draw_internal.h"
+
+#include "graph/base/text.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define LABEL_NAME 40   /* bytes of a name in a label */
+#define LABEL_HALVES 18 /* bytes of its two ends, when it is longer */
+#define FEW_LABELS 400  /* arrows with words: with more of them nobody reads any */
+#define HATCHED 0.02    /* share of the peak's bytes from which a box is hatched */
+
+static const char *const stream_colors[TARGET_STREAMS_MAX + 1] = {"black",   "#1f77b4", "#d62728",
+                                                                  "#2ca02c", "#9467bd", "#8c564b",
+                                                                  "#e377c2", "#bcbd22", "#17becf"};
+static const char *const kind_colors[] = {
+    [VIEW_INPUT] = "#f4f4f4",   [VIEW_STATE] = "#e6e6e6",    [VIEW_RANDOM] = "#fff3c4",
+    [VIEW_FORWARD] = "#dbe9f6", [VIEW_GRADIENT] = "#fde0c5", [VIEW_FIELD] = "#dcefd5"};
+static const char second_order[] = "#f6cbd4";
+
+static char *text(const char *constant) {
+  return (char *)(uintptr_t)constant; /* the library's functions do not change them */
+}
+
+static void set(void *object, const char *name, const char *value) {
+  agsafeset(object, text(name), text(value), text(""));
+}
+
+/* ---- labels ---- */
+
+/* Appends what Graphviz shows as this text: it gives a meaning to backslashes and to the entities
+ * of HTML; what is no character, and what would end a line, becomes `?`. */
+static size_t put_escaped(char *out, size_t size, size_t used, const char *from, size_t length) {
+  for (size_t i = 0; i < length && used + 12 < size;) {
+    size_t n = text_char_length(from + i, length - i);
+    unsigned char c = (unsigned char)from[i];
+    if (n == 0 || (n == 1 && (c < ' ' || c == 127)))
+      out[used++] = '?';
+    else if (c == '\\')
+      used += (size_t)snprintf(out + used, size - used, "\\\\");
+    else if (c == '&')
+      used += (size_t)snprintf(out + used, size - used, "&amp;");
+    else
+      for (size_t k = 0; k < n; k++) out[used++] = from[i + k];
+    i += n ? n : 1;
+  }
+  out[used] = 0;
+  return used;
+}
+
+/* A name of any length: of a long one both ends. */
+static size_t put_name(char *out, size_t size, size_t used, const char *name) {
+  size_t n = strlen(name);
+  if (n <= LABEL_NAME) return put_escaped(out, size, used, name, n);
+  size_t tail = n - LABEL_HALVES;
+  while (((unsigned char)name[tail] & 0xc0) == 0x80) tail++; /* not within a character */
+  used = put_escaped(out, size, used, name, text_cut_n(name, n, LABEL_HALVES));
+  used += (size_t)snprintf(out + used, size - used, "...");
+  return put_escaped(out, size, used, name + tail, n - tail);
+}
+
+/* Lines of our own, each of which may hold names. */
+static size_t put_lines(char *out, size_t size, size_t used, const char *lines) {
+  for (const char *at = lines; *at;) {
+    size_t n = strcspn(at, "\n");
+    used += (size_t)snprintf(out + used, size - used, "\\n");
+    used = put_escaped(out, size, used, at, n);
+    at += n + (at[n] == '\n');
+  }
+  return used;
+}
+
+static void set_label(void *object, const char *title, const char *lines) {
+  char label[2048];
+  size_t used = put_name(label, sizeof label, 0, title);
+  put_lines(label, sizeof label, used, lines);
+  set(object, "label", label);
+}
+
+/* What is shown when the pointer rests on it, and what a page links by. */
+static void set_path(void *object, const char *path, const char *title) {
+  size_t size = 6 * (strlen(path) + strlen(title)) + 64;
+  char *escaped = malloc(size);
+  if (!escaped) return;
+  put_escaped(escaped, size, 0, *path ? path : title, strlen(*path ? path : title));
+  set(object, "tooltip", escaped);
+  put_escaped(escaped, size, 0, path, strlen(path));
+  if (*path) set(object, "scope", escaped);
+  free(escaped);
+}
+
+/* ---- colours ---- */
+
+/* From white to a strong colour, for a share of the largest. */
+static void shade(double share, const char *strong, char out[8]) {
+  unsigned r, g, b;
+  if (!(share > 0)) share = 0;
+  if (share > 1) share = 1;
+  if (sscanf(strong, "#%2x%2x%2x", &r, &g, &b) != 3) r = g = b = 128;
+  double part = sqrt(share);
+  snprintf(out, 8, "#%02x%02x%02x", (unsigned)(255 - part * (255 - r)),
+           (unsigned)(255 - part * (255 - g)), (unsigned)(255 - part * (255 - b)));
+}
+
+typedef struct Scale {
+  double time, bytes; /* of the largest box */
+} Scale;
+
+static Scale find_scale(const View *v) {
+  Scale s = {0, 0};
+  for (uint32_t i = 0; i < v->n_boxes; i++) {
+    if (v->boxes[i].time > s.time) s.time = v->boxes[i].time;
+    if ((double)v->boxes[i].bytes > s.bytes) s.bytes = (double)v->boxes[i].bytes;
+  }
+  return s;
+}
+
+static const char *role_color(ViewKind kind, uint8_t order) {
+  return kind == VIEW_GRADIENT && order > 1 ? second_order : kind_colors[kind];
+}
+
+static const char *fill(const ViewBox *b, DrawColor color, const Scale *s, char out[8]) {
+  switch (color) {
+  case DRAW_TIME:
+    shade(s->time > 0 ? b->time / s->time : 0, "#e8603c", out);
+    return out;
+  case DRAW_MEMORY:
+    shade(s->bytes > 0 ? (double)b->bytes / s->bytes : 0, "#8a6fc8", out);
+    return out;
+  case DRAW_STREAM:
+    if (b->stream == VIEW_NONE) return b->kernels ? "#d0d0d0" : "white";
+    shade(0.25, stream_colors[b->stream], out);
+    return out;
+  case DRAW_DEVICE:
+    return b->meets ? "#f6cbd4" : b->kernels ? "#dbe9f6" : "white";
+  case DRAW_ROLE:
+    break;
+  }
+  return role_color(b->kind, b->order);
+}
+
+bool draw_color_find(const char *name, DrawColor *out) {
+  static const char *const names[] = {"role", "time", "memory", "stream", "device"};
+  for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+    if (strcmp(names[i], name) == 0) {
+      *out = (DrawColor)i;
+      return true;
+    }
+  return false;
+}
+
+/* Pens grow with the bytes, from a megabyte to a gigabyte, by 1 to 3 points. */
+static void set_pen(void *object, int64_t bytes, double most) {
+  double width = bytes > 1000000 ? 1 + log10((double)bytes / 1e6) * (most - 1) / 3 : 1;
+  char number[16];
+  if (width > most) width = most;
+  snprintf(number, sizeof number, "%.1f", width);
+  set(object, "penwidth", number);
+}
+
+/* ---- boxes ---- */
+
+static void set_shape(Agnode_t *node, const View *v, const ViewBox *b, const char *color) {
+  char striped[128];
+  bool hatched = v->peak_bytes && (double)b->peak_bytes >= HATCHED * (double)v->peak_bytes;
+  if (b->kind == VIEW_STATE) set(node, "shape", "cylinder");
+  if (b->kind == VIEW_INPUT) set(node, "shape", "note");
+  if (b->kind == VIEW_RANDOM || b->randoms) set(node, "shape", "octagon");
+  if (b->commits) set(node, "peripheries", "2");
+  if (hatched) {
+    snprintf(striped, sizeof striped,
+             "#8a6fc8;0.02:%s;0.02:#8a6fc8;0.02:%s;0.88:#8a6fc8;0.02:%s;0.02:#8a6fc8", color, color,
+             color);
+    set(node, "margin", "0.3,0.05");
+    set(node, "style", "striped");
+    set(node, "fillcolor", striped);
+    return;
+  }
+  set(node, "style", b->outside ? "filled,dashed" : "filled");
+  set(node, "fillcolor", color);
+}
+
+static Agnode_t *draw_box(Agraph_t *in, const View *v, uint32_t index, const DrawOptions *options,
+                          const Scale *scale) {
+  const ViewBox *b = &v->boxes[index];
+  char name[32], color[8];
+  snprintf(name, sizeof name, "n%u", b->first);
+  Agnode_t *node = agnode(in, name, 1);
+  if (!node) return NULL;
+  set_label(node, b->title, b->detail);
+  set_path(node, b->path, b->title);
+  set_shape(node, v, b, fill(b, options->color, scale, color));
+  set_pen(node, b->bytes, 2.5);
+  if (b->meets) set(node, "color", "#d62728");
+  if (v->streams > 1 && b->kernels)
+    set(node, "color", b->stream == VIEW_NONE ? "#999999" : stream_colors[b->stream]);
+  return node;
+}
+
+static Agraph_t *draw_cluster(Agraph_t *parent, const ViewCluster *c, uint32_t index) {
+  char name[32];
+  snprintf(name, sizeof name, "cluster%u", index);
+  Agraph_t *made = agsubg(parent, name, 1);
+  if (!made) return NULL;
+  set_label(made, c->title, c->detail);
+  set_path(made, c->path, c->title);
+  set(made, "style", "rounded,filled");
+  set(made, "fillcolor", c->parent == VIEW_NONE ? "#f3f8fd" : "#e9f1fa");
+  set(made, "color", "#8899aa");
+  return made;
+}
+
+/* ---- arrows ---- */
+
+/* The box that an arrow to or from a cluster is fixed at; Graphviz cuts it at the border.  The last
+ * that stands in it for a tail, the first for a head. */
+static uint32_t box_of_end(const View *v, const ViewEnd *end, bool tail) {
+  uint32_t found = VIEW_NONE;
+  if (!end->cluster) return end->index;
+  for (uint32_t i = 0; i < v->n_boxes; i++) {
+    uint32_t at = v->boxes[i].cluster;
+    while (at != VIEW_NONE && at != end->index) at = v->clusters[at].parent;
+    if (at == VIEW_NONE) continue;
+    if (found == VIEW_NONE || tail) found = i;
+  }
+  return found;
+}
+
+static void set_arrow(Agedge_t *edge, const View *v, const ViewArrow *arrow) {
+  char name[32];
+  if (arrow->from.cluster) {
+    snprintf(name, sizeof name, "cluster%u", arrow->from.index);
+    set(edge, "ltail", name);
+  }
+  if (arrow->to.cluster) {
+    snprintf(name, sizeof name, "cluster%u", arrow->to.index);
+    set(edge, "lhead", name);
+  }
+  if (arrow->waits) {
+    set(edge, "style", "dashed");
+    set(edge, "constraint", "false"); /* where boxes stand is for values to say */
+    return;
+  }
+  char label[512];
+  size_t n = strcspn(arrow->words, "\n"),
+         used = put_escaped(label, sizeof label, 0, arrow->words, n);
+  put_lines(label, sizeof label, used, arrow->words[n] ? arrow->words + n + 1 : "");
+  set(edge, v->n_arrows > FEW_LABELS ? "tooltip" : "label", label);
+  set_pen(edge, arrow->bytes, 3.5);
+  if (arrow->saved) set(edge, "color", "#c07830");
+}
+
+static bool draw_arrows(Agraph_t *root, const View *v, Agnode_t *const *nodes) {
+  for (uint32_t i = 0; i < v->n_arrows; i++) {
+    const ViewArrow *arrow = &v->arrows[i];
+    uint32_t from = box_of_end(v, &arrow->from, true), to = box_of_end(v, &arrow->to, false);
+    if (from == VIEW_NONE || to == VIEW_NONE) continue;
+    Agedge_t *edge = agedge(root, nodes[from], nodes[to], NULL, 1);
+    if (!edge) return false;
+    set_arrow(edge, v, arrow);
+  }
+  return true;
+}
+
+/* ---- the whole ---- */
+
+static void set_legend(Agraph_t *root, const Plan *plan, const PlanProgram *program, const View *v,
+                       const DrawOptions *options) {
+  static const char *const streams[] = {"black",  "blue",  "red",  "green",
+                                        "violet", "brown", "pink", "olive"};
+  static const char *const fills[] = {
+      "blue forward, orange derivative, pink second derivative, green update, yellow random",
+      "the darker, the more of the estimated time", "the darker, the more memory",
+      "as the border: the stream", "pink where ranks meet"};
+  char label[4096];
+  size_t used = put_name(label, sizeof label, 0, plan_text(plan, program->name));
+  if (options->view.scope && *options->view.scope) {
+    used += (size_t)snprintf(label + used, sizeof label - used, ": ");
+    used = put_name(label, sizeof label, used, options->view.scope);
+  }
+  used += (size_t)snprintf(
+      label + used, sizeof label - used,
+      "\\n%s\\ndouble border: commits state; octagon: draws; hatched: alive at the peak; thick: "
+      "bytes; dashed: outside of the scope",
+      fills[options->color]);
+  for (uint32_t i = 0, shown = 0; i < v->n_boxes && !shown; i++) {
+    if (!*v->boxes[i].path || v->boxes[i].outside || strlen(v->boxes[i].path) > LABEL_NAME)
+      continue;
+    used += (size_t)snprintf(label + used, sizeof label - used, "\\n--scope=");
+    used = put_name(label, sizeof label, used, v->boxes[i].path);
+    used += (size_t)snprintf(label + used, sizeof label - used, " opens that box; so with each");
+    shown = 1;
+  }
+  if (v->streams > 1) {
+    used += (size_t)snprintf(label + used, sizeof label - used, "\\nstreams: ");
+    for (uint32_t k = 0; k < v->streams && k < TARGET_STREAMS_MAX; k++)
+      used += (size_t)snprintf(label + used, sizeof label - used, "%s%u %s", k ? ", " : "", k,
+                               streams[k]);
+    snprintf(label + used, sizeof label - used, "; grey: several; dashed: waits");
+  }
+  set(root, "label", label);
+}
+
+static void set_defaults(Agraph_t *root) {
+  static const char *const graph[][2] = {
+      {"fontname", "Helvetica"},
+      {"fontsize", "11"},
+      {"rankdir", "TB"},
+      {"compound", "true"},
+      /* Passes feed each other in turn: ranks are of boxes, not of clusters. */
+      {"newrank", "true"},
+      {"nslimit", "0.5"},
+      {"nodesep", "0.2"},
+      {"ranksep", "0.35"}};
+  static const char *const node[][2] = {{"shape", "box"},       {"style", "filled"},
+                                        {"fillcolor", "white"}, {"fontname", "Helvetica"},
+                                        {"fontsize", "10"},     {"margin", "0.09,0.05"},
+                                        {"height", "0.3"}};
+  static const char *const edge[][2] = {
+      {"fontsize", "9"}, {"fontname", "Helvetica"}, {"arrowsize", "0.7"}, {"color", "#333333"}};
+  for (size_t i = 0; i < sizeof graph / sizeof *graph; i++) set(root, graph[i][0], graph[i][1]);
+  for (size_t i = 0; i < sizeof node / sizeof *node; i++)
+    agattr(root, AGNODE, text(node[i][0]), text(node[i][1]));
+  for (size_t i = 0; i < sizeof edge / sizeof *edge; i++)
+    agattr(root, AGEDGE, text(edge[i][0]), text(edge[i][1]));
+}
+
+static bool draw_all(Agraph_t *root, const View *v, const DrawOptions *options, Agraph_t **clusters,
+                     Agnode_t **nodes) {
+  Scale scale = find_scale(v);
+  for (uint32_t i = 0; i < v->n_clusters; i++) {
+    const ViewCluster *c = &v->clusters[i];
+    clusters[i] = draw_cluster(c->parent == VIEW_NONE ? root : clusters[c->parent], c, i);
+    if (!clusters[i]) return false;
+  }
+  Agraph_t *sources = agsubg(root, text("sources"), 1);
+  if (!sources) return false;
+  set(sources, "rank", "source");
+  for (uint32_t i = 0; i < v->n_boxes; i++) {
+    const ViewBox *b = &v->boxes[i];
+    bool source = b->kind == VIEW_INPUT || b->kind == VIEW_STATE || b->kind == VIEW_RANDOM;
+    Agraph_t *in = source ? sources : b->cluster == VIEW_NONE ? root : clusters[b->cluster];
+    nodes[i] = draw_box(in, v, i, options, &scale);
+    if (!nodes[i]) return false;
+  }
+  return draw_arrows(root, v, nodes);
+}
+
+Agraph_t *draw_graph(const Plan *plan, const PlanProgram *program, const View *v,
+                     const DrawOptions *options) {
+  char name[256];
+  text_format(name, sizeof name, "%s", plan_text(plan, program->name));
+  Agdisc_t disc = {&AgMemDisc, &draw_ids, &AgIoDisc};
+  Agraph_t *root = agopen(name, Agdirected, &disc);
+  if (!root) return NULL;
+  set_defaults(root);
+  set_legend(root, plan, program, v, options);
+  Agraph_t **clusters = calloc(v->n_clusters + 1, sizeof *clusters);
+  Agnode_t **nodes = calloc(v->n_boxes + 1, sizeof *nodes);
+  bool ok = clusters && nodes && draw_all(root, v, options, clusters, nodes);
+  free(clusters);
+  free(nodes);
+  if (ok) return root;
+  agclose(root);
+  return NULL;
+}

@@ -1,0 +1,323 @@
+/* Which parts of a program a view shows: those of the scope that is asked for, opened as deep as
+ * stays readable, and what they exchange values with. */
+#include "graph/draw/view_internal.h"
+
+#include "graph/base/array.h"
+#include "graph/base/text.h"
+#include "graph/plan/scopes.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define VIEW_NESTED 4   /* clusters in clusters, of an automatic view */
+#define VIEW_UNIFORM 2  /* from here on a level is opened as a whole or not at all */
+#define VIEW_LEVELS 300 /* of an explicit depth */
+
+static Status add_place(Maker *m, const Part *part, uint32_t parent, bool outside) {
+  Places *p = &m->places;
+  TRY(ARRAY_RESERVE(p->place, p->cap, p->n, 1, m->f.diag));
+  Place *place = &p->place[p->n++];
+  *place = (Place){.part = *part, .parent = parent, .outside = outside};
+  if (parent != VIEW_NONE) {
+    place->depth = p->place[parent].depth + 1;
+    p->place[parent].n_children++;
+  }
+  return STATUS_OK;
+}
+
+/* Gives the nodes of a part that no place has to the last place. */
+static void take_nodes(Maker *m, const Part *part, bool all) {
+  for (uint32_t i = 0; i < part->n_nodes; i++)
+    if (all || !m->places.of[part->nodes[i]]) m->places.of[part->nodes[i]] = m->places.n;
+}
+
+/* Shows the children of a place in its stead. */
+static Status open_place(Maker *m, uint32_t at, bool grouped) {
+  Parts children;
+  Part part = m->places.place[at].part;
+  TRY(parts_divide(&m->f, &part, &children));
+  if (grouped) TRY(parts_group(&m->f, &part, &children));
+  m->places.place[at].opened = true;
+  for (uint32_t i = 0; i < children.n; i++) {
+    TRY(add_place(m, &children.parts[i], at, false));
+    take_nodes(m, &children.parts[i], true);
+  }
+  return STATUS_OK;
+}
+
+/* Boxes of the scope itself. */
+static uint32_t count_boxes(const Maker *m) {
+  uint32_t n = 0;
+  for (uint32_t i = 0; i < m->places.n; i++)
+    n += !m->places.place[i].opened && !m->places.place[i].outside;
+  return n;
+}
+
+static bool may_open(const Maker *m, const Place *place) {
+  return !place->opened && !place->outside && part_opens(&m->f, &place->part);
+}
+
+/* ---- as deep as stays readable ---- */
+
+static Places copy_places(const Maker *m, bool *ok) {
+  Places copy = m->places;
+  copy.place = malloc((copy.cap + 1) * sizeof *copy.place);
+  copy.of = malloc(m->f.g->n_nodes * sizeof *copy.of);
+  *ok = copy.place && copy.of;
+  if (copy.place && copy.n) memcpy(copy.place, m->places.place, copy.n * sizeof *copy.place);
+  if (copy.of) memcpy(copy.of, m->places.of, m->f.g->n_nodes * sizeof *copy.of);
+  return copy;
+}
+
+static uint32_t most_boxes(const Maker *m) {
+  return m->options->boxes ? m->options->boxes : VIEW_BOXES;
+}
+
+/* With what stands beside the scope, and once its arrows are found. */
+static bool is_readable(const Maker *m) {
+  uint32_t most = most_boxes(m), n = count_boxes(m);
+  bool *beside = calloc(m->places.n + 1, sizeof *beside);
+  for (uint32_t i = 0; beside && i < 2 * m->view->n_arrows; i++) {
+    const ViewArrow *arrow = &m->view->arrows[i / 2];
+    uint32_t end = i % 2 ? arrow->to.index : arrow->from.index;
+    n += m->places.place[end].outside && !beside[end];
+    beside[end] = true;
+  }
+  bool ok = beside && n <= most && m->view->n_arrows <= most * VIEW_ARROWS / VIEW_BOXES;
+  free(beside);
+  return ok;
+}
+
+/* Opens the places that are marked; all of them, or, when that makes too much of it, none.  *done
+ * says which. */
+static Status try_open(Maker *m, const bool *marked, uint32_t n, bool *done) {
+  bool ok;
+  Places before = copy_places(m, &ok);
+  Status status = ok ? STATUS_OK : diag_no_memory(m->f.diag, m->f.g->n_nodes * sizeof(uint32_t));
+  for (uint32_t i = 0; i < n && status == STATUS_OK && count_boxes(m) <= most_boxes(m); i++)
+    if (marked[i]) status = open_place(m, i, true);
+  if (status == STATUS_OK && count_boxes(m) <= most_boxes(m)) status = view_find_arrows(m);
+  *done = status == STATUS_OK && is_readable(m);
+  Places *drop = *done ? &before : &m->places;
+  free(drop->place);
+  free(drop->of);
+  if (!*done) m->places = before;
+  return status;
+}
+
+/* What an automatic view opens by itself: the network, not what is derived from it, unless that is
+ * what was asked for. */
+static bool is_wanted(const Maker *m, const Place *place) {
+  if (!may_open(m, place) || place->depth >= VIEW_NESTED || place->part.grouped) return false;
+  bool network = place->part.kind == VIEW_FORWARD;
+  for (uint32_t p = place->parent; p != VIEW_NONE; p = m->places.place[p].parent)
+    network = network || m->places.place[p].part.kind == place->part.kind;
+  return network && place->part.module;
+}
+
+/* One level more: all together, so that what is alike looks alike, else one cluster after the
+ * other.  *opened: something was. */
+static Status open_level(Maker *m, uint32_t depth, bool *opened) {
+  uint32_t n = m->places.n;
+  bool *marked = calloc(n + 1, sizeof *marked), any = false;
+  if (!marked) return diag_no_memory(m->f.diag, n);
+  for (uint32_t i = 0; i < n; i++) {
+    marked[i] = m->places.place[i].depth == depth && is_wanted(m, &m->places.place[i]);
+    any = any || marked[i];
+  }
+  *opened = false;
+  Status status = any ? try_open(m, marked, n, opened) : STATUS_OK;
+  bool some_wanted = any && !*opened && depth < VIEW_UNIFORM;
+  for (uint32_t i = 0; some_wanted && i < n && status == STATUS_OK; i++) {
+    uint32_t parent = m->places.place[i].parent;
+    if (!marked[i]) continue;
+    bool *some = calloc(n + 1, sizeof *some), done;
+    if (!some) status = diag_no_memory(m->f.diag, n);
+    for (uint32_t k = i; some && k < n; k++) /* passes one by one, the scopes of a pass together */
+      if (marked[k] && m->places.place[k].parent == parent && (k == i || parent != VIEW_NONE)) {
+        some[k] = true;
+        marked[k] = false;
+      }
+    if (some) status = try_open(m, some, n, &done);
+    free(some);
+  }
+  free(marked);
+  return status;
+}
+
+static Status open_automatic(Maker *m) {
+  uint32_t first = m->places.n ? m->places.place[m->places.n - 1].depth : 0;
+  for (uint32_t depth = first; depth < VIEW_NESTED; depth++) {
+    bool opened;
+    TRY(open_level(m, depth, &opened));
+    if (!opened) break;
+  }
+  return STATUS_OK;
+}
+
+static Status open_depth(Maker *m, int depth) {
+  for (int level = 1; (depth < 0 || level < depth) && level < VIEW_LEVELS; level++) {
+    uint32_t n = m->places.n;
+    for (uint32_t i = 0; i < n; i++)
+      if (may_open(m, &m->places.place[i])) TRY(open_place(m, i, false));
+    if (m->places.n == n) break;
+  }
+  return STATUS_OK;
+}
+
+/* ---- the scope that is shown ---- */
+
+/* True when `path` is `scope`, or a part that holds it. */
+static bool leads_to(const char *path, const char *scope) {
+  return *path && scope_holds(path, scope);
+}
+
+/* What stands beside a part: once more the children of the parts around it. */
+static Status show_outside(Maker *m, const Parts *siblings) {
+  for (uint32_t i = 0; i < siblings->n; i++) {
+    TRY(add_place(m, &siblings->parts[i], VIEW_NONE, true));
+    take_nodes(m, &siblings->parts[i], false);
+  }
+  return STATUS_OK;
+}
+
+/* The child on the way to `scope`; NULL: there is none.  *below: all of them are in it, as scopes
+ * that are the only ones are passed by. */
+static const Part *child_towards(const Maker *m, const Parts *children, const char *scope,
+                                 bool *below) {
+  const Part *best = NULL;
+  size_t length = 0;
+  *below = false;
+  for (uint32_t i = 0; i < children->n; i++) {
+    const char *path = graph_text(m->f.g, children->parts[i].path);
+    if (leads_to(path, scope) && strlen(path) > length) {
+      best = &children->parts[i];
+      length = strlen(path);
+    }
+    if (*path && scope_holds(scope, path)) *below = true;
+  }
+  return best;
+}
+
+typedef struct Way {
+  Parts *siblings; /* at each level */
+  uint32_t n, cap;
+} Way;
+
+/* From the top to the part called `scope`. */
+static Status walk(Maker *m, const char *scope, Way *way, Part *out) {
+  const Part *at = NULL;
+  for (;;) {
+    Parts children, grouped;
+    TRY(parts_divide(&m->f, at, &children));
+    grouped = children;
+    TRY(parts_group(&m->f, at, &grouped));
+    bool below;
+    const Part *next = child_towards(m, &children, scope, &below), *group;
+    group = child_towards(m, &grouped, scope, &below);
+    if (!next ||
+        (group && strlen(graph_text(m->f.g, group->path)) > strlen(graph_text(m->f.g, next->path))))
+      next = group;
+    child_towards(m, &children, scope, &below);
+    if (!next && at && below) break;
+    if (!next || (!part_opens(&m->f, next) && strcmp(graph_text(m->f.g, next->path), scope) != 0))
+      return scope_unknown(m->f.p, 1, scope, m->f.diag);
+    TRY(ARRAY_RESERVE(way->siblings, way->cap, way->n, 1, m->f.diag));
+    way->siblings[way->n++] = grouped;
+    at = next;
+    if (strcmp(graph_text(m->f.g, at->path), scope) == 0) break;
+  }
+  *out = *at;
+  return STATUS_OK;
+}
+
+/* What is derived from the nodes of a scope, one box for each gradient. */
+static Status show_derived(Maker *m, const Part *part) {
+  const char *scope = graph_text(m->f.g, part->path);
+  if (part->kind != VIEW_FORWARD || part->grouped) return STATUS_OK;
+  for (uint32_t i = 0; i < m->f.n_units; i++) {
+    Part unit = m->f.units[i];
+    if (unit.kind != VIEW_GRADIENT) continue;
+    NodeId *nodes = arena_array(m->f.arena, unit.n_nodes + 1, sizeof *nodes);
+    if (!nodes) return diag_no_memory(m->f.diag, unit.n_nodes * sizeof *nodes);
+    uint32_t n = 0;
+    for (uint32_t k = 0; k < unit.n_nodes; k++)
+      if (scope_holds(scope, graph_text(m->f.g, m->f.g->nodes[unit.nodes[k]].stamp.scope)))
+        nodes[n++] = unit.nodes[k];
+    if (n == 0 || n == unit.n_nodes) continue;
+    const char *path = arena_printf(m->f.arena, "%s/%s", graph_text(m->f.g, unit.path), scope);
+    unit.path = path ? strings_intern(m->f.g->symbols->strings, path) : UINT32_MAX;
+    if (unit.path == UINT32_MAX) return diag_no_memory(m->f.diag, 1);
+    unit.nodes = nodes;
+    unit.n_nodes = n;
+    TRY(add_place(m, &unit, VIEW_NONE, true));
+    take_nodes(m, &unit, false);
+  }
+  return STATUS_OK;
+}
+
+static Status show_scope(Maker *m, const char *scope) {
+  Way way = {0};
+  Part part;
+  Status status = walk(m, scope, &way, &part);
+  if (status == STATUS_OK) status = add_place(m, &part, VIEW_NONE, false);
+  if (status == STATUS_OK) take_nodes(m, &part, true);
+  if (status == STATUS_OK) status = show_derived(m, &part);
+  for (uint32_t i = way.n; i > 0 && status == STATUS_OK; i--)
+    status = show_outside(m, &way.siblings[i - 1]);
+  free(way.siblings);
+  if (status == STATUS_OK && part_opens(&m->f, &part))
+    status = open_place(m, 0, m->options->depth == 0);
+  return status;
+}
+
+static Status show_all(Maker *m) {
+  Parts units;
+  TRY(parts_divide(&m->f, NULL, &units));
+  if (m->options->depth == 0) TRY(parts_group(&m->f, NULL, &units));
+  for (uint32_t i = 0; i < units.n; i++) {
+    TRY(add_place(m, &units.parts[i], VIEW_NONE, false));
+    take_nodes(m, &units.parts[i], true);
+  }
+  return STATUS_OK;
+}
+
+static Status show(Maker *m) {
+  const char *scope = m->options->scope;
+  TRY(scope && *scope ? show_scope(m, scope) : show_all(m));
+  TRY(m->options->depth ? open_depth(m, m->options->depth) : open_automatic(m));
+  TRY(view_find_arrows(m));
+  return view_describe(m);
+}
+
+Status view_build(const Plan *plan, const PlanProgram *program, const OpTable *ops,
+                  const ViewOptions *options, Diag *diag, View **out) {
+  *out = NULL;
+  Maker m = {.f = {.plan = plan, .p = program, .g = program->graph, .ops = ops, .diag = diag},
+             .options = options};
+  m.view = calloc(1, sizeof *m.view);
+  if (!m.view) return diag_no_memory(diag, sizeof *m.view);
+  m.view->streams = plan_streams(program);
+  m.f.few = most_boxes(&m) < PARTS_UNITS ? most_boxes(&m) : PARTS_UNITS;
+  m.f.arena = m.view->arena = arena_create();
+  m.places.of = calloc(m.f.g->n_nodes, sizeof *m.places.of);
+  Status status = m.f.arena && m.places.of
+                      ? facts_find(&m.f)
+                      : diag_no_memory(diag, m.f.g->n_nodes * sizeof(uint32_t));
+  if (status == STATUS_OK) status = show(&m);
+  facts_free(&m.f);
+  free(m.places.place);
+  free(m.places.of);
+  if (status != STATUS_OK)
+    view_free(m.view);
+  else
+    *out = m.view;
+  return status;
+}
+
+void view_free(View *view) {
+  if (!view) return;
+  arena_destroy(view->arena);
+  free(view->arrows);
+  free(view);
+}
