@@ -21,6 +21,7 @@ typedef struct CudaContext {
   int ordinal;          /* of the GPU */
   int architecture;     /* 90: sm_90, what kernels are compiled for */
   int multiprocessors;  /* blocks that run at once are a small multiple of it */
+  uint32_t threads;     /* of the host that compile texts; 0: one */
   bool tf32;            /* products of f32 may be rounded to 10 bits */
   char *cache;          /* folder of compiled texts; NULL: none */
   CudaModules *modules; /* texts and functions of all kernels */

@@ -4,9 +4,11 @@
 #include "kernels/cuda/modules.h"
 
 #include "graph/base/array.h"
+#include "graph/base/threads.h"
 #include "kernels/cuda/cache.h"
 #include "kernels/cuda/texts.h"
 
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -216,38 +218,111 @@ static Status compile(const CudaContext *c, const char *text, void **out_code, s
   return status;
 }
 
-/* From the cache, or compiled; what another compiler left in the cache does not load. */
-static Status load_unit(CudaContext *c, Unit *u, CudaCacheKey key, KernelError *error) {
-  size_t bytes = 0;
-  char *text = joined(cuda_text_prelude, u->text);
-  if (!text) return no_memory(error);
-  key.text = text;
-  void *code = cuda_cache_read(c->cache, &key, &bytes);
-  Status status = code ? load(c, code, u, error) : STATUS_SYSTEM;
-  free(code);
-  code = NULL;
-  if (status != STATUS_OK) {
-    status = compile(c, text, &code, &bytes, error);
-    if (status == STATUS_OK) status = load(c, code, u, error);
-    if (status == STATUS_OK) cuda_cache_write(c->cache, &key, code, bytes);
-    free(code);
+/* ---- many at once ----
+ *
+ * The compiler takes long and shares nothing between programs, so threads get the code of all units
+ * that are new; what they find is loaded by one thread in the units' order.  A unit behind one that
+ * failed is left out, one before it never is: the failure that is told is the first in order. */
+
+typedef struct Job {
+  Unit *unit;
+  char *text; /* with the prelude */
+  void *code;
+  size_t bytes;
+  bool kept; /* the code is of the cache */
+  Status status;
+  KernelError error;
+} Job;
+
+typedef struct Jobs {
+  CudaContext *context;
+  CudaCacheKey key; /* but for its text */
+  Job *all;
+  uint32_t n;
+  atomic_uint bad; /* the first that failed; n: none */
+} Jobs;
+
+static CudaCacheKey key_of(const Jobs *jobs, const Job *job) {
+  CudaCacheKey key = jobs->key;
+  key.text = job->text;
+  return key;
+}
+
+static Status get_code(const Jobs *jobs, Job *job) {
+  job->text = joined(cuda_text_prelude, job->unit->text);
+  if (!job->text) return no_memory(&job->error);
+  CudaCacheKey key = key_of(jobs, job);
+  job->code = cuda_cache_read(jobs->context->cache, &key, &job->bytes);
+  job->kept = job->code != NULL;
+  return job->kept ? STATUS_OK
+                   : compile(jobs->context, job->text, &job->code, &job->bytes, &job->error);
+}
+
+static void run_job(void *context, uint32_t i) {
+  Jobs *jobs = context;
+  Job *job = &jobs->all[i];
+  if (i > atomic_load(&jobs->bad)) return;
+  job->status = get_code(jobs, job);
+  if (job->status == STATUS_OK) return;
+  uint32_t bad = atomic_load(&jobs->bad);
+  while (i < bad && !atomic_compare_exchange_weak(&jobs->bad, &bad, i)) continue;
+}
+
+static Status compile_and_load(const Jobs *jobs, Job *job, KernelError *error) {
+  if (!job->code) TRY(compile(jobs->context, job->text, &job->code, &job->bytes, error));
+  TRY(load(jobs->context, job->code, job->unit, error));
+  CudaCacheKey key = key_of(jobs, job);
+  cuda_cache_write(jobs->context->cache, &key, job->code, job->bytes);
+  return STATUS_OK;
+}
+
+/* What another compiler left in the cache does not load: it is compiled anew. */
+static Status load_job(const Jobs *jobs, Job *job, KernelError *error) {
+  if (job->status != STATUS_OK) {
+    *error = job->error;
+    return job->status;
   }
-  free(text);
-  return status;
+  if (job->kept && load(jobs->context, job->code, job->unit, error) == STATUS_OK) return STATUS_OK;
+  if (job->kept) {
+    free(job->code);
+    job->code = NULL;
+  }
+  return compile_and_load(jobs, job, error);
+}
+
+static Status run_jobs(Jobs *jobs, KernelError *error) {
+  uint32_t threads = jobs->context->threads < jobs->n ? jobs->context->threads : jobs->n;
+  Threads *pool = NULL;
+  atomic_store(&jobs->bad, jobs->n);
+  if (threads < 2 || threads_create(threads, NULL, &pool) != STATUS_OK)
+    for (uint32_t i = 0; i < jobs->n; i++) run_job(jobs, i);
+  else
+    threads_run(pool, run_job, jobs, jobs->n);
+  threads_destroy(pool);
+  for (uint32_t i = 0; i < jobs->n; i++) TRY(load_job(jobs, &jobs->all[i], error));
+  return STATUS_OK;
 }
 
 static Status load_units(CudaContext *c, KernelError *error) {
   CudaModules *m = c->modules;
-  CudaCacheKey key = {.architecture = c->architecture};
-  bool fresh = false;
-  for (uint32_t i = 0; i < m->n_units; i++) fresh |= !m->units[i].library;
+  Jobs jobs = {.context = c, .key = {.architecture = c->architecture}};
+  uint32_t fresh = 0;
+  for (uint32_t i = 0; i < m->n_units; i++) fresh += !m->units[i].library;
   if (!fresh) return STATUS_OK;
   TRY(c->need(c, CUDA_LIBRARY_NVRTC, error));
-  TRY(check_nvrtc(c, c->calls->nvrtcVersion(&key.major, &key.minor),
+  TRY(check_nvrtc(c, c->calls->nvrtcVersion(&jobs.key.major, &jobs.key.minor),
                   "the compiler does not say its version", error));
+  jobs.all = calloc(fresh, sizeof *jobs.all);
+  if (!jobs.all) return no_memory(error);
   for (uint32_t i = 0; i < m->n_units; i++)
-    if (!m->units[i].library) TRY(load_unit(c, &m->units[i], key, error));
-  return STATUS_OK;
+    if (!m->units[i].library) jobs.all[jobs.n++].unit = &m->units[i];
+  Status status = run_jobs(&jobs, error);
+  for (uint32_t i = 0; i < jobs.n; i++) {
+    free(jobs.all[i].text);
+    free(jobs.all[i].code);
+  }
+  free(jobs.all);
+  return status;
 }
 
 Status cuda_modules_compile(CudaContext *c, KernelError *error) {

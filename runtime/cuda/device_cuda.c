@@ -165,6 +165,7 @@ static Status cuda_open(const DeviceOptions *options, Diag *diag, Device **out) 
   if (!c) return diag_no_memory(diag, sizeof *c);
   c->context.ordinal = ordinal;
   c->context.tf32 = options->wishes.tf32;
+  c->context.threads = options->threads;
   c->eager = options->wishes.no_graph;
   KernelError error;
   c->device.table = &device_cuda;

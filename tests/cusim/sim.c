@@ -18,7 +18,6 @@ void sim_lock(void) {
   if (caller.simulation != sim.number) {
     free(caller.declared);
     caller = (Caller){.simulation = sim.number};
-    sim.n_callers++;
   }
   caller.inside = true;
 }
@@ -128,6 +127,10 @@ static bool stays(cudaError_t error) {
 bool sim_enter(CudaCall call, int *out) {
   bool runtime = calls[call].library == CUDA_LIBRARY_CUDART;
   sim_lock();
+  if (!caller.counted && calls[call].library != CUDA_LIBRARY_NVRTC) {
+    caller.counted = true;
+    sim.n_callers++;
+  }
   sim.report.calls++;
   sim.report.of[call]++;
   if (caller.declares && call != CUDA_CALL_cudaLaunchKernel) {

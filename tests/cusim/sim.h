@@ -271,7 +271,8 @@ typedef struct Caller {
   Access *declared;
   uint32_t n_declared;
   bool declares;
-  bool inside; /* a call: it has the lock */
+  bool inside;  /* a call: it has the lock */
+  bool counted; /* it has made a call that others may wait for: any but the compiler's */
 } Caller;
 extern _Thread_local Caller caller;
 

@@ -87,6 +87,7 @@ static Status there_and_back(Device *d, char *host, void *a, void *b, size_t n) 
   TRY(t->record(d, STREAM_COPIES, EVENT_COPIES, tag));
   TRY(t->wait(d, STREAM_STEPS, EVENT_COPIES, tag));
   TRY(t->copy_within(d, STREAM_STEPS, &(DeviceCopy){(char *)b + n / 2, a, n / 2}, 1, tag));
+  TRY(t->synchronise(d, STREAM_COPIES)); /* what is on the other stream may not have run */
   TRY(t->record(d, STREAM_STEPS, EVENT_STEPS, tag));
   TRY(t->wait(d, STREAM_COPIES, EVENT_STEPS, tag));
   TRY(t->copy_out(d, STREAM_COPIES, &(DeviceCopy){host, b, n}, 1, tag));
