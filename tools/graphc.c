@@ -3,6 +3,7 @@
 #include "compiler/peak.h"
 #include "compiler/pipeline.h"
 #include "compiler/report.h"
+#include "graph/base/meter.h"
 #include "graph/base/replace.h"
 #include "graph/base/text.h"
 #include "graph/plan/dump.h"
@@ -28,6 +29,7 @@ typedef struct Job {
   ModelOptions model;
   BuildOptions build;
   int64_t memory; /* 0: any */
+  Meter *meter;   /* how far compiling is */
   Diag *diag;
 } Job;
 
@@ -161,8 +163,17 @@ static Status emit(const Job *j, const Plan *plan, const PlanProgram *p) {
   return STATUS_OK;
 }
 
+static void note_pass(const Job *j, const Plan *plan) {
+  uint32_t n = 0;
+  while (pipeline_passes[n]) n++;
+  meter_expect(j->meter, (int64_t)n * plan->n_programs);
+  meter_add(j->meter, 1);
+}
+
 static Status observe(void *context, const char *pass, const Plan *plan, const PlanProgram *p) {
   const Job *j = context;
+  note_pass(j, plan);
+  if (j->args.dump_after || j->args.emit) meter_clear(j->meter); /* they may print */
   if (j->args.dump_after && strcmp(j->args.dump_after, pass) == 0 &&
       (!j->args.program || chosen(j, plan, p)))
     TRY(dump_program(p, ops_table(), j->args.scope, stdout));
@@ -249,12 +260,18 @@ static Status report(const Job *j, const Plan *plan, const PlanProgram *program)
                                    : peak_text(plan, &view, stdout, j->diag);
 }
 
-static Status compile(const Job *j, const Model *model) {
-  PipelineOptions options = {
-      .build = j->build, .verify = true, .observer = observe, .context = (void *)(uintptr_t)j};
+/* What follows prints. */
+static void end_meter(Job *j) {
+  meter_end(j->meter);
+  j->meter = NULL;
+}
+
+static Status compile(Job *j, const Model *model) {
+  PipelineOptions options = {.build = j->build, .verify = true, .observer = observe, .context = j};
   Plan *plan;
-  TRY(pipeline_run(model, &options, j->diag, &plan));
-  Status status = STATUS_OK;
+  Status status = pipeline_run(model, &options, j->diag, &plan);
+  end_meter(j);
+  TRY(status);
   uint32_t program = 0;
   if (j->args.program)
     status = plan_program_require(plan, j->model.path, j->args.program, j->diag, &program);
@@ -309,11 +326,14 @@ static Status keep_sources(const Job *j, const Model *model) {
   return STATUS_OK;
 }
 
-static Status run(const Job *j) {
+static Status run(Job *j) {
   if (j->args.schema || j->args.manual) return print_tables(j);
   Model *model;
-  TRY(model_load(&j->model, ops_table(), j->diag, &model));
-  Status status = keep_sources(j, model);
+  j->meter = meter_start("compiling", "passes", 0);
+  Status status = model_load(&j->model, ops_table(), j->diag, &model);
+  if (status != STATUS_OK || j->args.params || j->args.expand) end_meter(j);
+  TRY(status);
+  status = keep_sources(j, model);
   if (status != STATUS_OK)
     status = STATUS_USAGE;
   else if (j->args.params)
@@ -323,6 +343,7 @@ static Status run(const Job *j) {
   else
     status = compile(j, model);
   model_destroy(model);
+  end_meter(j);
   return status;
 }
 

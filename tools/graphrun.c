@@ -183,6 +183,7 @@ static Status run_eval(const Args *a, Diag *diag) {
                    .domain = a->domain,
                    .protocol = a->protocol,
                    .baseline_color = a->baseline != NULL,
+                   .progress = true,
                    .out = a->out,
                    .compare = a->compare,
                    .skip_bad_images = skips(a),

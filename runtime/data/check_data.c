@@ -2,6 +2,7 @@
  * first alone. */
 #include "runtime/data/check_data.h"
 
+#include "graph/base/meter.h"
 #include "graph/base/threads.h"
 #include "runtime/data/dataset.h"
 #include "runtime/data/image.h"
@@ -103,6 +104,7 @@ typedef struct Opening {
   const DataDomain *domain;
   char (*errors)[IMAGE_ERROR_MAX]; /* of each image; empty: it can be decoded */
   Status *status;                  /* of each image */
+  Meter *meter;
 } Opening;
 
 static void open_chunk(void *context, uint32_t task) {
@@ -111,6 +113,7 @@ static void open_chunk(void *context, uint32_t task) {
     Image image;
     o->status[i] = image_read(o->domain->images[i].path, &image, o->errors[i]);
     free(image.rgb);
+    meter_add(o->meter, 1);
   }
 }
 
@@ -125,13 +128,15 @@ static Status report_bad(const Opening *o, uint64_t *n_bad, Diag *diag) {
   return STATUS_OK;
 }
 
-static Status open_domain(const DataDomain *domain, Threads *threads, uint64_t *n_bad, Diag *diag) {
-  Opening o = {.domain = domain};
+static Status open_domain(const DataDomain *domain, Threads *threads, Meter *meter, uint64_t *n_bad,
+                          Diag *diag) {
+  Opening o = {.domain = domain, .meter = meter};
   o.errors = calloc(domain->n_images, sizeof *o.errors);
   o.status = calloc(domain->n_images, sizeof *o.status);
   Status status = o.errors && o.status ? STATUS_OK : diag_no_memory(diag, domain->n_images);
   if (status == STATUS_OK) {
     threads_run(threads, open_chunk, &o, (domain->n_images + CHUNK - 1) / CHUNK);
+    meter_clear(meter);
     status = report_bad(&o, n_bad, diag);
   }
   free(o.errors);
@@ -141,10 +146,13 @@ static Status open_domain(const DataDomain *domain, Threads *threads, uint64_t *
 
 static Status check_images(const DataSet *data, Threads *threads, Diag *diag) {
   uint64_t n_images = 0, n_bad = 0;
-  for (uint32_t k = 0; k < data->n_domains; k++) {
-    n_images += data->domains[k].n_images;
-    TRY(open_domain(&data->domains[k], threads, &n_bad, diag));
-  }
+  Status status = STATUS_OK;
+  for (uint32_t k = 0; k < data->n_domains; k++) n_images += data->domains[k].n_images;
+  Meter *meter = meter_start("checking", "images", (int64_t)n_images);
+  for (uint32_t k = 0; k < data->n_domains && status == STATUS_OK; k++)
+    status = open_domain(&data->domains[k], threads, meter, &n_bad, diag);
+  meter_end(meter);
+  TRY(status);
   if (n_bad)
     return diag_error(diag, STATUS_INVALID, data->path,
                       "mend them, leave them out, or train with --bad-images=skip",

@@ -27,6 +27,7 @@ typedef struct EvalOptions {
   uint32_t workers;     /* threads that decode; 0: as many as `threads` */
   uint32_t threads;     /* 0: 1 */
   uint64_t seed;        /* of the bootstrap's draws */
+  bool progress;        /* shows how far it is, on a terminal */
   Ranks *ranks; /* processes that share the images; the first prints and writes. NULL: one */
 } EvalOptions;
 

@@ -17,6 +17,7 @@ typedef struct Work {
   Features features;
   Diag *diag;
   char place[4096 + 160]; /* of messages: data and domain */
+  Meter *meter;           /* of what is under way; NULL: none is shown */
 } Work;
 
 /* Numbers the images that some trial needs, in the domain's order. */
@@ -68,7 +69,7 @@ static bool columns_fill(const Work *w, const int64_t *images, int64_t n, Column
     c->cameras[i] = image->camera;
     c->rows[i] = w->row[images[i]];
   }
-  *out = (MetricsSet){w->features.rows, c->ids, c->cameras, n, c->rows, w->place};
+  *out = (MetricsSet){w->features.rows, c->ids, c->cameras, n, c->rows, w->place, w->meter};
   return true;
 }
 
@@ -207,20 +208,40 @@ static Status describe_some(void *context, const FeatureJob *job, Features *out,
   return features_network(job, d->executor, d->program, out, diag);
 }
 
+static Meter *start_meter(const Work *w, const char *what, const char *unit, int64_t total) {
+  bool shown = w->options->progress && together_first(w->options->ranks);
+  return shown ? meter_start(what, unit, total) : NULL;
+}
+
 static Status describe(Work *w, Executor *executor, uint32_t program) {
   const EvalOptions *o = w->options;
   FeatureJob job = {.paths = w->paths,
                     .count = w->n_rows,
                     .workers = o->workers ? o->workers : o->threads,
                     .skip_bad = o->skip_bad_images,
-                    .told = o->bad_images_told};
+                    .told = o->bad_images_told,
+                    .meter = start_meter(w, "describing", "images", w->n_rows)};
   Describer describer = {executor, program};
-  return features_shared(&job, o->ranks, describe_some, &describer, &w->features, w->diag);
+  Status status = features_shared(&job, o->ranks, describe_some, &describer, &w->features, w->diag);
+  meter_end(job.meter);
+  return status;
+}
+
+static Status match_trials(Work *w) {
+  int64_t queries = 0;
+  Status status = STATUS_OK;
+  for (uint32_t t = 0; t < w->out->n_trials; t++) queries += w->out->trials[t].images.n_query;
+  w->meter = start_meter(w, "matching", "queries", queries);
+  for (uint32_t t = 0; t < w->out->n_trials && status == STATUS_OK; t++)
+    status = match_trial(w, &w->out->trials[t]);
+  meter_end(w->meter);
+  w->meter = NULL;
+  return status;
 }
 
 static Status match(Work *w) {
   if (together_first(w->options->ranks)) warn_features(w);
-  for (uint32_t t = 0; t < w->out->n_trials; t++) TRY(match_trial(w, &w->out->trials[t]));
+  TRY(match_trials(w));
   TRY(count_people(w));
   return pool_trials(w);
 }

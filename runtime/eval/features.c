@@ -150,6 +150,7 @@ Status features_network(const FeatureJob *job, Executor *executor, uint32_t prog
   while (status == STATUS_OK && reader_next(reader, &batch)) {
     status = note_errors(job, &batch, out, diag);
     if (status == STATUS_OK) status = network_run(&network, &batch, out, diag);
+    meter_add(job->meter, batch.n);
   }
   reader_destroy(reader);
   if (status != STATUS_OK) features_release(out);
@@ -179,6 +180,7 @@ Status features_color(const FeatureJob *job, Features *out, Diag *diag) {
     status = note_errors(job, &batch, out, diag);
     if (status == STATUS_OK)
       memcpy(out->rows + batch.first * COLOR_DIM, batch.items, (size_t)batch.n * reading.item);
+    meter_add(job->meter, batch.n);
   }
   reader_destroy(reader);
   if (status != STATUS_OK) features_release(out);

@@ -2,6 +2,7 @@
 #ifndef RUNTIME_EVAL_FEATURES_H
 #define RUNTIME_EVAL_FEATURES_H
 
+#include "graph/base/meter.h"
 #include "runtime/execute/execute.h"
 
 /* What is to be described. */
@@ -11,6 +12,7 @@ typedef struct FeatureJob {
   uint32_t workers; /* threads that decode, at least 1 */
   bool skip_bad;    /* an unreadable image is a warning, not an error */
   bool told;        /* nor a warning: it was named before */
+  Meter *meter;     /* counts images; may be NULL */
 } FeatureJob;
 
 typedef struct Features {

@@ -167,6 +167,7 @@ static void *worker_run(void *data) {
     evaluation_products(e, &worker->work, first, n);
     for (int64_t i = 0; i < n; i++)
       evaluation_rank(e, &worker->work, first + i, worker->work.similarity + i * e->gallery->count);
+    meter_add(e->query->meter, n);
   }
 }
 

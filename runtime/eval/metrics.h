@@ -10,6 +10,7 @@
 #define RUNTIME_EVAL_METRICS_H
 
 #include "graph/base/diag.h"
+#include "graph/base/meter.h"
 
 #include <stdint.h>
 
@@ -21,6 +22,7 @@ typedef struct MetricsSet {
   int64_t count;
   const int64_t *rows; /* (count) row of `features` that an entry has; NULL: entry i has row i */
   const char *place;   /* of messages about the set; may be NULL */
+  Meter *meter;        /* of the query: counts those that are ranked; may be NULL */
 } MetricsSet;
 
 typedef struct MetricsResult {

@@ -2,6 +2,7 @@
  * comes last, and makes the data set whole. */
 #include "runtime/synth/synth.h"
 
+#include "graph/base/meter.h"
 #include "runtime/synth/synth_scene.h"
 
 #include <errno.h>
@@ -27,6 +28,7 @@ typedef struct Writer {
   Camera *cameras; /* (o.cameras) */
   Studio *studio;
   Diag *diag;
+  Meter *meter;
 } Writer;
 
 static Status system_error(Diag *diag, const char *path, const char *what) {
@@ -89,6 +91,7 @@ static Status shoot(const Writer *w, const Person *p, int64_t person, int camera
   snprintf(name, sizeof name, "%s/%s/%04d_c%ds1_%06d_%02d.jpg", names[w->domain], folder, pid,
            camera + 1, shot, image + 1);
   TRY(join(path, sizeof path, w->diag, w->o.dir, name));
+  meter_add(w->meter, 1);
   return write_image(w, path);
 }
 
@@ -167,6 +170,12 @@ static Status check_free(const Writer *w) {
   return STATUS_OK;
 }
 
+static int64_t count_images(const SynthOptions *o) {
+  int64_t shots = (int64_t)o->cameras * o->images;
+  return o->domains *
+         ((o->train_ids + o->test_ids) * shots + (o->distractors > 0 ? o->distractors : 0));
+}
+
 Status synth_write(const SynthOptions *options, Diag *diag) {
   Writer w = {.o = *options, .diag = diag};
   if (!w.o.dir || !*w.o.dir)
@@ -182,7 +191,9 @@ Status synth_write(const SynthOptions *options, Diag *diag) {
   w.cameras = calloc((size_t)w.o.cameras, sizeof *w.cameras);
   w.studio = malloc(sizeof *w.studio);
   Status status = w.cameras && w.studio ? STATUS_OK : diag_no_memory(diag, sizeof *w.studio);
+  w.meter = meter_start("drawing", "images", count_images(&w.o));
   for (int i = 0; i < w.o.domains && status == STATUS_OK; i++) status = write_domain(&w, i);
+  meter_end(w.meter);
   if (status == STATUS_OK) status = write_list(&w);
   free(w.cameras);
   free(w.studio);

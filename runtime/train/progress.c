@@ -2,13 +2,13 @@
  * read here and in times.jsonl only. */
 #include "runtime/train/progress.h"
 
+#include "graph/base/terminal.h"
 #include "graph/base/text.h"
 
 #include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
 #include <time.h>
-#include <unistd.h>
 
 #define TERMINAL_SECONDS 0.2
 #define FILE_SECONDS 5.0
@@ -21,7 +21,7 @@ double progress_clock(void) {
 
 void progress_start(Progress *p, int64_t end, int64_t images, bool quiet) {
   *p = (Progress){.quiet = quiet,
-                  .terminal = isatty(STDERR_FILENO) == 1,
+                  .terminal = terminal_is_live(stderr),
                   .end = end,
                   .images = images,
                   .started = progress_clock(),

@@ -44,8 +44,8 @@ static Sample sample_make(int64_t n_query, int64_t n_gallery, int64_t dim, int64
       }
     }
   }
-  s.query = (MetricsSet){s.features[0], s.ids[0], s.cameras[0], n_query, NULL, NULL};
-  s.gallery = (MetricsSet){s.features[1], s.ids[1], s.cameras[1], n_gallery, NULL, NULL};
+  s.query = (MetricsSet){s.features[0], s.ids[0], s.cameras[0], n_query, NULL, NULL, NULL};
+  s.gallery = (MetricsSet){s.features[1], s.ids[1], s.cameras[1], n_gallery, NULL, NULL, NULL};
   return s;
 }
 
@@ -148,8 +148,9 @@ static void test_by_hand(void) {
   float q[2] = {2, 0}, g[8] = {5, 0, 1, 1, 3, 1, 0, 1};
   int64_t qi[1] = {7}, qc[1] = {1}, gi[4] = {7, 9, 7, 7}, gc[4] = {1, 2, 2, 3};
   MetricsResult r;
-  CU_ASSERT_EQUAL_FATAL(metrics_evaluate(&(MetricsSet){q, qi, qc, 1, NULL, NULL},
-                                         &(MetricsSet){g, gi, gc, 4, NULL, NULL}, 2, 1, &r, NULL),
+  CU_ASSERT_EQUAL_FATAL(metrics_evaluate(&(MetricsSet){q, qi, qc, 1, NULL, NULL, NULL},
+                                         &(MetricsSet){g, gi, gc, 4, NULL, NULL, NULL}, 2, 1, &r,
+                                         NULL),
                         STATUS_OK);
   CU_ASSERT_DOUBLE_EQUAL(r.map, (1 + 2.0 / 3) / 2, 1e-15);
   CU_ASSERT_EQUAL(r.rank1, 1);
@@ -211,7 +212,8 @@ static void test_chance(void) {
 static void test_refusals(void) {
   float f[4] = {1, 0, 0, 1};
   int64_t id[2] = {1, 2}, one[2] = {1, 1};
-  MetricsSet set = {f, id, one, 2, NULL, "DATA: domain d"}, empty = {f, id, one, 0, NULL, NULL};
+  MetricsSet set = {f, id, one, 2, NULL, "DATA: domain d", NULL},
+             empty = {f, id, one, 0, NULL, NULL, NULL};
   MetricsResult r;
   CU_ASSERT_EQUAL(metrics_evaluate(&set, &empty, 2, 1, &r, NULL), STATUS_INVALID);
   Diag *diag = diag_create();

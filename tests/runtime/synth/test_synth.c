@@ -155,7 +155,7 @@ static MetricsSet describe(const char *dir) {
     g_object_unref(image);
   }
   if (list) list_free(list, n);
-  return (MetricsSet){features, ids, cameras, n, NULL, NULL};
+  return (MetricsSet){features, ids, cameras, n, NULL, NULL, NULL};
 }
 
 static void set_free(MetricsSet *set) {
