@@ -70,8 +70,8 @@ static NodeId take_part(Partition *p, NodeId x, Split split) {
 
 static NodeId get_part(Partition *p, NodeId x, Split split);
 
-/* A broadcast, also one that is reshaped, is made of its operand's part, so that groups that read
- * it are what they are on one rank: the order of their sums depends on it. */
+/* A broadcast, also one that is reshaped, is made of its operand's part: nothing is spread over all
+ * rows to be cut, and groups read the small value. */
 static NodeId broadcast_part(Partition *p, NodeId x, Split split, const Shape *part) {
   NodeId from = node_input(p->in, x, 0);
   const Shape *shape = &p->in->nodes[from].shape;

@@ -1,5 +1,5 @@
-/* Plans the loops of a group: joins axes that all members treat alike, chooses run and block,
- * places the sums.  Nothing here looks at a machine: the order of additions is decided here. */
+/* Plans the loops of a group: joins axes that all members treat alike, chooses run and block, and
+ * finds the planes of its sums.  Nothing here looks at a machine. */
 #include "kernels/fuse_loops.h"
 
 #include "ops/fuse_rules.h"
@@ -10,6 +10,7 @@
 
 typedef struct Space {
   Shape shape;
+  uint32_t shards;
   FuseLoops *loops;
 } Space;
 
@@ -60,6 +61,8 @@ static void add_sum(Space *s, const Graph *g, NodeId id) {
     sum->stride[i] = sum->reduced >> i & 1 ? 0 : stride;
     stride *= shape->dim[i];
   }
+  sum->order = fuse_order(g, &s->shape, sum->reduced, g->nodes[id].stamp.batch, s->shards);
+  fuse_order_strides(&sum->order, sum->count, sum->outer_stride);
 }
 
 static void collect(Space *s, const Graph *g, const NodeId *nodes, uint32_t n_nodes) {
@@ -98,19 +101,14 @@ static void take_axis(FuseLoops *l, int from, int to) {
   }
 }
 
-/* Joins axes; `factor` becomes the rows of the first joined axis per index of axis 0. */
 static void join_axes(FuseLoops *l, const Shape *shape) {
   int n = 0;
-  l->factor = 0;
   for (int i = 0; i < shape->rank; i++) {
     if (shape->dim[i] == 1) continue;
-    if (n && joins(l, shape, n - 1, i)) {
+    if (n && joins(l, shape, n - 1, i))
       l->dim[n - 1] *= shape->dim[i];
-      if (n == 1) l->factor *= shape->dim[i];
-    } else {
+    else
       l->dim[n++] = shape->dim[i];
-      if (i == 0) l->factor = 1; /* stays 0 when axis 0 is not the first that counts */
-    }
     take_axis(l, i, n - 1); /* the strides of the last axis joined */
   }
   if (n == 0) {
@@ -122,14 +120,10 @@ static void join_axes(FuseLoops *l, const Shape *shape) {
   for (uint32_t i = 0; i < l->n_sums; i++) l->sums[i].reduced &= (1u << n) - 1;
 }
 
-/* The bits of the inner run's axes. */
-static uint32_t inner_mask(const FuseLoops *l, int inner) {
-  return ((1u << l->rank) - 1) & ~((1u << inner) - 1);
-}
-
-/* True when every sum adds up all of the run, none of it, or at least the rows beside it. */
+/* True when every sum adds up all of the run, none of it, or at least the rows beside it: views
+ * that repeat with the rows are then filled once. */
 static bool inner_fits(const FuseLoops *l, int inner) {
-  uint32_t mask = inner_mask(l, inner);
+  uint32_t mask = ((1u << l->rank) - 1) & ~((1u << inner) - 1);
   for (uint32_t i = 0; i < l->n_sums; i++) {
     uint32_t part = l->sums[i].reduced & mask;
     if (part != 0 && part != mask && !(l->sums[i].reduced >> (inner - 1) & 1)) return false;
@@ -150,70 +144,14 @@ static void choose_blocks(FuseLoops *l) {
   l->block_rows = l->block_rows / lanes * lanes;
 }
 
-static FuseSumMode sum_mode(const FuseLoops *l, const FuseSum *s) {
-  uint32_t mask = inner_mask(l, l->inner), part = s->reduced & mask;
-  bool rows = l->inner == 0 || (s->reduced >> (l->inner - 1) & 1);
-  if (part == mask) return rows ? FUSE_SUM_STREAM : FUSE_SUM_ROWS;
-  return rows && l->inner > 0 ? FUSE_SUM_COLUMNS : FUSE_SUM_CELLS;
-}
-
-/* True when the batch declaration divides axis 0. */
-static bool batch_fits(const Graph *g, uint32_t batch, const Shape *shape) {
-  if (!batch || batch >= g->n_batches || shape->rank == 0) return false;
-  const Batch *b = &g->batches[batch];
-  int64_t rows = b->units * b->unit;
-  return shape->dim[0] == rows || shape->dim[0] == batch_rows(b);
-}
-
-/* Shards of an axis that no batch divides: whole blocks. */
-static Shards plain_shards(const FuseLoops *l, uint32_t shards) {
-  int64_t per_index = l->elements / l->dim[l->cut];
-  int64_t unit = 4 * FUSE_BLOCK / per_index;
-  if (unit < 1) unit = 1;
-  Shards s = {1, (l->dim[l->cut] + unit - 1) / unit, unit, shards};
-  if (s.units < (int64_t)shards) s.n = (uint32_t)s.units;
-  return s;
-}
-
-static void choose_cut(FuseLoops *l, const Graph *g, uint32_t batch, const Shape *shape,
-                       uint32_t shards) {
-  uint32_t reduced = 0;
-  for (uint32_t i = 0; i < l->n_sums; i++) reduced |= l->sums[i].reduced;
-  l->cut = 0;
-  if (l->factor && batch_fits(g, batch, shape)) {
-    l->shards = shards_rows(g, batch, shape->dim[0], shards);
-    return;
-  }
-  /* Cutting an axis that all sums keep needs no partials. */
-  if (reduced & 1 && l->inner == l->rank - 1 && l->run > FUSE_BLOCK && !(reduced >> l->inner & 1))
-    l->cut = l->inner;
-  else if (reduced & 1 && l->inner > 0 && l->rows >= (int64_t)shards &&
-           !(reduced >> (l->inner - 1) & 1))
-    l->cut = l->inner - 1;
-  l->factor = 1;
-  l->shards = plain_shards(l, shards);
-}
-
-static void plan_sums(FuseLoops *l) {
-  l->pieces_outside = false;
-  for (uint32_t i = 0; i < l->n_sums; i++) {
-    l->sums[i].mode = sum_mode(l, &l->sums[i]);
-    if (l->sums[i].mode == FUSE_SUM_COLUMNS && l->run > l->piece) l->pieces_outside = true;
-  }
-  uint32_t outer = l->inner > 1 ? (1u << (l->inner - 1)) - 1 : 0;
-  for (uint32_t i = 0; i < l->n_sums; i++) {
-    FuseSum *s = &l->sums[i];
-    s->sharded = s->reduced >> l->cut & 1;
-    l->sharded |= s->sharded;
-    s->partial = s->sharded || s->reduced & outer || s->mode == FUSE_SUM_CELLS ||
-                 (s->mode == FUSE_SUM_ROWS && l->pieces_outside);
-  }
-  for (uint32_t i = 0; i < l->n_sums; i++)
-    if (l->sums[i].partial) {
-      l->sharded = true; /* every shard has cells of its own */
-      l->sums[i].cells = l->cells;
-      l->cells += l->sums[i].count * l->shards.n;
-    }
+/* The joined axes of a plane: the sum's own axes are some of them joined further. */
+static void find_plane(const FuseLoops *l, FuseSum *s) {
+  int64_t apart = 1;
+  for (int i = l->rank - 1; i >= 0; apart *= l->dim[i--])
+    if (apart < s->order.columns)
+      s->column_axes |= 1u << i;
+    else if (apart < s->order.columns * s->order.rows)
+      s->row_axes |= 1u << i;
 }
 
 static int64_t node_bytes(const Graph *g, NodeId id) {
@@ -229,19 +167,15 @@ static void *shrink(void *list, uint32_t n, size_t size) {
 bool fuse_loops(const Graph *g, const NodeId *nodes, uint32_t n_nodes, const NodeId *outputs,
                 uint32_t n_outputs, uint32_t shards, FuseLoops *l) {
   *l = (FuseLoops){0};
-  uint32_t most = 0, batch = 0;
-  for (uint32_t k = 0; k < n_nodes; k++) {
-    const Node *node = &g->nodes[nodes[k]];
-    most += node->n_inputs + 1;
-    if (!batch || node->op == OP_REDUCE_SUM) batch = node->stamp.batch ? node->stamp.batch : batch;
-  }
+  uint32_t most = 0;
+  for (uint32_t k = 0; k < n_nodes; k++) most += g->nodes[nodes[k]].n_inputs + 1;
   l->views = calloc(most, sizeof *l->views);
   l->sums = calloc(n_nodes, sizeof *l->sums);
   if (!l->views || !l->sums) {
     fuse_loops_free(l);
     return false;
   }
-  Space s = {.loops = l};
+  Space s = {.shards = shards, .loops = l};
   s.shape = g->nodes[nodes[0]].op == OP_VARIANCE ? g->nodes[node_input(g, nodes[0], 0)].shape
                                                  : *fuse_space(g, nodes[0]);
   collect(&s, g, nodes, n_nodes);
@@ -251,8 +185,7 @@ bool fuse_loops(const Graph *g, const NodeId *nodes, uint32_t n_nodes, const Nod
   for (uint32_t i = 0; i < n_outputs; i++) l->bytes += node_bytes(g, outputs[i]);
   join_axes(l, &s.shape);
   choose_blocks(l);
-  choose_cut(l, g, batch, &s.shape, shards);
-  plan_sums(l);
+  for (uint32_t i = 0; i < l->n_sums; i++) find_plane(l, &l->sums[i]);
   l->views = shrink(l->views, l->n_views, sizeof *l->views);
   l->sums = shrink(l->sums, l->n_sums, sizeof *l->sums);
   return true;

@@ -1,16 +1,20 @@
-/* How the index space of a fused group is traversed.
+/* How the index space of a fused group is traversed, and in which order its sums add.
  *
  * Axes that every member treats alike are joined.  What remains is read as
  *     outer axes x rows x inner run,
  * the inner run being one or more of the last axes.  A block is a number of whole rows, or, where
- * the inner run is long, a piece of one row.
+ * the inner run is long, a piece of one row: elements that lie together.  Blocks show in no result.
  *
- * Sums: elements of a run (what is added up between two changes of the result's index) form a
- * stream; element e goes to lane e mod `lanes`, lanes add in the operand's type, and after
- * FUSE_FLUSH elements per lane they are folded into f64 sums.  A sum over axes that are cut into
- * shards leaves one f64 partial per shard; partials join in the binary tree
- * (kernels/cpu/fused_run.c).  All of this is a function of shapes and `shards` alone, so that any
- * implementation has the same bits. */
+ * A sum's order follows from the space's shape, the axes that it adds up, its own batch and
+ * `shards`: from the sum alone, whatever it is fused with (kernels/fuse_order.c).  Its *planes* are
+ * runs of the space that lie together; a plane has `columns`, each of which is added up:
+ *   - 1: the plane is a run whose elements fall on one element of the result;
+ *   - more: `rows` rows of so many elements, which are kept, or kept in part (`folds`).
+ * A plane, or a piece of a run, is a *stream*: element e goes to lane e mod `lanes`; lanes add in
+ * the operand's type, and after FUSE_FLUSH elements per lane they are folded into f64 sums.
+ * Streams that fall on the same element add in sequence in f64.  Where the first axis is added up,
+ * streams end at the bounds of shards: there is one f64 sum for each shard, and these join in the
+ * binary tree.  Any implementation has the same bits. */
 #ifndef KERNELS_FUSE_LOOPS_H
 #define KERNELS_FUSE_LOOPS_H
 
@@ -28,23 +32,31 @@ typedef struct FuseView {
   int64_t stride[RANK_MAX]; /* elements, along the joined axes */
 } FuseView;
 
-typedef enum FuseSumMode {
-  FUSE_SUM_STREAM,  /* rows and inner run are added up */
-  FUSE_SUM_COLUMNS, /* rows are added up, the inner run is kept (or kept in part) */
-  FUSE_SUM_ROWS,    /* the inner run is added up, rows are kept */
-  FUSE_SUM_CELLS,   /* anything else: straight into f64 cells in memory */
-} FuseSumMode;
+/* The order of a sum.  Axes here are the sum's own: kept and added up by turns. */
+typedef struct FuseOrder {
+  int64_t columns, rows; /* of a plane */
+  int64_t piece;         /* a run of one column is several streams of so many elements */
+  int64_t lanes;         /* of a stream, over all columns */
+  bool folds;            /* columns fall on fewer elements of the result */
+  int n_outer;           /* axes before the plane's */
+  int64_t outer[RANK_MAX];
+  uint32_t outer_reduced;
+  int64_t lead;   /* elements for one index of the first axis where that is kept; else 0 */
+  bool partial;   /* streams of several planes or shards fall on one element */
+  bool sharded;   /* cut into `shards`; else these are one */
+  Shards shards;  /* of the space */
+  int64_t factor; /* elements of the space for one index that shards count */
+} FuseOrder;
 
 typedef struct FuseSum {
-  NodeId node;    /* reduce-sum or variance */
-  NodeId operand; /* what is added up; for a variance the graph has no node for it */
-  FuseSumMode mode;
-  bool partial;  /* through f64 cells in the work buffer; else straight into the result */
-  bool sharded;  /* the cut axis is added up: one set of cells for each shard */
-  int64_t count; /* elements of the result */
+  NodeId node;              /* reduce-sum or variance */
+  NodeId operand;           /* what is added up; for a variance the graph has no node for it */
+  int64_t count;            /* elements of the result */
   int64_t stride[RANK_MAX]; /* of the result, along the joined axes; 0 where added up */
   uint32_t reduced;         /* bit i: joined axis i is added up */
-  int64_t cells;            /* offset of its cells in the work buffer, in f64 */
+  uint32_t column_axes, row_axes; /* joined axes of a plane; others are outer */
+  int64_t outer_stride[RANK_MAX]; /* of the result, along order.outer */
+  FuseOrder order;
 } FuseSum;
 
 typedef struct FuseLoops {
@@ -53,21 +65,27 @@ typedef struct FuseLoops {
   int inner;             /* axes inner.. are the inner run; axis inner - 1, if any, the rows */
   int64_t run, piece;    /* elements of the inner run; of a block's part of it */
   int64_t rows, block_rows;
-  bool pieces_outside; /* the loop over pieces lies outside of the loop over rows */
-  int cut;             /* the joined axis that shards or tasks divide; -1: one point */
-  bool sharded;        /* some sum runs over the cut axis: its cut into shards shows in the bits */
-  Shards shards;       /* of the cut axis in units of `factor` */
-  int64_t factor;
   int64_t elements, bytes; /* of the space; of all that is read and written */
   FuseView *views;
   FuseSum *sums;
   uint32_t n_views, n_sums;
-  int64_t cells; /* f64 cells in all */
 } FuseLoops;
 
 /* False when out of memory. Free with fuse_loops_free. */
 bool fuse_loops(const Graph *graph, const NodeId *nodes, uint32_t n_nodes, const NodeId *outputs,
                 uint32_t n_outputs, uint32_t shards, FuseLoops *loops);
 void fuse_loops_free(FuseLoops *loops);
+
+/* The order in which a sum over the axes `reduced` (of `shape`, a mask) adds. */
+FuseOrder fuse_order(const Graph *graph, const Shape *shape, uint32_t reduced, uint32_t batch,
+                     uint32_t shards);
+/* Of sums over the same axes of one space. */
+bool fuse_order_equal(const FuseOrder *a, const FuseOrder *b);
+/* Elements [*first, *last) of the space of shard j, in group g of the batch. */
+void fuse_order_segment(const FuseOrder *order, int64_t elements, uint32_t j, int64_t g,
+                        int64_t *first, int64_t *last);
+/* The result's stride along the outer axes: shapes of the space and of a result with the reduced
+ * axes of length 1. */
+void fuse_order_strides(const FuseOrder *order, int64_t count, int64_t *stride);
 
 #endif

@@ -17,10 +17,6 @@ static int64_t parts_of(int64_t n, int64_t part) {
   return (n + part - 1) / part;
 }
 
-static uint32_t axes_from(const FuseLoops *l, int first) {
-  return ((1u << l->rank) - 1) & ~((1u << first) - 1);
-}
-
 /* Lanes of a stream whose elements fall on `columns` elements of the result: kernels/cpu/fused.c
  * takes 64 of them, or as many as there are columns.  Lanes that no element reaches add nothing. */
 static void choose_lanes(FuseClass *c, int64_t columns) {
@@ -32,71 +28,62 @@ static void choose_lanes(FuseClass *c, int64_t columns) {
     while (c->lanes > 1 && c->lanes / 2 >= c->length) c->lanes /= 2;
 }
 
+static bool is_columns(const FuseClass *c) {
+  return c->sums[0]->order.columns > 1;
+}
+
+/* Every element is a sum of its own. */
+static bool is_each(const FuseClass *c) {
+  return c->sums[0]->order.columns * c->sums[0]->order.rows == 1;
+}
+
 static void choose_axes(const FuseLoops *l, FuseClass *c) {
   const FuseSum *s = c->sums[0];
-  int rows = l->inner > 0 ? l->inner - 1 : 0;
-  uint32_t all = axes_from(l, 0), inner = axes_from(l, l->inner), row = axes_from(l, rows) & ~inner;
-  uint32_t outer = all & ~inner & ~row;
-  switch (s->mode) {
-  case FUSE_SUM_STREAM:
-    c->team = true;
-    c->streamed = row | inner;
-    break;
-  case FUSE_SUM_ROWS:
-    c->team = true;
-    c->streamed = inner;
-    break;
-  case FUSE_SUM_COLUMNS:
-    c->team = l->run * 2 <= FUSE_LANES;
-    c->streamed = c->team ? row | inner : row;
-    c->folds = (s->reduced & inner) != 0;
-    break;
-  case FUSE_SUM_CELLS:
-    c->streamed = 0;
-    break;
-  }
-  c->loop_axes = outer & s->reduced;
+  uint32_t all = (1u << l->rank) - 1, plane = s->row_axes | s->column_axes;
+  c->team = is_columns(c) ? s->order.columns * 2 <= FUSE_LANES : !is_each(c);
+  c->streamed = is_columns(c) && !c->team ? s->row_axes : plane;
+  c->folds = s->order.folds;
+  c->loop_axes = all & ~plane & s->reduced;
   c->item_axes = all & ~c->streamed & ~c->loop_axes;
 }
 
 static void choose_streams(const FuseLoops *l, FuseClass *c) {
-  const FuseSum *s = c->sums[0];
+  const FuseOrder *o = &c->sums[0]->order;
   c->length = product(l, c->streamed);
   c->pieces = 1;
-  if (s->mode == FUSE_SUM_ROWS && s->partial && l->run > l->piece) {
-    c->pieces = parts_of(l->run, l->piece);
-    c->length = l->piece;
+  if (o->piece < o->rows) {
+    c->pieces = parts_of(o->rows, o->piece);
+    c->length = o->piece;
   }
-  c->mixed = s->mode == FUSE_SUM_STREAM && l->pieces_outside;
   c->streams = product(l, c->loop_axes) * c->pieces;
-  if (s->sharded && c->streamed >> l->cut & 1) {
-    int64_t most = (l->shards.units + l->shards.n - 1) / l->shards.n * l->shards.unit * l->factor;
+  if (o->sharded && o->n_outer == 0) {
+    int64_t beside = l->elements / c->length; /* elements of the space for one of the stream */
+    int64_t most = (o->shards.units + o->shards.n - 1) / o->shards.n * o->shards.unit * o->factor;
     c->cut = FUSE_CUT_STREAMED;
-    c->per = c->length / l->dim[l->cut];
-    c->streams = l->shards.groups * l->shards.n;
-    if (most < l->dim[l->cut]) c->length = most * c->per;
-  } else if (s->sharded) {
+    c->per = o->factor / beside;
+    c->streams = o->shards.groups * o->shards.n;
+    if (most < l->elements) c->length = most / beside;
+  } else if (o->sharded) {
     c->cut = FUSE_CUT_OUTER;
-    c->per = product(l, c->loop_axes) / l->dim[l->cut];
+    c->per = product(l, c->loop_axes) / (l->elements / o->factor);
   }
 }
 
 static void choose_parts(const FuseLoops *l, FuseClass *c) {
   choose_axes(l, c);
   choose_streams(l, c);
-  bool columns = c->sums[0]->mode == FUSE_SUM_COLUMNS;
   if (c->team)
-    choose_lanes(c, columns ? l->run : 1);
+    choose_lanes(c, c->sums[0]->order.columns);
   else
-    c->columns = c->lanes = 1, c->chunk = columns ? FUSE_FLUSH : 1;
+    c->columns = c->lanes = 1, c->chunk = is_columns(c) ? FUSE_FLUSH : 1;
   c->chunks = parts_of(c->length, c->chunk);
   c->items = product(l, c->item_axes);
   c->results = c->sums[0]->count;
   bool alone = c->streams == 1 && c->cut == FUSE_CUT_NONE;
-  int64_t shards = c->cut == FUSE_CUT_NONE ? 1 : l->shards.n;
-  c->whole = !c->folds && (!c->team || alone) &&
-             ((alone && c->chunks == 1) || c->sums[0]->mode == FUSE_SUM_CELLS ||
-              c->items * c->lanes * shards >= THREADS_ENOUGH);
+  int64_t shards = c->cut == FUSE_CUT_NONE ? 1 : c->sums[0]->order.shards.n;
+  c->whole =
+      !c->folds && (!c->team || alone) &&
+      ((alone && c->chunks == 1) || is_each(c) || c->items * c->lanes * shards >= THREADS_ENOUGH);
   if (!c->whole)
     c->cells = c->streams * c->chunks * c->items * c->columns;
   else if (shards > 1)
@@ -112,8 +99,8 @@ static bool is_output(const NodeId *outputs, uint32_t n, NodeId id) {
 static FuseClass *class_of(FuseParts *p, const FuseSum *s) {
   for (uint32_t i = 0; i < p->n; i++) {
     FuseClass *c = &p->classes[i];
-    if (c->sums[0]->mode == s->mode && c->sums[0]->reduced == s->reduced &&
-        c->sums[0]->partial == s->partial && c->n < FUSE_CLASS_SUMS)
+    if (c->sums[0]->reduced == s->reduced && fuse_order_equal(&c->sums[0]->order, &s->order) &&
+        c->n < FUSE_CLASS_SUMS)
       return c;
   }
   return &p->classes[p->n++];

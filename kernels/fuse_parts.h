@@ -2,7 +2,7 @@
  *
  * The order of additions is that of kernels/fuse_loops.h, so the bits are the CPU's.  A result is
  * the tree over shards of: for each segment of the shard, for each index of the outer axes that are
- * added up, for each piece of a row where rows have partial sums, one *stream*; streams add in
+ * added up, for each piece of a long run, one *stream*; streams add in
  * sequence.  A stream is a sequence of *chunks*, which add in sequence; a chunk's elements go to
  * lanes, and lanes join in a tree.  Whoever has the values of all chunks can do the rest, so a
  * class of sums is cut where there is enough to do at once: by chunks, or by results and shards.
@@ -36,11 +36,10 @@ typedef struct FuseClass {
   int64_t streams; /* that belong to an item */
   int64_t pieces;  /* streams for each index of the loop */
   FuseCut cut;
-  int64_t per;     /* STREAMED: elements, OUTER: loop indices, for one index of the cut axis */
+  int64_t per;     /* STREAMED: elements, OUTER: loop indices, for one index that shards count */
   int64_t items;   /* indices of the item's axes */
   bool whole;      /* an item has all streams of a shard; else one chunk of one stream */
   bool folds;      /* columns fall on fewer elements of the result */
-  bool mixed;      /* the stream runs over pieces of rows before rows */
   int64_t results; /* elements of each sum */
   int64_t cells;   /* f64 of each sum in the work buffer; 0: results are stored at once */
   int64_t at;      /* of the first sum's cells */

@@ -234,6 +234,8 @@ static Status build_results(Build *b) {
     SumRun *s = &f->sums[f->n_sums++];
     DType from = (DType)b->g->nodes[node_input(b->g, sum->node, 0)].dtype;
     *s = (SumRun){.sum = sum,
+                  .pass = f->passes.of[i],
+                  .cells = f->passes.cells[i],
                   .output = output,
                   .type = &f->table->sums[from],
                   .get = dtype_desc(from)->get,
@@ -365,18 +367,19 @@ static Status build_lists(Build *b, uint32_t *last, uint32_t *home, uint32_t *sa
   uint32_t n_regs = n_fixed, n_safe = n_fixed;
   if (!assign(b, last, false, home, &n_regs) || !assign(b, last, true, safe_home, &n_safe))
     return diag_no_memory(b->diag, sizeof(Value) * b->n_instrs);
-  f->n_regs = f->n_hazards && n_safe > n_regs ? n_safe : n_regs;
+  bool again = f->n_hazards || f->passes.n > 1; /* there are two lists */
+  f->n_regs = again && n_safe > n_regs ? n_safe : n_regs;
   number_slots(f);
   f->n_instrs = b->n_instrs;
   f->instrs = calloc(b->n_instrs + 1, sizeof *f->instrs);
-  if (f->n_hazards) f->safe = calloc(b->n_instrs + f->n_outs + 1, sizeof *f->safe);
-  if (!f->instrs || (f->n_hazards && !f->safe))
+  if (again) f->safe = calloc(b->n_instrs + f->n_outs + 1, sizeof *f->safe);
+  if (!f->instrs || (again && !f->safe))
     return diag_no_memory(b->diag, b->n_instrs * sizeof *f->instrs);
   resolve(b, home, f->instrs);
-  if (f->n_hazards) resolve(b, safe_home, f->safe);
+  if (again) resolve(b, safe_home, f->safe);
   f->n_safe = b->n_instrs;
   for (uint32_t i = 0; i < b->n_instrs; i++)
-    if (b->stored[i] && f->n_hazards)
+    if (b->stored[i] && again)
       f->safe[f->n_safe++] = (Instr){.fn = f->table->copy[b->g->nodes[b->stored[i]].dtype],
                                      .d = f->outs[out_of(b, b->stored[i])].slot,
                                      .a = safe_home[f->n_views + i]};
@@ -405,20 +408,26 @@ static size_t round64(size_t bytes) {
   return (bytes + 63) / 64 * 64;
 }
 
-/* Lanes of the sums for blocks of `piece`; returns the bytes of their states. */
+/* What the sums hold at once for blocks of `piece`, where one pass is in the place of another;
+ * returns the bytes. */
 static size_t plan_states(Fused *f) {
-  size_t at = 0;
-  for (uint32_t i = 0; i < f->n_sums; i++) {
-    SumRun *s = &f->sums[i];
-    s->columns = s->sum->mode == FUSE_SUM_COLUMNS ? f->piece : 1;
-    s->lanes = s->columns;
-    while (s->lanes * 2 <= FUSE_LANES) s->lanes *= 2;
-    s->flush = s->lanes * FUSE_FLUSH;
-    s->state = at;
-    /* lanes, f64 sums, and the sums folded to the axes kept */
-    at += round64((size_t)s->lanes * 8) + 2 * round64((size_t)s->columns * 8);
+  size_t most = 0;
+  for (uint32_t k = 0; k < f->passes.n; k++) {
+    size_t at = 0;
+    for (uint32_t i = 0; i < f->n_sums; i++) {
+      SumRun *s = &f->sums[i];
+      const FuseOrder *o = &s->sum->order;
+      if (s->pass != k) continue;
+      s->columns = f->passes.pass[k].wide ? f->piece * f->block_rows : o->columns;
+      s->each = o->lanes / o->columns;
+      while (s->each > 1 && s->each / 2 >= o->rows) s->each /= 2; /* the others add nothing */
+      s->state = at;
+      /* lanes, f64 sums, and the sums folded to the axes kept */
+      at += round64((size_t)(s->columns * s->each) * 8) + 2 * round64((size_t)s->columns * 8);
+    }
+    if (at > most) most = at;
   }
-  return at;
+  return most;
 }
 
 /* Registers and states must fit into the scratch of a task; blocks shrink until they do. */
@@ -435,7 +444,7 @@ static Status choose_block(Build *b) {
   f->piece = l->piece;
   f->block_rows = l->block_rows;
   size_t fixed = round64(f->n_slots * sizeof(void *)) + round64(f->n_views * sizeof(int64_t)) * 2 +
-                 round64(f->n_sums * 32);
+                 round64(f->n_sums * sizeof(SumState));
   for (;;) {
     f->reg_bytes = round64((size_t)(f->piece * f->block_rows) * size);
     f->state_bytes = plan_states(f);
@@ -451,27 +460,33 @@ static Status choose_block(Build *b) {
   }
 }
 
+/* One task for each range at most; tasks of ranges without cells cut the pass as they like. */
+static uint32_t pass_tasks(const Fused *f, const FusedPass *pass, uint32_t shards) {
+  uint32_t tasks = task_count(f->loops.bytes, shards);
+  bool ranges = pass->partial || pass->cut == FUSED_CUT_SHARDS;
+  return ranges && tasks > pass->n_ranges ? pass->n_ranges : tasks;
+}
+
 static void choose_tasks(const KernelSpec *spec, Fused *f, Kernel *kernel) {
-  FuseLoops *l = &f->loops;
-  f->n_tasks = task_count(l->bytes, spec->shards);
-  f->n_ranges = f->n_tasks;
-  if (l->sharded) {
-    f->n_ranges = l->shards.n;
-    if (f->n_tasks > f->n_ranges) f->n_tasks = f->n_ranges;
+  const FusedPasses *p = &f->passes;
+  f->n_first = p->n + 1 > KERNEL_PHASES_MAX ? p->n + 2 - KERNEL_PHASES_MAX : 1;
+  kernel->n_phases = 0;
+  bool alone = true; /* one task does all */
+  for (uint32_t k = f->n_first - 1; k < p->n; k++) {
+    uint32_t tasks =
+        f->n_first > 1 && k + 1 == f->n_first ? 1 : pass_tasks(f, &p->pass[k], spec->shards);
+    kernel->tasks[kernel->n_phases++] = tasks;
+    alone = alone && tasks == 1;
   }
-  kernel->n_phases = 1;
-  kernel->tasks[0] = f->n_tasks;
-  if (l->cells && f->n_tasks > 1) {
-    f->n_join = task_count(l->cells * 8, spec->shards);
-    kernel->n_phases = 2;
-    kernel->tasks[1] = f->n_join;
-  }
+  f->joins = p->n_cells && (!alone || p->n > 1);
+  if (f->joins) kernel->tasks[kernel->n_phases++] = task_count(p->n_cells * 8, spec->shards);
 }
 
 static void fused_destroy(void *data) {
   Fused *f = data;
   if (!f) return;
   fuse_loops_free(&f->loops);
+  fused_passes_free(&f->passes);
   free(f->instrs);
   free(f->safe);
   free(f->views);
@@ -491,7 +506,7 @@ static Status build_all(Build *b, Kernel *kernel) {
     return spec_fail(b->spec, b->diag, "a fused group of this size is not supported");
   TRY(choose_block(b));
   choose_tasks(b->spec, f, kernel);
-  if (f->loops.cells * 8 > b->spec->work_bytes)
+  if (f->passes.n_cells * 8 > b->spec->work_bytes)
     return spec_fail(b->spec, b->diag, "the work buffer is too small for the partial sums");
   return STATUS_OK;
 }
@@ -504,7 +519,8 @@ Status fused_build(const KernelSpec *spec, Diag *diag, Kernel *kernel) {
   static const FusedTable *const tables[] = {&fused_table_base, &fused_table_v3, &fused_table_v4};
   f->table = tables[isa_current()];
   if (!fuse_loops(spec->graph, spec->nodes, spec->n_nodes, spec->outputs, spec->n_outputs,
-                  spec->shards, &f->loops))
+                  spec->shards, &f->loops) ||
+      !fused_passes(&f->loops, spec->shards, &f->passes))
     return diag_no_memory(diag, spec->n_nodes * sizeof(FuseView));
   Build b = {.spec = spec, .g = spec->graph, .diag = diag, .f = f};
   Status status = build_all(&b, kernel);

@@ -3,6 +3,7 @@
 #ifndef KERNELS_CPU_FUSED_H
 #define KERNELS_CPU_FUSED_H
 
+#include "kernels/cpu/fused_passes.h"
 #include "kernels/cpu/internal.h"
 #include "kernels/fuse_loops.h"
 
@@ -63,6 +64,8 @@ typedef struct OutRun {
 
 typedef struct SumRun {
   const FuseSum *sum;
+  uint32_t pass;
+  int64_t cells;              /* of a partial sum: offset in the work buffer, in f64 */
   Slot operand, operand_safe; /* in either list */
   uint32_t output;
   const FusedSums *type; /* of the operand */
@@ -71,16 +74,32 @@ typedef struct SumRun {
   double (*get)(const void *data, int64_t i); /* an element */
   size_t size;                                /* bytes of one */
   double scale;
-  int64_t lanes, columns; /* lanes = k x columns */
-  int64_t flush;          /* elements between folds */
-  size_t state;           /* offset of its lanes and sums in the task's scratch */
+  int64_t columns, each; /* that are held at once; lanes for each of them */
+  size_t state;          /* offset of its lanes and sums in the task's scratch */
 } SumRun;
+
+/* What a running task holds of a sum: one stream at a time. */
+typedef struct SumState {
+  void *lane;
+  double *sum, *folded;
+  int64_t columns, at;  /* of the plane, that are held: at, at + 1, ... */
+  int64_t lanes, flush; /* for so many columns; elements between folds */
+  int64_t count;        /* elements since the last fold */
+  int64_t left;         /* elements to the end of the stream */
+  int64_t in;           /* where in its plane the stream began */
+  int64_t base;         /* the plane's place in the result, and along the outer axes */
+  int64_t index[RANK_MAX];
+  bool begun; /* the stream has elements */
+} SumState;
 
 typedef struct Fused {
   FuseLoops loops;
+  FusedPasses passes;
   const FusedTable *table;
   Instr *instrs;
-  Instr *safe; /* the same with results stored last: for results that share memory with inputs */
+  /* The same with results stored last: for results that share memory with inputs, and for passes
+   * that store none. */
+  Instr *safe;
   uint32_t n_instrs, n_safe;
   ViewRun *views;
   uint32_t n_views;
@@ -91,7 +110,8 @@ typedef struct Fused {
   uint32_t n_regs, n_slots;
   size_t reg_bytes, state_bytes;
   int64_t piece, block_rows; /* the loops' own, or less when there are many registers */
-  uint32_t n_ranges, n_tasks, n_join;
+  uint32_t n_first; /* passes of phase 0; each other pass is a phase, the last one stores */
+  bool joins;       /* a last phase joins cells; else who did the only range does */
   /* pairs (output, input) whose sharing calls for the safe list */
   struct {
     uint32_t output, input;

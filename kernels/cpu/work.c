@@ -3,7 +3,7 @@
 #include "kernels/cpu/work.h"
 
 #include "kernels/collective.h"
-#include "kernels/fuse_loops.h"
+#include "kernels/cpu/fused_passes.h"
 #include "ops/ops.h"
 
 static int64_t parts(int64_t n, int64_t part) {
@@ -74,9 +74,11 @@ int64_t kernel_work_bytes(const Graph *g, const NodeId *nodes, uint32_t n_nodes,
   for (uint32_t i = 0; i < n_nodes; i++)
     sums |= g->nodes[nodes[i]].op == OP_REDUCE_SUM || g->nodes[nodes[i]].op == OP_VARIANCE;
   FuseLoops loops;
+  FusedPasses passes;
   if (!sums) return 0;
   if (!fuse_loops(g, nodes, n_nodes, outputs, n_outputs, shards, &loops)) return -1;
-  int64_t bytes = loops.cells * 8;
+  int64_t bytes = fused_passes(&loops, shards, &passes) ? passes.n_cells * 8 : -1;
+  fused_passes_free(&passes);
   fuse_loops_free(&loops);
   return bytes;
 }

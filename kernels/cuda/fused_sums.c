@@ -49,10 +49,10 @@ static void put_result(Sums *s, uint32_t i, uint32_t to, const char *at, const c
 /* The first row of shard `j` in group g, times `per`. */
 static void put_segment(Sums *s, const char *name, const char *j) {
   if (!s->n_units) {
-    const Shards *cut = &s->l->shards;
-    s->units[s->n_units++] = fused_index(s->w, cut->units);
-    s->units[s->n_units++] = fused_index(s->w, cut->unit * s->l->factor);
-    s->units[s->n_units++] = fused_index(s->w, s->l->dim[s->l->cut]);
+    const FuseOrder *order = &s->c->sums[0]->order;
+    s->units[s->n_units++] = fused_index(s->w, order->shards.units);
+    s->units[s->n_units++] = fused_index(s->w, order->shards.unit);
+    s->units[s->n_units++] = fused_index(s->w, s->l->elements / order->factor);
   }
   fused_put(s->body, "const %s %s = (%s)segment(%s, g, %u, p%u, p%u, p%u) * p%u;\n", s->index, name,
             s->index, j, s->shards, s->units[0], s->units[1], s->units[2],
@@ -112,7 +112,8 @@ static void put_stream(Sums *s) {
   const char *o = "stream";
   char name[24];
   if (c->pieces > 1) {
-    uint32_t t = fused_divide(s->w, "stream", c->pieces), run = fused_index(s->w, s->l->run);
+    uint32_t t = fused_divide(s->w, "stream", c->pieces),
+             run = fused_index(s->w, c->sums[0]->order.rows);
     fused_put(s->body, "const %s lo = t%u * p%u, hi = lo + p%u < p%u ? lo + p%u : p%u;\n", s->index,
               t + 1, length, length, run, length, run);
     snprintf(name, sizeof name, "t%u", t);
@@ -126,24 +127,11 @@ static void put_stream(Sums *s) {
   }
 }
 
-/* From n, the number along a stream that goes over pieces of rows before rows, to e. */
-static void put_mixed(Sums *s) {
-  uint32_t run = fused_index(s->w, s->l->run), piece = fused_index(s->w, s->l->piece);
-  fused_put(s->body,
-            "const %s all = (hi - lo) / p%u * p%u, in = (n - lo) / all, rest = n - lo - in * all;\n"
-            "const %s width = p%u < p%u - in * p%u ? p%u : p%u - in * p%u, row = rest / width;\n"
-            "const %s e = lo + row * p%u + in * p%u + rest - row * width;\n",
-            s->index, run, piece, s->index, piece, run, piece, piece, run, piece, s->index, run,
-            piece);
-}
-
 /* Adds the elements from, from + step, ... below `end` to s0, s1, ... */
 static void put_lane(Sums *s, const char *from, int64_t step) {
   const FuseClass *c = s->c;
-  const char *name = c->mixed ? "n" : "e";
-  fused_put(s->body, "#pragma unroll 4\nfor (%s %s = %s; %s < end; %s += %lld) {\n", s->index, name,
-            from, name, name, (long long)step);
-  if (c->mixed) put_mixed(s);
+  fused_put(s->body, "#pragma unroll 4\nfor (%s e = %s; e < end; e += %lld) {\n", s->index, from,
+            (long long)step);
   fused_split(s->w, "e", c->streamed, fused_axes(s->w, c->streamed, s->stores) & c->streamed);
   fused_element(s->w, c->streamed, s->stores);
   for (uint32_t i = 0; i < c->n; i++)
@@ -200,7 +188,7 @@ static void put_whole(Sums *s) {
   put_zero(s, 'd', true);
   if (c->cut != FUSE_CUT_NONE) {
     fused_put(s->body, "for (%s g = 0; g < p%u; g++) {\n", s->index,
-              fused_index(s->w, s->l->shards.groups));
+              fused_index(s->w, c->sums[0]->order.shards.groups));
     put_bounds(s);
   }
   if (c->cut != FUSE_CUT_STREAMED && c->loop_axes) {
@@ -336,10 +324,13 @@ static uint32_t kept_axes(const Sums *s) {
   return ((1u << s->l->rank) - 1) & ~s->c->sums[0]->reduced;
 }
 
-/* Axes along which cells lie: a result's, and those of the inner run that are folded. */
+/* Axes along which cells lie: a result's, and those of the columns that are folded. */
 static uint32_t cell_axes(const Sums *s) {
-  uint32_t inner = ((1u << s->l->rank) - 1) & ~((1u << s->l->inner) - 1);
-  return s->c->folds ? kept_axes(s) | inner : kept_axes(s);
+  return kept_axes(s) | s->c->sums[0]->column_axes;
+}
+
+static bool is_folded(const Sums *s, int axis) {
+  return s->c->folds && s->c->sums[0]->column_axes & s->c->sums[0]->reduced & 1u << axis;
 }
 
 /* Cells of one chunk: how far apart they are along an axis. */
@@ -358,13 +349,13 @@ static void put_chunks(Sums *s) {
   if (c->folds) {
     snprintf(cell, sizeof cell, "cell");
     put_zero(s, 'f', true);
-    for (int i = s->l->inner; i < s->l->rank; i++)
-      if (s->c->sums[0]->reduced >> i & 1)
+    for (int i = 0; i < s->l->rank; i++)
+      if (is_folded(s, i))
         fused_put(s->body, "for (%s i%d = 0; i%d < p%u; i%d++) {\n", s->index, i, i,
                   fused_index(s->w, s->l->dim[i]), i);
     fused_put(s->body, "const %s cell = base", s->index);
-    for (int i = s->l->inner; i < s->l->rank; i++)
-      if (s->c->sums[0]->reduced >> i & 1)
+    for (int i = 0; i < s->l->rank; i++)
+      if (is_folded(s, i))
         fused_put(s->body, " + i%d * p%u", i, fused_index(s->w, cell_stride(s, i)));
     fused_put(s->body, ";\n");
   }
@@ -375,8 +366,8 @@ static void put_chunks(Sums *s) {
   for (uint32_t i = 0; i < c->n; i++) fused_put(s->body, "c%u += p%u[of];\n", i, s->sum[i]);
   fused_put(s->body, "}\n");
   put_each(s, c->folds ? "f# += c#;\n" : "d# += c#;\n");
-  for (int i = s->l->inner; c->folds && i < s->l->rank; i++)
-    if (s->c->sums[0]->reduced >> i & 1) fused_put(s->body, "}\n");
+  for (int i = 0; i < s->l->rank; i++)
+    if (is_folded(s, i)) fused_put(s->body, "}\n");
   if (c->folds) put_each(s, "d# += f#;\n");
 }
 
@@ -392,7 +383,7 @@ static void put_join_streams(Sums *s) {
   }
   if (c->cut != FUSE_CUT_NONE) {
     fused_put(s->body, "for (%s g = 0; g < p%u; g++) {\n", s->index,
-              fused_index(s->w, s->l->shards.groups));
+              fused_index(s->w, c->sums[0]->order.shards.groups));
     put_bounds(s);
   }
   if (c->cut == FUSE_CUT_STREAMED) {
@@ -470,7 +461,7 @@ static Status write_launch(FusedGroup *f, const FuseClass *c, bool stores,
               .l = &f->loops,
               .index = fused_index_type(&w),
               .stores = stores && f->n_stores,
-              .shards = c->cut == FUSE_CUT_NONE ? 1 : f->loops.shards.n};
+              .shards = c->cut == FUSE_CUT_NONE ? 1 : c->sums[0]->order.shards.n};
     status = write(&s);
   } else {
     status = cuda_fail(f->error, STATUS_SYSTEM, "out of memory");

@@ -28,7 +28,44 @@ static bool check_sharing(Lab *lab, LabRun r, int *shared) {
   return good;
 }
 
-static int n_shared;
+static bool same_result(Lab *lab, LabRun r, NodeId sum, const void *as) {
+  void *own[1];
+  r.outputs = &sum;
+  r.n_outputs = 1;
+  bool same =
+      lab_run(lab, &r, own, NULL) == STATUS_OK && memcmp(own[0], as, lab_bytes(lab, sum)) == 0;
+  free(own[0]);
+  return same;
+}
+
+/* Each sum of the group as the only result of the members, and as a group of its own that reads
+ * what the group has computed: the same bits. */
+static bool check_alone(Lab *lab, LabRun r, int *alone) {
+  const Graph *g = lab->graph;
+  void *all[64], *operand[1];
+  bool good = lab_run(lab, &r, all, NULL) == STATUS_OK;
+  for (uint32_t i = 0; good && i < r.n_outputs; i++) {
+    NodeId sum = r.outputs[i], x;
+    if (g->nodes[sum].op != OP_REDUCE_SUM) continue;
+    good = same_result(lab, r, sum, all[i]);
+    x = node_input(g, sum, 0);
+    if (g->nodes[x].op != OP_INPUT) {
+      LabRun of = r;
+      of.outputs = &x;
+      of.n_outputs = 1;
+      good &= lab_run(lab, &of, operand, NULL) == STATUS_OK;
+      memcpy(lab_value(lab, x), operand[0], lab_bytes(lab, x));
+      free(operand[0]);
+    }
+    LabRun one = {.nodes = &sum, .n_nodes = 1, .work_bytes = -1, .share = -1};
+    good &= same_result(lab, one, sum, all[i]);
+    ++*alone;
+  }
+  lab_release(&r, all);
+  return good;
+}
+
+static int n_shared, n_alone;
 
 static bool random_group(uint64_t seed, DType dtype) {
   Lab lab;
@@ -50,6 +87,10 @@ static bool random_group(uint64_t seed, DType dtype) {
     printf("\n  %s: other bits over an operand\n", what);
     good = false;
   }
+  if (good && group.n_outputs && !check_alone(&lab, run, &n_alone)) {
+    printf("\n  %s: a sum has other bits when it is alone\n", what);
+    good = false;
+  }
   lab_free(&lab);
   return good;
 }
@@ -61,9 +102,10 @@ static void test_random_f64(void) {
   for (uint64_t seed = 301; seed <= 500; seed++) CU_ASSERT(random_group(seed, DTYPE_F64));
 }
 
-/* After the random groups: many results were written over an operand. */
+/* After the random groups: many results were written over an operand, many sums done alone. */
 static void test_shared(void) {
   CU_ASSERT(n_shared > 300);
+  CU_ASSERT(n_alone > 300);
 }
 
 /* Mean of squared deviations, of which shards keep partial sums, over leading and other axes. */

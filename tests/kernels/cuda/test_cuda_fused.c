@@ -216,8 +216,8 @@ static void fours(void) {
 /* ---- sums ---- */
 
 /* Which ways of cutting sums occurred. */
-static uint32_t seen_modes[4], seen_cuts[3], seen_teams, seen_whole_cuts, seen_parts, seen_folds,
-    seen_mixed, seen_pieces, seen_classes, seen_whole_chunks;
+static uint32_t seen_planes[4], seen_cuts[3], seen_teams, seen_whole_cuts, seen_parts, seen_folds,
+    seen_pieces, seen_classes, seen_whole_chunks;
 
 static void note_parts(const GroupCase *c) {
   FuseLoops loops;
@@ -228,14 +228,14 @@ static void note_parts(const GroupCase *c) {
   CU_ASSERT_FATAL(fuse_parts(&loops, g->outputs, g->n_outputs, &parts));
   for (uint32_t i = 0; i < parts.n; i++) {
     const FuseClass *k = &parts.classes[i];
-    seen_modes[k->sums[0]->mode]++;
+    const FuseOrder *o = &k->sums[0]->order;
+    seen_planes[o->columns > 1 ? 3 : o->rows == 1 ? 2 : o->n_outer ? 1 : 0]++;
     seen_cuts[k->cut]++;
     seen_teams += k->team && k->columns > 1;
     seen_whole_cuts += k->whole && k->cut != FUSE_CUT_NONE;
     seen_parts += !k->whole && k->chunks > 1;
     seen_whole_chunks += k->whole && !k->team && k->chunks > 1;
     seen_folds += k->folds;
-    seen_mixed += k->mixed;
     seen_pieces += k->pieces > 1;
   }
   seen_classes += parts.n > 1;
@@ -301,19 +301,21 @@ static void sums_over_all_axes(void) {
                (uint32_t)(seed * 5) % (all + 1), seed % 7 ? DTYPE_F32 : DTYPE_F64, seed);
     run_cases(seed);
   }
-  /* Sums of columns beside sums of all, over rows that are longer than a block. */
+  /* Sums of columns beside sums of all, over rows that are longer than a block; sums of nothing. */
   for (uint64_t k = 0; k < 6; k++) {
     add_sums(&(Shape){2, {7, 1500}}, 3, 1, (uint32_t)k % 3, DTYPE_F32, k);
     add_sums(&(Shape){3, {4, 5, 2300}}, 2, 6, (uint32_t)k % 3, DTYPE_F32, k);
     add_sums(&(Shape){3, {4, 5, 1025}}, 7, 3, 1, DTYPE_F64, k);
+    add_sums(&(Shape){3, {40, 1, 70}}, 2, 0, (uint32_t)k % 3, DTYPE_F32, k);
   }
   run_cases(2);
-  /* Columns enough for a thread each, which has several chunks. */
+  /* Columns enough for a thread each, which has several chunks; that of a shard each. */
   add_sums(&(Shape){2, {130, 66000}}, 1, 0, 2, DTYPE_F32, 4);
+  add_sums(&(Shape){2, {12, 33000}}, 1, 0, 0, DTYPE_F32, 6);
   run_cases(3);
-  for (int i = 0; i < 4; i++) CU_ASSERT(seen_modes[i] > 2);
+  for (int i = 0; i < 4; i++) CU_ASSERT(seen_planes[i] > 2);
   for (int i = 0; i < 3; i++) CU_ASSERT(seen_cuts[i] > 2);
-  CU_ASSERT(seen_teams && seen_whole_cuts && seen_parts && seen_folds && seen_mixed);
+  CU_ASSERT(seen_teams && seen_whole_cuts && seen_parts && seen_folds);
   CU_ASSERT(seen_pieces && seen_classes && seen_whole_chunks);
 }
 

@@ -331,7 +331,7 @@ static void second_order(void) {
 }
 
 /* A gradient of few numbers that every rank has, spread over the rows: it is a broadcast in the
- * group that adds it up, on every number of ranks, since that decides in which order. */
+ * group that adds it up, on every number of ranks, and never cut from all rows. */
 static void broadcasts(void) {
   static const char *const text =
       "<model name='spread' xmlns='urn:graphc:model:1'>"
