@@ -14,6 +14,7 @@
 #include "runtime/ranks/board.h"
 #include "runtime/ranks/open.h"
 #include "runtime/ranks/together.h"
+#include "runtime/report/compare.h"
 #include "runtime/synth/synth.h"
 #include "runtime/train/keep.h"
 #include "runtime/train/train.h"
@@ -201,6 +202,11 @@ static Status run_info(const Args *a, Diag *diag) {
   return info_run(a->operand, device, &wishes, diag);
 }
 
+static Status run_compare(const Args *a, Diag *diag) {
+  CompareOptions o = {.runs = a->operands, .n = a->n_operands, .out = a->out, .json = a->json};
+  return compare_run(&o, diag);
+}
+
 static Status run_synth(const Args *a, Diag *diag) {
   SynthOptions o = {.dir = a->operand,
                     .seed = (uint64_t)a->seed,
@@ -224,6 +230,8 @@ static Status run_command(const Args *a, uint32_t command, Diag *diag) {
     return run_bench(a, diag);
   case INFO:
     return run_info(a, diag);
+  case COMPARE:
+    return run_compare(a, diag);
   case CHECK_DATA:
     return run_check_data(a, diag);
   default:
@@ -319,6 +327,8 @@ static Status run(int argc, char **argv, Ranks **out_ranks, Diag *diag) {
   Status status = options_parse(&graphrun_table, argc, argv, lists, &args, &line);
   if (status == STATUS_OK && line.command) {
     args.operand = line.n_operands ? line.operands[0] : NULL;
+    args.operands = (const char *const *)line.operands;
+    args.n_operands = line.n_operands;
     status = join_ranks(&args, line.command->bit, argv, diag, &code);
     *out_ranks = args.joined;
     if (code < 0 && status == STATUS_OK) status = run_command(&args, line.command->bit, diag);

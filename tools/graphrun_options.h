@@ -6,7 +6,9 @@
 #include "tools/options.h"
 
 typedef struct Args {
-  const char *operand;
+  const char *operand;         /* the first; NULL: none */
+  const char *const *operands; /* all */
+  uint32_t n_operands;
   const char *data, *out, *init, *weights, *domain, *protocol, *baseline, *compare, *program, *feed,
       *fetch, *trace, *bad_images, *init_prefix, *device, *math, *eval_data, *eval_every, *keep,
       *select;
@@ -15,10 +17,19 @@ typedef struct Args {
   int64_t ranks, rank_timeout;
   Ranks *joined; /* the ranks of which this process is one; NULL: it runs alone */
   int64_t domains, ids, test_ids, cameras, images;
-  bool resume, quiet, defines, layouts, no_graph, tensorboard;
+  bool resume, quiet, defines, layouts, no_graph, tensorboard, json;
 } Args;
 
-enum { TRAIN = 1, EVAL = 2, EXEC = 4, BENCH = 8, INFO = 16, CHECK_DATA = 32, SYNTH = 64 };
+enum {
+  TRAIN = 1,
+  EVAL = 2,
+  EXEC = 4,
+  BENCH = 8,
+  INFO = 16,
+  CHECK_DATA = 32,
+  SYNTH = 64,
+  COMPARE = 128
+};
 
 extern const ProgramTable graphrun_table;
 

@@ -209,7 +209,8 @@ static void put_numbers(FILE *out, const Record *r) {
   char text[4][32];
   fputs(
       "<details><summary>The same as numbers</summary><div class=\"scroll\"><table>\n<tr><th>value"
-      "</th><th class=\"n\">latest</th><th class=\"n\">least</th><th class=\"n\">greatest</th>"
+      "</th><th class=\"n\">latest</th><th class=\"n\">mean of the last 20</th><th "
+      "class=\"n\">least</th><th class=\"n\">greatest</th>"
       "<th class=\"n\">steps</th><th class=\"n\">not finite</th></tr>\n",
       out);
   for (uint32_t i = 0; i < r->n_metrics; i++) {
@@ -218,9 +219,12 @@ static void put_numbers(FILE *out, const Record *r) {
     markup_short(out, s->name, 200);
     fprintf(out,
             "</td><td class=\"n\">%s</td><td class=\"n\">%s</td><td class=\"n\">%s</td>"
+            "<td class=\"n\">%s</td>"
             "<td class=\"n\">%" PRId64 "</td><td class=\"n\">%" PRId64 "</td></tr>\n",
-            chart_number(s->last_value, text[0]), s->n ? chart_number(s->low, text[1]) : "",
-            s->n ? chart_number(s->high, text[2]) : "", s->n + s->bad, s->bad);
+            chart_number(s->last_value, text[0]),
+            s->n ? chart_number(series_recent(s), text[3]) : "",
+            s->n ? chart_number(s->low, text[1]) : "", s->n ? chart_number(s->high, text[2]) : "",
+            s->n + s->bad, s->bad);
   }
   fputs("</table></div></details>\n", out);
 }

@@ -46,6 +46,7 @@ void series_add(Series *s, int64_t step, double value) {
   while (step / s->width >= SERIES_POINTS) halve(s);
   bool finite = isfinite(value);
   SeriesPoint one = {value, value, value, 1, 0}, bad = {0, 0, 0, 0, 1};
+  if (finite) s->recent[s->n % SERIES_RECENT] = value;
   SeriesPoint whole = {s->low, s->high, 0, s->n, s->bad};
   join(&s->points[step / s->width], finite ? &one : &bad);
   join(&whole, finite ? &one : &bad);
@@ -56,6 +57,13 @@ void series_add(Series *s, int64_t step, double value) {
   if (s->first < 0) s->first = step;
   s->last = step;
   s->last_value = value;
+}
+
+double series_recent(const Series *s) {
+  int64_t n = s->n < SERIES_RECENT ? s->n : SERIES_RECENT;
+  double sum = 0;
+  for (int64_t i = 0; i < n; i++) sum += s->recent[(s->n - n + i) % SERIES_RECENT] / (double)n;
+  return n ? sum : (double)NAN;
 }
 
 uint32_t series_points(const Series *s) {

@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 #define SERIES_POINTS 512
+#define SERIES_RECENT 20
 
 /* What `width` steps that follow each other have had. */
 typedef struct SeriesPoint {
@@ -21,6 +22,7 @@ typedef struct Series {
   double last_value;
   int64_t n, bad; /* in all */
   double low, high;
+  double recent[SERIES_RECENT]; /* the latest finite values, in a ring */
   SeriesPoint points[SERIES_POINTS];
 } Series;
 
@@ -29,6 +31,8 @@ Series *series_create(const char *name);
 void series_destroy(Series *series);
 /* `step` is not negative. */
 void series_add(Series *series, int64_t step, double value);
+/* The mean of the latest SERIES_RECENT finite values, or of as many as there are; NAN: none. */
+double series_recent(const Series *series);
 /* Points up to the last that holds a step. */
 uint32_t series_points(const Series *series);
 /* The step in the middle of point i, and its mean; only where it has finite values. */

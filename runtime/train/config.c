@@ -133,8 +133,14 @@ static void put_all(FILE *out, const TrainOptions *o, const Plan *plan, const Ru
     put_line(out, "evaluation data", o->eval_data ? o->eval_data : o->data);
     put_hash(out, "evaluation data hash", eval_data);
   }
-  fprintf(out, "# steps: %" PRId64 "\n# warm-up steps: %" PRId64 "\n# seed: %" PRIu64 "\n",
+  fprintf(out, "# schedule steps: %" PRId64 "\n# warm-up steps: %" PRId64 "\n# seed: %" PRIu64 "\n",
           run->schedule->total_steps, run->schedule->warmup_steps, o->seed);
+  fprintf(out, "# precision: %s\n# shards: %u\n# target: %s\n# ranks: %u\n", plan->precision->name,
+          plan->shards, plan->target->name, plan->ranks);
+  if (plan->local) fputs("# sync: local\n", out);
+  if (o->wishes.tf32) fputs("# math: tf32\n", out);
+  if (o->init) put_line(out, "initial weights", o->init);
+  if (o->skip_bad_images) fputs("# bad images: skip\n", out);
   if (feed_images(plan)) fprintf(out, "# images a step: %" PRId64 "\n", feed_images(plan));
   if (plan->n_schedules) fputs("# schedules:", out);
   for (uint32_t i = 0; i < plan->n_schedules; i++)

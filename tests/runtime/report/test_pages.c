@@ -405,6 +405,50 @@ static void events(void) {
   CU_ASSERT_DOUBLE_EQUAL(seen.loss_sum, sum, 1e-5 * sum);
 }
 
+/* ---- runs side by side ---- */
+
+static void compared(void) {
+  shell_must("$GRAPHRUN train 'a plan.xml' --out=other --seed=10 --steps=40 --quiet && "
+             "$GRAPHRUN train far.plan.xml --out=far2 --stop-at=1 --quiet");
+  Shell s = shell("$GRAPHRUN compare run other far2 --out=side.html");
+  CU_ASSERT_EQUAL(s.code, 0);
+  static const char *const lines[] = {
+      "run                       run                   other                 far2\n",
+      "steps done                40                    40                    1\n",
+      "seed                      9                     10                    0\n",
+      "rate                      0.3                   0.3                   1e+30\n"};
+  for (size_t i = 0; i < sizeof lines / sizeof *lines; i++) {
+    CU_ASSERT_PTR_NOT_NULL(strstr(s.out, lines[i]));
+    if (!strstr(s.out, lines[i])) printf("\n%s%s", lines[i], s.out);
+  }
+  /* The mean of the last 20 losses, from the file itself. */
+  char mean[64];
+  double want = train_mean(support_path("run"), 20, 40, "loss");
+  snprintf(mean, sizeof mean, "\nloss                      %.4g ", want);
+  CU_ASSERT_PTR_NOT_NULL(strstr(s.out, mean));
+  CU_ASSERT_PTR_NULL(strstr(s.out, "target")); /* alike in all */
+  shell_free(&s);
+  shell_must("mkdir page && mv side.html page/report.html");
+  xmlDoc *doc = page_of(support_path("page"));
+  CU_ASSERT_EQUAL(count(doc, "//*[name()='figure']"), 2); /* lr, loss */
+  CU_ASSERT_EQUAL(count(doc, "//*[name()='figure'][1]//*[name()='li']"), 3);
+  CU_ASSERT(holds(doc, "1e+30"));
+  xmlFreeDoc(doc);
+  shell_must("$GRAPHRUN compare run other --json > j1 && $GRAPHRUN compare run other -o j2.json "
+             ">/dev/null && cmp j1 j2.json && grep -q '\"seed\": \\[' j1");
+  /* Hostile folders, alone and beside others. */
+  shell_must("$GRAPHRUN compare hostile run one none bad --out=h.html > h.txt 2> h.err && "
+             "grep -q 'hostile: warning: 6 lines' h.err && mv h.html page/report.html && "
+             "$GRAPHRUN compare hostile --json > h.json 2>/dev/null");
+  xmlFreeDoc(page_of(support_path("page")));
+  CU_ASSERT(shell_says("no run", shell("$GRAPHRUN compare run nothing page"), STATUS_INVALID, 2,
+                       (const char *[]){"nothing/metrics.jsonl: error: cannot read",
+                                        "page/metrics.jsonl: error: cannot read",
+                                        "hint: a run is a folder", NULL}));
+  CU_ASSERT(shell_says("out", shell("$GRAPHRUN compare run -o x.txt"), STATUS_USAGE, 1,
+                       (const char *[]){"--out: error: the name 'x.txt'", NULL}));
+}
+
 int main(void) {
   static const SupportTest tests[] = {
       {"long series in few points", series},
@@ -416,6 +460,7 @@ int main(void) {
       {"the page of a failure", page_of_a_failure},
       {"a page that cannot be written", no_page},
       {"event files", events},
+      {"runs side by side", compared},
   };
   return support_run("pages", tests, sizeof tests / sizeof *tests);
 }
