@@ -24,6 +24,7 @@ Libs: -L\${libdir} -lgraphrun
 Cflags: -I\${includedir}
 ")
 install(FILES ${CMAKE_BINARY_DIR}/found/graphrun.pc DESTINATION lib/pkgconfig)
+install(TARGETS graphrun_draw RUNTIME DESTINATION lib/graphc)
 foreach(part device_cuda graphrun_mpi)
   if(TARGET ${part})
     install(TARGETS ${part} LIBRARY DESTINATION lib/graphc)

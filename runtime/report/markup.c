@@ -70,7 +70,7 @@ static const char style[] =
     "margin:6px 0}summary{cursor:pointer;padding:4px 0}\n"
     "progress{width:100%;height:10px}.diagram{background:#fff;border:1px solid var(--line);"
     "border-radius:8px;padding:8px;overflow:auto}.diagram "
-    "svg{width:auto;max-width:none;height:auto}"
+    "svg{width:auto;max-width:100%;height:auto;margin:auto}"
     "\n@media print{body{max-width:none}}\n";
 
 void markup_head(FILE *out, const char *title) {

@@ -297,12 +297,12 @@ static void put_page(FILE *out, const Record *r, const PageState *state) {
   put_scores(out, r);
   put_curves(out, r);
   put_numbers(out, r);
+  put_configuration(out, r);
   if (state->diagram) {
     fputs("<h2 id=\"diagram\">The model</h2>\n<div class=\"diagram\">\n", out);
     fputs(state->diagram, out);
     fputs("</div>\n", out);
   }
-  put_configuration(out, r);
   fputs("</body></html>\n", out);
 }
 

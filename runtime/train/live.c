@@ -3,6 +3,7 @@
 #include "runtime/train/live.h"
 
 #include "runtime/report/events.h"
+#include "runtime/train/diagram.h"
 #include "runtime/train/progress.h"
 
 #include <math.h>
@@ -10,18 +11,20 @@
 #include <string.h>
 #include <time.h>
 
+#define DRAW_SECONDS 5.0 /* that the last page waits for the picture */
 #define LEAST_SECONDS 10.0
 #define LEAST_SHARE 100.0 /* of the time that writing takes */
 
 struct Live {
   LiveOptions options;
   Record *record;
-  Events *events; /* NULL: none */
-  Status logged;  /* of the events */
-  double wall;    /* the clock on the wall when the run had taken 0 seconds */
-  double due;     /* progress_clock() of the next page */
-  bool failed;    /* it was warned of */
-  Diag *diag;     /* during an update */
+  Diagram *diagram; /* NULL: none */
+  Events *events;   /* NULL: none */
+  Status logged;    /* of the events */
+  double wall;      /* the clock on the wall when the run had taken 0 seconds */
+  double due;       /* progress_clock() of the next page */
+  bool failed;      /* it was warned of */
+  Diag *diag;       /* during an update */
 };
 
 static double wall_clock(void) {
@@ -75,7 +78,7 @@ static void update(Live *live, const PageState *state, Diag *diag) {
 
 static PageState running(const Live *live) {
   return (PageState){
-      .status = "running", .end = live->options.end, .diagram = live->options.diagram};
+      .status = "running", .end = live->options.end, .diagram = diagram_text(live->diagram, 0)};
 }
 
 Status live_open(const LiveOptions *options, Diag *diag, Live **out) {
@@ -91,6 +94,7 @@ Status live_open(const LiveOptions *options, Diag *diag, Live **out) {
     live_close(live);
     return status;
   }
+  live->diagram = diagram_start(options->plan, options->folder);
   PageState state = running(live);
   update(live, &state, diag);
   live->wall = wall_clock() - live->record->seconds;
@@ -107,13 +111,14 @@ void live_step(Live *live, double now, Diag *diag) {
 void live_end(Live *live, const PageState *state, Diag *diag) {
   if (!live) return;
   PageState last = *state;
-  last.diagram = live->options.diagram;
+  last.diagram = diagram_text(live->diagram, DRAW_SECONDS);
   last.end = live->options.end;
   update(live, &last, diag);
 }
 
 void live_close(Live *live) {
   if (!live) return;
+  diagram_end(live->diagram);
   events_close(live->events);
   record_close(live->record);
   free(live);

@@ -7,9 +7,9 @@
 typedef struct Live Live;
 
 typedef struct LiveOptions {
-  const char *folder;  /* with config.defs and metrics.jsonl in it */
-  int64_t step, end;   /* where the run begins, and the step before which it ends */
-  const char *diagram; /* SVG, owned by the caller, who keeps it; NULL: none */
+  const char *folder; /* with config.defs and metrics.jsonl in it */
+  int64_t step, end;  /* where the run begins, and the step before which it ends */
+  const char *plan;   /* its file, of which a picture is made */
   bool tensorboard;
 } LiveOptions;
 

@@ -201,6 +201,7 @@ static Status save_first(Train *t) {
   if (!t->first) return STATUS_OK;
   TRY(config_write(t->options, t->plan, &t->run, t->eval_data, t->diag));
   LiveOptions options = {.folder = t->options->out,
+                         .plan = t->options->plan,
                          .step = t->run.step,
                          .end = t->end,
                          .tensorboard = t->options->tensorboard};
