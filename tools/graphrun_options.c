@@ -26,7 +26,7 @@ static const CommandRow commands[] = {
      .most = 1,
      .files = OPTION_FILE,
      .must = "--out=DIR [--data=DATA]",
-     .summary = "train a plan; DIR gets checkpoint.safetensors, metrics.jsonl, report.html",
+     .summary = "train a plan; DIR gets checkpoint.safetensors, report.html",
      .text = "Trains by the schedule in the plan. A run that was ended goes on with --resume, with "
              "the same bits as if it had not been.\n\n" DATA_TEXT,
      .examples = "  graphc models/cdvm_small.xml -D @my.defs\n"

@@ -17,7 +17,8 @@ static void test_what_is_there(void) {
              "share/man/man1/graphrun-train.1 share/graphc/models/cdvm.xml "
              "share/graphc/models/graphc.rng share/graphc/models/lib/layers.xml "
              "share/doc/graphc/docs/model-language.md share/doc/graphc/README.md "
-             "share/bash-completion/completions/graphrun share/zsh/site-functions/_graphc; do\n"
+             "lib/graphc/graphrun_draw share/bash-completion/completions/graphrun "
+             "share/zsh/site-functions/_graphc; do\n"
              "  test -s $file || { echo no $file; exit 1; }\n"
              "done\n"
              "cmp share/graphc/models/graphc.rng \"$TOP/models/graphc.rng\"");
@@ -39,6 +40,16 @@ static void test_at_work(void) {
              "there/bin/graphrun info line.plan.xml >info && grep -q line info");
   shell_must("mkdir -p there/lib/graphc && cp \"$TOY\" there/lib/graphc/\n"
              "there/bin/graphrun --version | grep -q 'devices .*toy'");
+  /* The picture of a run is drawn by a program of the tree. */
+  support_write("fit.xml", "<model name='fit' xmlns='urn:graphc:model:1'>"
+                           "<program name='step' kind='train'><random name='x' shape='8 1'/>"
+                           "<parameter name='slope' shape='1'/>"
+                           "<expr name='loss' value='mean(square(slope * x - 3 * x))'/>"
+                           "<gradient name='G' of='loss'/>"
+                           "<commit field='theta' value='theta - 0.1 * G'/><output value='loss'/>"
+                           "</program><training steps='3' warmup-steps='0'/></model>");
+  shell_must("there/bin/graphc fit.xml && there/bin/graphrun train fit.plan.xml --out=fit --quiet "
+             "&& test -s fit/model.svg && grep -q '<svg' fit/report.html");
   Shell s = shell("there/bin/graphrun info line.plan.xml --device=nope");
   CU_ASSERT_TRUE(shell_says("which devices", s, 4, 1,
                             (const char *const[]){"no device 'nope'", "cpu", "toy", NULL}));
