@@ -25,7 +25,7 @@ int main(int argc, char **argv) {
   if (status == STATUS_OK) status = verify_plan(plan, argv[1], NULL);
   if (status == STATUS_OK && !choose(plan)) status = STATUS_INVALID;
   if (status == STATUS_OK)
-    status = draw_program(choose(plan), ops_table(), &options, argv[2], NULL);
+    status = draw_program(plan, choose(plan), ops_table(), &options, argv[2], NULL);
   plan_destroy(plan);
   return (int)status;
 }

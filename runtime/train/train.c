@@ -340,6 +340,12 @@ static Status find_checkpoint(Train *t, bool there) {
   return STATUS_OK;
 }
 
+/* Of what killed processes left half done; only of a run that is ours. */
+static void clean_folder(const Train *t) {
+  file_replace_clean(t->checkpoint);
+  keep_clean(t->options->out);
+}
+
 /* Refuses to write over another run, and to resume none. */
 static Status open_folder(Train *t) {
   const TrainOptions *o = t->options;
@@ -349,9 +355,10 @@ static Status open_folder(Train *t) {
     return diag_error(t->diag, STATUS_SYSTEM, o->out, NULL, "the path is too long");
   bool there = access(t->checkpoint, F_OK) == 0;
   if (!t->first) return o->resume ? find_checkpoint(t, there) : STATUS_OK;
-  file_replace_clean(t->checkpoint);
-  keep_clean(o->out);
-  if (o->resume) return find_checkpoint(t, there);
+  if (o->resume) {
+    clean_folder(t);
+    return find_checkpoint(t, there);
+  }
   /* What failed before its first step left nothing that a run would miss. */
   if (there && !journal_is_used(t->journal) && checkpoint_is_initial(t->checkpoint))
     there = unlink(t->checkpoint) != 0;
@@ -359,6 +366,7 @@ static Status open_folder(Train *t) {
     return diag_error(
         t->diag, STATUS_INVALID, o->out, "--resume goes on with it; or give another --out",
         "the folder holds a run already (%s)", there ? "checkpoint.safetensors" : "metrics.jsonl");
+  clean_folder(t);
   return STATUS_OK;
 }
 
