@@ -81,6 +81,33 @@ static Status take_build_options(Job *j) {
   return take_target(j);
 }
 
+/* What is asked for one thing alone does nothing else. */
+static Status check_alone(const Args *a) {
+  const struct {
+    bool given;
+    const char *name;
+  } alone[] = {{a->schema, "--schema"},
+               {a->manual, "--manual"},
+               {a->params, "--params"},
+               {a->expand, "--expand"}},
+    others[] = {{a->check, "--check"},
+                {a->report, "--report"},
+                {a->explain_peak, "--explain-peak"},
+                {a->emit, "--emit"},
+                {a->dump_after, "--dump-after"},
+                {a->memory, "--memory"},
+                {a->output && !a->expand, "-o"}};
+  const char *first = NULL, *second = NULL;
+  for (size_t i = 0; i < sizeof alone / sizeof *alone; i++)
+    if (alone[i].given) *(first ? &second : &first) = alone[i].name;
+  for (size_t i = 0; i < sizeof others / sizeof *others && first && !second; i++)
+    if (others[i].given) second = others[i].name;
+  if (!first || !second) return STATUS_OK;
+  return options_refuse(&graphc_table, "give one of them",
+                        "%s prints what it says and no more is done: what is %s for?", first,
+                        second);
+}
+
 /* An option that nothing given listens to would be a silent mistake. */
 static Status check_shown(const Args *a) {
   bool picture = a->emit && strncmp(a->emit, "text", 4) != 0;
@@ -89,6 +116,10 @@ static Status check_shown(const Args *a) {
     return usage_error("--scope=%s says what --emit, --report, --explain-peak or --dump-after "
                        "shows: give one",
                        a->scope);
+  if (a->program && !a->emit && !told && !a->dump_after && !a->check)
+    return usage_error("--program=%s says what --emit, --report, --explain-peak or --dump-after "
+                       "shows: give one",
+                       a->program);
   if (a->depth && !picture && !told)
     return usage_error("%s", "--depth says what --report, --explain-peak or a picture of --emit "
                              "shows: give one");
@@ -118,6 +149,7 @@ static Status take_options(Job *j, const ParsedLine *line) {
                             .include_dirs = a->includes.at,
                             .n_include_dirs = a->includes.n,
                             .sharers = j->build.local ? j->build.ranks : 1};
+  TRY(check_alone(a));
   return check_shown(a);
 }
 

@@ -62,11 +62,16 @@ static Status keep_inputs(const Args *a, const char *out, Diag *diag) {
   return STATUS_OK;
 }
 
+static bool wants_tf32(const Args *a) {
+  return a->math && strcmp(a->math, "tf32") == 0;
+}
+
 static Status choose_device(const Args *a, Diag *diag, const DeviceTable **out,
                             DeviceWishes *wishes) {
   TRY(device_choose(a->device ? a->device : DEVICE_DEFAULT, diag, out, wishes));
-  wishes->tf32 = a->math && strcmp(a->math, "tf32") == 0;
+  wishes->tf32 = wants_tf32(a);
   wishes->no_graph = a->no_graph;
+  if (!(*out)->grants) TRY(device_wishes_none((*out)->name, wishes, diag));
   wishes->place = a->joined ? a->joined->place : 0;
   return STATUS_OK;
 }
@@ -127,8 +132,11 @@ static Status run_train(const Args *a, Diag *diag) {
                     .workers = (uint32_t)a->workers,
                     .threads = threads_of(a),
                     .ranks = a->joined,
-                    .rank_timeout = (double)a->rank_timeout,
+                    .rank_timeout = (double)(a->rank_timeout ? a->rank_timeout : RANK_TIMEOUT),
                     .quiet = a->quiet};
+  if (a->rank_timeout && !a->joined)
+    return usage_error(diag, "--ranks=N starts several",
+                       "--rank-timeout is how long ranks wait for each other, and there is one");
   TRY(read_train(a, &o, diag));
   return train_run(&o, diag);
 }
@@ -167,6 +175,12 @@ static Status run_bench(const Args *a, Diag *diag) {
 }
 
 static Status run_check_data(const Args *a, Diag *diag) {
+  if (a->layouts && (a->operand || a->defines))
+    return usage_error(diag, NULL, "--layouts lists the layouts and nothing else: what is %s for?",
+                       a->operand ? a->operand : "--defines");
+  if (a->threads && (a->layouts || a->defines))
+    return usage_error(diag, "leave it out", "--threads open images, and --%s opens none",
+                       a->layouts ? "layouts" : "defines");
   CheckDataOptions o = {
       .data = a->operand, .defines = a->defines, .layouts = a->layouts, .workers = threads_of(a)};
   return check_data_run(&o, diag);
@@ -198,6 +212,9 @@ static Status run_eval(const Args *a, Diag *diag) {
 static Status run_info(const Args *a, Diag *diag) {
   const DeviceTable *device = NULL; /* a plan for another machine can be read, too */
   DeviceWishes wishes = {0};
+  if (!a->device && wants_tf32(a))
+    return usage_error(diag, "--device=cuda --math=tf32 shows what such a run would say",
+                       "--math=tf32 is said to a device, and info was given none");
   if (a->device) TRY(choose_device(a, diag, &device, &wishes));
   return info_run(a->operand, device, &wishes, diag);
 }
@@ -286,6 +303,9 @@ static Status look_early(Args *a, uint32_t command, Diag *diag, const DeviceTabl
   TrainOptions train;
   if (command == TRAIN) TRY(read_train(a, &train, diag));
   if (command == EVAL) TRY(keep_inputs(a, a->out, diag));
+  if (command == EVAL && a->baseline && (a->device || wants_tf32(a) || a->no_graph))
+    return usage_error(diag, "leave out --device, --math and --no-graph",
+                       "--baseline=color runs no plan, and so needs no device");
   if (command == BENCH) TRY(keep_inputs(a, a->trace, diag));
   if (!a->device) return STATUS_OK;
   TRY(choose_device(a, diag, device, &wishes));

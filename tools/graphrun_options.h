@@ -5,6 +5,9 @@
 #include "runtime/ranks/ranks.h"
 #include "tools/options.h"
 
+#define RANK_TIMEOUT 8 /* seconds, when --rank-timeout is not given */
+#define RANK_TIMEOUT_TEXT "8"
+
 typedef struct Args {
   const char *operand;         /* the first; NULL: none */
   const char *const *operands; /* all */

@@ -362,6 +362,7 @@ static uint32_t cuda_parts(const Kernel *kernel) {
 }
 
 const DeviceTable device_cuda = {.name = "cuda",
+                                 .grants = true,
                                  .backend = &backend_cuda,
                                  .present = cuda_present,
                                  .open = cuda_open,

@@ -85,6 +85,7 @@ typedef struct DeviceLimits {
 
 struct DeviceTable {
   const char *name;       /* of --device, a word */
+  bool grants;            /* it knows what DeviceWishes are; else each of them is refused */
   const Backend *backend; /* its kernels; plans for the backend's target run here */
 
   /* Can it be opened on this machine?  STATUS_SYSTEM, with a message that says what is missing.

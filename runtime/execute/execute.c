@@ -173,6 +173,7 @@ Status executor_create_with(const Plan *plan, const ExecutorOptions *options, Di
   x->wishes = options->wishes;
   x->sent = EXECUTOR_ALL;
   if (status == STATUS_OK) status = find_device(plan, options, diag, &x->table);
+  if (status == STATUS_OK) status = plan_fits_wishes(plan, &options->wishes, diag);
   if (status == STATUS_OK) status = check_ranks(plan, options->ranks, x->table, diag);
   if (status == STATUS_OK) status = open_device(x, options, diag);
   if (status == STATUS_OK) status = take_arena(x, diag);

@@ -165,6 +165,11 @@ Status info_run(const char *plan_path, const DeviceTable *device, const DeviceWi
                 Diag *diag) {
   Plan *plan;
   TRY(plan_open(plan_path, device, diag, &plan));
+  Status status = plan_fits_wishes(plan, wishes, diag);
+  if (status != STATUS_OK) {
+    plan_destroy(plan);
+    return status;
+  }
   print_model(plan);
   if (device)
     printf("device      %s%s\n", device->name,

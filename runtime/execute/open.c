@@ -34,3 +34,19 @@ Status plan_fits_ranks(const Plan *plan, uint32_t ranks, Diag *diag) {
                     "the plan is for %u rank%s, there are %u", plan->ranks,
                     plan->ranks == 1 ? "" : "s", ranks);
 }
+
+static bool has_f32_products(const Plan *plan) {
+  for (uint32_t p = 0; p < plan->n_programs; p++) {
+    const Graph *g = plan->programs[p].graph;
+    for (NodeId id = 1; id < g->n_nodes; id++)
+      if (g->nodes[id].dtype == DTYPE_F32 && node_macs(g, id) > 0) return true;
+  }
+  return false;
+}
+
+Status plan_fits_wishes(const Plan *plan, const DeviceWishes *wishes, Diag *diag) {
+  if (!wishes->tf32 || has_f32_products(plan)) return STATUS_OK;
+  return diag_error(diag, STATUS_USAGE, "--math", "leave it out",
+                    "tf32 is for products of f32, and the plan has none: it computes in %s",
+                    dtype_name(plan->precision->storage));
+}

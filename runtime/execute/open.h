@@ -11,5 +11,8 @@ Status plan_open(const char *path, const DeviceTable *device, Diag *diag, Plan *
 
 /* STATUS_INVALID, with a message, when the plan is for another number of ranks. */
 Status plan_fits_ranks(const Plan *plan, uint32_t ranks, Diag *diag);
+/* STATUS_USAGE, with a message, where a wish would do nothing for the plan: --math=tf32 when it has
+ * no product of f32. */
+Status plan_fits_wishes(const Plan *plan, const DeviceWishes *wishes, Diag *diag);
 
 #endif

@@ -293,6 +293,9 @@ static Status open_data(Train *t) {
   if (!feed_needs_data(t->plan)) {
     if (o->data)
       diag_warning(t->diag, "--data", NULL, "the model reads no images: %s is not used", o->data);
+    if (o->workers || o->skip_bad_images)
+      diag_warning(t->diag, o->workers ? "--workers" : "--bad-images", NULL,
+                   "the model reads no images: this does nothing");
     return STATUS_OK;
   }
   if (!o->data)

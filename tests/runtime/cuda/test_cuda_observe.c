@@ -175,6 +175,13 @@ static void traced(void) {
   if (!getenv("GRAPHRUN") || cuda_lab_real()) return;
   shell_must("$GRAPHC $TOP/" MODEL " --precision=f64 "
              "--target=cuda-sm90 -o p.xml");
+  static const char *const none[] = {"--math: error: tf32 is for products of f32, and the plan has "
+                                     "none: it computes in f64\nhint: leave it out",
+                                     NULL};
+  CU_ASSERT_TRUE(shell_says("tf32",
+                            shell("$GRAPHRUN bench p.xml --math=tf32 --device=\"$(dirname "
+                                  "\"$GRAPHRUN\")/tests/device_cusim.so\""),
+                            2, 1, none));
   Shell s = shell("$GRAPHRUN bench p.xml --steps=1 --trace=t.json "
                   "\"--device=$(dirname \"$GRAPHRUN\")/tests/device_cusim.so\"");
   CU_ASSERT_EQUAL(s.code, 0);
