@@ -10,7 +10,8 @@
 #define LABEL_NAME 40   /* bytes of a name in a label */
 #define LABEL_HALVES 18 /* bytes of its two ends, when it is longer */
 #define FEW_LABELS 400  /* arrows with words: with more of them nobody reads any */
-#define HATCHED 0.02    /* share of the peak's bytes from which a box is hatched */
+#define RANK_ROUNDS 64
+#define HATCHED 0.02 /* share of the peak's bytes from which a box is hatched */
 
 static const char *const stream_colors[TARGET_STREAMS_MAX + 1] = {"black",   "#1f77b4", "#d62728",
                                                                   "#2ca02c", "#9467bd", "#8c564b",
@@ -162,6 +163,10 @@ static void set_pen(void *object, int64_t bytes, double most) {
 
 /* ---- boxes ---- */
 
+static bool is_source(const ViewBox *b) {
+  return b->kind == VIEW_INPUT || b->kind == VIEW_STATE || b->kind == VIEW_RANDOM;
+}
+
 static void set_shape(Agnode_t *node, const View *v, const ViewBox *b, const char *color) {
   char striped[128];
   bool hatched = v->peak_bytes && (double)b->peak_bytes >= HATCHED * (double)v->peak_bytes;
@@ -214,18 +219,66 @@ static Agraph_t *draw_cluster(Agraph_t *parent, const ViewCluster *c, uint32_t i
 
 /* ---- arrows ---- */
 
-/* The box that an arrow to or from a cluster is fixed at; Graphviz cuts it at the border.  The last
- * that stands in it for a tail, the first for a head. */
-static uint32_t box_of_end(const View *v, const ViewEnd *end, bool tail) {
+/* How far down a box stands, and how much is below it: the longest ways, rounds aside. */
+typedef struct Ranks {
+  uint32_t *depth, *height;
+  bool *fed; /* an arrow comes in, from another box than a source */
+} Ranks;
+
+static void find_ranks(const View *v, Ranks *r) {
+  bool moved = true;
+  for (uint32_t round = 0; moved && round < RANK_ROUNDS; round++) {
+    moved = false;
+    for (uint32_t i = 0; i < v->n_arrows; i++) {
+      const ViewArrow *a = &v->arrows[i];
+      uint32_t from = a->from.index, to = a->to.index;
+      if (a->waits || a->to.cluster) continue;
+      r->fed[to] = r->fed[to] || a->from.cluster || !is_source(&v->boxes[from]);
+      if (a->from.cluster) continue;
+      if (r->depth[to] <= r->depth[from]) r->depth[to] = r->depth[from] + 1, moved = true;
+      if (r->height[from] <= r->height[to]) r->height[from] = r->height[to] + 1, moved = true;
+    }
+  }
+}
+
+static bool stands_in(const View *v, uint32_t box, uint32_t cluster) {
+  uint32_t at = v->boxes[box].cluster;
+  while (at != VIEW_NONE && at != cluster) at = v->clusters[at].parent;
+  return at != VIEW_NONE;
+}
+
+/* The box that an arrow to or from a cluster is fixed at; Graphviz cuts it at the border.  The
+ * lowest for a tail, for a head the one with most below it. */
+static uint32_t box_of_end(const View *v, const ViewEnd *end, bool tail, const Ranks *r) {
   uint32_t found = VIEW_NONE;
   if (!end->cluster) return end->index;
   for (uint32_t i = 0; i < v->n_boxes; i++) {
-    uint32_t at = v->boxes[i].cluster;
-    while (at != VIEW_NONE && at != end->index) at = v->clusters[at].parent;
-    if (at == VIEW_NONE) continue;
-    if (found == VIEW_NONE || tail) found = i;
+    if (!stands_in(v, i, end->index)) continue;
+    if (found == VIEW_NONE ||
+        (tail ? r->depth[i] >= r->depth[found] : r->height[i] > r->height[found]))
+      found = i;
   }
   return found;
+}
+
+/* Boxes of a cluster that nothing comes into stand beside its first one: else they would stand at
+ * the top of the picture, and the cluster reach up to there. */
+static bool hold_up(Agraph_t *const *clusters, const View *v, Agnode_t *const *nodes,
+                    const Ranks *r) {
+  for (uint32_t c = 0; c < v->n_clusters; c++) {
+    uint32_t head = box_of_end(v, &(ViewEnd){c, true}, false, r);
+    if (head == VIEW_NONE || v->boxes[head].cluster != c) continue;
+    Agraph_t *row = NULL;
+    for (uint32_t i = 0; i < v->n_boxes; i++) {
+      if (i == head || v->boxes[i].cluster != c || r->fed[i]) continue;
+      char name[32];
+      snprintf(name, sizeof name, "row%u", c);
+      if (!row && !(row = agsubg(clusters[c], name, 1))) return false;
+      set(row, "rank", "same");
+      if (!agsubnode(row, nodes[head], 1) || !agsubnode(row, nodes[i], 1)) return false;
+    }
+  }
+  return true;
 }
 
 static void set_arrow(Agedge_t *edge, const View *v, const ViewArrow *arrow) {
@@ -252,16 +305,29 @@ static void set_arrow(Agedge_t *edge, const View *v, const ViewArrow *arrow) {
   if (arrow->saved) set(edge, "color", "#c07830");
 }
 
-static bool draw_arrows(Agraph_t *root, const View *v, Agnode_t *const *nodes) {
+static bool draw_arrows(Agraph_t *root, const View *v, Agnode_t *const *nodes, const Ranks *r) {
   for (uint32_t i = 0; i < v->n_arrows; i++) {
     const ViewArrow *arrow = &v->arrows[i];
-    uint32_t from = box_of_end(v, &arrow->from, true), to = box_of_end(v, &arrow->to, false);
+    uint32_t from = box_of_end(v, &arrow->from, true, r), to = box_of_end(v, &arrow->to, false, r);
     if (from == VIEW_NONE || to == VIEW_NONE) continue;
     Agedge_t *edge = agedge(root, nodes[from], nodes[to], NULL, 1);
     if (!edge) return false;
     set_arrow(edge, v, arrow);
   }
   return true;
+}
+
+static bool connect(Agraph_t *root, const View *v, Agraph_t *const *clusters,
+                    Agnode_t *const *nodes) {
+  Ranks r = {calloc(v->n_boxes + 1, sizeof *r.depth), calloc(v->n_boxes + 1, sizeof *r.height),
+             calloc(v->n_boxes + 1, sizeof *r.fed)};
+  bool ok = r.depth && r.height && r.fed;
+  if (ok) find_ranks(v, &r);
+  ok = ok && hold_up(clusters, v, nodes, &r) && draw_arrows(root, v, nodes, &r);
+  free(r.depth);
+  free(r.height);
+  free(r.fed);
+  return ok;
 }
 
 /* ---- the whole ---- */
@@ -340,12 +406,11 @@ static bool draw_all(Agraph_t *root, const View *v, const DrawOptions *options, 
   set(sources, "rank", "source");
   for (uint32_t i = 0; i < v->n_boxes; i++) {
     const ViewBox *b = &v->boxes[i];
-    bool source = b->kind == VIEW_INPUT || b->kind == VIEW_STATE || b->kind == VIEW_RANDOM;
-    Agraph_t *in = source ? sources : b->cluster == VIEW_NONE ? root : clusters[b->cluster];
+    Agraph_t *in = is_source(b) ? sources : b->cluster == VIEW_NONE ? root : clusters[b->cluster];
     nodes[i] = draw_box(in, v, i, options, &scale);
     if (!nodes[i]) return false;
   }
-  return draw_arrows(root, v, nodes);
+  return connect(root, v, clusters, nodes);
 }
 
 Agraph_t *draw_graph(const Plan *plan, const PlanProgram *program, const View *v,

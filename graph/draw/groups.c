@@ -244,7 +244,7 @@ static bool group_levels(Grouping *q, uint32_t n) {
   uint32_t *leader = malloc((q->n + 1) * sizeof *leader), modules = 0;
   if (!leader) return false;
   for (uint32_t i = 0; i <= q->n; i++) leader[i] = VIEW_NONE;
-  for (uint32_t i = 0; i < q->n; i++) modules += stands(q, i) && !is_loose(q, i);
+  for (uint32_t i = 0; i < q->n; i++) modules += stands(q, i) && q->child[i].module;
   for (uint32_t k = 0; modules && k < n; k++) {
     uint32_t at = q->order[k], *to = &leader[q->level[at]];
     if (!is_loose(q, at)) continue;
@@ -276,10 +276,9 @@ static uint64_t mix(uint64_t h, uint64_t x) {
   return h ^ h >> 29;
 }
 
-/* The title without its numbers. */
-static uint64_t stem_of(const Grouping *q, uint32_t i) {
-  const char *title = graph_text(q->f->g, q->child[i].title);
-  uint64_t h = mix(q->child[i].kind, 7);
+uint64_t part_stem(const Facts *f, const Part *part) {
+  const char *title = graph_text(f->g, part->title);
+  uint64_t h = mix(part->kind, 7);
   bool number = false;
   for (; *title; title++) {
     bool digit = *title >= '0' && *title <= '9';
@@ -287,6 +286,10 @@ static uint64_t stem_of(const Grouping *q, uint32_t i) {
     number = digit;
   }
   return h;
+}
+
+static uint64_t stem_of(const Grouping *q, uint32_t i) {
+  return part_stem(q->f, &q->child[i]);
 }
 
 /* Parts that follow each other, each the only one before and behind the next of its stem. */
@@ -443,7 +446,7 @@ static bool group_all(Grouping *q, Parts *children) {
   if (!find_pairs(q) || !find_order(q)) return false;
   uint32_t modules = 0, loose = 0;
   for (uint32_t i = 0; i < q->n; i++) {
-    modules += !is_loose(q, i);
+    modules += q->child[i].module && !is_source(&q->child[i]);
     loose += is_loose(q, i);
   }
   if (modules && loose && !glue(q, q->n)) return false;

@@ -60,6 +60,8 @@ void facts_free(Facts *f);
 Status parts_divide(Facts *f, const Part *part, Parts *out);
 bool part_opens(const Facts *f, const Part *part);
 /* ---- groups.c ---- */
+/* Equal for parts of one kind whose names differ in numbers alone. */
+uint64_t part_stem(const Facts *f, const Part *part);
 /* The same, few enough to read. */
 Status parts_group(Facts *f, const Part *part, Parts *children);
 

@@ -115,8 +115,56 @@ static bool is_wanted(const Maker *m, const Place *place) {
   return network && place->part.module;
 }
 
-/* One level more: all together, so that what is alike looks alike, else one cluster after the
- * other.  *opened: something was. */
+/* Of the marked ones those whose names differ in numbers from the one that most are like. */
+static bool keep_alike(const Maker *m, bool *marked, uint32_t n) {
+  uint32_t most = 0, all = 0;
+  uint64_t stem = 0;
+  for (uint32_t i = 0; i < n; i++) {
+    uint32_t alike = 0;
+    for (uint32_t k = 0; marked[i] && k < n; k++)
+      alike += marked[k] && part_stem(&m->f, &m->places.place[i].part) ==
+                                part_stem(&m->f, &m->places.place[k].part);
+    all += marked[i];
+    if (alike <= most) continue;
+    most = alike;
+    stem = part_stem(&m->f, &m->places.place[i].part);
+  }
+  for (uint32_t i = 0; i < n; i++)
+    marked[i] = marked[i] && part_stem(&m->f, &m->places.place[i].part) == stem;
+  return most > 1 && most < all;
+}
+
+/* All of them have one parent, which is no top. */
+static bool is_family(const Maker *m, const bool *marked, uint32_t n) {
+  uint32_t parent = VIEW_NONE;
+  for (uint32_t i = 0; i < n; i++) {
+    if (!marked[i]) continue;
+    if (parent == VIEW_NONE) parent = m->places.place[i].parent;
+    if (parent == VIEW_NONE || m->places.place[i].parent != parent) return false;
+  }
+  return true;
+}
+
+/* Opens all that are marked, so that what is alike looks alike; else, where that is too much, what
+ * stands at the top one by one, and of one pass the scopes that are most alike.  *opened: all
+ * were. */
+static Status open_marked(Maker *m, bool *marked, uint32_t n, uint32_t depth, bool *opened) {
+  bool done;
+  TRY(try_open(m, marked, n, opened));
+  if (*opened || depth >= VIEW_UNIFORM) return STATUS_OK;
+  if (is_family(m, marked, n))
+    return keep_alike(m, marked, n) ? try_open(m, marked, n, &done) : STATUS_OK;
+  bool *one = calloc(n + 1, sizeof *one);
+  Status status = one ? STATUS_OK : diag_no_memory(m->f.diag, n);
+  for (uint32_t i = 0; i < n && status == STATUS_OK; i++) {
+    one[i] = marked[i] && m->places.place[i].parent == VIEW_NONE;
+    if (one[i]) status = try_open(m, one, n, &done);
+    one[i] = false;
+  }
+  free(one);
+  return status;
+}
+
 static Status open_level(Maker *m, uint32_t depth, bool *opened) {
   uint32_t n = m->places.n;
   bool *marked = calloc(n + 1, sizeof *marked), any = false;
@@ -126,21 +174,7 @@ static Status open_level(Maker *m, uint32_t depth, bool *opened) {
     any = any || marked[i];
   }
   *opened = false;
-  Status status = any ? try_open(m, marked, n, opened) : STATUS_OK;
-  bool some_wanted = any && !*opened && depth < VIEW_UNIFORM;
-  for (uint32_t i = 0; some_wanted && i < n && status == STATUS_OK; i++) {
-    uint32_t parent = m->places.place[i].parent;
-    if (!marked[i]) continue;
-    bool *some = calloc(n + 1, sizeof *some), done;
-    if (!some) status = diag_no_memory(m->f.diag, n);
-    for (uint32_t k = i; some && k < n; k++) /* passes one by one, the scopes of a pass together */
-      if (marked[k] && m->places.place[k].parent == parent && (k == i || parent != VIEW_NONE)) {
-        some[k] = true;
-        marked[k] = false;
-      }
-    if (some) status = try_open(m, some, n, &done);
-    free(some);
-  }
+  Status status = any ? open_marked(m, marked, n, depth, opened) : STATUS_OK;
   free(marked);
   return status;
 }
@@ -148,7 +182,7 @@ static Status open_level(Maker *m, uint32_t depth, bool *opened) {
 static Status open_automatic(Maker *m) {
   uint32_t first = m->places.n ? m->places.place[m->places.n - 1].depth : 0;
   for (uint32_t depth = first; depth < VIEW_NESTED; depth++) {
-    bool opened;
+    bool opened = false;
     TRY(open_level(m, depth, &opened));
     if (!opened) break;
   }
@@ -204,29 +238,58 @@ typedef struct Way {
   uint32_t n, cap;
 } Way;
 
+/* The part of that path as views show it: with what is glued to it, perhaps in a group; NULL: it is
+ * glue itself. */
+static Status find_grouped(Maker *m, Parts at, uint32_t path, const Part **out) {
+  *out = NULL;
+  for (uint32_t i = 0; i < at.n && !*out; i++) {
+    const Part *part = &at.parts[i];
+    if (part->path == path) *out = part;
+    bool inside = false;
+    for (uint32_t k = 0; part->grouped && k < part->n_members; k++)
+      inside = inside || part->members[k].path == path;
+    if (!inside) continue;
+    Parts members;
+    TRY(parts_divide(&m->f, part, &members));
+    TRY(parts_group(&m->f, part, &members));
+    TRY(find_grouped(m, members, path, out));
+  }
+  return STATUS_OK;
+}
+
+/* The next part on the way; NULL: there is none.  *here: it is this one, whose only scope was
+ * passed by. */
+static Status step_towards(Maker *m, const Part *at, const char *scope, Parts *grouped,
+                           const Part **out, bool *here) {
+  Parts children;
+  bool ignored;
+  TRY(parts_divide(&m->f, at, &children));
+  *grouped = children;
+  TRY(parts_group(&m->f, at, grouped));
+  const Part *scoped = child_towards(m, &children, scope, here), *shown;
+  const Part *group = child_towards(m, grouped, scope, &ignored);
+  *out = group;
+  if (!scoped) return STATUS_OK;
+  TRY(find_grouped(m, *grouped, scoped->path, &shown));
+  *out = shown ? shown : scoped;
+  return STATUS_OK;
+}
+
 /* From the top to the part called `scope`. */
 static Status walk(Maker *m, const char *scope, Way *way, Part *out) {
-  const Part *at = NULL;
-  for (;;) {
-    Parts children, grouped;
-    TRY(parts_divide(&m->f, at, &children));
-    grouped = children;
-    TRY(parts_group(&m->f, at, &grouped));
-    bool below;
-    const Part *next = child_towards(m, &children, scope, &below), *group;
-    group = child_towards(m, &grouped, scope, &below);
-    if (!next ||
-        (group && strlen(graph_text(m->f.g, group->path)) > strlen(graph_text(m->f.g, next->path))))
-      next = group;
-    child_towards(m, &children, scope, &below);
-    if (!next && at && below) break;
-    if (!next || (!part_opens(&m->f, next) && strcmp(graph_text(m->f.g, next->path), scope) != 0))
+  const Part *at = NULL, *next;
+  do {
+    Parts grouped;
+    bool here;
+    TRY(step_towards(m, at, scope, &grouped, &next, &here));
+    if (!next && at && here) break;
+    bool last = next && strcmp(graph_text(m->f.g, next->path), scope) == 0;
+    if (!next || (!last && !part_opens(&m->f, next)))
       return scope_unknown(m->f.p, 1, scope, m->f.diag);
     TRY(ARRAY_RESERVE(way->siblings, way->cap, way->n, 1, m->f.diag));
     way->siblings[way->n++] = grouped;
     at = next;
-    if (strcmp(graph_text(m->f.g, at->path), scope) == 0) break;
-  }
+  } while (strcmp(graph_text(m->f.g, at->path), scope) != 0);
   *out = *at;
   return STATUS_OK;
 }
@@ -234,7 +297,7 @@ static Status walk(Maker *m, const char *scope, Way *way, Part *out) {
 /* What is derived from the nodes of a scope, one box for each gradient. */
 static Status show_derived(Maker *m, const Part *part) {
   const char *scope = graph_text(m->f.g, part->path);
-  if (part->kind != VIEW_FORWARD || part->grouped) return STATUS_OK;
+  if (part->kind != VIEW_FORWARD || part->grouped) return STATUS_OK; /* no scope of the model's */
   for (uint32_t i = 0; i < m->f.n_units; i++) {
     Part unit = m->f.units[i];
     if (unit.kind != VIEW_GRADIENT) continue;
@@ -248,6 +311,10 @@ static Status show_derived(Maker *m, const Part *part) {
     const char *path = arena_printf(m->f.arena, "%s/%s", graph_text(m->f.g, unit.path), scope);
     unit.path = path ? strings_intern(m->f.g->symbols->strings, path) : UINT32_MAX;
     if (unit.path == UINT32_MAX) return diag_no_memory(m->f.diag, 1);
+    const char *title = arena_printf(m->f.arena, "%s of %s", graph_text(m->f.g, unit.title),
+                                     graph_text(m->f.g, part->title));
+    unit.title = title ? strings_intern(m->f.g->symbols->strings, title) : UINT32_MAX;
+    if (unit.title == UINT32_MAX) return diag_no_memory(m->f.diag, 1);
     unit.nodes = nodes;
     unit.n_nodes = n;
     TRY(add_place(m, &unit, VIEW_NONE, true));

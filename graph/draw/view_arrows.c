@@ -192,15 +192,19 @@ const char *view_bytes_text(double bytes, char text[32]) {
   return text;
 }
 
-/* What a value is called: its last part. */
-static const char *short_name(const Facts *f, NodeId id) {
+static const char *whole_name(const Facts *f, NodeId id) {
   const Node *node = &f->g->nodes[id];
-  const char *name = graph_text(f->g, node->name ? node->name : node->stamp.scope);
-  const char *last = strrchr(name, '/');
-  return last && last[1] && !node->name ? name : last ? last + 1 : name;
+  return graph_text(f->g, node->name ? node->name : node->stamp.scope);
 }
 
-static void put_names(const Maker *m, const Flow *flow, const char *what, char *text, size_t size) {
+/* What a value is called: its last part. */
+static const char *short_name(const Facts *f, NodeId id) {
+  const char *name = whole_name(f, id), *last = strrchr(name, '/');
+  return last ? last + 1 : name;
+}
+
+static void put_names(const Maker *m, const Flow *flow, bool whole, const char *what, char *text,
+                      size_t size) {
   size_t used = 0;
   uint32_t shown = 0;
   NodeId before = NODE_NONE;
@@ -208,7 +212,7 @@ static void put_names(const Maker *m, const Flow *flow, const char *what, char *
     NodeId value = flow->link[i].value;
     if (value == before) continue;
     before = value;
-    const char *name = short_name(&m->f, value);
+    const char *name = whole ? whole_name(&m->f, value) : short_name(&m->f, value);
     used = text_append(text, size, used, "%s%.*s", shown++ ? ", " : "", text_cut(name, WORDS_NAME),
                        name);
   }
@@ -217,14 +221,17 @@ static void put_names(const Maker *m, const Flow *flow, const char *what, char *
 
 static void put_tensors(const Maker *m, const Flow *flow, uint32_t name, char *text, size_t size) {
   const char *title = graph_text(m->f.g, name);
-  text_format(text, size, "field %.*s: %u tensor%s", text_cut(title, WORDS_NAME), title,
-              flow->count, flow->count == 1 ? "" : "s");
+  if (m->places.place[flow->link->from].part.grouped)
+    text_format(text, size, "fields: %u tensors", flow->count);
+  else
+    text_format(text, size, "field %.*s: %u tensor%s", text_cut(title, WORDS_NAME), title,
+                flow->count, flow->count == 1 ? "" : "s");
 }
 
 static void put_value(const Maker *m, const Flow *flow, char *text, size_t size) {
   char shape[SHAPE_TEXT_MAX];
   if (flow->scalars == flow->count) {
-    put_names(m, flow, "scalars", text, size);
+    put_names(m, flow, false, "scalars", text, size);
     return;
   }
   size_t used = text_format(text, size, "%s",
@@ -248,15 +255,16 @@ static void put_words(const Maker *m, const Flow *flow, char *text, size_t size)
   *text = 0;
   if (flow->link->kind == LINK_WAIT) return;
   if (flow->link->kind == LINK_LOSS) {
-    const char *name = short_name(&m->f, flow->link->value);
+    const char *name = whole_name(&m->f, flow->link->value);
+    if (strlen(name) > WORDS_NAME) name = short_name(&m->f, flow->link->value);
     text_format(text, size, "loss %.*s", text_cut(name, WORDS_NAME), name);
   } else if (from->kind == VIEW_STATE) {
     text_format(text, size, "%u tensor%s\n%s", flow->count, flow->count == 1 ? "" : "s",
                 view_bytes_text((double)flow->bytes, bytes));
   } else if (from->kind == VIEW_INPUT) {
-    put_names(m, flow, "inputs", text, size);
+    put_names(m, flow, true, "inputs", text, size);
   } else if (from->kind == VIEW_RANDOM) {
-    put_names(m, flow, "draws", text, size);
+    put_names(m, flow, true, "draws", text, size);
   } else if (is_field(m, from, to)) {
     put_tensors(m, flow, from->origin ? m->f.g->symbols->origins[from->origin].name : from->title,
                 text, size);

@@ -10,6 +10,7 @@
 #define TEXT_NAMES 6   /* of inputs, random sites and members */
 #define TEXT_NAME 40   /* bytes of one */
 #define TEXT_MEMBER 14 /* bytes of a member's */
+#define TEXT_LINES 3   /* of an expression */
 #define TEXT_LINE 30   /* bytes of a line of names */
 
 /* What a machine does, where the target does not say: only the shares of boxes matter. */
@@ -155,10 +156,30 @@ static void put_states(const Maker *m, const Part *part, Detail *d) {
              view_bytes_text((double)bytes[k], text));
 }
 
+/* An expression in lines that are cut at blanks. */
+static void put_expression(Detail *d, const char *text) {
+  for (int line = 0; *text; line++) {
+    size_t n = strlen(text), cut = n;
+    if (n > TEXT_LINE) {
+      cut = text_cut_n(text, n, TEXT_LINE);
+      for (size_t k = cut; k > TEXT_LINE / 2; k--)
+        if (text[k] == ' ') {
+          cut = k;
+          break;
+        }
+    }
+    bool last = line == TEXT_LINES - 1;
+    put_line(d, "%s%.*s%s", line ? "   " : "= ", (int)cut, text, last && cut < n ? " ..." : "");
+    if (last) return;
+    text += cut;
+    text += strspn(text, " ");
+  }
+}
+
 static void put_origin(const Maker *m, const Part *part, Detail *d) {
   const Graph *g = m->f.g;
   const Origin *o = part->origin ? &g->symbols->origins[part->origin] : NULL;
-  if (!o) return;
+  if (!o || part->grouped) return;
   const char *of = graph_text(g, o->of), *at = graph_text(g, o->at), *with = graph_text(g, o->with);
   switch ((OriginKind)o->kind) {
   case ORIGIN_PASS:
@@ -175,7 +196,7 @@ static void put_origin(const Maker *m, const Part *part, Detail *d) {
     break;
   case ORIGIN_FIELD:
   case ORIGIN_COMMIT:
-    put_line(d, "= %.*s", text_cut(of, TEXT_LINE), of);
+    put_expression(d, of);
     break;
   case ORIGIN_NORM:
   case ORIGIN_NONE:
@@ -258,7 +279,7 @@ static const char *describe(const Maker *m, const Part *part, const ViewBox *b) 
 /* A group with the scalar of a gradient is called by it, others by their first and last member. */
 static const char *group_title(const Maker *m, const Part *part) {
   const Graph *g = m->f.g;
-  for (uint32_t i = 0; i < m->f.n_units; i++) {
+  for (uint32_t i = 0; i < m->f.n_units && part->kind == VIEW_FORWARD; i++) {
     uint32_t origin = m->f.units[i].kind == VIEW_GRADIENT ? m->f.units[i].origin : 0;
     for (uint32_t k = 0; origin && k < part->n_members; k++)
       if (part->members[k].path && part->members[k].path == g->symbols->origins[origin].of)
@@ -365,6 +386,8 @@ static Status describe_all(Maker *m, const bool *shown) {
     ViewBox *b = &v->boxes[m->places.place[i].index];
     b->order = order_of(m, part, b->order);
     b->title = title_of(m, part);
+    if (b->title && b->outside && part->kind == VIEW_GRADIENT && b->nodes < part->n_nodes)
+      b->title = arena_printf(v->arena, "%s elsewhere", b->title);
     b->detail = describe(m, part, b);
     if (!b->title || !b->detail) return diag_no_memory(m->f.diag, 1);
   }
