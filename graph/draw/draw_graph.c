@@ -222,7 +222,8 @@ static Agraph_t *draw_cluster(Agraph_t *parent, const ViewCluster *c, uint32_t i
 /* How far down a box stands, and how much is below it: the longest ways, rounds aside. */
 typedef struct Ranks {
   uint32_t *depth, *height;
-  bool *fed; /* an arrow comes in, from another box than a source */
+  uint32_t *head, *tail; /* of a cluster: the box with most below it, and the lowest */
+  bool *fed;             /* an arrow comes in, from another box than a source */
 } Ranks;
 
 static void find_ranks(const View *v, Ranks *r) {
@@ -241,42 +242,30 @@ static void find_ranks(const View *v, Ranks *r) {
   }
 }
 
-static bool stands_in(const View *v, uint32_t box, uint32_t cluster) {
-  uint32_t at = v->boxes[box].cluster;
-  while (at != VIEW_NONE && at != cluster) at = v->clusters[at].parent;
-  return at != VIEW_NONE;
-}
-
-/* The box that an arrow to or from a cluster is fixed at; Graphviz cuts it at the border.  The
- * lowest for a tail, for a head the one with most below it. */
-static uint32_t box_of_end(const View *v, const ViewEnd *end, bool tail, const Ranks *r) {
-  uint32_t found = VIEW_NONE;
-  if (!end->cluster) return end->index;
-  for (uint32_t i = 0; i < v->n_boxes; i++) {
-    if (!stands_in(v, i, end->index)) continue;
-    if (found == VIEW_NONE ||
-        (tail ? r->depth[i] >= r->depth[found] : r->height[i] > r->height[found]))
-      found = i;
-  }
-  return found;
+/* The boxes that an arrow from or to a cluster is fixed at; Graphviz cuts it at the border. */
+static void find_ends(const View *v, Ranks *r) {
+  for (uint32_t c = 0; c < v->n_clusters; c++) r->head[c] = r->tail[c] = VIEW_NONE;
+  for (uint32_t i = 0; i < v->n_boxes; i++)
+    for (uint32_t c = v->boxes[i].cluster; c != VIEW_NONE; c = v->clusters[c].parent) {
+      uint32_t head = r->head[c], tail = r->tail[c];
+      if (head == VIEW_NONE || r->height[i] > r->height[head]) r->head[c] = i;
+      if (tail == VIEW_NONE || r->depth[i] >= r->depth[tail]) r->tail[c] = i;
+    }
 }
 
 /* Boxes of a cluster that nothing comes into stand beside its first one: else they would stand at
  * the top of the picture, and the cluster reach up to there. */
 static bool hold_up(Agraph_t *const *clusters, const View *v, Agnode_t *const *nodes,
                     const Ranks *r) {
-  for (uint32_t c = 0; c < v->n_clusters; c++) {
-    uint32_t head = box_of_end(v, &(ViewEnd){c, true}, false, r);
-    if (head == VIEW_NONE || v->boxes[head].cluster != c) continue;
-    Agraph_t *row = NULL;
-    for (uint32_t i = 0; i < v->n_boxes; i++) {
-      if (i == head || v->boxes[i].cluster != c || r->fed[i]) continue;
-      char name[32];
-      snprintf(name, sizeof name, "row%u", c);
-      if (!row && !(row = agsubg(clusters[c], name, 1))) return false;
-      set(row, "rank", "same");
-      if (!agsubnode(row, nodes[head], 1) || !agsubnode(row, nodes[i], 1)) return false;
-    }
+  for (uint32_t i = 0; i < v->n_boxes; i++) {
+    uint32_t c = v->boxes[i].cluster, head = c == VIEW_NONE ? VIEW_NONE : r->head[c];
+    if (head == VIEW_NONE || head == i || v->boxes[head].cluster != c || r->fed[i]) continue;
+    char name[32];
+    snprintf(name, sizeof name, "row%u", c);
+    Agraph_t *row = agsubg(clusters[c], name, 1);
+    if (!row) return false;
+    set(row, "rank", "same");
+    if (!agsubnode(row, nodes[head], 1) || !agsubnode(row, nodes[i], 1)) return false;
   }
   return true;
 }
@@ -308,7 +297,8 @@ static void set_arrow(Agedge_t *edge, const View *v, const ViewArrow *arrow) {
 static bool draw_arrows(Agraph_t *root, const View *v, Agnode_t *const *nodes, const Ranks *r) {
   for (uint32_t i = 0; i < v->n_arrows; i++) {
     const ViewArrow *arrow = &v->arrows[i];
-    uint32_t from = box_of_end(v, &arrow->from, true, r), to = box_of_end(v, &arrow->to, false, r);
+    uint32_t from = arrow->from.cluster ? r->tail[arrow->from.index] : arrow->from.index,
+             to = arrow->to.cluster ? r->head[arrow->to.index] : arrow->to.index;
     if (from == VIEW_NONE || to == VIEW_NONE) continue;
     Agedge_t *edge = agedge(root, nodes[from], nodes[to], NULL, 1);
     if (!edge) return false;
@@ -319,13 +309,21 @@ static bool draw_arrows(Agraph_t *root, const View *v, Agnode_t *const *nodes, c
 
 static bool connect(Agraph_t *root, const View *v, Agraph_t *const *clusters,
                     Agnode_t *const *nodes) {
-  Ranks r = {calloc(v->n_boxes + 1, sizeof *r.depth), calloc(v->n_boxes + 1, sizeof *r.height),
-             calloc(v->n_boxes + 1, sizeof *r.fed)};
-  bool ok = r.depth && r.height && r.fed;
-  if (ok) find_ranks(v, &r);
-  ok = ok && hold_up(clusters, v, nodes, &r) && draw_arrows(root, v, nodes, &r);
+  Ranks r = {.depth = calloc(v->n_boxes + 1, sizeof *r.depth),
+             .height = calloc(v->n_boxes + 1, sizeof *r.height),
+             .head = calloc(v->n_clusters + 1, sizeof *r.head),
+             .tail = calloc(v->n_clusters + 1, sizeof *r.tail),
+             .fed = calloc(v->n_boxes + 1, sizeof *r.fed)};
+  bool ok = r.depth && r.height && r.head && r.tail && r.fed;
+  if (ok) {
+    find_ranks(v, &r);
+    find_ends(v, &r);
+    ok = hold_up(clusters, v, nodes, &r) && draw_arrows(root, v, nodes, &r);
+  }
   free(r.depth);
   free(r.height);
+  free(r.head);
+  free(r.tail);
   free(r.fed);
   return ok;
 }
