@@ -105,6 +105,11 @@ static inline void support_release(Compiled *c) {
   diag_destroy(c->diag);
 }
 
+/* Whether a test that else does a part of its cases shall do all: tests/CMakeLists.txt. */
+static inline bool support_all(void) {
+  return getenv("TESTS_ALL") != NULL;
+}
+
 typedef struct SupportTest {
   const char *name;
   void (*run)(void);

@@ -60,8 +60,8 @@ typedef struct CusimEntry {
   char *shared, *shared_end;         /* its static shared memory, without that of functions */
   char *common, *common_end;         /* that of functions */
   int dynamic;                       /* it may use dynamic shared memory */
-  void (*thread)(void *const *args); /* the one of the place */
-  void (*block)(void *const *args, CusimTurn turn);
+  void (*thread)(void *const *args); /* the one of the place; with barriers only */
+  void (*block)(void *const *args, CusimTurn turn); /* without barriers only */
 } CusimEntry;
 
 #define CUSIM_DYNAMIC_BYTES (227 << 10) /* the most dynamic shared memory */

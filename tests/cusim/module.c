@@ -231,8 +231,8 @@ static ModuleEnd compile(const char *compiler, const char *text, const ModuleOpt
   snprintf(include, sizeof include, "-I%s", includes());
   if (!write_file(p->whole, "#include \"tests/cusim/shim.h\"\n", text)) return MODULE_NO_TOOLS;
   Words w = {0};
-  ADD(&w, compiler, "-std=c++17", options->watched ? "-O1" : "-O2", "-fPIC", "-shared", "-w",
-      "-fvisibility=hidden", "-fno-exceptions", "-fno-rtti", "-fno-asynchronous-unwind-tables");
+  ADD(&w, compiler, "-std=c++17", "-O1", "-fPIC", "-shared", "-w", "-fvisibility=hidden",
+      "-fno-exceptions", "-fno-rtti", "-fno-asynchronous-unwind-tables");
   ADD(&w, "-fno-math-errno", "-fno-trapping-math", "-ffp-contract=off", "-fno-strict-aliasing",
       "-fwrapv", "-pedantic-errors", "-fmax-errors=20", "-Wframe-larger-than=32768",
       "-Werror=frame-larger-than=32768");

@@ -552,8 +552,9 @@ template <auto F, class... P> constexpr CusimCall<F, P...> cusim_call(void (*)(P
 #name, decltype(cusim_call <name>(name))::n, decltype(cusim_call <name>(name))::sizes,         \
         decltype(cusim_call <name>(name))::kinds, threads, barriers,                               \
         __start_cusim_shared_##number, __stop_cusim_shared_##number, __start_cusim_shared_common,  \
-        __stop_cusim_shared_common, dynamic, decltype(cusim_call <name>(name))::thread,            \
-        decltype(cusim_call <name>(name))::block                                                   \
+        __stop_cusim_shared_common, dynamic,                                                       \
+        barriers ? decltype(cusim_call <name>(name))::thread : nullptr,                            \
+        barriers ? nullptr : decltype(cusim_call <name>(name))::block                              \
   }
 
 #endif
