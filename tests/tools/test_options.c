@@ -75,6 +75,16 @@ static void test_ways_to_help(void) {
              "test \"$($GRAPHRUN --version)\" = \"$($GRAPHRUN train --version)\"");
 }
 
+/* Scripts say what they are for, do nothing else then, and refuse what they do not know. */
+static void test_scripts(void) {
+  shell_must("for script in $(grep -l '^#!/bin/sh' \"$TOP\"/tools/*); do\n"
+             "  \"$script\" --help >a && \"$script\" -h >b && cmp a b && test -s a || exit 1\n"
+             "  grep -q \"tools/$(basename \"$script\")\" a || { echo $script; exit 1; }\n"
+             "  \"$script\" --nope >out 2>err; test $? = 2 && test ! -s out && "
+             "grep -q '^hint: ' err || { echo $script; cat err; exit 1; }\n"
+             "done");
+}
+
 /* Each line fits a terminal; what help says of defaults and bounds holds. */
 static void test_text(void) {
   shell_must("for c in train eval exec bench info compare check-data synth; do $GRAPHRUN help $c; "
@@ -96,6 +106,7 @@ static void test_text(void) {
 int main(void) {
   static const SupportTest tests[] = {{"mistakes", test_mistakes},
                                       {"ways to help", test_ways_to_help},
+                                      {"scripts", test_scripts},
                                       {"the text of help", test_text}};
   return support_run("options", tests, sizeof tests / sizeof *tests);
 }
