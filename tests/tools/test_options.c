@@ -96,6 +96,13 @@ static void test_text(void) {
              "$GRAPHRUN synth -h | grep -q -- '--domains=N  *domains (1..16; default: 4)'\n"
              "! $GRAPHRUN train -h | grep -q -- --warm");
   /* The defaults of the table are those that a command has. */
+  support_write("line.xml",
+                "<model name=\"l\" xmlns=\"urn:graphc:model:1\"><program name=\"p\">\n"
+                "<input name=\"x\" shape=\"9\"/><expr name=\"y\" value=\"sum(x * x)\"/>\n"
+                "<output value=\"y\"/></program></model>\n");
+  shell_must("$GRAPHC line.xml -o a.plan.xml >/dev/null && $GRAPHC line.xml --shards=4 --ranks=1 "
+             "--precision=f32 --target=cpu --sync=global -o b.plan.xml >/dev/null\n"
+             "cmp a.plan.xml b.plan.xml");
   shell_must("$GRAPHRUN synth a --ids=1 --test-ids=1 >/dev/null\n"
              "$GRAPHRUN synth b --ids=1 --test-ids=1 --domains=4 --cameras=3 --images=2 --seed=0 "
              ">/dev/null\n"
