@@ -21,7 +21,8 @@
 #define MAGIC 0x647262746e657267u
 
 typedef struct Slot {
-  atomic_bool started, told;
+  _Atomic pid_t process; /* 0: it has not begun */
+  atomic_bool told;
   _Atomic int64_t terminated; /* when, in ns; 0: it was not; INT64_MAX: it had parted before */
   char place[RANKS_PLACE_MAX];
 } Slot;
@@ -72,6 +73,37 @@ void board_destroy(Board *b) {
   free(b);
 }
 
+/* Also when its parent has not yet asked what became of it. */
+static bool is_dead(pid_t process) {
+  char path[40], text[512];
+  snprintf(path, sizeof path, "/proc/%ld/stat", (long)process);
+  FILE *file = fopen(path, "r");
+  size_t n = file ? fread(text, 1, sizeof text - 1, file) : 0;
+  if (file) fclose(file);
+  text[n] = '\0';
+  const char *name_end = strrchr(text, ')');
+  return !name_end || !name_end[1] || name_end[2] == 'Z' || name_end[2] == 'X';
+}
+
+static bool has_parted(const Slot *slot) {
+  return slot->terminated == INT64_MAX;
+}
+
+bool board_is_lost(const Board *b) {
+  for (uint32_t r = 0; b && r < b->shared->count; r++) {
+    const Slot *slot = &b->shared->slots[r];
+    if (slot->process && !has_parted(slot) && is_dead(slot->process)) return true;
+  }
+  return false;
+}
+
+void board_end(const Board *b) {
+  for (uint32_t r = 0; b && r < b->shared->count; r++) {
+    const Slot *slot = &b->shared->slots[r];
+    if (slot->process && !is_dead(slot->process)) kill(slot->process, SIGKILL);
+  }
+}
+
 /* The ranks of which one ended first, as far as anybody can tell: `rank 1 of 4`, `rank 0 or 2 of
  * 4`.  Returns the first of them. */
 static uint32_t put_lost(const Shared *s, char *out, size_t size) {
@@ -112,7 +144,7 @@ Status board_explain(const Board *b, int code, Diag *diag) {
   char lost[96] = "a rank", end[128], place[RANKS_PLACE_MAX + 64] = "";
   bool begun = !b;
   for (uint32_t r = 0; b && r < b->shared->count; r++) {
-    begun |= b->shared->slots[r].started;
+    begun |= b->shared->slots[r].process != 0;
     if (b->shared->slots[r].told) return STATUS_OK;
   }
   if (!b && code <= 128) return STATUS_OK; /* it will have said why */
@@ -168,7 +200,7 @@ char *board_join(void) {
   own = &shared->slots[rank];
   struct sigaction end = {.sa_handler = note_and_end};
   sigaction(SIGTERM, &end, NULL);
-  own->started = true;
+  own->process = getpid();
   return own->place;
 }
 

@@ -15,8 +15,12 @@ typedef struct Board Board;
 
 /* Before they are started.  NULL: the system gives no such memory, and nothing will be known. */
 Board *board_create(uint32_t count);
-/* NULL: nothing. */
+/* NULL is none, here and below. */
 void board_destroy(Board *board);
+/* A rank has ended and mpirun does not: it may, when that happens while ranks connect. */
+bool board_is_lost(const Board *board);
+/* Ends those that have not. */
+void board_end(const Board *board);
 /* They have ended with `code`, which is not 0.  STATUS_OK when one of them has told why; otherwise
  * adds what is known, and returns STATUS_SYSTEM. */
 Status board_explain(const Board *board, int code, Diag *diag);

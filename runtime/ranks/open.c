@@ -15,6 +15,7 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #define MODULE "libgraphrun_mpi.so"
@@ -59,8 +60,36 @@ static void become(char **command, int report) {
   _exit(127);
 }
 
+/* Seconds that mpirun may go on when a rank has ended.  Within two it ends the others, but for one
+ * that dies while it connects: then it may wait for ever. */
+#define STARTER_LINGERS 5
+
+static double clock_seconds(void) {
+  struct timespec t;
+  clock_gettime(CLOCK_MONOTONIC, &t);
+  return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+static int await_starter(pid_t child, const Board *board) {
+  int status = 0;
+  double lost = 0; /* since when */
+  for (uint32_t round = 0;; round++) {
+    pid_t ended = waitpid(child, &status, WNOHANG);
+    if (ended == child || (ended < 0 && errno != EINTR)) return status;
+    nanosleep(&(struct timespec){0, 20000000}, NULL);
+    if (round % 10) continue;
+    if (!board_is_lost(board))
+      lost = 0;
+    else if (lost == 0)
+      lost = clock_seconds();
+    if (lost == 0 || clock_seconds() - lost < STARTER_LINGERS) continue;
+    board_end(board);
+    kill(child, SIGKILL);
+  }
+}
+
 /* Waits for it; an error number when it could not be started. */
-static int run_starter(char **command, int *out_code) {
+static int run_starter(char **command, const Board *board, int *out_code) {
   int report[2], error = 0, status = 0;
   struct sigaction on = {.sa_handler = hand_on, .sa_flags = SA_RESTART}, interrupt, terminate;
   sigset_t both, before;
@@ -79,7 +108,7 @@ static int run_starter(char **command, int *out_code) {
   sigprocmask(SIG_SETMASK, &before, NULL);
   if (child > 0 && read(report[0], &error, sizeof error) < 0) error = errno;
   close(report[0]);
-  while (child > 0 && waitpid(child, &status, 0) < 0 && errno == EINTR) continue;
+  if (child > 0) status = await_starter(child, board);
   starter = 0;
   sigaction(SIGINT, &interrupt, NULL);
   sigaction(SIGTERM, &terminate, NULL);
@@ -107,7 +136,7 @@ Status ranks_launch(uint32_t count, char **argv, Diag *diag, int *out_code) {
   all[n++] = length > 0 ? self : argv[0];
   for (size_t i = 1; i < n_args; i++) all[n++] = argv[i];
   Board *board = board_create(count);
-  int error = run_starter(all, out_code);
+  int error = run_starter(all, board, out_code);
   free(all);
   if (!error && *out_code && board_explain(board, *out_code, diag) != STATUS_OK)
     *out_code = STATUS_SYSTEM;

@@ -81,6 +81,26 @@ static void a_rank_is_lost(void) {
              "$d/checkpoint.safetensors && cmp all/metrics.jsonl $d/metrics.jsonl || exit 1; done");
 }
 
+/* A starter that does not notice that a rank was killed, as OpenMPI's may not while ranks connect.
+ */
+static void starter_hangs(void) {
+  static const char *const says[] = {"of 2 was ended by signal 9 (Killed)", NULL};
+  shell_must("mkdir fake && cat > fake/mpirun <<'END'\n"
+             "#!/bin/sh\n"
+             "while [ \"${1##*/}\" != graphrun ]; do shift; done\n"
+             "export OMPI_COMM_WORLD_RANK=1 OMPI_COMM_WORLD_SIZE=2\n"
+             "\"$@\" & p=$!\n"
+             "until grep -q graphrun-ranks /proc/$p/maps; do kill -0 $p || exit 99; done\n"
+             "kill -9 $p\n"
+             "exec sleep 60\n"
+             "END\n"
+             "chmod +x fake/mpirun");
+  Shell s = shell("date +%%s > begin; PATH=$PWD/fake:$PATH " TRAIN " --steps=2 --out=x --ranks=2; "
+                  "code=$?; [ $(($(date +%%s) - $(cat begin))) -le 10 ] || exit 98; exit $code",
+                  2);
+  CU_ASSERT_TRUE(shell_says("a starter that hangs", s, 4, 1, says));
+}
+
 /* SIGINT to the program that the user started: the ranks end after a step, as one process does. */
 static void interrupted(void) {
   Shell s = shell(
@@ -212,6 +232,7 @@ int main(void) {
                                       {"evaluation", evaluation},
                                       {"local shares", local_shares},
                                       {"on streams", on_streams},
+                                      {"a starter that hangs", starter_hangs},
                                       {"failures", failures}};
   return support_run("mpi", tests, sizeof tests / sizeof *tests);
 }
