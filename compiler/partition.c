@@ -260,16 +260,44 @@ static const char *possible_ranks(const Plan *plan, char *text, size_t size) {
   return text;
 }
 
-Status partition_check(const Plan *plan, Diag *diag) {
+/* What a step that has no images is made from: the first values that it draws, else the first input
+ * that has rows; NODE_NONE: neither. */
+static NodeId find_rows(const Graph *g) {
+  NodeId input = NODE_NONE;
+  for (NodeId id = 1; id < g->n_nodes; id++) {
+    const Node *node = &g->nodes[id];
+    if (node->op == OP_RANDOM) return id;
+    if (node->op == OP_INPUT && node->shape.rank > 0 && !input) input = id;
+  }
+  return input;
+}
+
+static Status no_images(const Plan *plan, const Sources *sources, Diag *diag) {
+  static const char hint[] = "ranks share the images that <sampler> draws for a training program";
+  for (uint32_t i = 0; i < plan->n_programs; i++) {
+    const PlanProgram *p = &plan->programs[i];
+    NodeId rows = p->kind == PROGRAM_TRAIN ? find_rows(p->graph) : NODE_NONE;
+    if (!rows) continue;
+    const Node *node = &p->graph->nodes[rows];
+    bool drawn = node->op == OP_RANDOM;
+    return source_error(sources, p->graph->symbols, diag, node->stamp.loc, STATUS_INVALID, hint,
+                        "%u ranks: the model trains on no images: program '%s' %s '%s' here, and "
+                        "every rank would %s all of it",
+                        plan->ranks, plan_text(plan, p->name), drawn ? "draws" : "takes",
+                        graph_text(p->graph, node->name ? node->name : node->stamp.scope),
+                        drawn ? "draw" : "take");
+  }
+  return diag_error(diag, STATUS_INVALID, "--ranks", hint,
+                    "%u ranks: the model trains on no images", plan->ranks);
+}
+
+Status partition_check(const Plan *plan, const Sources *sources, Diag *diag) {
   char text[200];
   bool images = false;
   if (plan->ranks == 1) return STATUS_OK;
   for (uint32_t i = 0; i < plan->n_programs; i++)
     images |= find_images(plan, &plan->programs[i]) != NODE_NONE;
-  if (!images)
-    return diag_error(diag, STATUS_INVALID, "--ranks",
-                      "ranks share the images that <sampler> draws for a training program",
-                      "%u ranks: the model trains on no images", plan->ranks);
+  if (!images) return no_images(plan, sources, diag);
   if (plan->local || split_deals(plan->sampler.batch_ids, plan->shards, plan->ranks))
     return STATUS_OK;
   return diag_error(

@@ -5,9 +5,10 @@
 #include "graph/ir/source.h"
 #include "graph/plan/plan.h"
 
-/* True when the ranks of the plan can share its training batches; else an error that says which
- * numbers fit. */
-Status partition_check(const Plan *plan, Diag *diag);
+/* STATUS_OK when the ranks of the plan can share its training batches; else an error that says
+ * which numbers fit, or, at its place in the model, where the rows come from that cannot be shared.
+ */
+Status partition_check(const Plan *plan, const Sources *sources, Diag *diag);
 
 /* Turns a program into that of one of plan->ranks ranks: each runs it on its share of the units of
  * every group of the batch, and ranks meet in collectives.  Committed values and outputs are whole.

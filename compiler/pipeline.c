@@ -134,7 +134,7 @@ Status pipeline_finish(Plan *plan, const PipelineOptions *options, const Sources
                        Diag *diag) {
   Pipeline p = {options, plan, sources, diag};
   TRY(layout_states(plan, diag));
-  TRY(partition_check(plan, diag));
+  TRY(partition_check(plan, sources, diag));
   for (uint32_t i = 0; i < plan->n_programs; i++) TRY(compile_program(&p, &plan->programs[i]));
   return options->verify ? verify_plan(plan, "plan", diag) : STATUS_OK;
 }

@@ -186,7 +186,9 @@ static void failures(void) {
                                       "graphrun train --ranks=2", NULL};
   static const char *const odd[] = {"3 ranks cannot share batches of 4 identities in 4 shards",
                                     "1, 2, 4 can", NULL};
-  static const char *const images[] = {"2 ranks: the model trains on no images", NULL};
+  static const char *const images[] = {
+      "sine.xml:11:7: error: 2 ranks: the model trains on no images",
+      "program 'step' draws 'amplitude' here", NULL};
   static const char *const used[] = {"the folder holds a run already", NULL};
   CU_ASSERT_TRUE(
       shell_says("no plan", shell("$GRAPHRUN train no.xml --out=x --ranks=2"), 1, 1, no_plan));
