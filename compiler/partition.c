@@ -70,6 +70,13 @@ static NodeId take_part(Partition *p, NodeId x, Split split) {
 
 static NodeId get_part(Partition *p, NodeId x, Split split);
 
+/* A broadcast to the part's shape.  One row may be all of a part: then it is what it is made of. */
+static NodeId emit_spread(Partition *p, NodeId small, const Shape *part) {
+  if (small && shape_equal(&p->e.graph->nodes[small].shape, part)) return small;
+  EmitAttr attrs[1] = {[BROADCAST_SHAPE] = {part->dim, part->rank}};
+  return emit_node(&p->e, OP_BROADCAST, &small, 1, attrs);
+}
+
 /* A broadcast, also one that is reshaped, is made of its operand's part: nothing is spread over all
  * rows to be cut, and groups read the small value. */
 static NodeId broadcast_part(Partition *p, NodeId x, Split split, const Shape *part) {
@@ -79,8 +86,7 @@ static NodeId broadcast_part(Partition *p, NodeId x, Split split, const Shape *p
   bool alike = own.axis < 0 || shape->dim[own.axis] == 1;
   NodeId small = alike ? get_whole(p, from) : get_part(p, from, own);
   stamp_as(p, x, true);
-  EmitAttr attrs[1] = {[BROADCAST_SHAPE] = {part->dim, part->rank}};
-  return emit_node(&p->e, OP_BROADCAST, &small, 1, attrs);
+  return emit_spread(p, small, part);
 }
 
 /* A reshape that leaves the cut axis and those before it as they are. */
@@ -126,11 +132,11 @@ static NodeId emit_part(Partition *p, NodeId id) {
   Split split = p->s.split[id];
   Shape part = split_shape(&node->shape, split, p->s.ranks);
   EmitAttr attrs[16];
+  if (node->op == OP_BROADCAST) return emit_spread(p, p->inputs[0], &part);
   for (uint32_t i = 0; i < op_desc(node->op)->n_attrs; i++)
     attrs[i].values = node_attr(g, id, i, &attrs[i].count);
   int64_t first[RANK_MAX], second[RANK_MAX];
-  if (node->op == OP_BROADCAST || node->op == OP_RESHAPE)
-    attrs[BROADCAST_SHAPE] = (EmitAttr){part.dim, part.rank};
+  if (node->op == OP_RESHAPE) attrs[BROADCAST_SHAPE] = (EmitAttr){part.dim, part.rank};
   if (node->op == OP_SLICE || node->op == OP_PAD) {
     memcpy(first, attrs[0].values, attrs[0].count * sizeof *first);
     memcpy(second, attrs[1].values, attrs[1].count * sizeof *second);
