@@ -9,7 +9,7 @@ typedef struct Draw {
   size_t n;
   uint64_t state;
   int dims[3]; /* of the maps: height, width, channels */
-  int layers;
+  int layers, kinds;
 } Draw;
 
 static int pick(Draw *d, int n) {
@@ -97,8 +97,16 @@ static void put_statistic(Draw *d) {
   }
 }
 
+/* Height and width change places. */
+static void put_turned(Draw *d) {
+  int height = d->dims[0];
+  put(d, "<transpose name='x%d' in='x%d' axes='0 2 1 3'/>", d->layers + 1, d->layers);
+  d->dims[0] = d->dims[1];
+  d->dims[1] = height;
+}
+
 static void put_layer(Draw *d) {
-  switch (pick(d, 12)) {
+  switch (pick(d, d->kinds)) {
   case 0:
     put_norm(d, "batch-norm", "");
     break;
@@ -123,6 +131,14 @@ static void put_layer(Draw *d) {
     break;
   case 8:
     put(d, "<softmax name='x%d' in='x%d'/>", d->layers + 1, d->layers);
+    break;
+  case 12:
+    put_turned(d);
+    break;
+  case 13:
+    put(d, "<expr name='o%d' value='sin(x%d)'/>", d->layers, d->layers);
+    put(d, "<concat name='x%d' in='x%d o%d' axis='3'/>", d->layers + 1, d->layers, d->layers);
+    d->dims[2] *= 2;
     break;
   default:
     put_statistic(d);
@@ -179,13 +195,17 @@ static const char *write_model(uint64_t seed, char *path, size_t size) {
   Draw *d = calloc(1, sizeof *d);
   CU_ASSERT_PTR_NOT_NULL_FATAL(d);
   d->state = seed * 0x9E3779B97F4A7C15u + 1;
+  d->kinds = seed < 1000 ? 12 : 14;
+  int unit = 1 + (int)((seed / 1000 + 1) % 3), batch = seed / 3000 % 2 ? 8 : 4;
   for (int i = 0; i < 5; i++) pick(d, 2);
   int domains = 1 + pick(d, 2), second = pick(d, 2);
   d->dims[0] = heights[pick(d, 5)];
   d->dims[1] = widths[pick(d, 4)];
   d->dims[2] = 3;
-  put(d, "<model name='random' xmlns='urn:graphc:model:1'>"
-         "<param name='batch_ids' type='int' value='4'/><let name='B' value='batch_ids * 2'/>");
+  put(d,
+      "<model name='random' xmlns='urn:graphc:model:1'>"
+      "<param name='batch_ids' type='int' value='%d'/><let name='B' value='batch_ids * %d'/>",
+      batch, unit);
   int height = d->dims[0], width = d->dims[1];
   put_network(d, domains, 5);
   put(d,
@@ -193,16 +213,16 @@ static const char *write_model(uint64_t seed, char *path, size_t size) {
       "<input name='labels' shape='%d ${B}' dtype='i32'/>",
       domains, height, width, domains);
   put(d,
-      "<pass name='one' groups='%d' units='${batch_ids}' unit='2'><net name='n'/></pass>"
+      "<pass name='one' groups='%d' units='${batch_ids}' unit='%d'><net name='n'/></pass>"
       "<gradient name='F' of='one/n/loss'/>",
-      domains);
+      domains, unit);
   if (second)
     put(d,
         "<field name='theta1' value='theta - 0.1 * F'/>"
-        "<pass name='two' parameters='theta1' groups='%d' units='${batch_ids}' unit='2'>"
+        "<pass name='two' parameters='theta1' groups='%d' units='${batch_ids}' unit='%d'>"
         "<net name='n'/></pass><gradient name='v' of='two/n/loss' at='theta1'/>"
         "<pullback name='J' of='F' cotangent='v'/><field name='G' value='v - 0.1 * J'/>",
-        domains);
+        domains, unit);
   else
     put(d, "<field name='G' value='F'/>");
   put(d, "<global-norm name='norm' of='G'/>"
@@ -290,8 +310,9 @@ static void network(uint64_t seed) {
 
 /* Of the first five hundred those that had other bits on several ranks while sums followed groups.
  */
-static const uint64_t seeds[] = {20,  38,  94,  122, 165, 176, 208, 228, 242,
-                                 255, 320, 323, 328, 412, 413, 419, 427, 442};
+static const uint64_t seeds[] = {20,   38,   94,   122,  165,  176,  208, 228, 242,
+                                 255,  320,  323,  328,  412,  413,  419, 427, 442,
+                                 1234, 2058, 2076, 2101, 2127, 3100, 5001};
 static uint64_t first_seed, last_seed;
 
 static void networks(void) {
