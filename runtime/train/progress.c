@@ -56,7 +56,7 @@ static void print_line(Progress *p, int64_t step) {
   fprintf(stderr, "%sstep %" PRId64 "/%" PRId64 "%s%s%s  %s  ETA %s%s", p->terminal ? "\r" : "",
           step + 1, p->end, loss, *p->score ? "  " : "", p->score,
           rate_text(p, p->pace > 0 ? 1 / p->pace : 0, rate),
-          duration_text(p->pace * (double)(p->end - step - 1), left),
+          duration_text((p->pace + p->between) * (double)(p->end - step - 1), left),
           p->terminal ? "\033[K" : "\n");
   p->line_open = p->terminal;
 }

@@ -15,6 +15,7 @@ typedef struct Progress {
   int64_t images;        /* of a step; 0: steps are counted */
   double started, shown; /* clock at the start and at the last line */
   double pace;           /* seconds of a step, smoothed */
+  double between;        /* seconds between steps, of evaluations, a step; for the ETA */
   double data_seconds;   /* waited for data, in all */
   char score[24];        /* of the latest evaluation, shown in the line; "": none */
   double loss_sum;       /* of the steps since the last line */

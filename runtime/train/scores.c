@@ -133,6 +133,10 @@ double scores_seconds(const Scores *s) {
   return s->seconds;
 }
 
+int64_t scores_every(const Scores *s) {
+  return s->every;
+}
+
 bool scores_on_target(const Scores *s) {
   for (uint32_t i = 0; i < s->n; i++)
     if (!s->now[i].trained) return true;

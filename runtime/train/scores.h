@@ -29,6 +29,8 @@ void scores_text(const Scores *scores, char *text, size_t size);
 double scores_mean(const Scores *scores);
 /* Seconds that it took. */
 double scores_seconds(const Scores *scores);
+/* Steps from one to the next. */
+int64_t scores_every(const Scores *scores);
 #define SCORES_MEAN "eval/mAP" /* the key of the mean in metrics.jsonl */
 /* True when a domain that is evaluated is none of the training's. */
 bool scores_on_target(const Scores *scores);

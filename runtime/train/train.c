@@ -137,6 +137,7 @@ static Status evaluate(Train *t) {
   scores_log(t->scores, t->journal);
   scores_text(t->scores, text, sizeof text);
   progress_note(&t->progress, t->run.step, text);
+  t->progress.between = scores_seconds(t->scores) / (double)scores_every(t->scores);
   snprintf(t->progress.score, sizeof t->progress.score, "mAP %.1f %%",
            100 * scores_mean(t->scores));
   return STATUS_OK;
