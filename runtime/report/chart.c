@@ -6,6 +6,7 @@
 
 #include <inttypes.h>
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 enum { WIDTH = 560, HEIGHT = 210, LEFT = 58, RIGHT = 12, TOP = 10, BOTTOM = 26 };
@@ -50,33 +51,73 @@ static double y_of(const Axes *a, double value) {
 
 /* ---- axes ---- */
 
-static void widen(Axes *a, double value, double *least) {
+static void widen(Axes *a, double value) {
   if (!isfinite(value)) return;
   if (!a->any || value < a->low) a->low = value;
   if (!a->any || value > a->high) a->high = value;
-  if (value > 0 && (*least <= 0 || value < *least)) *least = value;
   a->any = true;
+}
+
+static int compare_doubles(const void *a, const void *b) {
+  double x = *(const double *)a, y = *(const double *)b;
+  return (x > y) - (x < y);
+}
+
+/* What most of a curve is: parts of its points' means in ascending order. */
+typedef struct Spread {
+  double least, low, middle, high; /* 2, 20, 50, 80 of a hundred are below */
+  uint32_t n;
+} Spread;
+
+static Spread spread_of(const Chart *c, const Series *s) {
+  double means[SERIES_POINTS];
+  Spread spread = {0};
+  for (uint32_t i = 0; s && i < series_points(s); i++)
+    if (s->points[i].n) means[spread.n++] = shown(c, series_mean(&s->points[i]));
+  qsort(means, spread.n, sizeof *means, compare_doubles);
+  if (!spread.n) return spread;
+  uint32_t last = spread.n - 1;
+  spread.least = means[last * 2 / 100];
+  spread.low = means[last * 20 / 100];
+  spread.middle = means[last / 2];
+  spread.high = means[last * 80 / 100];
+  return spread;
+}
+
+/* Logarithmic where most values are far apart: within a curve, or one curve from another. A few
+ * that are nearly 0, such as a rate at its end, do not make it so, nor stretch it. */
+static void choose_log(Axes *a) {
+  double least = 0, low = 0, high = 0;
+  bool far = false;
+  if (!a->any || a->low <= 0) return;
+  for (uint32_t k = 0; k < a->chart->n; k++) {
+    Spread s = spread_of(a->chart, a->chart->curves[k].series);
+    if (!s.n) continue;
+    far |= s.high / s.low >= LOG_FROM;
+    least = least > 0 && least < s.least ? least : s.least;
+    low = low > 0 && low < s.middle ? low : s.middle;
+    high = high > s.middle ? high : s.middle;
+  }
+  a->log = far || high / low >= LOG_FROM;
+  if (!a->log) return;
+  a->low = log10(a->low > least / 2 ? a->low : least / 2);
+  a->high = log10(a->high);
 }
 
 static Axes axes_of(const Chart *c) {
   Axes a = {.chart = c, .steps = (double)(c->steps > 1 ? c->steps - 1 : 0)};
-  double least = 0;
   for (uint32_t k = 0; k < c->n; k++) {
     const Series *s = c->curves[k].series;
     if (s && (double)s->last > a.steps) a.steps = (double)s->last;
     for (uint32_t i = 0; s && i < series_points(s); i++) {
       if (!s->points[i].n) continue;
-      widen(&a, shown(c, s->points[i].low), &least);
-      widen(&a, shown(c, s->points[i].high), &least);
+      widen(&a, shown(c, s->points[i].low));
+      widen(&a, shown(c, s->points[i].high));
     }
   }
-  a.log = a.any && a.low > 0 && a.high / a.low >= LOG_FROM;
-  if (a.log) {
-    a.low = log10(a.low);
-    a.high = log10(a.high);
-  } else if (a.low >= 0 && a.low < 0.5 * a.high) {
-    a.low = 0; /* a curve that comes near to 0 shows it */
-  }
+  choose_log(&a);
+  /* A curve that comes near to 0 shows it. */
+  if (!a.log && a.low >= 0 && a.low < 0.5 * a.high) a.low = 0;
   double room = (a.high - a.low) * 0.04;
   a.high += room;
   if (a.log || a.low != 0) a.low -= room;

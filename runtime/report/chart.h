@@ -23,7 +23,8 @@ typedef struct Chart {
 } Chart;
 
 /* A <figure>: the curves over the steps, with the range of what a point holds, and a legend with
- * the latest values.  The axis of values is logarithmic when all are positive and far apart. */
+ * the latest values.  The axis of values is logarithmic when all are positive and most are far
+ * apart. */
 void chart_put(FILE *out, const Chart *chart);
 /* `1.234e-05`, `0.5`: short, and without a sign that says nothing. */
 const char *chart_number(double value, char text[32]);
