@@ -77,6 +77,76 @@ static void graph_results(void) {
   }
 }
 
+#define LARGE ((size_t)5 << 20)
+
+/* Two streams in the midst of a large allocation, beside each other and on one byte. */
+static void large_allocations(void) {
+  for (size_t shared = 0; shared < 2; shared++) {
+    Bench b;
+    CusimReport report;
+    char *large = NULL;
+    open_plain(&b, CUSIM_LAZY, 0);
+    OK(&b, b.cu->cudaMalloc((void **)&large, LARGE));
+    OK(&b, b.cu->cudaMemsetAsync(large + 3000000, 0, 1000000, b.s));
+    OK(&b, b.cu->cudaMemsetAsync(large + 4000000 - shared, 0, 1000000, b.t));
+    OK(&b, b.cu->cudaStreamSynchronize(b.s));
+    OK(&b, b.cu->cudaStreamSynchronize(b.t));
+    OK(&b, b.cu->cudaFree(large));
+    bench_close(&b, &report);
+    CU_ASSERT_EQUAL(report.faults, shared);
+    CU_ASSERT_EQUAL(report.rule, shared ? CUSIM_WRITE_AFTER_WRITE : CUSIM_NONE);
+  }
+}
+
+/* What a later command writes in the midst of an earlier one's bytes takes nothing of what lies
+ * before and behind. */
+static void parts_stay(void) {
+  for (size_t where = 0; where < 3; where++) {
+    static const size_t at[] = {3000000, 3999999, 3550000};
+    Bench b;
+    CusimReport report;
+    cudaStream_t u;
+    char *large = NULL;
+    open_plain(&b, CUSIM_LAZY, 0);
+    OK(&b, b.cu->cudaStreamCreateWithFlags(&u, cudaStreamNonBlocking));
+    OK(&b, b.cu->cudaMalloc((void **)&large, LARGE));
+    OK(&b, b.cu->cudaMemsetAsync(large + 3000000, 0, 1000000, b.s));
+    bench_wait(&b, b.t, b.s);
+    OK(&b, b.cu->cudaMemsetAsync(large + 3001000, 0, 998000, b.t));
+    OK(&b, b.cu->cudaMemsetAsync(large + at[where], 0, 1, u));
+    OK(&b, b.cu->cudaStreamSynchronize(b.t));
+    OK(&b, b.cu->cudaStreamSynchronize(u));
+    OK(&b, b.cu->cudaFree(large));
+    OK(&b, b.cu->cudaStreamDestroy(u));
+    bench_close(&b, &report);
+    CU_ASSERT_EQUAL(report.faults, 1);
+    CU_ASSERT_EQUAL(report.rule, CUSIM_WRITE_AFTER_WRITE);
+  }
+}
+
+/* What a kernel only writes holds no numbers before, on pages of its own too. */
+static void written_only(void) {
+  const int32_t n = 5000;
+  Bench b;
+  float *large = NULL, *host = NULL, a = 0;
+  void *args[] = {&large, &large, &a, (void *)(uintptr_t)&n};
+  open_plain(&b, CUSIM_LAZY, 0);
+  OK(&b, b.cu->cudaMalloc((void **)&large, LARGE));
+  OK(&b, b.cu->cudaHostAlloc((void **)&host, LARGE, cudaHostAllocDefault));
+  OK(&b, b.cu->cudaMemsetAsync(large, 0, LARGE, b.s));
+  bench_launch(&b, b.scale, (dim3){40, 1, 1}, (dim3){128, 1, 1}, 0, args,
+               &(CudaAccess){large, (size_t)n * sizeof *large, CUDA_WRITES}, 1);
+  OK(&b, b.cu->cudaMemcpyAsync(host, large, LARGE, cudaMemcpyDeviceToHost, b.s));
+  OK(&b, b.cu->cudaStreamSynchronize(b.s));
+  int32_t numbers = 0;
+  for (int32_t i = 0; i < n; i++) numbers += host[i] == host[i];
+  CU_ASSERT_EQUAL(numbers, 0);
+  CU_ASSERT_EQUAL(host[n], 0);
+  OK(&b, b.cu->cudaFree(large));
+  OK(&b, b.cu->cudaFreeHost(host));
+  close_plain(&b);
+}
+
 static void commands_run_late(void) {
   Bench b;
   CusimReport before, after;
@@ -387,6 +457,9 @@ int main(void) {
                {"commands run late", commands_run_late},
                {"orders differ", orders_differ},
                {"new memory is no number", new_memory_is_no_number},
+               {"large allocations", large_allocations},
+               {"parts stay", parts_stay},
+               {"written only", written_only},
                {"arguments are copied", arguments_are_copied},
                {"errors pass", errors_pass},
                {"times", times},
