@@ -37,6 +37,7 @@ struct Board {
   int file;
   size_t bytes;
   Shared *shared;
+  uint32_t alone; /* the rank that had ended when all others had not; UINT32_MAX: not seen */
 };
 
 static size_t bytes_of(uint32_t count) {
@@ -49,6 +50,7 @@ Board *board_create(uint32_t count) {
   char path[64];
   Board *b = calloc(1, sizeof *b);
   if (!b) return NULL;
+  b->alone = UINT32_MAX;
   b->bytes = bytes_of(count);
   b->file = memfd_create("graphrun-ranks", MFD_CLOEXEC);
   void *at = MAP_FAILED;
@@ -89,12 +91,16 @@ static bool has_parted(const Slot *slot) {
   return slot->terminated == INT64_MAX;
 }
 
-bool board_is_lost(const Board *b) {
+bool board_is_lost(Board *b) {
+  uint32_t dead = 0, last = 0;
   for (uint32_t r = 0; b && r < b->shared->count; r++) {
     const Slot *slot = &b->shared->slots[r];
-    if (slot->process && !has_parted(slot) && is_dead(slot->process)) return true;
+    if (!slot->process || has_parted(slot) || !is_dead(slot->process)) continue;
+    dead++;
+    last = r;
   }
-  return false;
+  if (dead == 1 && b->alone == UINT32_MAX) b->alone = last;
+  return dead > 0;
 }
 
 void board_end(const Board *b) {
@@ -106,12 +112,16 @@ void board_end(const Board *b) {
 
 /* The ranks of which one ended first, as far as anybody can tell: `rank 1 of 4`, `rank 0 or 2 of
  * 4`.  Returns the first of them. */
-static uint32_t put_lost(const Shared *s, char *out, size_t size) {
+static uint32_t put_lost(const Board *b, char *out, size_t size) {
+  const Shared *s = b->shared;
   uint32_t first = 0;
   for (uint32_t r = 1; r < s->count; r++)
     if (s->slots[r].terminated < s->slots[first].terminated) first = r;
+  /* Not all notes of SIGTERM were made in time: who was dead before the others is known. */
+  bool seen = b->alone < s->count && !s->slots[b->alone].terminated;
+  if (seen) first = b->alone;
   size_t used = (size_t)snprintf(out, size, "rank %u", first);
-  for (uint32_t r = first + 1; r < s->count && used + 32 < size; r++)
+  for (uint32_t r = first + 1; !seen && r < s->count && used + 32 < size; r++)
     if (s->slots[r].terminated == s->slots[first].terminated)
       used += (size_t)snprintf(out + used, size - used, " or %u", r);
   snprintf(out + used, size - used, " of %u", s->count);
@@ -149,7 +159,7 @@ Status board_explain(const Board *b, int code, Diag *diag) {
   }
   if (!b && code <= 128) return STATUS_OK; /* it will have said why */
   if (!begun) return no_rank_began(code, diag);
-  if (b) put_place(b->shared, put_lost(b->shared, lost, sizeof lost), place, sizeof place);
+  if (b) put_place(b->shared, put_lost(b, lost, sizeof lost), place, sizeof place);
   put_end(code, end, sizeof end);
   return diag_error(diag, STATUS_SYSTEM, "--ranks",
                     code == 128 + SIGKILL ? "the system does so when memory runs out; --resume "

@@ -18,7 +18,7 @@ Board *board_create(uint32_t count);
 /* NULL is none, here and below. */
 void board_destroy(Board *board);
 /* A rank has ended and mpirun does not: it may, when that happens while ranks connect. */
-bool board_is_lost(const Board *board);
+bool board_is_lost(Board *board);
 /* Ends those that have not. */
 void board_end(const Board *board);
 /* They have ended with `code`, which is not 0.  STATUS_OK when one of them has told why; otherwise

@@ -70,7 +70,7 @@ static double clock_seconds(void) {
   return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 }
 
-static int await_starter(pid_t child, const Board *board) {
+static int await_starter(pid_t child, Board *board) {
   int status = 0;
   double lost = 0; /* since when */
   for (uint32_t round = 0;; round++) {
@@ -89,7 +89,7 @@ static int await_starter(pid_t child, const Board *board) {
 }
 
 /* Waits for it; an error number when it could not be started. */
-static int run_starter(char **command, const Board *board, int *out_code) {
+static int run_starter(char **command, Board *board, int *out_code) {
   int report[2], error = 0, status = 0;
   struct sigaction on = {.sa_handler = hand_on, .sa_flags = SA_RESTART}, interrupt, terminate;
   sigset_t both, before;

@@ -31,6 +31,8 @@ static void live(uint32_t rank, const Fate *fate) {
   _exit(1);
 }
 
+static bool looks; /* the process that started them looks after each end */
+
 /* One after the other, as mpirun ends them; the message, "" when there is none. */
 static char *explained(const Fate *fates, uint32_t n, int code, Status expected) {
   static char text[1024];
@@ -44,6 +46,7 @@ static char *explained(const Fate *fates, uint32_t n, int code, Status expected)
     CU_ASSERT_FATAL(child > 0 && waitpid(child, &status, 0) == child);
     CU_ASSERT(fates[r].signal ? WIFSIGNALED(status) && WTERMSIG(status) == fates[r].signal
                               : WEXITSTATUS(status) == 1);
+    if (looks) CU_ASSERT_EQUAL(board_is_lost(board), fates[r].waits && !fates[r].parted);
   }
   CU_ASSERT_EQUAL(board_explain(board, code, diag), expected);
   CU_ASSERT_EQUAL(diag_error_count(diag), expected != STATUS_OK);
@@ -75,6 +78,14 @@ static void who_was_lost(void) {
   says(early, 2, 137, "rank 1 of 2 was ended by signal 9 (Killed), while ranks were started");
   const Fate alike[] = {waiting, {NULL, SIGKILL, false, false}, {NULL, SIGTERM, false, false}};
   says(alike, 3, 137, "rank 1 or 2 of 3 was ended by signal 9 (Killed); rank 0 waited for it");
+  /* Nobody had the time to note SIGTERM: rank 1 was seen to be dead while the others were not. */
+  const Fate hurried[] = {{NULL, SIGTERM, false, false},
+                          {"before step 6", SIGKILL, false, false},
+                          {"before step 7", SIGKILL, false, false}};
+  looks = true;
+  says(hurried + 1, 2, 137, "rank 0 of 2 was ended by signal 9 (Killed); rank 1 waited for it");
+  says(hurried, 3, 137, "rank 1 of 3 was ended by signal 9 (Killed); rank 2 waited for it before");
+  looks = false;
   const Fate terminated[] = {waiting, waiting};
   says(terminated, 2, 143, "rank 0 of 2 was ended by signal 15 (Terminated); rank 1 waited");
   const Fate silent[] = {waiting, {"", 0, false, false}};
