@@ -18,7 +18,7 @@ static const Arrows arrows[] = {
     {"graph/language", "graph/base graph/ir graph/expression graph/plan"},
     {"graph/draw", "graph/base graph/ir graph/plan"},
     {"ops", "graph/base graph/ir graph/plan"},
-    {"compiler", "graph/base graph/ir graph/expression graph/plan graph/language ops"},
+    {"compiler", "graph/base graph/ir graph/expression graph/plan graph/language graph/draw ops"},
     {"kernels", "graph/base graph/ir graph/plan ops"},
     {"kernels/*", "graph/base graph/ir graph/plan ops kernels"},
     {"runtime/ranks", "graph/base graph/ir graph/plan kernels"},

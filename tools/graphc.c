@@ -1,5 +1,6 @@
 /* graphc: compiles a model to a plan.  Arguments only; the work is in graph/ and compiler/. */
 #include "compiler/budget.h"
+#include "compiler/page.h"
 #include "compiler/peak.h"
 #include "compiler/pipeline.h"
 #include "compiler/report.h"
@@ -58,9 +59,9 @@ static Status take_target(Job *j) {
 }
 
 static bool is_format(const char *emit) {
-  static const char *const formats[] = {"dot", "svg", "png", "pdf", "text"};
+  static const char *const formats[] = {"dot", "svg", "png", "pdf", "html", "text"};
   size_t n = strcspn(emit, ":");
-  for (size_t i = 0; i < 5; i++)
+  for (size_t i = 0; i < 6; i++)
     if (strlen(formats[i]) == n && strncmp(formats[i], emit, n) == 0) return true;
   return false;
 }
@@ -108,7 +109,22 @@ static Status check_alone(const Args *a) {
                         second);
 }
 
+static bool is_page(const Args *a) {
+  return a->emit && strncmp(a->emit, "html", 4) == 0;
+}
+
 /* An option that nothing given listens to would be a silent mistake. */
+static Status check_page(const Args *a) {
+  if (!is_page(a)) return STATUS_OK;
+  if (a->after || a->color)
+    return usage_error("--%s says how one picture is drawn, and --emit=html shows the plan whole",
+                       a->after ? "after" : "color");
+  if ((a->scope || a->depth) && !a->report && !a->explain_peak && !a->dump_after)
+    return usage_error("--%s: --emit=html shows all scopes, each opens by a click",
+                       a->scope ? "scope" : "depth");
+  return STATUS_OK;
+}
+
 static Status check_shown(const Args *a) {
   bool picture = a->emit && strncmp(a->emit, "text", 4) != 0;
   bool told = a->report || a->explain_peak;
@@ -139,7 +155,7 @@ static Status take_options(Job *j, const ParsedLine *line) {
   TRY(take_build_options(j));
   if (a->output && !*a->output) return usage_error("%s", "option '-o' needs a file");
   if (a->emit && !is_format(a->emit))
-    return usage_error("--emit is dot, svg, png, pdf or text, not '%s'", a->emit);
+    return usage_error("--emit is dot, svg, png, pdf, html or text, not '%s'", a->emit);
   if (a->check && a->output)
     return usage_error("--check writes nothing: what is -o '%s' for?", a->output);
   j->model = (ModelOptions){.path = line->n_operands ? line->operands[0] : NULL,
@@ -150,6 +166,7 @@ static Status take_options(Job *j, const ParsedLine *line) {
                             .n_include_dirs = a->includes.n,
                             .sharers = j->build.local ? j->build.ranks : 1};
   TRY(check_alone(a));
+  TRY(check_page(a));
   return check_shown(a);
 }
 
@@ -164,17 +181,30 @@ static bool chosen(const Job *j, const Plan *plan, const PlanProgram *p) {
   return p == plan->programs;
 }
 
-static Status emit(const Job *j, const Plan *plan, const PlanProgram *p) {
+/* What --emit says: a format, and a file, which is named after the model unless it is said. */
+static Status split_emit(const Job *j, const Plan *plan, char format[8], char path[PATH_MAX]) {
   size_t n = strcspn(j->args.emit, ":");
-  char format[8] = "", path[PATH_MAX];
-  memcpy(format, j->args.emit, n < 7 ? n : 7);
-  if (strlen(j->args.emit + n) >= sizeof path)
+  snprintf(format, 8, "%.*s", (int)n, j->args.emit);
+  if (strlen(j->args.emit + n) >= PATH_MAX)
     return diag_error(j->diag, STATUS_SYSTEM, "--emit", NULL, "the path is too long");
   if (j->args.emit[n])
-    snprintf(path, sizeof path, "%s", j->args.emit + n + 1);
+    snprintf(path, PATH_MAX, "%s", j->args.emit + n + 1);
   else
-    snprintf(path, sizeof path, "%s.%s", plan_text(plan, plan->model_name),
+    snprintf(path, PATH_MAX, "%s.%s", plan_text(plan, plan->model_name),
              strcmp(format, "text") == 0 ? "txt" : format);
+  return STATUS_OK;
+}
+
+static Status emit_page(const Job *j, const Plan *plan, const PlanProgram *program) {
+  char format[8], path[PATH_MAX];
+  TRY(split_emit(j, plan, format, path));
+  PageOptions options = {.source = j->model.path, .program = program};
+  return model_page_write(plan, &options, path, j->diag);
+}
+
+static Status emit(const Job *j, const Plan *plan, const PlanProgram *p) {
+  char format[8], path[PATH_MAX];
+  TRY(split_emit(j, plan, format, path));
   if (strcmp(format, "text") != 0) {
     TRY(graphc_draw(&j->args, plan, p, format, path, j->diag));
     if (!j->args.program && plan->n_programs > 1 && strcmp(path, "-") != 0 && !told(j))
@@ -210,7 +240,8 @@ static Status observe(void *context, const char *pass, const Plan *plan, const P
       (!j->args.program || chosen(j, plan, p)))
     TRY(dump_program(p, ops_table(), j->args.scope, stdout));
   const char *after = j->args.after ? j->args.after : "offsets";
-  if (j->args.emit && strcmp(after, pass) == 0 && chosen(j, plan, p)) TRY(emit(j, plan, p));
+  bool draws = j->args.emit && !is_page(&j->args);
+  if (draws && strcmp(after, pass) == 0 && chosen(j, plan, p)) TRY(emit(j, plan, p));
   return STATUS_OK;
 }
 
@@ -311,6 +342,8 @@ static Status compile(Job *j, const Model *model) {
   if (status == STATUS_OK && j->memory) status = budget_check(plan, j->memory, j->diag);
   if (status == STATUS_OK && told(j))
     status = report(j, plan, j->args.program ? &plan->programs[program] : NULL);
+  if (status == STATUS_OK && is_page(&j->args))
+    status = emit_page(j, plan, j->args.program ? &plan->programs[program] : NULL);
   bool only = j->args.check || told(j) || j->args.emit || j->args.dump_after;
   if (status == STATUS_OK && (j->args.output || !only)) status = write_result(j, plan);
   pipeline_release(plan);

@@ -55,7 +55,7 @@ static const char *target_words(void) {
 }
 
 static const char *emit_words(void) {
-  return "dot|svg|png|pdf|text";
+  return "dot|svg|png|pdf|html|text";
 }
 
 #define AT(FIELD) .at = offsetof(Args, FIELD)
@@ -202,7 +202,9 @@ static const OptionRow options[] = {
      AT(emit),
      .value = "FORMAT[:FILE]",
      .words = emit_words,
-     .help = "a program as a picture or as text, in FILE ('-': standard output)"},
+     .help =
+         "a program as a picture or as text, or html: all of them as a page for a browser; in FILE "
+         "('-': standard output)"},
     {.name = "dump-after",
      .kind = OPTION_WORD,
      .commands = COMPILE,

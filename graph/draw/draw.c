@@ -17,14 +17,11 @@ static int note_said(char *text) {
   return 0;
 }
 
-typedef struct Draw {
-  const Plan *plan;
-  const PlanProgram *p;
-  const OpTable *ops;
-  const DrawOptions *options;
-  const char *path;
-  Diag *diag;
-} Draw;
+void draw_listen(void) {
+  *said = 0;
+  agseterrf(note_said);
+  agseterr(AGERR); /* how well edges are routed is no news */
+}
 
 static bool is_dot(const Draw *d) {
   return strcmp(d->options->format, "dot") == 0;
@@ -48,34 +45,47 @@ static Status lay_out(const Draw *d, GVC_t *context, Agraph_t *root) {
                     "Graphviz cannot draw this picture%s%s", *said ? ": " : "", said);
 }
 
-/* The view as a graph, laid out unless it is to be text.  An automatic one is made again with fewer
- * boxes while it is too wide: what is too wide is known only then. */
-static Status make(const Draw *d, GVC_t *context, Agraph_t **out) {
+Status draw_view(const Draw *d, uint32_t boxes, View **view, Agraph_t **root) {
   ViewOptions options = d->options->view;
+  options.boxes = boxes;
+  *root = NULL;
+  TRY(view_build(d->plan, d->p, d->ops, &options, d->diag, view));
+  Status status = refuse_tangle(d, *view);
+  if (status == STATUS_OK && !(*root = draw_graph(d->plan, d->p, *view, d->options)))
+    status = diag_no_memory(d->diag, (*view)->n_boxes * 512u);
+  if (status == STATUS_OK) return status;
+  view_free(*view);
+  *view = NULL;
+  return status;
+}
+
+Status draw_lay_out(const Draw *d, GVC_t *context, View **view, Agraph_t **root) {
+  bool automatic = is_automatic(d);
+  if (is_dot(d) && !automatic) return STATUS_OK;
   for (int tries = 1;; tries++) {
-    View *view;
-    TRY(view_build(d->plan, d->p, d->ops, &options, d->diag, &view));
-    Status status = refuse_tangle(d, view);
-    Agraph_t *root = status == STATUS_OK ? draw_graph(d->plan, d->p, view, d->options) : NULL;
-    if (status == STATUS_OK && !root) status = diag_no_memory(d->diag, view->n_boxes * 512u);
-    bool automatic = is_automatic(d);
-    if (status == STATUS_OK && (automatic || !is_dot(d))) status = lay_out(d, context, root);
-    bool wide = status == STATUS_OK && automatic && GD_bb(root).UR.x > DRAW_WIDTH;
-    options.boxes = view->n_boxes > 3 ? view->n_boxes - view->n_boxes / 4 : 3;
-    view_free(view);
-    *out = root;
-    if (!wide || tries == DRAW_TRIES || status != STATUS_OK) return status;
+    TRY(lay_out(d, context, *root));
+    if (!automatic || GD_bb(*root).UR.x <= DRAW_WIDTH || tries == DRAW_TRIES) return STATUS_OK;
+    uint32_t n = (*view)->n_boxes, fewer = n > 3 ? n - n / 4 : 3;
+    view_free(*view);
+    agclose(*root);
+    *view = NULL;
+    *root = NULL;
+    TRY(draw_view(d, fewer, view, root));
   }
+}
+
+/* In memory: Graphviz ends the process when it cannot write. */
+Status draw_render(const Draw *d, GVC_t *context, Agraph_t *root, char **data, unsigned *length) {
+  if (gvRenderData(context, root, d->options->format, data, length) == 0 && *data) return STATUS_OK;
+  return diag_error(d->diag, STATUS_SYSTEM, d->options->format, "try --emit=dot",
+                    "Graphviz cannot draw this picture%s%s", *said ? ": " : "", said);
 }
 
 static Status write_picture(const Draw *d, GVC_t *context, Agraph_t *root) {
   bool standard = strcmp(d->path, "-") == 0, dot = is_dot(d);
   char *data = NULL;
   unsigned length = 0;
-  /* In memory: Graphviz ends the process when it cannot write. */
-  if (!dot && (gvRenderData(context, root, d->options->format, &data, &length) != 0 || !data))
-    return diag_error(d->diag, STATUS_SYSTEM, d->options->format, "try --emit=dot",
-                      "Graphviz cannot draw this picture%s%s", *said ? ": " : "", said);
+  if (!dot) TRY(draw_render(d, context, root, &data, &length));
   FILE *out = standard ? stdout : fopen(d->path, "w");
   bool ok = out != NULL;
   if (ok) ok = dot ? agwrite(root, out) == 0 : fwrite(data, 1, length, out) == length;
@@ -90,13 +100,14 @@ static Status write_picture(const Draw *d, GVC_t *context, Agraph_t *root) {
 Status draw_program(const Plan *plan, const PlanProgram *program, const OpTable *ops,
                     const DrawOptions *options, const char *path, Diag *diag) {
   Draw d = {plan, program, ops, options, path, diag};
-  *said = 0;
-  agseterrf(note_said);
-  agseterr(AGERR); /* how well edges are routed is no news */
+  draw_listen();
   GVC_t *context = gvContext();
   if (!context) return diag_no_memory(diag, sizeof(void *));
   Agraph_t *root = NULL;
-  Status status = make(&d, context, &root);
+  View *view = NULL;
+  Status status = draw_view(&d, options->view.boxes, &view, &root);
+  if (status == STATUS_OK) status = draw_lay_out(&d, context, &view, &root);
+  view_free(view);
   if (status == STATUS_OK) status = write_picture(&d, context, root);
   /* No gvFreeLayout: with nested clusters it frees a list of Graphviz 2.42 twice.  What it would
    * release goes with the process. */

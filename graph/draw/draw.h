@@ -19,6 +19,8 @@ typedef struct DrawOptions {
   const char *format; /* dot svg png pdf */
   DrawColor color;
   ViewOptions view;
+  bool page; /* boxes have ids b0, b1, ... and clusters c0, c1, ..., and nothing tells which program
+                it is */
 } DrawOptions;
 
 /* The view of a program (graph/draw/view.h), written to `path`, `-` for standard output.  An

@@ -191,11 +191,15 @@ static Agnode_t *draw_box(Agraph_t *in, const View *v, uint32_t index, const Dra
                           const Scale *scale) {
   const ViewBox *b = &v->boxes[index];
   char name[32], color[8];
-  snprintf(name, sizeof name, "n%u", b->first);
+  if (options->page)
+    snprintf(name, sizeof name, "b%u", index);
+  else
+    snprintf(name, sizeof name, "n%u", b->first);
   Agnode_t *node = agnode(in, name, 1);
   if (!node) return NULL;
+  if (options->page) set(node, "id", name);
   set_label(node, b->title, b->detail);
-  set_path(node, b->path, b->title);
+  if (!options->page) set_path(node, b->path, b->title);
   set_shape(node, v, b, fill(b, options->color, scale, color));
   set_pen(node, b->bytes, 2.5);
   if (b->meets) set(node, "color", "#d62728");
@@ -204,13 +208,15 @@ static Agnode_t *draw_box(Agraph_t *in, const View *v, uint32_t index, const Dra
   return node;
 }
 
-static Agraph_t *draw_cluster(Agraph_t *parent, const ViewCluster *c, uint32_t index) {
+static Agraph_t *draw_cluster(Agraph_t *parent, const ViewCluster *c, uint32_t index, bool page) {
   char name[32];
   snprintf(name, sizeof name, "cluster%u", index);
   Agraph_t *made = agsubg(parent, name, 1);
   if (!made) return NULL;
+  snprintf(name, sizeof name, "c%u", index);
+  if (page) set(made, "id", name);
   set_label(made, c->title, c->detail);
-  set_path(made, c->path, c->title);
+  if (!page) set_path(made, c->path, c->title);
   set(made, "style", "rounded,filled");
   set(made, "fillcolor", c->parent == VIEW_NONE ? "#f3f8fd" : "#e9f1fa");
   set(made, "color", "#8899aa");
@@ -396,7 +402,8 @@ static bool draw_all(Agraph_t *root, const View *v, const DrawOptions *options, 
   Scale scale = find_scale(v);
   for (uint32_t i = 0; i < v->n_clusters; i++) {
     const ViewCluster *c = &v->clusters[i];
-    clusters[i] = draw_cluster(c->parent == VIEW_NONE ? root : clusters[c->parent], c, i);
+    clusters[i] =
+        draw_cluster(c->parent == VIEW_NONE ? root : clusters[c->parent], c, i, options->page);
     if (!clusters[i]) return false;
   }
   Agraph_t *sources = agsubg(root, text("sources"), 1);
@@ -414,12 +421,12 @@ static bool draw_all(Agraph_t *root, const View *v, const DrawOptions *options, 
 Agraph_t *draw_graph(const Plan *plan, const PlanProgram *program, const View *v,
                      const DrawOptions *options) {
   char name[256];
-  text_format(name, sizeof name, "%s", plan_text(plan, program->name));
+  text_format(name, sizeof name, "%s", options->page ? "" : plan_text(plan, program->name));
   Agdisc_t disc = {&AgMemDisc, &draw_ids, &AgIoDisc};
   Agraph_t *root = agopen(name, Agdirected, &disc);
   if (!root) return NULL;
   set_defaults(root);
-  set_legend(root, plan, program, v, options);
+  if (!options->page) set_legend(root, plan, program, v, options);
   Agraph_t **clusters = calloc(v->n_clusters + 1, sizeof *clusters);
   Agnode_t **nodes = calloc(v->n_boxes + 1, sizeof *nodes);
   bool ok = clusters && nodes && draw_all(root, v, options, clusters, nodes);

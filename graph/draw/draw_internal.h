@@ -7,6 +7,28 @@
 
 #include <graphviz/gvc.h>
 
+/* A picture under way. */
+typedef struct Draw {
+  const Plan *plan;
+  const PlanProgram *p;
+  const OpTable *ops;
+  const DrawOptions *options;
+  const char *path;
+  Diag *diag;
+} Draw;
+
+/* ---- draw.c ---- */
+/* Graphviz tells its troubles to us from here on. */
+void draw_listen(void);
+/* The view, with at most so many boxes where it is automatic (0: as it likes), and its graph; on
+ * failure both are NULL. */
+Status draw_view(const Draw *d, uint32_t boxes, View **view, Agraph_t **root);
+/* Lays the graph out unless it is to be text.  An automatic view is made again with fewer boxes
+ * while it is too wide: what is too wide is known only then.  The caller releases what is not NULL,
+ * also after a failure. */
+Status draw_lay_out(const Draw *d, GVC_t *context, View **view, Agraph_t **root);
+/* As the format that the options name; gvFreeRenderData. */
+Status draw_render(const Draw *d, GVC_t *context, Agraph_t *root, char **data, unsigned *length);
 /* ---- draw_ids.c ---- */
 extern Agiddisc_t draw_ids;
 /* ---- draw_graph.c ---- */

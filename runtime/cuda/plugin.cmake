@@ -26,21 +26,9 @@ if(CUDA_MISSING)
 endif()
 
 # The texts of kernels/cuda/text, and those that the CPU's kernels share with them, as strings.
-set(CUDA_TEXTS "")
-set(CUDA_TEXT_NAMES "")
 file(GLOB texts CONFIGURE_DEPENDS kernels/cuda/text/*.cu)
 list(APPEND texts kernels/own_math.inc graph/base/philox.inc)
-foreach(path ${texts})
-  get_filename_component(name ${path} NAME_WE)
-  file(READ ${path} bytes HEX)
-  string(REGEX REPLACE "([0-9a-f][0-9a-f])" "0x\\1," bytes "${bytes}")
-  string(APPEND CUDA_TEXTS "const char cuda_text_${name}[] = {${bytes}0};\n")
-  string(APPEND CUDA_TEXT_NAMES "TEXT(${name})\n")
-endforeach()
-set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${texts})
-file(CONFIGURE OUTPUT ${CMAKE_BINARY_DIR}/found/cuda_texts.inc CONTENT "${CUDA_TEXT_NAMES}")
-file(CONFIGURE OUTPUT ${CMAKE_BINARY_DIR}/found/cuda_texts.c CONTENT
-     "#include \"kernels/cuda/texts.h\"\n\n${CUDA_TEXTS}" @ONLY)
+embed_texts(cuda_texts cuda_text kernels/cuda/texts.h ${texts})
 
 file(GLOB CUDA_SOURCES CONFIGURE_DEPENDS kernels/cuda/*.c runtime/cuda/*.c)
 list(FILTER CUDA_SOURCES EXCLUDE REGEX "/(target|plugin)[^/]*[.]c$")

@@ -36,7 +36,7 @@ static void test_usage(void) {
       {"ok.xml -o ''", 2, 1, {"option '-o' needs a file"}},
       {"ok.xml --report=xml", 2, 1, {"--report is text or json, not 'xml'"}},
       {"ok.xml --precision=bf16", 2, 1, {"--precision is one of f32 f64 f32+f64, not 'bf16'"}},
-      {"ok.xml --emit=html", 2, 1, {"--emit is dot, svg, png, pdf or text, not 'html'"}},
+      {"ok.xml --emit=gif", 2, 1, {"--emit is dot, svg, png, pdf, html or text, not 'gif'"}},
       {"ok.xml --shards=0", 2, 1, {"--shards is 1..64, not '0'"}},
       {"ok.xml --shards=99999999999999999999", 2, 1, {"--shards is 1..64"}},
       {"ok.xml --depth=x", 2, 1, {"--depth is -1..100"}},
