@@ -102,7 +102,7 @@ static void large_allocations(void) {
  * before and behind. */
 static void parts_stay(void) {
   for (size_t where = 0; where < 3; where++) {
-    static const size_t at[] = {3000000, 3999999, 3550000};
+    static const size_t at[] = {3000999, 3999000, 3550000};
     Bench b;
     CusimReport report;
     cudaStream_t u;
