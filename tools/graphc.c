@@ -4,6 +4,7 @@
 #include "compiler/peak.h"
 #include "compiler/pipeline.h"
 #include "compiler/report.h"
+#include "compiler/where.h"
 #include "graph/base/meter.h"
 #include "graph/base/replace.h"
 #include "graph/base/text.h"
@@ -31,6 +32,7 @@ typedef struct Job {
   BuildOptions build;
   int64_t memory; /* 0: any */
   Meter *meter;   /* how far compiling is */
+  Where *where;   /* NULL: no line is asked for */
   Diag *diag;
 } Job;
 
@@ -144,6 +146,8 @@ static Status check_shown(const Args *a) {
     return usage_error("%s", "--report and --explain-peak as JSON are two documents: ask for one");
   if (a->color && !picture)
     return usage_error("--color=%s says how a picture of --emit is filled: give one", a->color);
+  if (a->where && a->explain_peak)
+    return usage_error("%s", "--where and --explain-peak are two questions: ask one");
   if (a->after && !a->emit)
     return usage_error("--after=%s says what --emit shows, and it is not given", a->after);
   return STATUS_OK;
@@ -171,7 +175,7 @@ static Status take_options(Job *j, const ParsedLine *line) {
 }
 
 static bool told(const Job *j) {
-  return j->args.report || j->args.explain_peak;
+  return j->args.report || j->args.explain_peak || j->args.where;
 }
 
 /* ---- observer: dumps and pictures of passes in the middle ---- */
@@ -236,6 +240,7 @@ static Status observe(void *context, const char *pass, const Plan *plan, const P
   const Job *j = context;
   note_pass(j, plan);
   if (j->args.dump_after || j->args.emit) meter_clear(j->meter); /* they may print */
+  if (j->where && strcmp(pass, "build") == 0) TRY(where_built(j->where, p, j->diag));
   if (j->args.dump_after && strcmp(j->args.dump_after, pass) == 0 &&
       (!j->args.program || chosen(j, plan, p)))
     TRY(dump_program(p, ops_table(), j->args.scope, stdout));
@@ -314,6 +319,9 @@ static Status write_result(const Job *j, const Plan *plan) {
 static Status report(const Job *j, const Plan *plan, const PlanProgram *program) {
   ReportView view = {program, j->args.scope, (int)j->args.depth};
   const char *form = j->args.report, *peak = j->args.explain_peak;
+  if (j->where)
+    return form && strcmp(form, "json") == 0 ? where_json(j->where, plan, &view, stdout, j->diag)
+                                             : where_text(j->where, plan, &view, stdout, j->diag);
   if (form)
     TRY(strcmp(form, "json") == 0 ? report_json(plan, &view, stdout, j->diag)
                                   : report_text(plan, &view, stdout, j->diag));
@@ -347,6 +355,16 @@ static Status compile(Job *j, const Model *model) {
   bool only = j->args.check || told(j) || j->args.emit || j->args.dump_after;
   if (status == STATUS_OK && (j->args.output || !only)) status = write_result(j, plan);
   pipeline_release(plan);
+  return status;
+}
+
+static Status compile_where(const Job *j, const Model *model) {
+  Job job = *j;
+  Where where;
+  Status status = where_open(model, j->args.where, j->diag, &where);
+  job.where = &where;
+  if (status == STATUS_OK) status = compile(&job, model);
+  where_free(&where);
   return status;
 }
 
@@ -406,7 +424,7 @@ static Status run(Job *j) {
   else if (j->args.expand)
     status = print_expanded(j, model);
   else
-    status = compile(j, model);
+    status = j->args.where ? compile_where(j, model) : compile(j, model);
   model_destroy(model);
   end_meter(j);
   return status;

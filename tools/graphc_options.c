@@ -133,6 +133,14 @@ static const OptionRow options[] = {
      .help =
          "what fills the memory where it is fullest: each value, its XML line, who made it, who "
          "frees it, what it costs to compute again"},
+    {.name = "where",
+     .kind = OPTION_TEXT,
+     .commands = COMPILE,
+     AT(where),
+     .value = "FILE:LINE",
+     .help = "what is computed because of a line of the model: values, kernels and orders of "
+             "derivative, by program; LINE alone is of the model's own file; with --report=json as "
+             "JSON"},
     {.name = "precision",
      .kind = OPTION_WORD,
      .commands = COMPILE,
@@ -217,7 +225,7 @@ static const OptionRow options[] = {
      .commands = COMPILE,
      AT(program),
      .value = "P",
-     .help = "--emit, --report, --explain-peak and --dump-after show this program only"},
+     .help = "--emit, --report, --explain-peak, --where and --dump-after show this program only"},
     {.name = "scope",
      .kind = OPTION_TEXT,
      .commands = COMPILE,

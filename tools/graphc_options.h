@@ -7,7 +7,8 @@
 /* As they were given; graphc.c makes of them what graph/ and compiler/ want. */
 typedef struct Args {
   OptionList defines, includes, keep, inputs;
-  const char *root, *output, *report, *explain_peak, *emit, *after, *program, *scope, *dump_after;
+  const char *root, *output, *report, *explain_peak, *where, *emit, *after, *program, *scope,
+      *dump_after;
   const char *precision, *target, *memory, *sync, *color;
   int64_t depth, shards, ranks;
   bool check, params, expand, schema, manual;

@@ -42,6 +42,15 @@ Status sources_add(Sources *s, uint32_t file, const char *text, size_t length) {
   return STATUS_OK;
 }
 
+const char *source_text(const Sources *s, uint32_t file, size_t *length) {
+  for (size_t i = 0; s && i < s->n; i++) {
+    if (s->list[i].file != file) continue;
+    *length = s->list[i].length;
+    return s->list[i].text;
+  }
+  return NULL;
+}
+
 /* One line of a source text. */
 typedef struct Line {
   const char *text;

@@ -11,6 +11,9 @@ void sources_destroy(Sources *sources);
 /* Keeps a copy of `text` under `file` (a string id of `symbols`, the path as shown to users). */
 Status sources_add(Sources *sources, uint32_t file, const char *text, size_t length);
 
+/* The text of a file, and its length; NULL when it is not there. */
+const char *source_text(const Sources *sources, uint32_t file, size_t *length);
+
 /* Moves a place in an attribute's value on by so many bytes of the value: across line breaks, and
  * with character references as they are written. */
 void source_advance(const Sources *sources, uint32_t file, size_t bytes, uint32_t *line,
