@@ -15,8 +15,8 @@
 #include "ops/ops.h"
 #include "ops/verify.h"
 #include "runtime/device/plugin.h"
+#include "tools/graphc_diff.h"
 #include "tools/graphc_draw.h"
-#include "tools/graphc_options.h"
 
 #include <errno.h>
 #include <fnmatch.h>
@@ -96,6 +96,7 @@ static Status check_alone(const Args *a) {
     others[] = {{a->check, "--check"},
                 {a->report, "--report"},
                 {a->explain_peak, "--explain-peak"},
+                {a->where, "--where"},
                 {a->emit, "--emit"},
                 {a->dump_after, "--dump-after"},
                 {a->memory, "--memory"},
@@ -134,9 +135,9 @@ static Status check_shown(const Args *a) {
     return usage_error("--scope=%s says what --emit, --report, --explain-peak or --dump-after "
                        "shows: give one",
                        a->scope);
-  if (a->program && !a->emit && !told && !a->dump_after && !a->check)
-    return usage_error("--program=%s says what --emit, --report, --explain-peak or --dump-after "
-                       "shows: give one",
+  if (a->program && !a->emit && !told && !a->where && !a->dump_after && !a->check)
+    return usage_error("--program=%s says what --emit, --report, --explain-peak, --where or "
+                       "--dump-after shows: give one",
                        a->program);
   if (a->depth && !picture && !told)
     return usage_error("%s", "--depth says what --report, --explain-peak or a picture of --emit "
@@ -169,6 +170,7 @@ static Status take_options(Job *j, const ParsedLine *line) {
                             .include_dirs = a->includes.at,
                             .n_include_dirs = a->includes.n,
                             .sharers = j->build.local ? j->build.ranks : 1};
+  if (line->command->bit == DIFF) return STATUS_OK;
   TRY(check_alone(a));
   TRY(check_page(a));
   return check_shown(a);
@@ -441,7 +443,9 @@ int main(int argc, char **argv) {
   ParsedLine line;
   Status status = options_parse(&graphc_table, argc, argv, lists, &job.args, &line);
   if (status == STATUS_OK && line.command) status = take_options(&job, &line);
-  if (status == STATUS_OK && line.command) status = run(&job);
+  if (status == STATUS_OK && line.command)
+    status =
+        line.command->bit == DIFF ? graphc_diff(&job.args, &job.build, &line, job.diag) : run(&job);
   bool lost = fflush(stdout) != 0 || ferror(stdout);
   if (lost && diag_error_count(job.diag) == 0)
     status = diag_error(job.diag, STATUS_SYSTEM, "standard output", NULL, "cannot write: %s",

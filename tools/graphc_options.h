@@ -6,7 +6,7 @@
 
 /* As they were given; graphc.c makes of them what graph/ and compiler/ want. */
 typedef struct Args {
-  OptionList defines, includes, keep, inputs;
+  OptionList defines, defines_a, defines_b, includes, keep, inputs;
   const char *root, *output, *report, *explain_peak, *where, *emit, *after, *program, *scope,
       *dump_after;
   const char *precision, *target, *memory, *sync, *color;
@@ -14,7 +14,7 @@ typedef struct Args {
   bool check, params, expand, schema, manual;
 } Args;
 
-enum { COMPILE = 1 };
+enum { COMPILE = 1, DIFF = 2 };
 
 extern const ProgramTable graphc_table;
 
