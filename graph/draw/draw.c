@@ -8,7 +8,8 @@
 
 #define DRAW_MAX 20000 /* boxes at all, and links more than boxes: the layout takes hours */
 #define DRAW_TANGLE 1000
-#define DRAW_TRIES 6
+#define DRAW_TRIES 7
+#define DRAW_LAST_WORDS 4 /* tries with words on arrows, which take most of the width */
 
 static char said[256]; /* what Graphviz had to say, which would go to standard error */
 
@@ -45,13 +46,14 @@ static Status lay_out(const Draw *d, GVC_t *context, Agraph_t *root) {
                     "Graphviz cannot draw this picture%s%s", *said ? ": " : "", said);
 }
 
-Status draw_view(const Draw *d, uint32_t boxes, View **view, Agraph_t **root) {
+static Status view_briefly(const Draw *d, uint32_t boxes, DrawBrief brief, View **view,
+                           Agraph_t **root) {
   ViewOptions options = d->options->view;
   options.boxes = boxes;
   *root = NULL;
   TRY(view_build(d->plan, d->p, d->ops, &options, d->diag, view));
   Status status = refuse_tangle(d, *view);
-  if (status == STATUS_OK && !(*root = draw_graph(d->plan, d->p, *view, d->options)))
+  if (status == STATUS_OK && !(*root = draw_graph(d->plan, d->p, *view, d->options, brief)))
     status = diag_no_memory(d->diag, (*view)->n_boxes * 512u);
   if (status == STATUS_OK) return status;
   view_free(*view);
@@ -59,18 +61,25 @@ Status draw_view(const Draw *d, uint32_t boxes, View **view, Agraph_t **root) {
   return status;
 }
 
+Status draw_view(const Draw *d, uint32_t boxes, View **view, Agraph_t **root) {
+  return view_briefly(d, boxes, DRAW_FULL, view, root);
+}
+
 Status draw_lay_out(const Draw *d, GVC_t *context, View **view, Agraph_t **root) {
   bool automatic = is_automatic(d);
+  uint32_t boxes = d->options->view.boxes;
   if (is_dot(d) && !automatic) return STATUS_OK;
   for (int tries = 1;; tries++) {
     TRY(lay_out(d, context, *root));
     if (!automatic || GD_bb(*root).UR.x <= DRAW_WIDTH || tries == DRAW_TRIES) return STATUS_OK;
-    uint32_t n = (*view)->n_boxes, fewer = n > 3 ? n - n / 4 : 3;
+    uint32_t n = (*view)->n_boxes;
+    /* What stands around a scope takes less room without words; fewer boxes come next. */
+    if (tries > 1 || !d->options->view.scope) boxes = n > 3 ? n - n / 4 : 3;
     view_free(*view);
     agclose(*root);
     *view = NULL;
     *root = NULL;
-    TRY(draw_view(d, fewer, view, root));
+    TRY(view_briefly(d, boxes, tries < DRAW_LAST_WORDS ? DRAW_NAMES : DRAW_SILENT, view, root));
   }
 }
 

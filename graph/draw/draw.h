@@ -27,6 +27,6 @@ typedef struct DrawOptions {
  * automatic one is made smaller until its layout is at most DRAW_WIDTH wide. */
 Status draw_program(const Plan *plan, const PlanProgram *program, const OpTable *ops,
                     const DrawOptions *options, const char *path, Diag *diag);
-#define DRAW_WIDTH 1440 /* points, of which 72 are 96 pixels */
+#define DRAW_WIDTH 1490 /* points, of which 72 are 96 pixels; margins come to it */
 
 #endif

@@ -188,7 +188,7 @@ static void set_shape(Agnode_t *node, const View *v, const ViewBox *b, const cha
 }
 
 static Agnode_t *draw_box(Agraph_t *in, const View *v, uint32_t index, const DrawOptions *options,
-                          const Scale *scale) {
+                          const Scale *scale, bool brief) {
   const ViewBox *b = &v->boxes[index];
   char name[32], color[8];
   if (options->page)
@@ -198,7 +198,7 @@ static Agnode_t *draw_box(Agraph_t *in, const View *v, uint32_t index, const Dra
   Agnode_t *node = agnode(in, name, 1);
   if (!node) return NULL;
   if (options->page) set(node, "id", name);
-  set_label(node, b->title, b->detail);
+  set_label(node, b->title, brief && b->outside ? "" : b->detail);
   if (!options->page) set_path(node, b->path, b->title);
   set_shape(node, v, b, fill(b, options->color, scale, color));
   set_pen(node, b->bytes, 2.5);
@@ -276,7 +276,7 @@ static bool hold_up(Agraph_t *const *clusters, const View *v, Agnode_t *const *n
   return true;
 }
 
-static void set_arrow(Agedge_t *edge, const View *v, const ViewArrow *arrow) {
+static void set_arrow(Agedge_t *edge, const ViewArrow *arrow, bool silent) {
   char name[32];
   if (arrow->from.cluster) {
     snprintf(name, sizeof name, "cluster%u", arrow->from.index);
@@ -295,12 +295,13 @@ static void set_arrow(Agedge_t *edge, const View *v, const ViewArrow *arrow) {
   size_t n = strcspn(arrow->words, "\n"),
          used = put_escaped(label, sizeof label, 0, arrow->words, n);
   put_lines(label, sizeof label, used, arrow->words[n] ? arrow->words + n + 1 : "");
-  set(edge, v->n_arrows > FEW_LABELS ? "tooltip" : "label", label);
+  set(edge, silent ? "tooltip" : "label", label);
   set_pen(edge, arrow->bytes, 3.5);
   if (arrow->saved) set(edge, "color", "#c07830");
 }
 
-static bool draw_arrows(Agraph_t *root, const View *v, Agnode_t *const *nodes, const Ranks *r) {
+static bool draw_arrows(Agraph_t *root, const View *v, Agnode_t *const *nodes, const Ranks *r,
+                        bool silent) {
   for (uint32_t i = 0; i < v->n_arrows; i++) {
     const ViewArrow *arrow = &v->arrows[i];
     uint32_t from = arrow->from.cluster ? r->tail[arrow->from.index] : arrow->from.index,
@@ -308,13 +309,13 @@ static bool draw_arrows(Agraph_t *root, const View *v, Agnode_t *const *nodes, c
     if (from == VIEW_NONE || to == VIEW_NONE) continue;
     Agedge_t *edge = agedge(root, nodes[from], nodes[to], NULL, 1);
     if (!edge) return false;
-    set_arrow(edge, v, arrow);
+    set_arrow(edge, arrow, silent || v->n_arrows > FEW_LABELS);
   }
   return true;
 }
 
 static bool connect(Agraph_t *root, const View *v, Agraph_t *const *clusters,
-                    Agnode_t *const *nodes) {
+                    Agnode_t *const *nodes, bool silent) {
   Ranks r = {.depth = calloc(v->n_boxes + 1, sizeof *r.depth),
              .height = calloc(v->n_boxes + 1, sizeof *r.height),
              .head = calloc(v->n_clusters + 1, sizeof *r.head),
@@ -324,7 +325,7 @@ static bool connect(Agraph_t *root, const View *v, Agraph_t *const *clusters,
   if (ok) {
     find_ranks(v, &r);
     find_ends(v, &r);
-    ok = hold_up(clusters, v, nodes, &r) && draw_arrows(root, v, nodes, &r);
+    ok = hold_up(clusters, v, nodes, &r) && draw_arrows(root, v, nodes, &r, silent);
   }
   free(r.depth);
   free(r.height);
@@ -397,8 +398,8 @@ static void set_defaults(Agraph_t *root) {
     agattr(root, AGEDGE, text(edge[i][0]), text(edge[i][1]));
 }
 
-static bool draw_all(Agraph_t *root, const View *v, const DrawOptions *options, Agraph_t **clusters,
-                     Agnode_t **nodes) {
+static bool draw_all(Agraph_t *root, const View *v, const DrawOptions *options, DrawBrief brief,
+                     Agraph_t **clusters, Agnode_t **nodes) {
   Scale scale = find_scale(v);
   for (uint32_t i = 0; i < v->n_clusters; i++) {
     const ViewCluster *c = &v->clusters[i];
@@ -412,14 +413,14 @@ static bool draw_all(Agraph_t *root, const View *v, const DrawOptions *options, 
   for (uint32_t i = 0; i < v->n_boxes; i++) {
     const ViewBox *b = &v->boxes[i];
     Agraph_t *in = is_source(b) ? sources : b->cluster == VIEW_NONE ? root : clusters[b->cluster];
-    nodes[i] = draw_box(in, v, i, options, &scale);
+    nodes[i] = draw_box(in, v, i, options, &scale, brief != DRAW_FULL);
     if (!nodes[i]) return false;
   }
-  return connect(root, v, clusters, nodes);
+  return connect(root, v, clusters, nodes, brief == DRAW_SILENT);
 }
 
 Agraph_t *draw_graph(const Plan *plan, const PlanProgram *program, const View *v,
-                     const DrawOptions *options) {
+                     const DrawOptions *options, DrawBrief brief) {
   char name[256];
   text_format(name, sizeof name, "%s", options->page ? "" : plan_text(plan, program->name));
   Agdisc_t disc = {&AgMemDisc, &draw_ids, &AgIoDisc};
@@ -429,7 +430,7 @@ Agraph_t *draw_graph(const Plan *plan, const PlanProgram *program, const View *v
   if (!options->page) set_legend(root, plan, program, v, options);
   Agraph_t **clusters = calloc(v->n_clusters + 1, sizeof *clusters);
   Agnode_t **nodes = calloc(v->n_boxes + 1, sizeof *nodes);
-  bool ok = clusters && nodes && draw_all(root, v, options, clusters, nodes);
+  bool ok = clusters && nodes && draw_all(root, v, options, brief, clusters, nodes);
   free(clusters);
   free(nodes);
   if (ok) return root;

@@ -32,8 +32,14 @@ Status draw_render(const Draw *d, GVC_t *context, Agraph_t *root, char **data, u
 /* ---- draw_ids.c ---- */
 extern Agiddisc_t draw_ids;
 /* ---- draw_graph.c ---- */
+/* What is left out of a picture that would be too wide. */
+typedef enum DrawBrief {
+  DRAW_FULL,
+  DRAW_NAMES,  /* boxes outside of the scope have names alone */
+  DRAW_SILENT, /* and arrows say what they carry only to a pointer that rests on them */
+} DrawBrief;
 /* The view as a graph of the library, for agclose to release; NULL when out of memory. */
 Agraph_t *draw_graph(const Plan *plan, const PlanProgram *program, const View *view,
-                     const DrawOptions *options);
+                     const DrawOptions *options, DrawBrief brief);
 
 #endif

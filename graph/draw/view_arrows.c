@@ -265,6 +265,8 @@ static void put_words(const Maker *m, const Flow *flow, char *text, size_t size)
     put_names(m, flow, true, "inputs", text, size);
   } else if (from->kind == VIEW_RANDOM) {
     put_names(m, flow, true, "draws", text, size);
+  } else if (from->origin && from->origin == to->origin) {
+    put_value(m, flow, text, size); /* within one derivative */
   } else if (is_field(m, from, to)) {
     put_tensors(m, flow, from->origin ? m->f.g->symbols->origins[from->origin].name : from->title,
                 text, size);

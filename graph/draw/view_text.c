@@ -179,7 +179,7 @@ static void put_expression(Detail *d, const char *text) {
 static void put_origin(const Maker *m, const Part *part, Detail *d) {
   const Graph *g = m->f.g;
   const Origin *o = part->origin ? &g->symbols->origins[part->origin] : NULL;
-  if (!o || part->grouped) return;
+  if (!o || part->grouped || (part->at && part->kind != VIEW_FORWARD)) return;
   const char *of = graph_text(g, o->of), *at = graph_text(g, o->at), *with = graph_text(g, o->with);
   switch ((OriginKind)o->kind) {
   case ORIGIN_PASS:
