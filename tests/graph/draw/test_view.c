@@ -127,7 +127,7 @@ static void a_meta_step(void) {
   CU_ASSERT_NOT_EQUAL_FATAL(find_cluster(v, "train"), VIEW_NONE);
   CU_ASSERT_NOT_EQUAL_FATAL(find_cluster(v, "test"), VIEW_NONE);
   for (int s = 1; s <= 4; s++) {
-    char title[16];
+    char title[32];
     snprintf(title, sizeof title, "stage%d", s);
     CU_ASSERT_NOT_EQUAL(find_box(v, title), VIEW_NONE);
   }
