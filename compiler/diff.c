@@ -76,6 +76,36 @@ Status diff_collect(DiffSide *side, const Plan *plan, const PlanProgram *p, Diag
   return STATUS_OK;
 }
 
+static int by_number(const void *a, const void *b) {
+  uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+  return x < y ? -1 : x > y;
+}
+
+static uint64_t place_key(const DiffSide *side, const Graph *g, NodeId id) {
+  return mix_text(key_of(side->plan, g, id), graph_text(g, g->nodes[id].stamp.scope));
+}
+
+Status diff_marks(const DiffSide *side, const PlanProgram *of, const DiffSide *other,
+                  const PlanProgram *than, Diag *diag, uint8_t **out) {
+  uint32_t n = than->graph->n_nodes;
+  uint64_t *known = calloc(n, sizeof *known);
+  *out = calloc(of->graph->n_nodes, sizeof **out);
+  if (!known || !*out) {
+    free(known);
+    free(*out);
+    *out = NULL;
+    return diag_no_memory(diag, n * sizeof *known);
+  }
+  for (NodeId id = 1; id < n; id++) known[id] = place_key(other, than->graph, id);
+  qsort(known, n, sizeof *known, by_number);
+  for (NodeId id = 1; id < of->graph->n_nodes; id++) {
+    uint64_t key = place_key(side, of->graph, id);
+    (*out)[id] = !bsearch(&key, known, n, sizeof *known, by_number);
+  }
+  free(known);
+  return STATUS_OK;
+}
+
 void diff_side_free(DiffSide *side) {
   for (uint32_t i = 0; i < side->n_graphs; i++) free(side->graphs[i].nodes);
   free(side->graphs);

@@ -85,6 +85,11 @@ Status difference_find(const DiffSide *a, const DiffSide *b, const ReportView *v
                        const char *program, Diag *diag, Difference *out);
 void difference_free(Difference *difference);
 
+/* By node of program `of` of a side: 1 where program `than` of the other has none like it in its
+ * scope.  Of complete plans; the caller frees. */
+Status diff_marks(const DiffSide *side, const PlanProgram *of, const DiffSide *other,
+                  const PlanProgram *than, Diag *diag, uint8_t **out);
+
 /* Of compiler/diff_elements.c: adds the rows of elements. */
 Status diff_elements(Difference *difference, Diag *diag);
 

@@ -67,6 +67,10 @@ static const char *target_words(void) {
   return barred(text);
 }
 
+static const char *picture_words(void) {
+  return "dot|svg|png|pdf";
+}
+
 static const char *emit_words(void) {
   return "dot|svg|png|pdf|html|text";
 }
@@ -245,6 +249,15 @@ static const OptionRow options[] = {
      .help =
          "a program as a picture or as text, or html: all of them as a page for a browser; in FILE "
          "('-': standard output)"},
+    {.name = "emit",
+     .kind = OPTION_TEXT,
+     .commands = DIFF,
+     AT(emit),
+     .value = "FORMAT[:FILE]",
+     .words = picture_words,
+     .otherwise = "no picture",
+     .help = "a picture of the second model, with what the first has not in colour, too; of the "
+             "first program that differs, or of --program"},
     {.name = "dump-after",
      .kind = OPTION_WORD,
      .commands = COMPILE,

@@ -21,6 +21,10 @@ typedef struct DrawOptions {
   ViewOptions view;
   bool page; /* boxes have ids b0, b1, ... and clusters c0, c1, ..., and nothing tells which program
                 it is */
+  /* By node: not 0 for what the picture points out instead of its colours, and in the legend what
+   * that is; NULL: nothing. */
+  const uint8_t *marks;
+  const char *marked;
 } DrawOptions;
 
 /* The view of a program (graph/draw/view.h), written to `path`, `-` for standard output.  An

@@ -106,11 +106,29 @@ static void shade(double share, const char *strong, char out[8]) {
 }
 
 typedef struct Scale {
-  double time, bytes; /* of the largest box */
+  double time, bytes;     /* of the largest box */
+  uint32_t *marked, *all; /* by box: its nodes; NULL: none is marked */
 } Scale;
 
+static bool count_marks(const View *v, const uint8_t *marks, NodeId n_nodes, Scale *s) {
+  s->marked = calloc(v->n_boxes + 1, sizeof *s->marked);
+  s->all = calloc(v->n_boxes + 1, sizeof *s->all);
+  if (!s->marked || !s->all) return false;
+  for (NodeId id = 1; id < n_nodes; id++) {
+    if (!v->box_of[id]) continue;
+    s->all[v->box_of[id] - 1]++;
+    s->marked[v->box_of[id] - 1] += marks[id] != 0;
+  }
+  return true;
+}
+
+static const char *mark_color(const Scale *s, uint32_t box) {
+  if (!s->marked[box]) return "#f4f4f4";
+  return s->marked[box] == s->all[box] ? "#9bd89b" : "#ffd77a";
+}
+
 static Scale find_scale(const View *v) {
-  Scale s = {0, 0};
+  Scale s = {0};
   for (uint32_t i = 0; i < v->n_boxes; i++) {
     if (v->boxes[i].time > s.time) s.time = v->boxes[i].time;
     if ((double)v->boxes[i].bytes > s.bytes) s.bytes = (double)v->boxes[i].bytes;
@@ -200,7 +218,8 @@ static Agnode_t *draw_box(Agraph_t *in, const View *v, uint32_t index, const Dra
   if (options->page) set(node, "id", name);
   set_label(node, b->title, brief && b->outside ? "" : b->detail);
   if (!options->page) set_path(node, b->path, b->title);
-  set_shape(node, v, b, fill(b, options->color, scale, color));
+  set_shape(node, v, b,
+            scale->marked ? mark_color(scale, index) : fill(b, options->color, scale, color));
   set_pen(node, b->bytes, 2.5);
   if (b->meets) set(node, "color", "#d62728");
   if (v->streams > 1 && b->kernels)
@@ -351,11 +370,16 @@ static void set_legend(Agraph_t *root, const Plan *plan, const PlanProgram *prog
     used += (size_t)snprintf(label + used, sizeof label - used, ": ");
     used = put_name(label, sizeof label, used, options->view.scope);
   }
+  used += (size_t)snprintf(label + used, sizeof label - used, "\\n%s",
+                           options->marks ? "green: " : fills[options->color]);
+  if (options->marks) {
+    used = put_escaped(label, sizeof label, used, options->marked, strlen(options->marked));
+    used += (size_t)snprintf(label + used, sizeof label - used, "; amber: in part; grey: not");
+  }
   used += (size_t)snprintf(
       label + used, sizeof label - used,
-      "\\n%s\\ndouble border: commits state; octagon: draws; hatched: alive at the peak; thick: "
-      "bytes; dashed: outside of the scope",
-      fills[options->color]);
+      "\\ndouble border: commits state; octagon: draws; hatched: alive at the peak; thick: "
+      "bytes; dashed: outside of the scope");
   for (uint32_t i = 0, shown = 0; i < v->n_boxes && !shown; i++) {
     if (!*v->boxes[i].path || v->boxes[i].outside || strlen(v->boxes[i].path) > LABEL_NAME)
       continue;
@@ -399,8 +423,7 @@ static void set_defaults(Agraph_t *root) {
 }
 
 static bool draw_all(Agraph_t *root, const View *v, const DrawOptions *options, DrawBrief brief,
-                     Agraph_t **clusters, Agnode_t **nodes) {
-  Scale scale = find_scale(v);
+                     const Scale *scale, Agraph_t **clusters, Agnode_t **nodes) {
   for (uint32_t i = 0; i < v->n_clusters; i++) {
     const ViewCluster *c = &v->clusters[i];
     clusters[i] =
@@ -413,7 +436,7 @@ static bool draw_all(Agraph_t *root, const View *v, const DrawOptions *options, 
   for (uint32_t i = 0; i < v->n_boxes; i++) {
     const ViewBox *b = &v->boxes[i];
     Agraph_t *in = is_source(b) ? sources : b->cluster == VIEW_NONE ? root : clusters[b->cluster];
-    nodes[i] = draw_box(in, v, i, options, &scale, brief != DRAW_FULL);
+    nodes[i] = draw_box(in, v, i, options, scale, brief != DRAW_FULL);
     if (!nodes[i]) return false;
   }
   return connect(root, v, clusters, nodes, brief == DRAW_SILENT);
@@ -430,7 +453,12 @@ Agraph_t *draw_graph(const Plan *plan, const PlanProgram *program, const View *v
   if (!options->page) set_legend(root, plan, program, v, options);
   Agraph_t **clusters = calloc(v->n_clusters + 1, sizeof *clusters);
   Agnode_t **nodes = calloc(v->n_boxes + 1, sizeof *nodes);
-  bool ok = clusters && nodes && draw_all(root, v, options, brief, clusters, nodes);
+  Scale scale = find_scale(v);
+  bool ok = clusters && nodes &&
+            (!options->marks || count_marks(v, options->marks, program->graph->n_nodes, &scale)) &&
+            draw_all(root, v, options, brief, &scale, clusters, nodes);
+  free(scale.marked);
+  free(scale.all);
   free(clusters);
   free(nodes);
   if (ok) return root;

@@ -194,6 +194,18 @@ static void test_text(void) {
   shell_free(&s);
 }
 
+/* The picture of the second model: what is new is green, what is not is grey. */
+static void test_picture(void) {
+  Shell s = shell("\"$GRAPHC\" diff a.xml op.xml --emit=dot:d.dot --depth=-1 && cat d.dot");
+  CU_ASSERT(s.code == 0 && strstr(s.out, "d.dot shows 'step' of B"));
+  CU_ASSERT(strstr(s.out, "#9bd89b") && strstr(s.out, "#f4f4f4") && strstr(s.out, "a.xml"));
+  shell_free(&s);
+  s = shell("\"$GRAPHC\" diff a.xml b.xml --emit=dot:-");
+  CU_ASSERT(s.code == 0 && strncmp(s.out, "digraph", 7) == 0 && strstr(s.out, "#f4f4f4"));
+  CU_ASSERT(!strstr(s.out, "#9bd89b") && !strstr(s.out, "#ffd77a"));
+  shell_free(&s);
+}
+
 static void test_errors(void) {
   static const struct {
     const char *arguments, *text;
@@ -204,7 +216,9 @@ static void test_errors(void) {
              {"a.xml b.xml -A nn=1", "-D nn: error", 1},
              {"a.xml b.xml --program=nowhere", "nowhere", 1},
              {"a.xml b.xml --scope=nowhere", "nowhere", 1},
-             {"a.xml missing.xml", "missing.xml", 1}};
+             {"a.xml missing.xml", "missing.xml", 1},
+             {"a.xml b.xml --emit=text", "drawn as dot, svg, png or pdf", 2},
+             {"a.xml b.xml --emit=svg --report=json", "name the picture's file", 2}};
   for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
     const char *const parts[] = {bad[i].text, NULL};
     Shell s = shell("\"$GRAPHC\" diff %s", bad[i].arguments);
@@ -213,10 +227,8 @@ static void test_errors(void) {
 }
 
 int main(void) {
-  static const SupportTest tests[] = {{"equal", test_equal},
-                                      {"setting", test_setting},
-                                      {"changes", test_changes},
-                                      {"text", test_text},
-                                      {"errors", test_errors}};
+  static const SupportTest tests[] = {{"equal", test_equal},     {"setting", test_setting},
+                                      {"changes", test_changes}, {"text", test_text},
+                                      {"picture", test_picture}, {"errors", test_errors}};
   return support_run("diff", tests, sizeof tests / sizeof *tests);
 }
