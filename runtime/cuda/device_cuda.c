@@ -73,8 +73,8 @@ static Status parse_which(const DeviceWishes *wishes, int *out, Diag *diag) {
   }
   if (!wishes->which || wishes->place < n) return STATUS_OK;
   return diag_error(diag, STATUS_USAGE, "--device", "a process uses one GPU: name as many",
-                    "'cuda:%s' names %u GPUs, there are more processes on this host", wishes->which,
-                    n);
+                    "'cuda:%s' names %u GPU%s, there are more processes on this host",
+                    wishes->which, n, n == 1 ? "" : "s");
 }
 
 /* Which of the GPUs at hand. */
@@ -160,7 +160,8 @@ static void cuda_close(Device *device) {
 static Status cuda_open(const DeviceOptions *options, Diag *diag, Device **out) {
   *out = NULL;
   int ordinal;
-  TRY(parse_which(&options->wishes, &ordinal, diag));
+  Status named = parse_which(&options->wishes, &ordinal, diag);
+  if (named != STATUS_OK && !(options->ranks && options->ranks->count > 1)) return named;
   CudaDevice *c = calloc(1, sizeof *c);
   if (!c) return diag_no_memory(diag, sizeof *c);
   c->context.ordinal = ordinal;
@@ -171,7 +172,9 @@ static Status cuda_open(const DeviceOptions *options, Diag *diag, Device **out) 
   c->device.table = &device_cuda;
   c->ranks = options->ranks;
   c->context.need = need;
-  Status status = cuda_library(CUDA_LIBRARY_CUDART, &error, &c->context.calls);
+  /* What fails here alone is told to the others where ranks meet: they would wait. */
+  Status status = named;
+  if (status == STATUS_OK) status = cuda_library(CUDA_LIBRARY_CUDART, &error, &c->context.calls);
   if (status != STATUS_OK) c->context.calls = NULL;
   c->context.cache = cuda_cache_folder(cuda_libraries_replaced());
   if (status == STATUS_OK) status = choose_gpu(c, &error);
@@ -182,6 +185,7 @@ static Status cuda_open(const DeviceOptions *options, Diag *diag, Device **out) 
   status = cuda_ranks_open(c, status, &error);
   if (status != STATUS_OK) {
     cuda_close(&c->device);
+    if (named != STATUS_OK) return named;
     return diag_error(diag, status, "--device=cuda", NULL, "%s", error.text);
   }
   *out = &c->device;

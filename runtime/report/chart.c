@@ -124,6 +124,8 @@ static Axes axes_of(const Chart *c) {
   return a;
 }
 
+#define RULES_MAX 16 /* some 5 are wanted, 11 can come */
+
 /* 1, 2 or 5 times a power of ten, so that some `n` fit into the span. */
 static double tick_of(double span, int n) {
   double raw = span / n, power = pow(10, floor(log10(raw))), part = raw / power;
@@ -155,15 +157,17 @@ static void put_value_axis(FILE *out, const Axes *a) {
     return;
   }
   if (a->log && tick < 1) tick = 1;
-  for (double i = ceil(a->low / tick); i * tick <= a->high; i++)
-    put_rule(out, a, a->log ? pow(10, i * tick) : i * tick);
+  /* Counted in whole numbers: of values beyond 2^53 a tick more may be the same value. */
+  double first = ceil(a->low / tick);
+  for (int i = 0; i < RULES_MAX && (first + i) * tick <= a->high; i++)
+    put_rule(out, a, a->log ? pow(10, (first + i) * tick) : (first + i) * tick);
 }
 
 static void put_step_axis(FILE *out, const Axes *a) {
   char text[32];
   double tick = a->steps > 0 ? tick_of(a->steps, 5) : 1;
   if (tick < 1) tick = 1;
-  for (double i = 0; i * tick <= a->steps; i++)
+  for (int i = 0; i < RULES_MAX && i * tick <= a->steps; i++)
     fprintf(out, "<text x=\"%.1f\" y=\"%d\" text-anchor=\"middle\">%s</text>\n", x_of(a, i * tick),
             HEIGHT - 10, chart_number(i * tick, text));
 }

@@ -411,13 +411,14 @@ static Status start_weights(Train *t) {
 static Status start_loader(Train *t) {
   const TrainOptions *o = t->options;
   if (!t->data) return STATUS_OK;
+  bool parted = feed_is_parted(t->plan); /* else every rank reads whole batches */
   LoaderOptions options = {.plan = t->plan,
                            .data = t->data,
                            .seed = o->seed,
                            .workers = o->workers ? o->workers : t->options->threads,
                            .skip_bad = o->skip_bad_images,
-                           .ranks = feed_is_parted(t->plan) ? t->plan->ranks : 1,
-                           .rank = o->ranks ? o->ranks->rank : 0,
+                           .ranks = parted ? t->plan->ranks : 1,
+                           .rank = parted && o->ranks ? o->ranks->rank : 0,
                            .start = o->resume ? t->run.positions : NULL,
                            .first_step = t->run.step};
   return loader_create(&options, t->diag, &t->loader);

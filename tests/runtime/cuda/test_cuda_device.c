@@ -53,7 +53,7 @@ static void lists_of_gpus(void) {
               {"1", 0, STATUS_OK, NULL, 1},
               {"1,0", 0, STATUS_OK, NULL, 1},
               {"1,0", 1, STATUS_OK, NULL, 0},
-              {"1", 1, STATUS_USAGE, "'cuda:1' names 1 GPUs", 0},
+              {"1", 1, STATUS_USAGE, "'cuda:1' names 1 GPU,", 0},
               {"7", 0, STATUS_SYSTEM, "there is no GPU 7", 0},
               {"a", 0, STATUS_USAGE, "'cuda:a' is no list of GPUs", 0},
               {"0,", 0, STATUS_USAGE, "is no list", 0},

@@ -24,6 +24,15 @@ static void same_bytes(void) {
   }
 }
 
+/* A model that nothing can be shared of: every rank reads whole batches. */
+static void whole_batches(void) {
+  shell_must("$GRAPHRUN synth m --seed=1 --domains=1 --ids=12 --images=4 && $GRAPHRUN check-data "
+             "m/synth.domains --defines > m.defs && for n in 1 2; do $GRAPHC "
+             "$TOP/models/examples/mlp.xml -D @m.defs --ranks=$n -o m$n.xml && $GRAPHRUN train "
+             "m$n.xml --data=m/synth.domains --steps=3 --out=mlp$n --ranks=$n --quiet || exit 1; "
+             "done; cmp mlp1/checkpoint.safetensors mlp2/checkpoint.safetensors");
+}
+
 /* Ranks share the images of evaluations; the first chooses. */
 static void evaluated(void) {
 #define EVALUATED TRAIN " --steps=5 --eval-every=1 --keep=1 --select=best --out=ev%d"
@@ -227,6 +236,7 @@ static void failures(void) {
 
 int main(void) {
   static const SupportTest tests[] = {{"same bytes", same_bytes},
+                                      {"whole batches", whole_batches},
                                       {"evaluated while training", evaluated},
                                       {"another number of ranks", another_number},
                                       {"a rank is lost", a_rank_is_lost},
