@@ -4,8 +4,10 @@
 
 #include "tests/support.h"
 
+#include <fcntl.h>
 #include <stdarg.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 /* What a command left; shell_free it. */
 typedef struct Shell {
@@ -80,6 +82,16 @@ static inline bool shell_says(const char *what, Shell s, int code, int errors,
   if (!ok) printf("\n%s: exit %d, %d errors\n%s%.300s\n", what, s.code, n, s.err, s.out);
   shell_free(&s);
   return ok;
+}
+
+/* False where the system gives no pseudo terminals, as in a bare chroot. */
+static inline bool shell_has_terminals(void) {
+  int fd = posix_openpt(O_RDWR | O_NOCTTY);
+  const char *name = fd >= 0 && grantpt(fd) == 0 && unlockpt(fd) == 0 ? ptsname(fd) : NULL;
+  int other = name ? open(name, O_RDWR | O_NOCTTY) : -1;
+  if (other >= 0) close(other);
+  if (fd >= 0) close(fd);
+  return other >= 0;
 }
 
 #endif

@@ -72,6 +72,10 @@ static void test_zsh(void) {
       {"graphc --target=cuda-sm9", "graphc --target=cuda-sm90 "},
       {"graphc fil", "graphc file.xml "},
   };
+  if (!shell_has_terminals()) {
+    printf("(no pseudo terminals here, in which zsh completes) ");
+    return;
+  }
   if (system("command -v zsh >/dev/null") != 0) {
     printf("(no zsh here) ");
     return;
