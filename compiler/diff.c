@@ -115,18 +115,8 @@ void diff_side_free(DiffSide *side) {
 
 /* ---- ops by scope ---- */
 
-static size_t cut(const char *path, int depth) {
-  const char *at = path;
-  for (int i = 0; i < depth; i++) {
-    const char *slash = strchr(at, '/');
-    if (!slash) return strlen(path);
-    at = slash + 1;
-  }
-  return (size_t)(at - path) - (at > path);
-}
-
 static int compare_rows(const DiffNode *x, const DiffNode *y, int depth) {
-  size_t n = cut(x->scope, depth), m = cut(y->scope, depth);
+  size_t n = scope_cut(x->scope, depth), m = scope_cut(y->scope, depth);
   int order = memcmp(x->scope, y->scope, n < m ? n : m);
   if (order == 0 && n != m) order = n < m ? -1 : 1;
   if (order == 0 && x->op != y->op) order = x->op < y->op ? -1 : 1;
@@ -175,7 +165,7 @@ static Status add_row(const Difference *d, const RowNodes *r, int depth, Diag *d
   row.added -= row.changed;
   row.removed -= row.changed;
   row.scope = of->scope;
-  row.length = cut(of->scope, depth);
+  row.length = scope_cut(of->scope, depth);
   row.op = of->op;
   row.derived = of->derived;
   TRY(ARRAY_EXTEND(out->ops, out->n_ops, 1, diag));

@@ -29,17 +29,6 @@ static const char *scope_of(const Graph *g, const PeakRow *row) {
   return graph_text(g, g->nodes[row->node].stamp.scope);
 }
 
-/* Of the first `depth` parts. */
-static size_t cut(const char *path, int depth) {
-  const char *at = path;
-  for (int i = 0; i < depth; i++) {
-    const char *slash = strchr(at, '/');
-    if (!slash) return strlen(path);
-    at = slash + 1;
-  }
-  return (size_t)(at - path) - (at > path);
-}
-
 typedef struct Sorter {
   const Graph *graph;
   int depth;
@@ -49,7 +38,7 @@ static int by_scope(const void *a, const void *b, void *context) {
   const Sorter *s = context;
   const PeakRow *x = *(const PeakRow *const *)a, *y = *(const PeakRow *const *)b;
   const char *p = scope_of(s->graph, x), *q = scope_of(s->graph, y);
-  size_t n = cut(p, s->depth), m = cut(q, s->depth);
+  size_t n = scope_cut(p, s->depth), m = scope_cut(q, s->depth);
   int order = memcmp(p, q, n < m ? n : m);
   if (order == 0 && n != m) order = n < m ? -1 : 1;
   return order ? order : x < y ? -1 : x > y; /* as they are: largest first */
@@ -81,7 +70,7 @@ static Status groups_make(const PlanProgram *p, const Peak *peak, const ReportVi
   qsort_r(out->rows, n, sizeof *out->rows, by_scope, &sorter);
   for (uint32_t i = 0; i < n; i++) {
     const char *scope = scope_of(p->graph, out->rows[i]);
-    size_t length = cut(scope, sorter.depth);
+    size_t length = scope_cut(scope, sorter.depth);
     Group *last = out->n ? &out->list[out->n - 1] : NULL;
     if (!last || last->length != length || memcmp(last->scope, scope, length) != 0) {
       last = &out->list[out->n++];

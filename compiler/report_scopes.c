@@ -11,16 +11,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-static size_t cut(const char *path, int depth, bool drop_last) {
-  const char *end = path + strlen(path), *at = path;
-  const char *last = strrchr(path, '/');
-  if (drop_last) end = last ? last : path;
-  for (int i = 0; i < depth; i++) {
-    const char *slash = strchr(at, '/');
-    if (!slash || slash >= end) return (size_t)(end - path);
-    at = slash + 1;
-  }
-  return at == path ? 0 : (size_t)(at - path) - 1;
+/* The row of a parameter is that of the scope around it: its own name is none. */
+static size_t cut_around(const char *name, int depth) {
+  const char *last = strrchr(name, '/');
+  size_t around = last ? (size_t)(last - name) : 0, length = scope_cut(name, depth);
+  return length < around ? length : around;
 }
 
 /* The row of that name, made where it is missing; NULL: out of memory. */
@@ -61,7 +56,7 @@ Status report_parameters(const Plan *plan, const char *within, int depth, Diag *
     if (s->kind != STATE_PARAMETER || !s->trainable) continue;
     const char *name = plan_text(plan, s->name);
     if (!scope_holds(within, name)) continue;
-    ReportSums *row = find(out, &cap, name, cut(name, depth, true));
+    ReportSums *row = find(out, &cap, name, cut_around(name, depth));
     if (!row) {
       report_table_free(out);
       return diag_no_memory(diag, sizeof *row);
@@ -95,7 +90,7 @@ typedef struct Tally {
 static ReportSums *row_of(Tally *t, NodeId id) {
   const char *scope = node_scope(t->g, id), *op = op_desc(t->g->nodes[id].op)->name;
   if (t->failed || !t->out || !scope_holds(t->within, scope)) return &t->rest;
-  ReportSums *row = t->depth ? find(t->out, &t->cap, scope, cut(scope, t->depth, false))
+  ReportSums *row = t->depth ? find(t->out, &t->cap, scope, scope_cut(scope, t->depth))
                              : find(t->out, &t->cap, op, strlen(op));
   if (row) return row;
   t->failed = true;

@@ -18,6 +18,16 @@ int scope_parts(const char *scope) {
   return parts;
 }
 
+size_t scope_cut(const char *path, int depth) {
+  const char *at = path;
+  for (int i = 0; i < depth; i++) {
+    const char *slash = strchr(at, '/');
+    if (!slash) return strlen(path);
+    at = slash + 1;
+  }
+  return (size_t)(at - path) - (at > path);
+}
+
 bool scope_is_of(const PlanProgram *p, const char *scope) {
   const Graph *g = p->graph;
   for (NodeId id = 1; id < g->n_nodes; id++)

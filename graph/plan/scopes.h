@@ -8,6 +8,8 @@
 bool scope_holds(const char *scope, const char *path);
 /* How many parts a scope has: 0 for NULL and for the empty one. */
 int scope_parts(const char *scope);
+/* Bytes of its first `depth` parts, of all where it has no more. */
+size_t scope_cut(const char *path, int depth);
 /* True when some node of the program stands in `scope`. */
 bool scope_is_of(const PlanProgram *program, const char *scope);
 /* The error that no node of the programs (`n` of them) does; its hint names the scope that was
