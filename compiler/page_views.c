@@ -1,7 +1,7 @@
 /* From the whole program down: each box that opens is drawn, wide before deep. */
 #include "compiler/page_views.h"
 
-#include "compiler/report.h"
+#include "compiler/peak_marks.h"
 #include "graph/base/array.h"
 #include "ops/ops.h"
 
@@ -26,7 +26,7 @@ typedef struct Views {
   Part *parts; /* in the order in which they are drawn, wide before deep */
   uint32_t n, cap;
   uint32_t *view, *box; /* by node, + 1 */
-  ViewOptions peak;     /* what is alive there */
+  ViewOptions options;  /* with what is alive at the peak */
   json_t *list;
   Diag *diag;
 } Views;
@@ -114,7 +114,7 @@ static Status put_view(Views *v, uint32_t part, const View *view, uint32_t pictu
 static Status draw_part(Views *v, uint32_t part) {
   View *view;
   uint32_t picture;
-  ViewOptions options = v->peak;
+  ViewOptions options = v->options;
   const char *path = strings_text(v->paths, v->parts[part].path);
   options.scope = *path ? path : NULL;
   TRY(draw_pages_add(v->pictures, v->plan, v->p, ops_table(), &options, v->diag, &view, &picture));
@@ -141,33 +141,17 @@ static Status draw_parts(Views *v, json_t *data) {
   return put_nodes(v, data);
 }
 
-/* The values alive at the peak, for hatching. */
-static Status find_peak(Views *v, NodeId **nodes, int64_t **bytes) {
-  ReportTensor *tensors;
-  uint32_t n;
-  TRY(report_peak(v->plan, v->p, v->diag, &tensors, &n));
-  *nodes = calloc((size_t)n + 1, sizeof **nodes);
-  *bytes = calloc((size_t)n + 1, sizeof **bytes);
-  for (uint32_t i = 0; *nodes && *bytes && i < n; i++) {
-    (*nodes)[i] = tensors[i].node;
-    (*bytes)[i] = tensors[i].bytes;
-  }
-  free(tensors);
-  v->peak = (ViewOptions){.peak = *nodes, .peak_bytes = *bytes, .n_peak = n};
-  return *nodes && *bytes ? STATUS_OK : no_memory(v);
-}
-
 Status page_views(const Plan *plan, const PlanProgram *program, DrawPages *pictures, Diag *diag,
                   json_t *data) {
-  NodeId *nodes = NULL;
-  int64_t *bytes = NULL;
+  ViewPeak *peak = NULL;
   Views v = {.plan = plan, .p = program, .pictures = pictures, .diag = diag};
   v.list = json_array();
   v.paths = strings_create();
   v.view = calloc(program->graph->n_nodes, sizeof *v.view);
   v.box = calloc(program->graph->n_nodes, sizeof *v.box);
   bool ok = v.list && v.paths && v.view && v.box;
-  Status status = ok ? find_peak(&v, &nodes, &bytes) : no_memory(&v);
+  Status status = ok ? peak_marks(plan, program, diag, &peak, &v.options.n_peak) : no_memory(&v);
+  v.options.peak = peak;
   if (status == STATUS_OK)
     status = draw_parts(&v, data);
   else
@@ -177,8 +161,7 @@ Status page_views(const Plan *plan, const PlanProgram *program, DrawPages *pictu
   free(v.part_of);
   free(v.view);
   free(v.box);
-  free(nodes);
-  free(bytes);
+  free(peak);
   strings_destroy(v.paths);
   return status;
 }

@@ -450,7 +450,12 @@ Agraph_t *draw_graph(const Plan *plan, const PlanProgram *program, const View *v
   Agraph_t *root = agopen(name, Agdirected, &disc);
   if (!root) return NULL;
   set_defaults(root);
-  if (!options->page) set_legend(root, plan, program, v, options);
+  if (!options->page) {
+    /* Ids differ between pictures of one model, which may stand in one page. */
+    text_format(name, sizeof name, "p%td", program - plan->programs);
+    set(root, "id", name);
+    set_legend(root, plan, program, v, options);
+  }
   Agraph_t **clusters = calloc(v->n_clusters + 1, sizeof *clusters);
   Agnode_t **nodes = calloc(v->n_boxes + 1, sizeof *nodes);
   Scale scale = find_scale(v);

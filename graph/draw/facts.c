@@ -80,7 +80,7 @@ static UnitKey key_of(const Facts *f, NodeId id) {
   if (is_leaf(f, id, f->op_state))
     return (UnitKey){VIEW_STATE, strings_intern(strings, "state"), 0, 0};
   if (node->stamp.origin && node->stamp.origin < f->g->symbols->n_origins) return origin_key(f, id);
-  /* A plan that was read knows roles only. */
+  /* A graph that no elements of a model made knows roles only. */
   if (node->stamp.role == ROLE_INNER || node->stamp.role == ROLE_OUTER)
     return (UnitKey){VIEW_GRADIENT, strings_intern(strings, role_name((Role)node->stamp.role)), 0,
                      0};

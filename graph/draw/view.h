@@ -80,14 +80,18 @@ typedef struct View {
   Arena *arena;
 } View;
 
+/* A buffer that is alive at the peak step. */
+typedef struct ViewPeak {
+  NodeId node; /* whose value is in it */
+  int64_t bytes;
+} ViewPeak;
+
 typedef struct ViewOptions {
   const char *scope; /* a part's path; NULL: the whole program */
   int depth; /* levels of parts below it, none of them grouped; 0: as deep as stays readable; < 0:
                 every node a box */
-  uint32_t boxes;     /* that an automatic view may have; 0: VIEW_BOXES */
-  const NodeId *peak; /* nodes whose values are alive at the peak step, and bytes of each; may be
-                         NULL */
-  const int64_t *peak_bytes;
+  uint32_t boxes; /* that an automatic view may have; 0: VIEW_BOXES */
+  const ViewPeak *peak;
   uint32_t n_peak;
 } ViewOptions;
 

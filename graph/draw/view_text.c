@@ -94,9 +94,9 @@ static void add_all(Maker *m) {
     if (b) b->outputs++;
   }
   for (uint32_t i = 0; i < m->options->n_peak; i++) {
-    ViewBox *b = box_at(m, m->options->peak[i]);
-    if (b) b->peak_bytes += m->options->peak_bytes[i];
-    m->view->peak_bytes += m->options->peak_bytes[i];
+    ViewBox *b = box_at(m, m->options->peak[i].node);
+    if (b) b->peak_bytes += m->options->peak[i].bytes;
+    m->view->peak_bytes += m->options->peak[i].bytes;
   }
   total = 0;
   for (uint32_t i = 0; i < m->view->n_boxes; i++) total += m->view->boxes[i].time;

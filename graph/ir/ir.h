@@ -76,7 +76,7 @@ typedef struct Stamp {
   uint32_t loc;   /* index into the location table, 0: none */
   uint32_t
       epoch; /* part of a value's identity: 0; a clone that is to be computed anew has its own */
-  uint32_t origin; /* index into the table of origins, 0: none; for pictures alone, not in plans */
+  uint32_t origin; /* index into the table of origins, 0: none; for pictures alone */
   uint8_t role;    /* Role */
   uint8_t order;   /* 0 forward, 1 first derivative, 2 second, ... */
   uint8_t batch;   /* index into Graph.batches; 0: none declared */

@@ -12,7 +12,7 @@
 #include "graph/ir/precision.h"
 #include "graph/plan/target.h"
 
-#define PLAN_VERSION 8
+#define PLAN_VERSION 9
 #define OFFSET_NONE (-1)
 #define PLAN_RANKS_MAX 1024
 #define PLAN_ARENA_MAX ((int64_t)1 << 44) /* bytes */

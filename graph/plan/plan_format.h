@@ -7,6 +7,7 @@
  *                  place in this list, from 0
  *     <strings>    one a line; ids count from 1, id 0 is the empty string
  *     <places>     file line column chain           ids count from 1; chain: the id of a place before
+ *     <origins>    kind name of at with place       ids count from 1: the elements that nodes are made for
  *     <model>      name hash storage sum master shards ranks local state-bytes   (the types: a precision)
  *     <states>     name dtype kind trainable init init-a init-b init-site rate decay noise external
  *                  group place offset rank dim...
@@ -20,7 +21,7 @@
  *     <program>    of each program:
  *       <head>     name held-out kind scratch-bytes lower-bound peak-step multiply-adds
  *       <batches>  groups units unit                ids count from 1
- *       <nodes>    op dtype role order batch epoch name scope place inputs rank dim...
+ *       <nodes>    op dtype role order batch epoch origin name scope place inputs rank dim...
  *                                                   ids count from 1
  *       <inputs>   node ids, node after node
  *       <attrs>    for each attribute of each node, in the order of <ops>: how many integers it has
@@ -39,7 +40,7 @@
  * one blank or, at the end of a row, a line feed.  Names, values and files are string ids; a
  * floating number is its 64 bits as an integer; states and programs count from 0.  An attribute that
  * the reader's op has and <ops> does not list has its default: a new one needs no new version.  training, sampler
- * and augment are left out where the model has none.  Strings and places that nothing refers to are
+ * and augment are left out where the model has none.  Strings, places and origins that nothing refers to are
  * not written; the others are numbered in order of first use, so that the same plan gives the same
  * bytes.  In a string, `<`, `>` and `&` are the usual references, and a byte that XML cannot hold
  * (or a line feed or backslash) is a backslash with two hexadecimal digits. */

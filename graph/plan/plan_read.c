@@ -57,6 +57,11 @@ static uint32_t take_place(Reader *r) {
   return (uint32_t)take(r, 0, (int64_t)r->plan->symbols->n_locs - 1);
 }
 
+static uint32_t take_origin(Reader *r) {
+  uint32_t n = r->plan->symbols->n_origins;
+  return (uint32_t)take(r, 0, n ? (int64_t)n - 1 : 0);
+}
+
 static void take_shape(Reader *r, Shape *shape) {
   *shape = (Shape){.rank = (uint8_t)take(r, 0, RANK_MAX)};
   for (int i = 0; i < shape->rank; i++) shape->dim[i] = take(r, 1, DIM_MAX);
@@ -111,6 +116,22 @@ static Status read_places(Reader *r) {
     if (!symbols_append_loc(symbols, loc)) return no_memory(r, sizeof loc);
   }
   plan_scan_close(&r->s, "places");
+  return checked(r);
+}
+
+static Status read_origins(Reader *r) {
+  plan_scan_open(&r->s, "origins");
+  while (plan_scan_more(&r->s)) {
+    Origin origin;
+    origin.kind = (uint8_t)take(r, ORIGIN_PASS, ORIGIN_COMMIT);
+    origin.name = take_string(r);
+    origin.of = take_string(r);
+    origin.at = take_string(r);
+    origin.with = take_string(r);
+    origin.loc = take_place(r);
+    if (!symbols_origin(r->plan->symbols, &origin)) return no_memory(r, sizeof origin);
+  }
+  plan_scan_close(&r->s, "origins");
   return checked(r);
 }
 
@@ -299,6 +320,7 @@ static Status read_nodes(Reader *r, Graph *g) {
     n.stamp.order = (uint8_t)take(r, 0, UINT8_MAX);
     n.stamp.batch = (uint8_t)take(r, 0, (int64_t)g->n_batches - 1);
     n.stamp.epoch = (uint32_t)take(r, 0, UINT32_MAX);
+    n.stamp.origin = take_origin(r);
     n.name = take_string(r);
     n.stamp.scope = take_string(r);
     n.stamp.loc = take_place(r);
@@ -461,6 +483,7 @@ static Status read_body(Reader *r) {
   TRY(plan_ops_read(&r->s, r->ops, &r->file_ops, r->diag));
   TRY(read_strings(r));
   TRY(read_places(r));
+  TRY(read_origins(r));
   TRY(read_model(r));
   TRY(read_states(r));
   _Static_assert(sizeof(PlanSchedule) == sizeof(PlanParam), "both are a name and a value");

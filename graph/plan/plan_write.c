@@ -12,9 +12,10 @@ typedef struct Writer {
   const Plan *plan;
   const OpTable *ops;
   PlanText body;
-  uint32_t *string_id, *place_id, *op_id; /* new ids by old; 0: not used yet (ops: id + 1) */
-  uint32_t *strings, *places, *used_ops;  /* old ids in order of first use */
-  uint32_t n_strings, n_places, n_ops;
+  /* New ids by old; 0: not used yet (ops: id + 1). */
+  uint32_t *string_id, *place_id, *op_id, *origin_id;
+  uint32_t *strings, *places, *used_ops, *origins; /* old ids in order of first use */
+  uint32_t n_strings, n_places, n_ops, n_origins;
 } Writer;
 
 /* ---- ids ---- */
@@ -50,6 +51,15 @@ static uint32_t place_of(Writer *w, uint32_t old) {
   }
   for (uint32_t i = 0; i < n; i++) w->place_id[w->places[first + i]] = ++w->n_places;
   return old < s->n_locs ? w->place_id[old] : 0;
+}
+
+static uint32_t origin_of(Writer *w, uint32_t old) {
+  if (old == 0 || old >= w->plan->symbols->n_origins) return 0;
+  if (!w->origin_id[old]) {
+    w->origins[w->n_origins++] = old;
+    w->origin_id[old] = w->n_origins;
+  }
+  return w->origin_id[old];
 }
 
 static uint32_t op_of(Writer *w, uint32_t op) {
@@ -197,6 +207,7 @@ static void put_nodes(Writer *w, const Graph *g) {
     plan_text_int(b, n->stamp.order);
     plan_text_int(b, n->stamp.batch);
     plan_text_int(b, n->stamp.epoch);
+    plan_text_int(b, origin_of(w, n->stamp.origin));
     put_name(w, n->name);
     put_name(w, n->stamp.scope);
     plan_text_int(b, place_of(w, n->stamp.loc));
@@ -350,7 +361,21 @@ static void put_places(Writer *w, PlanText *b) {
   plan_text_end(b, "places");
 }
 
-/* Target, ops and strings; to be called last, `places` use strings as well. */
+/* To be called before put_places: origins have places. */
+static void put_origins(Writer *w, PlanText *b) {
+  plan_text_start(b, "origins");
+  for (uint32_t i = 0; i < w->n_origins; i++) {
+    const Origin *o = &w->plan->symbols->origins[w->origins[i]];
+    plan_text_int(b, o->kind);
+    const uint32_t names[] = {o->name, o->of, o->at, o->with};
+    for (size_t k = 0; k < 4; k++) plan_text_int(b, string_of(w, names[k]));
+    plan_text_int(b, place_of(w, o->loc));
+    plan_text_row(b);
+  }
+  plan_text_end(b, "origins");
+}
+
+/* Target, ops and strings; to be called last, places and origins use strings as well. */
 static void put_tables(Writer *w, PlanText *b) {
   plan_text_start(b, "target");
   plan_text_put(b, w->plan->target->name);
@@ -382,7 +407,10 @@ static bool writer_init(Writer *w) {
   w->places = calloc((size_t)s->n_locs + 1, sizeof *w->places);
   w->op_id = calloc(w->ops->count, sizeof *w->op_id);
   w->used_ops = calloc(w->ops->count, sizeof *w->used_ops);
-  return w->string_id && w->strings && w->place_id && w->places && w->op_id && w->used_ops;
+  w->origin_id = calloc((size_t)s->n_origins + 1, sizeof *w->origin_id);
+  w->origins = calloc((size_t)s->n_origins + 1, sizeof *w->origins);
+  return w->string_id && w->strings && w->place_id && w->places && w->op_id && w->used_ops &&
+         w->origin_id && w->origins;
 }
 
 static void writer_free(Writer *w) {
@@ -392,6 +420,8 @@ static void writer_free(Writer *w) {
   free(w->places);
   free(w->op_id);
   free(w->used_ops);
+  free(w->origin_id);
+  free(w->origins);
   free(w->body.data);
 }
 
@@ -412,19 +442,21 @@ Status plan_write(const Plan *plan, const OpTable *ops, const char *path, Diag *
   if (!laid_out(plan))
     return diag_error(diag, STATUS_INVALID, path, NULL, "the plan has programs without offsets");
   Writer w = {.plan = plan, .ops = ops};
-  PlanText all = {0}, places = {0}, root = {0};
+  PlanText all = {0}, places = {0}, origins = {0}, root = {0};
   Status status = writer_init(&w) ? STATUS_OK : diag_no_memory(diag, sizeof(uint32_t));
   if (status == STATUS_OK) {
     put_model(&w);
     put_states(&w);
     put_lists(&w);
     for (uint32_t i = 0; i < plan->n_programs; i++) put_program(&w, &plan->programs[i]);
+    put_origins(&w, &origins);
     put_places(&w, &places);
     put_tables(&w, &all);
     plan_text_bytes(&all, places.data, places.n);
+    plan_text_bytes(&all, origins.data, origins.n);
     plan_text_bytes(&all, w.body.data, w.body.n);
     plan_text_put(&all, "</plan>\n");
-    bool failed = all.failed || places.failed || w.body.failed;
+    bool failed = all.failed || places.failed || origins.failed || w.body.failed;
     if (!failed) put_root(&root, XXH3_64bits(all.data, all.n));
     status = failed || root.failed ? diag_no_memory(diag, all.cap * 2)
                                    : plan_text_save(&root, &all, path, diag);
@@ -432,6 +464,7 @@ Status plan_write(const Plan *plan, const OpTable *ops, const char *path, Diag *
   free(root.data);
   free(all.data);
   free(places.data);
+  free(origins.data);
   writer_free(&w);
   return status;
 }

@@ -288,6 +288,11 @@ static void put_configuration(FILE *out, const Record *r) {
   }
 }
 
+static void put_diagram(FILE *out, const char *id, const char *title, const char *svg) {
+  if (!svg) return;
+  fprintf(out, "<h2 id=\"%s\">%s</h2>\n<div class=\"diagram\">\n%s</div>\n", id, title, svg);
+}
+
 static void put_page(FILE *out, const Record *r, const PageState *state) {
   const char *model = record_fact(r, "model");
   char title[300];
@@ -298,11 +303,8 @@ static void put_page(FILE *out, const Record *r, const PageState *state) {
   put_curves(out, r);
   put_numbers(out, r);
   put_configuration(out, r);
-  if (state->diagram) {
-    fputs("<h2 id=\"diagram\">The model</h2>\n<div class=\"diagram\">\n", out);
-    fputs(state->diagram, out);
-    fputs("</div>\n", out);
-  }
+  put_diagram(out, "diagram", "The network", state->network);
+  put_diagram(out, "step", "A step of training", state->step);
   fputs("</body></html>\n", out);
 }
 

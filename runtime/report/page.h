@@ -6,12 +6,12 @@
 
 /* What the files of the run do not say. */
 typedef struct PageState {
-  const char *status;  /* `running`, `complete`, ...; NULL: not known */
-  bool failed;         /* it ended by an error */
-  const char *message; /* why; NULL: none */
-  const char *weights; /* which weights the run stands for; NULL: not said yet */
-  int64_t end;         /* the step before which it ends */
-  const char *diagram; /* SVG of the model; NULL: none */
+  const char *status;         /* `running`, `complete`, ...; NULL: not known */
+  bool failed;                /* it ended by an error */
+  const char *message;        /* why; NULL: none */
+  const char *weights;        /* which weights the run stands for; NULL: not said yet */
+  int64_t end;                /* the step before which it ends */
+  const char *network, *step; /* SVG of what evaluates and of what trains; NULL: none */
 } PageState;
 
 /* Writes FOLDER/report.html anew, as a whole or not at all. */

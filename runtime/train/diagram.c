@@ -37,15 +37,16 @@ static pid_t spawn(char *const argv[]) {
   return process;
 }
 
-Diagram *diagram_start(const char *plan, const char *folder) {
+Diagram *diagram_start(const char *plan, const char *what, const char *folder, const char *file) {
   char program[BESIDE_MAX];
   Diagram *d = calloc(1, sizeof *d);
   if (!d) return NULL;
-  int n = snprintf(d->path, sizeof d->path, "%s/model.svg", folder);
-  char *copy = strdup(plan);
-  if (copy && n < (int)sizeof d->path && beside_find("graphrun_draw", program))
-    d->process = spawn((char *[]){program, copy, d->path, NULL});
+  int n = snprintf(d->path, sizeof d->path, "%s/%s", folder, file);
+  char *copy = strdup(plan), *kind = strdup(what);
+  if (copy && kind && n < (int)sizeof d->path && beside_find("graphrun_draw", program))
+    d->process = spawn((char *[]){program, copy, kind, d->path, NULL});
   free(copy);
+  free(kind);
   if (d->process) return d;
   free(d);
   return NULL;

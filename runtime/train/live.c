@@ -11,20 +11,20 @@
 #include <string.h>
 #include <time.h>
 
-#define DRAW_SECONDS 5.0 /* that the last page waits for the picture */
+#define DRAW_SECONDS 5.0 /* that the last page waits for a picture */
 #define LEAST_SECONDS 10.0
 #define LEAST_SHARE 100.0 /* of the time that writing takes */
 
 struct Live {
   LiveOptions options;
   Record *record;
-  Diagram *diagram; /* NULL: none */
-  Events *events;   /* NULL: none */
-  Status logged;    /* of the events */
-  double wall;      /* the clock on the wall when the run had taken 0 seconds */
-  double due;       /* progress_clock() of the next page */
-  bool failed;      /* it was warned of */
-  Diag *diag;       /* during an update */
+  Diagram *network, *step; /* NULL: none */
+  Events *events;          /* NULL: none */
+  Status logged;           /* of the events */
+  double wall;             /* the clock on the wall when the run had taken 0 seconds */
+  double due;              /* progress_clock() of the next page */
+  bool failed;             /* it was warned of */
+  Diag *diag;              /* during an update */
 };
 
 static double wall_clock(void) {
@@ -77,8 +77,10 @@ static void update(Live *live, const PageState *state, Diag *diag) {
 }
 
 static PageState running(const Live *live) {
-  return (PageState){
-      .status = "running", .end = live->options.end, .diagram = diagram_text(live->diagram, 0)};
+  return (PageState){.status = "running",
+                     .end = live->options.end,
+                     .network = diagram_text(live->network, 0),
+                     .step = diagram_text(live->step, 0)};
 }
 
 Status live_open(const LiveOptions *options, Diag *diag, Live **out) {
@@ -94,7 +96,8 @@ Status live_open(const LiveOptions *options, Diag *diag, Live **out) {
     live_close(live);
     return status;
   }
-  live->diagram = diagram_start(options->plan, options->folder);
+  live->network = diagram_start(options->plan, "network", options->folder, "model.svg");
+  live->step = diagram_start(options->plan, "step", options->folder, "step.svg");
   PageState state = running(live);
   update(live, &state, diag);
   live->wall = wall_clock() - live->record->seconds;
@@ -111,14 +114,16 @@ void live_step(Live *live, double now, Diag *diag) {
 void live_end(Live *live, const PageState *state, Diag *diag) {
   if (!live) return;
   PageState last = *state;
-  last.diagram = diagram_text(live->diagram, DRAW_SECONDS);
+  last.network = diagram_text(live->network, DRAW_SECONDS);
+  last.step = diagram_text(live->step, DRAW_SECONDS);
   last.end = live->options.end;
   update(live, &last, diag);
 }
 
 void live_close(Live *live) {
   if (!live) return;
-  diagram_end(live->diagram);
+  diagram_end(live->network);
+  diagram_end(live->step);
   events_close(live->events);
   record_close(live->record);
   free(live);

@@ -49,7 +49,7 @@ static void test_at_work(void) {
                            "<commit field='theta' value='theta - 0.1 * G'/><output value='loss'/>"
                            "</program><training steps='3' warmup-steps='0'/></model>");
   shell_must("there/bin/graphc fit.xml && there/bin/graphrun train fit.plan.xml --out=fit --quiet "
-             "&& test -s fit/model.svg && grep -q '<svg' fit/report.html");
+             "&& test -s fit/step.svg && grep -q '<svg' fit/report.html");
   Shell s = shell("there/bin/graphrun info line.plan.xml --device=nope");
   CU_ASSERT_TRUE(shell_says("which devices", s, 4, 1,
                             (const char *const[]){"no device 'nope'", "cpu", "toy", NULL}));

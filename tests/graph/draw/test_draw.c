@@ -126,6 +126,18 @@ static void test_cdvm(void) {
   }
 }
 
+/* What a run's page shows, of its plan, is what graphc shows of the model. */
+static void test_plan(void) {
+  static const char *const kinds[][2] = {{"step", "step/market1501"}, {"network", "evaluate"}};
+  shell_must("\"$GRAPHC\" \"$TOP/models/cdvm_small.xml\" -o p.xml");
+  for (size_t i = 0; i < 2; i++)
+    shell_must(
+        "\"$GRAPHC\" \"$TOP/models/cdvm_small.xml\" --program=%s --emit=svg:a.svg -o q.xml && "
+        "\"$(dirname \"$GRAPHRUN\")/graphrun_draw\" p.xml %s b.svg && cmp a.svg b.svg && "
+        "cmp p.xml q.xml",
+        kinds[i][1], kinds[i][0]);
+}
+
 /* Scopes that feed each other in turn: Graphviz says nothing, so no arrow is lost. */
 static void test_turns(void) {
   Shell s = shell("\"$GRAPHC\" \"$TOP/models/examples/maml.xml\" --emit=svg:m.svg --depth=1 && "
@@ -159,8 +171,8 @@ static void test_errors(void) {
 }
 
 int main(void) {
-  static const SupportTest tests[] = {{"dot", test_dot},         {"formats", test_formats},
-                                      {"cdvm", test_cdvm},       {"turns", test_turns},
-                                      {"streams", test_streams}, {"errors", test_errors}};
+  static const SupportTest tests[] = {
+      {"dot", test_dot},     {"formats", test_formats}, {"cdvm", test_cdvm},    {"plan", test_plan},
+      {"turns", test_turns}, {"streams", test_streams}, {"errors", test_errors}};
   return support_run("draw", tests, sizeof tests / sizeof *tests);
 }

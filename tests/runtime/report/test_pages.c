@@ -238,7 +238,8 @@ static void page_of_a_run(void) {
   CU_ASSERT(holds(doc, "memory of the process"));
   CU_ASSERT(count(doc, "//*[name()='figure']") >= 5);
   CU_ASSERT_EQUAL(count(doc, "//*[@class='diagram']/*[name()='svg']"), 1);
-  CU_ASSERT(train_exists(train_file(run, "model.svg")));
+  CU_ASSERT(train_exists(train_file(run, "step.svg")));
+  CU_ASSERT(holds(doc, "gradient of loss")); /* which the plan knows */
   xmlFreeDoc(doc);
   shell_must("$GRAPHRUN train 'a plan.xml' --out=half --seed=9 --steps=40 --stop-at=10 --quiet");
   doc = page_of(support_path("half"));

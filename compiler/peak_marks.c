@@ -1,0 +1,20 @@
+/* The tensors of the report's peak, with what a view needs of them. */
+#include "compiler/peak_marks.h"
+
+#include "compiler/report.h"
+
+#include <stdlib.h>
+
+Status peak_marks(const Plan *plan, const PlanProgram *program, Diag *diag, ViewPeak **out,
+                  uint32_t *n) {
+  ReportTensor *tensors;
+  *out = NULL;
+  *n = 0;
+  if (!program->node_offset) return STATUS_OK;
+  TRY(report_peak(plan, program, diag, &tensors, n));
+  *out = calloc((size_t)*n + 1, sizeof **out);
+  for (uint32_t i = 0; *out && i < *n; i++)
+    (*out)[i] = (ViewPeak){tensors[i].node, tensors[i].bytes};
+  free(tensors);
+  return *out ? STATUS_OK : diag_no_memory(diag, *n * sizeof **out);
+}
