@@ -117,6 +117,7 @@ static Status run_train(const Args *a, Diag *diag) {
                     .device = device,
                     .wishes = wishes,
                     .data = a->data,
+                    .protocol = a->protocol,
                     .out = a->out,
                     .init = a->init,
                     .init_skip = a->init_skip.at,
@@ -178,11 +179,19 @@ static Status run_check_data(const Args *a, Diag *diag) {
   if (a->layouts && (a->operand || a->defines))
     return usage_error(diag, NULL, "--layouts lists the layouts and nothing else: what is %s for?",
                        a->operand ? a->operand : "--defines");
-  if (a->threads && (a->layouts || a->defines))
+  if (a->layouts && a->protocol)
+    return usage_error(diag, NULL, "--layouts lists the layouts and nothing else: what is %s for?",
+                       "--protocol");
+  if (a->threads && (a->layouts || a->defines || a->protocol))
     return usage_error(diag, "leave it out", "--threads open images, and --%s opens none",
-                       a->layouts ? "layouts" : "defines");
-  CheckDataOptions o = {
-      .data = a->operand, .defines = a->defines, .layouts = a->layouts, .workers = threads_of(a)};
+                       a->layouts   ? "layouts"
+                       : a->defines ? "defines"
+                                    : "protocol");
+  CheckDataOptions o = {.data = a->operand,
+                        .protocol = a->protocol,
+                        .defines = a->defines,
+                        .layouts = a->layouts,
+                        .workers = threads_of(a)};
   return check_data_run(&o, diag);
 }
 

@@ -4,7 +4,7 @@
 
 #include "graph/base/meter.h"
 #include "graph/base/threads.h"
-#include "runtime/data/dataset.h"
+#include "runtime/data/check_parts.h"
 #include "runtime/data/image.h"
 #include "runtime/data/layout.h"
 
@@ -32,8 +32,7 @@ static void print_split(const DataDomain *d, Split split, uint32_t images, char 
   printf("  %16s", text);
 }
 
-/* A table of the domains; in brackets the identities of a split. */
-static Status print_domains(const DataSet *data, Diag *diag) {
+Status check_print_domains(const DataSet *data, Diag *diag) {
   int width = 6;
   uint32_t most = 0;
   for (uint32_t k = 0; k < data->n_domains; k++) {
@@ -69,7 +68,7 @@ static void warn_untrained(const DataSet *data, uint32_t n, const char *first, D
                  first);
 }
 
-static Status print_defines(const DataSet *data, Diag *diag) {
+Status check_print_defines(const DataSet *data, Diag *diag) {
   uint32_t n_untrained = 0;
   const char *untrained = NULL;
   for (uint32_t k = 0; k < data->n_domains; k++)
@@ -163,7 +162,7 @@ static Status check_images(const DataSet *data, Threads *threads, Diag *diag) {
 }
 
 static Status check_all(const CheckDataOptions *options, const DataSet *data, Diag *diag) {
-  TRY(print_domains(data, diag));
+  TRY(check_print_domains(data, diag));
   Threads *threads;
   TRY(threads_create(options->workers ? options->workers : 1, diag, &threads));
   Status status = check_images(data, threads, diag);
@@ -177,9 +176,10 @@ Status check_data_run(const CheckDataOptions *options, Diag *diag) {
     data_layouts_print(stdout);
     return STATUS_OK;
   }
+  if (options->protocol) return check_paper(options, diag);
   Status status = dataset_read(options->data, diag, &data);
   if (status == STATUS_OK && !options->defines) status = check_all(options, data, diag);
-  if (status == STATUS_OK && options->defines) status = print_defines(data, diag);
+  if (status == STATUS_OK && options->defines) status = check_print_defines(data, diag);
   dataset_destroy(data);
   return status;
 }

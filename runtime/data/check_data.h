@@ -9,6 +9,8 @@
 
 typedef struct CheckDataOptions {
   const char *data; /* as dataset_read takes it */
+  const char
+      *protocol;    /* one of the paper's: DATA names its sets, no image is opened; NULL: none */
   bool defines;     /* print `domains=...` and `ids=...` only, for graphc -D @FILE */
   bool layouts;     /* print the table of layouts only; `data` may be NULL */
   uint32_t workers; /* threads that decode; 0: 1 */
@@ -16,7 +18,8 @@ typedef struct CheckDataOptions {
 
 /* Prints to standard output: for each domain identities, images, cameras and splits.  Opens every
  * image; each that cannot be decoded is an error that names it (STATUS_INVALID).  With `defines`
- * prints two lines instead, of the domains that have training images, and opens none. */
+ * prints two lines instead, of the domains that have training images, and opens none; with
+ * `protocol` what each of its arms trains on and tests, or the two lines of one. */
 Status check_data_run(const CheckDataOptions *options, Diag *diag);
 
 #endif

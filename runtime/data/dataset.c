@@ -176,7 +176,8 @@ static Status add_domain(const DataRows *rows, DataSet *data, const DataRow *row
     if (strcasecmp(data->domains[k].name, name) == 0 || identity_same(data->domains[k].name, name))
       diag_warning(rows->diag, data->path, "a domain is known by its name, letter by letter",
                    "'%s' and '%s' are two domains", data->domains[k].name, name);
-  data->domains[data->n_domains++] = (DataDomain){.name = name, .layout = row->layout};
+  data->domains[data->n_domains++] =
+      (DataDomain){.name = name, .layout = row->layout, .paper = (PaperSetId)row->paper};
   return STATUS_OK;
 }
 
@@ -210,12 +211,17 @@ static bool ends_with(const char *text, const char *tail) {
   return n >= m && strcmp(text + n - m, tail) == 0;
 }
 
-static Status read_any(DataRows *rows, const char *path) {
+static Status read_any(DataRows *rows, const char *path, const PaperAsk *ask) {
   struct stat info;
+  size_t first = rows->n;
   if (stat(path, &info) != 0)
     return diag_error(rows->diag, STATUS_INVALID, path, NULL, "cannot read: %s", strerror(errno));
   if (ends_with(path, ".domains") && !S_ISDIR(info.st_mode))
-    return dataset_read_domains(rows, path);
+    return dataset_read_domains(rows, path, ask);
+  if (ask && ask->choice.protocol)
+    return diag_error(rows->diag, STATUS_INVALID, path,
+                      "DATA is a .domains file: a line NAME LAYOUT PATH for each set",
+                      "the paper's protocol %s needs a file that names the sets", ask->choice.text);
   const DataLayout *layout = NULL;
   if (S_ISDIR(info.st_mode))
     TRY(data_layout_recognise(path, rows->diag, &layout));
@@ -226,11 +232,17 @@ static Status read_any(DataRows *rows, const char *path) {
                       "a .csv manifest, a .domains file or a folder in a layout that is known",
                       "is no data set");
   TRY(layout->read(layout, rows, path, NULL));
+  for (size_t i = first; i < rows->n; i++)
+    rows->rows[i].paper = (uint8_t)paper_set_of_layout(layout->word);
   TRY(data_rows_number(rows, 0, layout->numbering, false));
   return data_rows_split(rows, 0, false);
 }
 
 Status dataset_read(const char *path, Diag *diag, DataSet **out) {
+  return dataset_read_for(path, NULL, diag, out);
+}
+
+Status dataset_read_for(const char *path, const PaperAsk *ask, Diag *diag, DataSet **out) {
   *out = NULL;
   DataSet *data = calloc(1, sizeof *data);
   if (data) data->arena = arena_create();
@@ -240,7 +252,7 @@ Status dataset_read(const char *path, Diag *diag, DataSet **out) {
   }
   DataRows rows = {.arena = data->arena, .diag = diag};
   data->path = arena_strdup(data->arena, path);
-  Status status = data->path ? read_any(&rows, path) : diag_no_memory(diag, strlen(path));
+  Status status = data->path ? read_any(&rows, path, ask) : diag_no_memory(diag, strlen(path));
   if (status == STATUS_OK) status = assemble(&rows, data);
   data_rows_report(&rows);
   free(rows.rows);

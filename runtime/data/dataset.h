@@ -5,6 +5,8 @@
 #include "graph/base/arena.h"
 #include "graph/base/diag.h"
 
+#include "runtime/data/paper.h"
+
 #include <stdbool.h>
 
 typedef enum Split {
@@ -27,6 +29,7 @@ typedef struct DataImage {
 typedef struct DataDomain {
   const char *name;
   const struct DataLayout *layout; /* as which it was read (runtime/data/layout.h) */
+  PaperSetId paper;                /* which of the paper's sets it is */
   DataImage *images;               /* in the manifest's order; of a folder, by name */
   uint32_t n_images;
   /* Names in the spelling that stands first, sorted: by value when all are numbers, else bytewise.
@@ -55,6 +58,13 @@ typedef struct DataSet {
  * them.  With split=all queries and gallery are trained on too, without images of nobody.  Errors
  * name file and line; what is left out is counted in one warning for each reason. */
 Status dataset_read(const char *path, Diag *diag, DataSet **out);
+/* Reads what one of the paper's protocols trains on or tests; `path` is a `.domains` file.  An
+ * `ask` that names no protocol, or NULL: as dataset_read. */
+Status dataset_read_for(const char *path, const PaperAsk *ask, Diag *diag, DataSet **out);
+/* The same for a plan, whose domains tell the arm; NULL: none. */
+struct Plan;
+Status dataset_read_of_plan(const char *path, const PaperChoice *choice, bool targets,
+                            const struct Plan *plan, Diag *diag, DataSet **out);
 void dataset_destroy(DataSet *data);
 /* NULL when there is no domain of that name. */
 const DataDomain *dataset_domain(const DataSet *data, const char *name);

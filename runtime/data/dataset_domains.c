@@ -3,8 +3,12 @@
  *
  * Words stand between blanks.  A word with blanks is quoted, "My Data/Market 1501"; a backslash
  * takes its meaning from a blank, a quote, a # or a backslash behind it, and is a backslash before
- * anything else.  A word that begins with # begins a comment. */
+ * anything else.  A word that begins with # begins a comment.
+ *
+ * All lines are parsed before the first set is read, since which are read, and as what, may be a
+ * matter of the paper's protocols (runtime/data/paper.h). */
 #include "graph/base/open_file.h"
+#include "runtime/data/description.h"
 #include "runtime/data/layout.h"
 
 #include <errno.h>
@@ -20,19 +24,24 @@
 enum { NAME, LAYOUT, PATH, OPTIONS, WORDS_MAX = OPTIONS + 4 };
 
 typedef struct Line {
+  DescriptionLine is;
   DataRows *rows;
-  const char *file, *place; /* place: FILE:LINE */
+  const char *file;
   char *words[WORDS_MAX];
   int n;
-  bool all;            /* split=all */
   bool zero_is_person; /* zero=person */
   uint32_t given;      /* options by their place in `kinds` of take_option */
   Numbering numbering; /* pids=... */
+  struct Line *next;
 } Line;
+
+typedef struct Lines {
+  Line *first, **end;
+} Lines;
 
 static Status form_error(const Line *l, const char *format, const char *word) {
   const char *form = data_layouts_form(l->rows->arena);
-  return diag_error(l->rows->diag, STATUS_INVALID, l->place, form, format, word);
+  return diag_error(l->rows->diag, STATUS_INVALID, l->is.place, form, format, word);
 }
 
 /* ---- words ---- */
@@ -62,10 +71,10 @@ static Status take_words(Line *l, char *text) {
     if (*text == 0 || *text == '#') return STATUS_OK;
     char *word;
     if (!take_word(&text, &word))
-      return diag_error(l->rows->diag, STATUS_INVALID, l->place, QUOTE_HINT,
+      return diag_error(l->rows->diag, STATUS_INVALID, l->is.place, QUOTE_HINT,
                         "a quote does not end on its line");
     if (l->n == WORDS_MAX)
-      return diag_error(l->rows->diag, STATUS_INVALID, l->place, QUOTE_HINT,
+      return diag_error(l->rows->diag, STATUS_INVALID, l->is.place, QUOTE_HINT,
                         "the line has too many words");
     l->words[l->n++] = word;
   }
@@ -81,20 +90,20 @@ static Status take_option(Line *l, const char *word) {
   uint32_t i = 0;
   while (i < KNOWN && strcmp(word, known[i]) != 0) i++;
   if (i < KNOWN && l->given >> kinds[i] & 1)
-    return diag_error(l->rows->diag, STATUS_INVALID, l->place, "one of them is what is meant",
+    return diag_error(l->rows->diag, STATUS_INVALID, l->is.place, "one of them is what is meant",
                       "'%.*s' is given twice", (int)strcspn(word, "="), word);
   if (i < KNOWN) l->given |= 1u << kinds[i];
-  if (i < 2) l->all = i == 1;
+  if (i < 2) l->is.all = i == 1, l->is.split = known[i];
   if (i == 2) l->numbering = NUMBERS_ONE;
   if (i == 3) l->numbering = NUMBERS_ANEW;
   if (i == 4) l->zero_is_person = true;
   if (i < KNOWN) return STATUS_OK;
   if (!strchr(word, '=')) /* the rest of a path, most likely */
-    return diag_error(l->rows->diag, STATUS_INVALID, l->place, QUOTE_HINT,
+    return diag_error(l->rows->diag, STATUS_INVALID, l->is.place, QUOTE_HINT,
                       "'%s' is one word too many", word);
   const char *near = diag_nearest(word, known, KNOWN);
   if (!near) return form_error(l, "unknown option '%s'", word);
-  return diag_error(l->rows->diag, STATUS_INVALID, l->place,
+  return diag_error(l->rows->diag, STATUS_INVALID, l->is.place,
                     arena_printf(l->rows->arena, "did you mean '%s'?", near), "unknown option '%s'",
                     word);
 }
@@ -105,81 +114,90 @@ static Status find_layout(const Line *l, const DataLayout **out) {
   *out = data_layout_find(l->words[LAYOUT]);
   if (*out) return STATUS_OK;
   if (strcmp(l->words[LAYOUT], "cuhk03mat") == 0)
-    return diag_error(l->rows->diag, STATUS_INVALID, l->place,
+    return diag_error(l->rows->diag, STATUS_INVALID, l->is.place,
                       "cuhk03np reads the same images as folders (labeled, detected)",
                       "cuhk-03.mat is not read");
   for (; n < 64 && data_layout_at(n); n++) words[n] = data_layout_at(n)->word;
   const char *near = diag_nearest(l->words[LAYOUT], words, n);
   if (!near) return form_error(l, "unknown layout '%s'", l->words[LAYOUT]);
-  return diag_error(l->rows->diag, STATUS_INVALID, l->place,
+  return diag_error(l->rows->diag, STATUS_INVALID, l->is.place,
                     arena_printf(l->rows->arena, "did you mean '%s'?", near), "unknown layout '%s'",
                     l->words[LAYOUT]);
 }
 
 /* What can be said of the line without reading its set. */
-static Status check_line(Line *l, const DataLayout **layout) {
+static Status check_line(Line *l, const Lines *before) {
+  const DataLayout **layout = &l->is.layout;
   Diag *diag = l->rows->diag;
   if (l->n < OPTIONS) return form_error(l, "the line ends too early%s", "");
   if (!data_is_name(l->words[NAME]))
-    return diag_error(diag, STATUS_INVALID, l->place, "letters, digits, _ and -",
+    return diag_error(diag, STATUS_INVALID, l->is.place, "letters, digits, _ and -",
                       "'%s' is no name for a domain", l->words[NAME]);
   TRY(find_layout(l, layout));
   for (int i = OPTIONS; i < l->n; i++) TRY(take_option(l, l->words[i]));
   if (l->numbering != NUMBERS_UNSAID && (*layout)->numbering != NUMBERS_UNSAID)
-    return diag_error(diag, STATUS_INVALID, l->place, "leave pids=... away",
+    return diag_error(diag, STATUS_INVALID, l->is.place, "leave pids=... away",
                       "the layout %s says itself who is one person", (*layout)->word);
   if (l->numbering == NUMBERS_UNSAID) l->numbering = (*layout)->numbering;
-  for (size_t i = 0; i < l->rows->n; i++)
-    if (strcmp(l->rows->rows[i].domain, l->words[NAME]) == 0)
-      return diag_error(diag, STATUS_INVALID, l->place, NULL, "domain '%s' stands here twice",
+  l->is.name = l->words[NAME];
+  for (const Line *other = before->first; other; other = other->next)
+    if (strcmp(other->is.name, l->is.name) == 0)
+      return diag_error(diag, STATUS_INVALID, l->is.place, NULL, "domain '%s' stands here twice",
                         l->words[NAME]);
   return STATUS_OK;
 }
 
-static Status read_set(const Line *l, const DataLayout *layout) {
+static Status read_set(const Line *l) {
   DataRows *rows = l->rows;
-  const char *name = arena_strdup(rows->arena, l->words[NAME]);
+  const DataLayout *layout = l->is.layout;
   const char *path = data_path(rows->arena, l->file, l->words[PATH]);
-  if (!name || !path) return diag_no_memory(rows->diag, strlen(l->words[PATH]));
+  if (!path) return diag_no_memory(rows->diag, strlen(l->words[PATH]));
   if (access(path, R_OK) != 0)
-    return diag_error(rows->diag, STATUS_INVALID, l->place, "paths are relative to this file",
+    return diag_error(rows->diag, STATUS_INVALID, l->is.place, "paths are relative to this file",
                       "cannot read '%s': %s", path, strerror(errno));
   size_t first = rows->n;
-  TRY(layout->read(layout, rows, path, name));
-  for (size_t i = first; l->zero_is_person && i < rows->n; i++) rows->rows[i].nobody = false;
-  TRY(data_rows_number(rows, first, l->numbering, l->all));
-  TRY(data_rows_split(rows, first, l->all));
+  TRY(layout->read(layout, rows, path, l->is.name));
+  for (size_t i = first; i < rows->n; i++) {
+    DataRow *row = &rows->rows[i];
+    row->paper = (uint8_t)l->is.paper;
+    if (l->zero_is_person) row->nobody = false;
+  }
+  TRY(data_rows_number(rows, first, l->numbering, l->is.all));
+  TRY(data_rows_split(rows, first, l->is.all));
   if (rows->n > first) return STATUS_OK;
-  return diag_error(rows->diag, STATUS_INVALID, l->place, NULL,
-                    "domain '%s' has no images but of nobody", name);
+  return diag_error(rows->diag, STATUS_INVALID, l->is.place, NULL,
+                    "domain '%s' has no images but of nobody", l->is.name);
 }
 
 /* `text` is one line of `length` bytes, its end included. */
-static Status read_line(DataRows *rows, const char *file, int number, char *text, size_t length) {
-  const DataLayout *layout = NULL;
-  Line line = {.rows = rows, .file = file};
-  line.place = arena_printf(rows->arena, "%s:%d", file, number);
-  if (!line.place) return diag_no_memory(rows->diag, strlen(file));
+static Status parse_line(DataRows *rows, const char *file, int number, const char *text,
+                         size_t length, Lines *lines) {
+  Line *line = arena_alloc(rows->arena, sizeof *line);
+  char *copy = arena_strndup(rows->arena, text, length);
+  if (!line || !copy) return diag_no_memory(rows->diag, length + sizeof *line);
+  *line = (Line){.rows = rows, .file = file};
+  line->is.read = true;
+  line->is.place = arena_printf(rows->arena, "%s:%d", file, number);
+  if (!line->is.place) return diag_no_memory(rows->diag, strlen(file));
   if (strlen(text) != length)
-    return diag_error(rows->diag, STATUS_INVALID, line.place, NULL,
+    return diag_error(rows->diag, STATUS_INVALID, line->is.place, NULL,
                       "a zero byte stands inside the line");
-  TRY(take_words(&line, text));
-  if (line.n == 0) return STATUS_OK;
-  TRY(check_line(&line, &layout));
-  return read_set(&line, layout);
+  TRY(take_words(line, copy));
+  if (line->n == 0) return STATUS_OK;
+  TRY(check_line(line, lines));
+  *lines->end = line;
+  lines->end = &line->next;
+  return STATUS_OK;
 }
 
-Status dataset_read_domains(DataRows *rows, const char *path) {
-  FILE *file;
-  int64_t size = 0;
-  TRY(file_require(path, rows->diag, &file, &size));
+static Status parse_lines(DataRows *rows, const char *path, FILE *file, Lines *lines) {
   char *line = NULL;
   size_t capacity = 0;
   Status status = STATUS_OK;
   int number = 1, bad = 0; /* the first lines that are wrong are reported */
   for (ssize_t n; bad < DIAG_MAX_ERRORS && (n = getline(&line, &capacity, file)) >= 0; number++) {
     size_t from = number == 1 ? data_bom(line) : 0;
-    Status now = read_line(rows, path, number, line + from, (size_t)n - from);
+    Status now = parse_line(rows, path, number, line + from, (size_t)n - from, lines);
     if (now == STATUS_OK) continue;
     status = now;
     bad = now == STATUS_INVALID ? bad + 1 : DIAG_MAX_ERRORS;
@@ -187,6 +205,43 @@ Status dataset_read_domains(DataRows *rows, const char *path) {
   if (status == STATUS_OK && ferror(file))
     status = diag_error(rows->diag, STATUS_INVALID, path, NULL, "cannot read: %s", strerror(errno));
   free(line);
-  fclose(file);
   return status;
+}
+
+/* The sets of the lines that are right; what is wrong with the first is reported. */
+static Status read_sets(const Lines *lines, Status status) {
+  int bad = 0;
+  for (const Line *l = lines->first; l && bad < DIAG_MAX_ERRORS; l = l->next) {
+    Status now = l->is.read ? read_set(l) : STATUS_OK;
+    if (now == STATUS_OK) continue;
+    status = now;
+    bad = now == STATUS_INVALID ? bad + 1 : DIAG_MAX_ERRORS;
+  }
+  return status;
+}
+
+/* Which lines the paper's protocol reads. */
+static Status choose_lines(DataRows *rows, const char *path, const PaperAsk *ask, Lines *lines) {
+  uint32_t n = 0;
+  for (Line *l = lines->first; l; l = l->next) n++;
+  DescriptionLine **array = arena_array(rows->arena, n + 1u, sizeof *array);
+  if (!array) return diag_no_memory(rows->diag, n * sizeof *array);
+  n = 0;
+  for (Line *l = lines->first; l; l = l->next) array[n++] = &l->is;
+  return description_choose(path, array, n, ask, rows->diag);
+}
+
+Status dataset_read_domains(DataRows *rows, const char *path, const PaperAsk *ask) {
+  FILE *file;
+  int64_t size = 0;
+  TRY(file_require(path, rows->diag, &file, &size));
+  Lines lines = {.end = &lines.first};
+  Status status = parse_lines(rows, path, file, &lines);
+  fclose(file);
+  if (status == STATUS_SYSTEM) return status;
+  if (status == STATUS_OK || !ask || !ask->choice.protocol) {
+    Status chosen = choose_lines(rows, path, ask, &lines);
+    if (chosen != STATUS_OK) return chosen;
+  }
+  return read_sets(&lines, status);
 }

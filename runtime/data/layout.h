@@ -67,7 +67,9 @@ void data_layouts_print(FILE *out);
 
 /* ---- readers ---- */
 
-Status dataset_read_domains(DataRows *rows, const char *path);
+/* `ask` NULL: every line, as it says. */
+struct PaperAsk;
+Status dataset_read_domains(DataRows *rows, const char *path, const struct PaperAsk *ask);
 Status data_read_csv(const DataLayout *layout, DataRows *rows, const char *path,
                      const char *domain);
 Status data_read_parts(const DataLayout *layout, DataRows *rows, const char *path,

@@ -12,6 +12,7 @@ typedef struct DataRow {
   const struct DataLayout *layout;
   uint32_t line; /* of that file; 0: a folder */
   uint8_t split; /* Split */
+  uint8_t paper; /* PaperSetId */
   bool nobody;   /* the identity is a mark for images of many: it matches no query */
 } DataRow;
 

@@ -27,12 +27,13 @@ static Status choose_domains(During *d, Diag *diag) {
   if (!d->domains) return diag_no_memory(diag, d->data->n_domains * sizeof *d->domains);
   for (uint32_t i = 0; i < d->data->n_domains; i++) {
     const DataDomain *domain = &d->data->domains[i];
-    if (!domain->n_query) continue;
-    if (!domain->n_gallery)
+    bool split = protocol_of(&d->protocol, domain).kind != PROTOCOL_MARKET;
+    if (!split && !domain->n_query) continue;
+    if (!split && !domain->n_gallery)
       return diag_error(diag, STATUS_INVALID, d->options.data, "graphrun check-data lists them",
                         "domain '%s' has queries and no gallery", domain->name);
     d->domains[d->n_domains++] = domain;
-    d->n_images += domain->n_query + domain->n_gallery;
+    d->n_images += split ? domain->n_images : domain->n_query + domain->n_gallery;
   }
   if (d->n_domains) return STATUS_OK;
   return diag_error(diag, STATUS_INVALID, d->options.data,
@@ -78,9 +79,11 @@ Status during_open(const DuringOptions *o, Executor *executor, Diag *diag, Durin
                              .workers = o->workers,
                              .threads = o->threads,
                              .ranks = o->ranks};
-  Status status = protocol_parse(NULL, diag, &d->protocol);
+  Status status = protocol_parse(o->protocol, diag, &d->protocol);
   if (status == STATUS_OK) status = open_program(d, diag);
-  if (status == STATUS_OK) status = dataset_read(o->data, diag, &d->data);
+  if (status == STATUS_OK)
+    status = dataset_read_of_plan(o->data, &d->protocol.paper, true, executor_plan(executor), diag,
+                                  &d->data);
   if (status == STATUS_OK) status = choose_domains(d, diag);
   if (status != STATUS_OK) {
     during_close(d);
@@ -120,7 +123,8 @@ static int64_t own_bytes(const During *d) {
   int64_t most = 0, batch = 3 * shape_count(&images->shape) * (int64_t)sizeof(float);
   for (uint32_t i = 0; i < d->n_domains; i++) {
     const DataDomain *domain = d->domains[i];
-    int64_t n = (int64_t)domain->n_query + domain->n_gallery;
+    bool split = protocol_of(&d->protocol, domain).kind != PROTOCOL_MARKET;
+    int64_t n = split ? domain->n_images : (int64_t)domain->n_query + domain->n_gallery;
     int64_t bytes =
         n * features_dim(plan, d->program) * (int64_t)sizeof(float) +
         (int64_t)d->options.threads * METRICS_BLOCK * domain->n_gallery * (int64_t)sizeof(float);
@@ -152,7 +156,8 @@ static Status evaluate(During *d, Executor *executor, DuringScore *scores, Diag 
   d->options.bad_images_told = d->told;
   for (uint32_t i = 0; i < d->n_domains; i++) {
     EvaluationDomain result;
-    Status own = evaluation_domain(&d->options, &d->protocol, d->domains[i], executor, d->program,
+    Protocol protocol = protocol_of(&d->protocol, d->domains[i]);
+    Status own = evaluation_domain(&d->options, &protocol, d->domains[i], executor, d->program,
                                    &result, diag);
     if (own == STATUS_OK) {
       const char *name = d->domains[i]->name;

@@ -11,7 +11,8 @@
 typedef struct During During;
 
 typedef struct DuringOptions {
-  const char *data; /* as dataset_read takes it: every domain that has queries is tested on */
+  const char *data;     /* as dataset_read takes it: every domain that has queries is tested on */
+  const char *protocol; /* NULL: the manifests' own queries; else as EvalOptions has it */
   bool skip_bad_images;
   uint32_t workers, threads; /* at least 1 */
   Ranks *ranks;              /* that share the images; NULL: one process */

@@ -49,7 +49,7 @@ static Status check_options(Eval *e) {
 
 /* Under a split any domain will do; under the manifest's own protocol those that have queries. */
 static bool can_test(const Eval *e, const DataDomain *d) {
-  return e->protocol.kind != PROTOCOL_MARKET || d->n_query > 0;
+  return protocol_of(&e->protocol, d).kind != PROTOCOL_MARKET || d->n_query > 0;
 }
 
 static Status find_domain(Eval *e) {
@@ -97,7 +97,6 @@ static Status find_program(Eval *e) {
 }
 
 static Status open_network(Eval *e) {
-  TRY(plan_open(e->o.plan, e->o.device, e->diag, &e->plan));
   TRY(find_program(e));
   ExecutorOptions options = {
       .threads = e->o.threads, .program = e->program, .device = e->o.device, .wishes = e->o.wishes};
@@ -140,7 +139,11 @@ static void print_head(const Eval *e) {
     separator = "";
   }
   if (!*separator) putchar('\n');
-  if (e->protocol.kind == PROTOCOL_MARKET)
+  if (e->protocol.kind == PROTOCOL_PAPER)
+    printf("protocol  the paper's %s: small sets are means of %d random splits, seed %" PRIu64
+           "; others have their own queries\n",
+           e->o.protocol, PAPER_TRIALS, e->protocol.paper.seed);
+  else if (e->protocol.kind == PROTOCOL_MARKET)
     puts("protocol  market: images of the query's identity and camera are taken out");
   else
     printf("protocol  split %s: mean of %u random splits, seed %" PRIu64 "\n",
@@ -183,12 +186,26 @@ static Status print_comparison(const Eval *e, const EvaluationDomain *d) {
   return STATUS_OK;
 }
 
+/* The paper's figure for several sets is the mean of theirs. */
+static void print_average(const Eval *e) {
+  double map = 0, rank1 = 0;
+  if (e->protocol.kind != PROTOCOL_PAPER || e->n_results < 2) return;
+  for (uint32_t i = 0; i < e->n_results; i++) {
+    map += e->results[i].map / e->n_results;
+    rank1 += e->results[i].rank1 / e->n_results;
+  }
+  printf("\naverage   of %u sets: mAP %.2f %%   Rank-1 %.2f %%\n", e->n_results, 100 * map,
+         100 * rank1);
+}
+
 /* ---- the command --------------------------------------------------------------------------- */
 
 /* The small sets are published with splits: other figures must not be held against them. */
 static void warn_protocol(const Eval *e, const DataDomain *d) {
   char hint[80];
-  if (e->protocol.kind != PROTOCOL_MARKET || !d->layout->protocol || d->n_query == 0) return;
+  if (protocol_of(&e->protocol, d).kind != PROTOCOL_MARKET || !d->layout->protocol ||
+      d->n_query == 0)
+    return;
   snprintf(hint, sizeof hint, "--protocol=%s:10:0 draws them", d->layout->protocol);
   diag_warning(e->diag, d->name, hint,
                "results of %s are published for random splits; here all of its queries are tested",
@@ -199,19 +216,22 @@ static Status evaluate_all(Eval *e) {
   print_head(e);
   for (uint32_t i = 0; i < e->n_domains; i++) {
     EvaluationDomain *result = &e->results[i];
+    Protocol protocol = protocol_of(&e->protocol, e->domains[i]);
     warn_protocol(e, e->domains[i]);
-    TRY(evaluation_domain(&e->o, &e->protocol, e->domains[i], e->executor, e->program, result,
+    TRY(evaluation_domain(&e->o, &protocol, e->domains[i], e->executor, e->program, result,
                           e->diag));
     e->n_results++;
     print_domain(e, result);
     if (e->other) TRY(print_comparison(e, result));
   }
+  print_average(e);
   return STATUS_OK;
 }
 
 static Status set_up(Eval *e) {
   TRY(check_options(e));
-  TRY(dataset_read(e->o.data, e->diag, &e->data));
+  if (e->o.plan) TRY(plan_open(e->o.plan, e->o.device, e->diag, &e->plan));
+  TRY(dataset_read_of_plan(e->o.data, &e->protocol.paper, true, e->plan, e->diag, &e->data));
   TRY(choose_domains(e));
   e->head = (EvaluationHead){.domains = e->domains,
                              .n_domains = e->n_domains,

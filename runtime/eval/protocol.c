@@ -31,8 +31,13 @@ static bool parse_number(const char **at, char end, uint64_t most, uint64_t *out
 
 Status protocol_parse(const char *text, Diag *diag, Protocol *out) {
   static const char form[] =
-      "market, or split:NAME:TRIALS:SEED with NAME viper, prid, grid or ilids: split:prid:10:0";
-  *out = (Protocol){PROTOCOL_MARKET, 1, 0};
+      "market, 1, 2, 3 (the paper's), or split:NAME:TRIALS:SEED with NAME viper, prid, grid or "
+      "ilids: split:prid:10:0";
+  *out = (Protocol){.kind = PROTOCOL_MARKET, .trials = 1};
+  if (paper_is(text)) {
+    out->kind = PROTOCOL_PAPER;
+    return paper_parse(text, diag, &out->paper);
+  }
   if (!text || strcmp(text, "market") == 0) return STATUS_OK;
   if (strncmp(text, "split:", 6) != 0)
     return diag_error(diag, STATUS_USAGE, "--protocol", form, "there is no protocol '%s'", text);
@@ -51,8 +56,19 @@ Status protocol_parse(const char *text, Diag *diag, Protocol *out) {
     return diag_error(diag, STATUS_USAGE, "--protocol", form,
                       "'%s' needs a number of trials (1..%d) and a seed", text,
                       PROTOCOL_TRIALS_MAX);
-  *out = (Protocol){(ProtocolKind)kind, (uint32_t)trials, seed};
+  *out = (Protocol){.kind = (ProtocolKind)kind, .trials = (uint32_t)trials, .seed = seed};
   return STATUS_OK;
+}
+
+Protocol protocol_of(const Protocol *protocol, const DataDomain *domain) {
+  Protocol own = {.kind = PROTOCOL_MARKET, .trials = 1};
+  if (protocol->kind != PROTOCOL_PAPER) return *protocol;
+  const char *split = domain->paper < PAPER_SETS ? paper_set(domain->paper)->split : NULL;
+  for (int kind = PROTOCOL_VIPER; split && kind <= PROTOCOL_ILIDS; kind++)
+    if (strcmp(names[kind], split) == 0)
+      own = (Protocol){
+          .kind = (ProtocolKind)kind, .trials = PAPER_TRIALS, .seed = protocol->paper.seed};
+  return own;
 }
 
 /* ---- the manifest's own -------------------------------------------------------------------- */

@@ -20,7 +20,8 @@ typedef enum ProtocolKind {
   PROTOCOL_VIPER,
   PROTOCOL_PRID,
   PROTOCOL_GRID,
-  PROTOCOL_ILIDS
+  PROTOCOL_ILIDS,
+  PROTOCOL_PAPER /* one of the paper's: of each domain what protocol_of says */
 } ProtocolKind;
 
 #define PROTOCOL_TRIALS_MAX 1000
@@ -29,10 +30,14 @@ typedef struct Protocol {
   ProtocolKind kind;
   uint32_t trials; /* 1 for market */
   uint64_t seed;   /* of the splits */
+  PaperChoice paper;
 } Protocol;
 
-/* Reads `market` (or NULL) or `split:NAME:TRIALS:SEED`. */
+/* Reads `market` (or NULL), `split:NAME:TRIALS:SEED`, or `1`, `2`, `3` as runtime/data/paper.h. */
 Status protocol_parse(const char *text, Diag *diag, Protocol *out);
+/* How a domain is tested: the protocol itself, or of the paper's what it says of the domain's set.
+ */
+Protocol protocol_of(const Protocol *protocol, const DataDomain *domain);
 const char *protocol_name(ProtocolKind kind);
 
 /* Indices of a domain's images, in its order. */

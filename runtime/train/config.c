@@ -64,6 +64,7 @@ static void put_train(FILE *out, const TrainOptions *o, const Plan *plan) {
   fputs("# train: graphrun train", out);
   put_word(out, "", o->plan);
   put_text(out, "--data=", o->data);
+  put_text(out, "--protocol=", o->protocol);
   put_number(out, "--steps=", o->steps);
   put_number(out, "--epochs=", o->epochs);
   put_number(out, "--stop-at=", o->stop_at);

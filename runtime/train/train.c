@@ -303,7 +303,9 @@ static Status open_data(Train *t) {
     return diag_error(t->diag, STATUS_USAGE, o->plan,
                       "--data=DATA names a CSV manifest, a folder or a .domains file",
                       "the model trains on images, and --data is not given");
-  TRY(dataset_read(o->data, t->diag, &t->data));
+  PaperChoice choice = {0};
+  if (o->protocol) TRY(paper_parse(o->protocol, t->diag, &choice));
+  TRY(dataset_read_of_plan(o->data, &choice, false, t->plan, t->diag, &t->data));
   /* Before the length of the schedule follows from them; a checkpoint says more of other data. */
   if (!o->resume) TRY(loader_check(t->plan, t->data, t->diag));
   t->run.positions = calloc(t->plan->training.n_domains + 1u, sizeof *t->run.positions);
@@ -437,6 +439,7 @@ static Status open_scores(Train *t) {
       return diag_error(t->diag, STATUS_USAGE, "--eval-every", "--eval-data=DATA names them",
                         "there are no data to evaluate on");
     DuringOptions options = {.data = data,
+                             .protocol = o->eval_data ? NULL : o->protocol,
                              .skip_bad_images = o->skip_bad_images,
                              .workers = o->workers ? o->workers : o->threads,
                              .threads = o->threads,
