@@ -9,7 +9,8 @@
 bool budget_parse(const char *text, int64_t *out_bytes);
 
 /* STATUS_NO_FIT when the arena of some program is larger than `bytes`: the message names the
- * largest, what it needs, and the largest values at its peak with their lines. */
-Status budget_check(const Plan *plan, int64_t bytes, Diag *diag);
+ * largest, what it needs, and the largest values at its peak with their lines.  `option` is the
+ * text of which budget_parse made `bytes`. */
+Status budget_check(const Plan *plan, const char *option, int64_t bytes, Diag *diag);
 
 #endif

@@ -267,10 +267,53 @@ void lives_free(Lives *l) {
   *l = (Lives){0};
 }
 
-int64_t lives_widen(Lives *l) {
-  OffsetBound bound;
+Status lives_widen(Lives *l, Diag *diag) {
   for (uint32_t i = 0; i < l->n_items; i++) l->items[i].end = l->until[i];
-  return offset_bound(l->items, l->n_items, &bound) ? bound.bytes : -1;
+  if (offset_bound(l->items, l->n_items, &l->taken)) return STATUS_OK;
+  return diag_no_memory(diag, l->n_items * sizeof *l->items);
+}
+
+static void set_places(const PlanProgram *p, Lives *l) {
+  for (NodeId id = 1; id < p->graph->n_nodes; id++)
+    if (l->base[id] == id && l->buffer[id] != LIVES_NONE)
+      l->items[l->buffer[id]].offset = p->node_offset[id];
+  for (uint32_t i = l->n_values; i < l->n_items; i++)
+    l->items[i].offset = p->steps[l->items[i].start - 1].work_offset;
+}
+
+static int by_start(const void *a, const void *b) {
+  const OffsetItem *x = a, *y = b;
+  return x->start < y->start ? -1 : x->start > y->start;
+}
+
+static bool share(const OffsetItem *a, const OffsetItem *b) {
+  return a->offset < b->offset + b->bytes && b->offset < a->offset + a->bytes;
+}
+
+/* The waits of a complete plan are fewer than those by which its offsets were found: by them alone
+ * bytes would count for two. */
+Status lives_take(const PlanProgram *p, Lives *l, Diag *diag) {
+  OffsetItem *sorted = calloc((size_t)l->n_items + 1, sizeof *sorted);
+  if (!sorted) return diag_no_memory(diag, l->n_items * sizeof *sorted);
+  set_places(p, l);
+  for (uint32_t i = 0; i < l->n_items; i++) sorted[i] = l->items[i];
+  qsort(sorted, l->n_items, sizeof *sorted, by_start);
+  for (uint32_t i = 0; i < l->n_items; i++) {
+    OffsetItem *item = &l->items[i];
+    uint32_t low = 0, high = l->n_items, end = item->end;
+    while (low < high) { /* the first that begins behind its end */
+      uint32_t mid = (low + high) / 2;
+      if (sorted[mid].start <= end)
+        low = mid + 1;
+      else
+        high = mid;
+    }
+    for (item->end = l->until[i]; low < l->n_items && sorted[low].start <= item->end; low++)
+      if (share(item, &sorted[low])) item->end = sorted[low].start - 1;
+  }
+  free(sorted);
+  if (offset_bound(l->items, l->n_items, &l->taken)) return STATUS_OK;
+  return diag_no_memory(diag, l->n_items * sizeof *l->items);
 }
 
 void lives_values(const Lives *l, uint32_t n_nodes, uint32_t step, NodeId *nodes) {

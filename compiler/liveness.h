@@ -21,6 +21,7 @@ typedef struct Lives {
   uint32_t *step_of; /* by node: the step that makes it; 0: none */
   int64_t *work;     /* by step from 0: bytes of its kernel's work buffer, unaligned; 0: none */
   OffsetBound bound; /* the largest sum of bytes that are alive together */
+  OffsetBound taken; /* the same of bytes that are not free yet; set by lives_widen, lives_take */
   /* By item: its end, or, where steps overlap, the last step that may begin before all have run
    * that use it. */
   uint32_t *until;
@@ -32,8 +33,11 @@ typedef struct Lives {
 Status lives_find(const Plan *plan, const PlanProgram *program, Diag *diag, Lives *out);
 void lives_free(Lives *lives);
 /* Makes each item live until no step that is not behind its users can begin: what it takes to give
- * offsets.  Returns the largest sum of bytes then; -1: out of memory. */
-int64_t lives_widen(Lives *lives);
+ * offsets. */
+Status lives_widen(Lives *lives, Diag *diag);
+/* The same of a complete plan: until no such step can begin, or its bytes are another's.  What is
+ * told of a program's peak is where most bytes are taken so; never more than its scratch. */
+Status lives_take(const PlanProgram *program, Lives *lives, Diag *diag);
 /* By buffer of a value: the node whose value is in it at `step`; of several that take turns the one
  * made last. `nodes` has n_values entries. */
 void lives_values(const Lives *lives, uint32_t n_nodes, uint32_t step, NodeId *nodes);

@@ -30,10 +30,10 @@ Status layout_offsets(const Plan *plan, PlanProgram *program, Diag *diag) {
   if (!program->node_offset) return diag_no_memory(diag, n * sizeof *program->node_offset);
   Lives lives;
   Status status = lives_find(plan, program, diag, &lives);
-  int64_t most = status == STATUS_OK ? lives_widen(&lives) : 0;
-  if (most < 0) status = diag_no_memory(diag, lives.n_items * sizeof *lives.items);
+  if (status == STATUS_OK) status = lives_widen(&lives, diag);
   if (status == STATUS_OK)
-    status = offset_search(lives.items, lives.n_items, most, diag, &program->scratch_bytes);
+    status =
+        offset_search(lives.items, lives.n_items, lives.taken.bytes, diag, &program->scratch_bytes);
   if (status == STATUS_OK) {
     set_offsets(plan, program, &lives);
     program->lower_bound = lives.bound.bytes;

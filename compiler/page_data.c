@@ -170,9 +170,9 @@ static void put_life(PageData *d, const LifeColumns *c, NodeId node, uint32_t fr
   put(d, c->work, work);
 }
 
-/* Steps count from 0, as in reports; -1 is before the first.  One row for each value in its buffer,
- * until the next one is made in its place: the rows that hold a step add up to the bytes that are
- * alive there. */
+/* Kernels count from 0, as in reports; -1 is before the first.  One row for each value in its
+ * buffer, until the next one is made in its place: the rows that hold a step add up to the bytes
+ * that are alive there. */
 static void put_lives(PageData *d, const Lives *lives, Tenant *tenants) {
   json_t *of = table(d, "lives");
   LifeColumns c = {column(d, of, "node"), column(d, of, "from"), column(d, of, "to"),
@@ -193,7 +193,7 @@ static void put_lives(PageData *d, const Lives *lives, Tenant *tenants) {
   }
 }
 
-/* Bytes alive at each step. */
+/* Bytes taken while each kernel runs. */
 static void put_live(PageData *d, const Lives *lives) {
   int64_t *change = calloc((size_t)d->p->n_steps + 3, sizeof *change);
   if (!change) {
@@ -217,19 +217,22 @@ static const char *kind_name(uint8_t kind) {
   return names[kind];
 }
 
-static void put_facts(PageData *d) {
+/* The chart's mark stands at a kernel, also where the peak is before the first or at the end. */
+static void put_facts(PageData *d, const Lives *lives) {
+  uint32_t peak = lives->taken.step ? lives->taken.step - 1 : 0;
+  if (peak && peak >= d->p->n_steps) peak = d->p->n_steps - 1;
   json_t *facts =
-      json_pack("{s:s, s:s, s:I, s:I, s:I, s:I}", "name", plan_text(d->plan, d->p->name), "kind",
-                kind_name(d->p->kind), "macs", (json_int_t)d->p->macs, "scratch",
-                (json_int_t)d->p->scratch_bytes, "bound", (json_int_t)d->p->lower_bound, "peak",
-                (json_int_t)d->p->peak_step);
+      json_pack("{s:s, s:s, s:I, s:I, s:I, s:I, s:I}", "name", plan_text(d->plan, d->p->name),
+                "kind", kind_name(d->p->kind), "macs", (json_int_t)d->p->macs, "scratch",
+                (json_int_t)d->p->scratch_bytes, "bound", (json_int_t)lives->bound.bytes, "most",
+                (json_int_t)lives->taken.bytes, "peak", (json_int_t)peak);
   if (!facts || json_object_update_missing_new(d->out, facts) != 0) d->full = true;
 }
 
 static Status fill(PageData *d, const Lives *lives, Tenant *tenants, Diag *diag) {
   TRY(work_bytes(d->plan, d->p, diag, d->moved));
   d->steps = lives->step_of;
-  put_facts(d);
+  put_facts(d, lives);
   put_nodes(d);
   put_steps(d);
   put_lives(d, lives, tenants);
@@ -243,6 +246,7 @@ Status page_program(const Plan *plan, const PlanProgram *program, Strings *strin
   PageData d = {.plan = plan, .p = program, .g = program->graph, .strings = strings};
   *out = NULL;
   Status status = lives_find(plan, program, diag, &lives);
+  if (status == STATUS_OK) status = lives_take(program, &lives, diag);
   Tenant *tenants = calloc(d.g->n_nodes, sizeof *tenants);
   d.moved = calloc(d.g->n_nodes, sizeof *d.moved);
   d.out = json_object();

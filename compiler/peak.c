@@ -1,8 +1,8 @@
 /* What is alive at the peak.
  *
  * The peak is the step where the most bytes are taken: those of liveness.h, and where steps overlap
- * also those that no other value may take over yet, which is what the planner gives offsets to.
- * What it reserves beyond their sum is gaps between them. */
+ * also those whose users may still be at work.  What the plan reserves beyond their sum is gaps
+ * between them. */
 #include "compiler/peak.h"
 
 #include "compiler/liveness.h"
@@ -124,10 +124,9 @@ static void add_sums(const Finder *f, Peak *peak) {
 
 static Status list_rows(Finder *f, Peak *peak, Diag *diag) {
   Lives *l = &f->lives;
-  OffsetBound bound;
   for (uint32_t i = 0; i < l->n_items; i++) f->end[i] = l->items[i].end;
-  if (lives_widen(l) < 0 || !offset_bound(l->items, l->n_items, &bound))
-    return diag_no_memory(diag, l->n_items * sizeof *l->items);
+  TRY(lives_take(f->p, l, diag));
+  OffsetBound bound = l->taken;
   peak->step = bound.step;
   peak->rows = calloc((size_t)l->n_items + 1, sizeof *peak->rows);
   if (!peak->rows) return diag_no_memory(diag, l->n_items * sizeof *peak->rows);

@@ -117,22 +117,23 @@ static const char *kept_for(const Plan *plan, const PlanProgram *p, NodeId value
   return NULL;
 }
 
-/* `step 5127, conv-dw at FILE:LINE`, `the end, commit of stem/conv/weight`. */
+/* `kernel 5127, conv-dw at FILE:LINE`, `the end, commit of stem/conv/weight`. */
 static void freed_text(const Plan *plan, const PlanProgram *p, const PeakRow *row, char *text,
                        size_t size) {
   char place[SOURCE_WHERE_MAX], kept[256];
   const Graph *g = p->graph;
   NodeId last = row->heir ? row->heir : row->node;
   if (row->again == AGAIN_NOTHING) {
-    text_format(text, size, "step %u, whose kernel works in it", row->freed);
+    text_format(text, size, "kernel %u, which works in it", row->freed - 1);
   } else if (row->freed > p->n_steps) {
     const char *why = kept_for(plan, p, last, kept, sizeof kept);
     text_format(text, size, "the end%s%s", why ? ", " : "", why ? why : "");
   } else if (row->reader) {
-    text_format(text, size, "step %u, %s at %s", row->freed,
+    text_format(text, size, "kernel %u, %s at %s", row->freed - 1,
                 op_desc(g->nodes[row->reader].op)->name, where(g, row->reader, place));
   } else {
-    text_format(text, size, row->freed ? "step %u, where it is made" : "never read", row->freed);
+    text_format(text, size, row->freed ? "kernel %u, where it is made" : "never read",
+                row->freed - 1);
   }
 }
 
@@ -176,15 +177,15 @@ static void put_sums(const Plan *plan, const Peak *peak, FILE *out) {
 }
 
 static void put_head(const Plan *plan, const PlanProgram *p, const Peak *peak, FILE *out) {
-  char place[SOURCE_WHERE_MAX];
+  char place[SOURCE_WHERE_MAX], number[48];
   const Graph *g = p->graph;
   fprintf(out, "peak of %s: ", plan_text(plan, p->name));
   if (peak->step == 0 || peak->step > p->n_steps) {
-    fputs(peak->step ? "at the end" : "before the first step", out);
+    fputs(report_peak_text(p, peak->step, number), out);
   } else {
     NodeId last =
         p->step_nodes[p->steps[peak->step - 1].first + p->steps[peak->step - 1].count - 1];
-    fprintf(out, "step %u of %u, %s %s at %s", peak->step, p->n_steps,
+    fprintf(out, "%s, %s %s at %s", report_peak_text(p, peak->step, number),
             op_desc(g->nodes[last].op)->name, report_label(g, last), where(g, last, place));
   }
   fputs("\n\n", out);
@@ -196,14 +197,14 @@ static void put_row(const Plan *plan, const PlanProgram *p, const PeakRow *row, 
   const Node *node = &g->nodes[row->node];
   again_text(row, again, sizeof again);
   freed_text(plan, p, row, freed, sizeof freed);
-  text_format(made, sizeof made, row->maker ? "%u" : "fed", row->maker);
+  text_format(made, sizeof made, row->maker ? "%u" : "fed", row->maker - 1);
   fprintf(
-      out, "  %12.3f %-4s %-22s %-12s %5s %22s  %s  %s; freed: %s%s%s", (double)row->bytes / 1e6,
+      out, "  %12.3f %-4s %-22s %-12s %6s %22s  %s  %s; freed: %s%s%s", (double)row->bytes / 1e6,
       row->again == AGAIN_NOTHING ? "-" : dtype_name((DType)node->dtype),
       row->again == AGAIN_NOTHING ? "work buffer" : shape_text(&node->shape, shape, sizeof shape),
       op_desc(node->op)->name, made, again, report_label(g, row->node), where(g, row->node, place),
       freed, row->heir ? ", with what is made in its place" : "",
-      row->kind == PEAK_HELD ? "; held for steps on other streams" : "");
+      row->kind == PEAK_HELD ? "; held for kernels on other streams" : "");
   if (row->cost.inputs && row->cost.inputs >= row->bytes / 100)
     fprintf(out, "; again: keeps inputs, %.3f MB", (double)row->cost.inputs / 1e6);
   fputc('\n', out);
@@ -233,8 +234,8 @@ static Status put_peak(const Plan *plan, const PlanProgram *p, const Peak *peak,
   TRY(groups_make(p, peak, view, diag, &groups));
   put_head(plan, p, peak, out);
   put_sums(plan, peak, out);
-  fprintf(out, "\n  %12s %-4s %-22s %-12s %5s %22s  %s\n", "MB", "type", "shape", "made by", "step",
-          "again: GMAC        MB", "value, XML line; who reads it last");
+  fprintf(out, "\n  %12s %-4s %-22s %-12s %6s %22s  %s\n", "MB", "type", "shape", "made by",
+          "kernel", "again: GMAC        MB", "value, XML line; who reads it last");
   for (uint32_t i = 0; i < groups.n; i++) put_group(plan, p, &groups, &groups.list[i], out);
   groups_free(&groups);
   if (!view->program && plan->n_programs > 1)
@@ -280,15 +281,15 @@ static json_t *row_json(const Plan *plan, const PlanProgram *p, const PeakRow *r
   const Node *node = &g->nodes[row->node];
   freed_text(plan, p, row, freed, sizeof freed);
   return json_pack(
-      "{s:s, s:s, s:s, s:s, s:s, s:s, s:i, s:o, s:I, s:I, s:i, s:i, s:o, s:o, s:s, s:o}", "kind",
+      "{s:s, s:s, s:s, s:s, s:s, s:s, s:i, s:o, s:I, s:I, s:o, s:o, s:o, s:o, s:s, s:o}", "kind",
       kind_name(row->kind), "value", report_label(g, row->node), "op", op_desc(node->op)->name,
       "dtype", dtype_name((DType)node->dtype), "shape",
       shape_text(&node->shape, shape, sizeof shape), "role", role_name((Role)node->stamp.role),
       "order", (int)node->stamp.order, "at", place_json(g, row->node), "bytes",
-      (json_int_t)row->bytes, "align", (json_int_t)row->align, "made_step", (int)row->maker,
-      "freed_step", (int)row->freed, "freed", report_json_string(freed), "freed_at",
-      place_json(g, row->reader), "taken_over", row->heir ? report_label(g, row->heir) : "",
-      "again", again_json(row));
+      (json_int_t)row->bytes, "align", (json_int_t)row->align, "made_kernel",
+      report_json_kernel(p, row->maker), "freed_kernel", report_json_kernel(p, row->freed), "freed",
+      report_json_string(freed), "freed_at", place_json(g, row->reader), "taken_over",
+      row->heir ? report_label(g, row->heir) : "", "again", again_json(row));
 }
 
 static json_t *states_json(const Plan *plan) {
@@ -326,14 +327,14 @@ static Status put_json(const Plan *plan, const PlanProgram *p, const Peak *peak,
   Groups groups;
   TRY(groups_make(p, peak, view, diag, &groups));
   json_t *root = json_pack(
-      "{s:s, s:i, s:i, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:o, s:o}", "program",
-      plan_text(plan, p->name), "step", (int)peak->step, "kernels", (int)p->n_steps, "values_bytes",
-      (json_int_t)peak->values, "work_bytes", (json_int_t)peak->work, "held_bytes",
-      (json_int_t)peak->held, "alignment_bytes", (json_int_t)peak->alignment, "gaps_bytes",
-      (json_int_t)peak->gaps, "scratch_bytes", (json_int_t)peak->scratch, "state_bytes",
-      (json_int_t)peak->state, "state_alignment_bytes", (json_int_t)peak->state_align,
-      "reserved_bytes", (json_int_t)peak->reserved, "groups", groups_json(plan, p, &groups),
-      "states", states_json(plan));
+      "{s:s, s:o, s:i, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:o, s:o}", "program",
+      plan_text(plan, p->name), "kernel", report_json_kernel(p, peak->step), "kernels",
+      (int)p->n_steps, "values_bytes", (json_int_t)peak->values, "work_bytes",
+      (json_int_t)peak->work, "held_bytes", (json_int_t)peak->held, "alignment_bytes",
+      (json_int_t)peak->alignment, "gaps_bytes", (json_int_t)peak->gaps, "scratch_bytes",
+      (json_int_t)peak->scratch, "state_bytes", (json_int_t)peak->state, "state_alignment_bytes",
+      (json_int_t)peak->state_align, "reserved_bytes", (json_int_t)peak->reserved, "groups",
+      groups_json(plan, p, &groups), "states", states_json(plan));
   groups_free(&groups);
   bool ok = root && json_dumpf(root, out, JSON_INDENT(1)) == 0 && fputc('\n', out) != EOF;
   json_decref(root);

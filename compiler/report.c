@@ -80,7 +80,7 @@ static void put_meetings(const Plan *plan, const ReportView *view, FILE *out) {
 static Status put_streams(const Plan *plan, const ReportView *view, FILE *out, Diag *diag) {
   if (target_streams(plan->target) == 1) return STATUS_OK;
   fprintf(out, "\n%-24s %8s %12s %12s %12s  %s\n", "streams (estimate)", "waits", "one ms",
-          "longest ms", "run ms", "steps on each");
+          "longest ms", "run ms", "kernels on each");
   for (uint32_t i = 0; i < plan->n_programs; i++) {
     const PlanProgram *p = &plan->programs[i];
     if (!report_shows(view, p)) continue;
@@ -120,23 +120,24 @@ static void put_tensor(const Graph *g, const ReportTensor *tensor, FILE *out) {
 
 static Status put_peak(const Plan *plan, const PlanProgram *p, const ReportView *view, FILE *out,
                        Diag *diag) {
-  ReportTensor *tensors;
-  uint32_t n;
-  TRY(report_peak(plan, p, diag, &tensors, &n));
-  fprintf(out, "\npeak of %s: step %u of %u, %.3f MB alive\n", plan_text(plan, p->name),
-          p->peak_step, p->n_steps, (double)p->lower_bound / 1e6);
+  ReportPeak peak;
+  char where[48];
+  TRY(report_peak(plan, p, diag, &peak));
+  fprintf(out, "\npeak of %s: %s, %.3f MB\n", plan_text(plan, p->name),
+          report_peak_text(p, peak.step, where), (double)peak.bytes / 1e6);
   int64_t rest = 0;
   uint32_t shown = 0;
-  for (uint32_t i = 0; i < n; i++) {
-    if (!report_shows_node(view, p->graph, tensors[i].node)) continue;
+  for (uint32_t i = 0; i < peak.n; i++) {
+    const ReportTensor *tensor = &peak.tensors[i];
+    if (!report_shows_node(view, p->graph, tensor->node)) continue;
     if (shown++ < REPORT_TENSORS)
-      put_tensor(p->graph, &tensors[i], out);
+      put_tensor(p->graph, tensor, out);
     else
-      rest += tensors[i].bytes;
+      rest += tensor->bytes;
   }
   if (shown > REPORT_TENSORS)
     fprintf(out, "  %10.3f MB  in %u more\n", (double)rest / 1e6, shown - REPORT_TENSORS);
-  free(tensors);
+  report_peak_free(&peak);
   return STATUS_OK;
 }
 

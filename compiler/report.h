@@ -56,10 +56,17 @@ typedef struct ReportTensor {
   bool work;     /* a kernel's work buffer */
   int64_t bytes; /* with its alignment */
 } ReportTensor;
-/* The buffers that are alive at the program's peak step, largest first: their sum is the program's
- * lower_bound.  The caller frees *out. */
-Status report_peak(const Plan *plan, const PlanProgram *program, Diag *diag, ReportTensor **out,
-                   uint32_t *n);
+/* Where the most bytes of scratch are taken: the kernel that --explain-peak names, too. */
+typedef struct ReportPeak {
+  uint32_t step; /* from 1; 0: before the first kernel; n_steps + 1: at the end */
+  int64_t bytes; /* the tensors' sum: the program's lower_bound, or more where kernels overlap */
+  ReportTensor *tensors; /* largest first */
+  uint32_t n;
+} ReportPeak;
+Status report_peak(const Plan *plan, const PlanProgram *program, Diag *diag, ReportPeak *out);
+void report_peak_free(ReportPeak *peak); /* after a success */
+/* `kernel 7 of 90`, `before the first kernel`, `at the end`. */
+const char *report_peak_text(const PlanProgram *program, uint32_t step, char text[48]);
 
 /* A line about it without an end: bytes, op, shape, role, name and place; returns its length. */
 size_t report_tensor_text(const Graph *graph, const ReportTensor *tensor, char *text, size_t size);

@@ -49,26 +49,25 @@ static json_t *table_json(const ReportTable *table, const char *count) {
   return list;
 }
 
-static Status alive_json(const Plan *plan, const PlanProgram *p, const ReportView *view, Diag *diag,
-                         json_t **out) {
-  ReportTensor *tensors;
-  uint32_t n;
-  TRY(report_peak(plan, p, diag, &tensors, &n));
+json_t *report_json_kernel(const PlanProgram *p, uint32_t step) {
+  return step && step <= p->n_steps ? json_integer((json_int_t)step - 1) : json_null();
+}
+
+static json_t *alive_json(const PlanProgram *p, const ReportView *view, const ReportPeak *peak) {
   const Graph *g = p->graph;
   json_t *list = json_array();
-  for (uint32_t i = 0; i < n; i++) {
-    if (!report_shows_node(view, g, tensors[i].node)) continue;
-    const Node *node = &g->nodes[tensors[i].node];
+  for (uint32_t i = 0; i < peak->n; i++) {
+    const ReportTensor *tensor = &peak->tensors[i];
+    if (!report_shows_node(view, g, tensor->node)) continue;
+    const Node *node = &g->nodes[tensor->node];
     const SourceLoc *loc = &g->symbols->locs[node->stamp.loc];
     json_array_append_new(
-        list, json_pack("{s:s, s:s, s:b, s:I, s:o, s:i}", "value", report_label(g, tensors[i].node),
-                        "op", op_desc(node->op)->name, "work", tensors[i].work, "bytes",
-                        (json_int_t)tensors[i].bytes, "file", report_json_file(g, node->stamp.loc),
+        list, json_pack("{s:s, s:s, s:b, s:I, s:o, s:i}", "value", report_label(g, tensor->node),
+                        "op", op_desc(node->op)->name, "work", tensor->work, "bytes",
+                        (json_int_t)tensor->bytes, "file", report_json_file(g, node->stamp.loc),
                         "line", node->stamp.loc ? (int)loc->line : 0));
   }
-  free(tensors);
-  *out = list;
-  return STATUS_OK;
+  return list;
 }
 
 static Status streams_json(const Plan *plan, const PlanProgram *p, Diag *diag, json_t **out) {
@@ -83,14 +82,15 @@ static Status streams_json(const Plan *plan, const PlanProgram *p, Diag *diag, j
   return *out ? STATUS_OK : diag_no_memory(diag, sizeof **out);
 }
 
-static json_t *memory_json(const PlanProgram *p) {
+static json_t *memory_json(const PlanProgram *p, const ReportPeak *peak) {
   double ratio = p->lower_bound ? (double)p->scratch_bytes / (double)p->lower_bound : 1;
   ReportMeetings m = report_meetings(p);
-  return json_pack("{s:I, s:I, s:f, s:i, s:i, s:i, s:I, s:I}", "scratch_bytes",
+  return json_pack("{s:I, s:I, s:f, s:o, s:I, s:i, s:i, s:I, s:I}", "scratch_bytes",
                    (json_int_t)p->scratch_bytes, "lower_bound_bytes", (json_int_t)p->lower_bound,
-                   "ratio", ratio, "peak_step", (int)p->peak_step, "collectives",
-                   (int)m.collectives, "exchanges", (int)m.exchanges, "sum_bytes",
-                   (json_int_t)m.sum_bytes, "gather_bytes", (json_int_t)m.gather_bytes);
+                   "ratio", ratio, "peak_kernel", report_json_kernel(p, peak->step), "peak_bytes",
+                   (json_int_t)peak->bytes, "collectives", (int)m.collectives, "exchanges",
+                   (int)m.exchanges, "sum_bytes", (json_int_t)m.sum_bytes, "gather_bytes",
+                   (json_int_t)m.gather_bytes);
 }
 
 static Status add_tables(const Plan *plan, const PlanProgram *p, const ReportView *view,
@@ -117,14 +117,18 @@ static Status add_program(const Plan *plan, const PlanProgram *p, const ReportVi
       (int)p->graph->n_nodes - 1, "kernels", (int)p->n_steps, "kernels_unfused", (int)all.unfused,
       "commits", (int)p->graph->n_commits, "macs", (json_int_t)p->macs, "forward_macs",
       (json_int_t)all.forward_macs, "flops", (json_int_t)all.flops, "bytes", (json_int_t)all.bytes);
-  json_t *memory = memory_json(p), *part;
-  bool ok = json_array_append_new(list, root) == 0 && json_object_update(root, memory) == 0;
+  bool ok = json_array_append_new(list, root) == 0;
+  if (!ok) return diag_no_memory(diag, sizeof root);
+  ReportPeak peak;
+  TRY(report_peak(plan, p, diag, &peak));
+  json_t *memory = memory_json(p, &peak), *part;
+  ok = json_object_update(root, memory) == 0 &&
+       json_object_set_new(root, "peak", alive_json(p, view, &peak)) == 0;
   json_decref(memory);
+  report_peak_free(&peak);
   if (!ok) return diag_no_memory(diag, sizeof root);
   TRY(streams_json(plan, p, diag, &part));
   json_object_set_new(root, "streams", part);
-  TRY(alive_json(plan, p, view, diag, &part));
-  json_object_set_new(root, "peak", part);
   return add_tables(plan, p, view, root, diag);
 }
 

@@ -8,6 +8,7 @@
 #include "ops/ops.h"
 #include "ops/work.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -159,29 +160,49 @@ static int by_size(const void *a, const void *b) {
   return x->work - y->work;
 }
 
-Status report_peak(const Plan *plan, const PlanProgram *p, Diag *diag, ReportTensor **out,
-                   uint32_t *n) {
-  *out = NULL;
-  *n = 0;
-  Lives lives;
-  Status status = lives_find(plan, p, diag, &lives);
-  ReportTensor *list = calloc((size_t)lives.n_items + 1, sizeof *list);
-  NodeId *values = calloc((size_t)lives.n_values + 1, sizeof *values);
-  if (status == STATUS_OK && (!list || !values))
-    status = diag_no_memory(diag, lives.n_items * sizeof *list);
-  uint32_t at = lives.bound.step;
-  if (status == STATUS_OK) lives_values(&lives, p->graph->n_nodes, at, values);
-  for (uint32_t i = 0; status == STATUS_OK && i < lives.n_items; i++) {
-    const OffsetItem *item = &lives.items[i];
-    if (item->start > at || item->end < at) continue;
-    bool work = i >= lives.n_values;
-    list[(*n)++] = (ReportTensor){work ? last_member(p, at) : values[i], work, item->bytes};
+static Status list_tensors(const PlanProgram *p, Lives *lives, Diag *diag, ReportPeak *out) {
+  TRY(lives_take(p, lives, diag));
+  uint32_t at = lives->taken.step;
+  ReportTensor *list = calloc((size_t)lives->n_items + 1, sizeof *list);
+  NodeId *values = calloc((size_t)lives->n_values + 1, sizeof *values);
+  *out = (ReportPeak){.step = at, .bytes = lives->taken.bytes, .tensors = list};
+  if (!list || !values) {
+    free(values);
+    return diag_no_memory(diag, lives->n_items * sizeof *list);
   }
-  lives_free(&lives);
+  lives_values(lives, p->graph->n_nodes, at, values);
+  for (uint32_t i = 0; i < lives->n_items; i++) {
+    const OffsetItem *item = &lives->items[i];
+    if (item->start > at || item->end < at) continue;
+    bool work = i >= lives->n_values;
+    list[out->n++] =
+        (ReportTensor){work ? last_member(p, item->start) : values[i], work, item->bytes};
+  }
   free(values);
-  if (list) qsort(list, *n, sizeof *list, by_size);
-  *out = list;
+  qsort(list, out->n, sizeof *list, by_size);
+  return STATUS_OK;
+}
+
+Status report_peak(const Plan *plan, const PlanProgram *p, Diag *diag, ReportPeak *out) {
+  Lives lives;
+  *out = (ReportPeak){0};
+  Status status = lives_find(plan, p, diag, &lives);
+  if (status == STATUS_OK) status = list_tensors(p, &lives, diag, out);
+  lives_free(&lives);
+  if (status != STATUS_OK) report_peak_free(out);
   return status;
+}
+
+void report_peak_free(ReportPeak *peak) {
+  free(peak->tensors);
+  *peak = (ReportPeak){0};
+}
+
+const char *report_peak_text(const PlanProgram *p, uint32_t step, char text[48]) {
+  if (step == 0) return "before the first kernel";
+  if (step > p->n_steps) return "at the end";
+  snprintf(text, 48, "kernel %u of %u", step - 1, p->n_steps);
+  return text;
 }
 
 ReportMeetings report_meetings(const PlanProgram *p) {

@@ -115,7 +115,7 @@ static Status count_epochs(Writer *w) {
     if (w->in->nodes[id].stamp.epoch >= w->epochs) w->epochs = w->in->nodes[id].stamp.epoch + 1ull;
   if (w->epochs * ((uint64_t)w->u->n_groups + 2) <= UINT32_MAX) return STATUS_OK;
   return diag_error(w->diag, STATUS_NO_FIT, NULL, NULL,
-                    "%llu epochs of nodes that are computed anew, in %u steps, are too many",
+                    "%llu epochs of nodes that are computed anew, in %u kernels, are too many",
                     (unsigned long long)w->epochs, w->u->n_groups);
 }
 

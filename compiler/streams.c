@@ -285,8 +285,8 @@ typedef struct Chooser {
 static Status bytes_alive(const Chooser *c, int64_t *out) {
   Lives lives;
   Status status = lives_find(c->plan, c->p, c->diag, &lives);
-  *out = status == STATUS_OK ? lives_widen(&lives) : 0;
-  if (*out < 0) status = diag_no_memory(c->diag, lives.n_items * sizeof *lives.items);
+  if (status == STATUS_OK) status = lives_widen(&lives, c->diag);
+  *out = lives.taken.bytes;
   lives_free(&lives);
   return status;
 }

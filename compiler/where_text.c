@@ -17,7 +17,7 @@
 
 /* What the line has of one kernel, or of all nodes of a role and order. */
 typedef struct Part {
-  uint32_t step, nodes, of; /* from 1; of so many members */
+  uint32_t step, nodes, of; /* of so many members */
   NodeId last;              /* the last of its nodes */
   int64_t macs, flops, bytes;
 } Part;
@@ -63,7 +63,7 @@ static int by_work(const void *a, const void *b) {
 static void find_kernels(const Where *w, Found *f) {
   for (uint32_t s = 0; s < f->p->n_steps; s++) {
     const PlanStep *step = &f->p->steps[s];
-    Part kernel = {.step = s + 1, .of = step->count};
+    Part kernel = {.step = s, .of = step->count};
     for (uint32_t k = 0; k < step->count; k++) {
       NodeId id = f->p->step_nodes[step->first + k];
       if (!where_holds(w, f->p->graph->nodes[id].stamp.loc)) continue;
@@ -111,7 +111,7 @@ static const char *file_of(const Where *w) {
 /* `conv`, `mul+add (2 of 5)`. */
 static void kernel_text(const Where *w, const PlanProgram *p, const Part *kernel, char *text,
                         size_t size) {
-  const PlanStep *step = &p->steps[kernel->step - 1];
+  const PlanStep *step = &p->steps[kernel->step];
   size_t used = 0;
   for (uint32_t k = 0; k < step->count && used + 30 < size; k++) {
     const Node *node = &p->graph->nodes[p->step_nodes[step->first + k]];
@@ -226,7 +226,7 @@ static void put_kernel(const Where *w, const Found *f, const Part *kernel, int w
 static void put_kernels(const Where *w, const Found *f, FILE *out) {
   Part rest = {0};
   int width = value_width(f);
-  fprintf(out, "\n  %6s %-8s %5s %10s %10s  %-*s  %s\n", "step", "role", "order", "GFLOP",
+  fprintf(out, "\n  %6s %-8s %5s %10s %10s  %-*s  %s\n", "kernel", "role", "order", "GFLOP",
           "moved MB", width, "value", "ops of this line");
   for (uint32_t i = 0; i < f->n_kernels; i++)
     if (i < KERNELS_SHOWN)
@@ -283,25 +283,26 @@ static json_t *part_json(const Part *part) {
                    "bytes", (json_int_t)part->bytes);
 }
 
-static json_t *node_json(const Graph *g, NodeId id, uint32_t step) {
+/* Takes `kernel`, its number or null. */
+static json_t *node_json(const Graph *g, NodeId id, json_t *kernel) {
   const Node *node = &g->nodes[id];
   char shape[SHAPE_TEXT_MAX];
   return json_pack(
-      "{s:i, s:s, s:s, s:s, s:s, s:s, s:i, s:i}", "id", (int)id, "op", op_desc(node->op)->name,
+      "{s:i, s:s, s:s, s:s, s:s, s:s, s:i, s:o}", "id", (int)id, "op", op_desc(node->op)->name,
       "value", report_label(g, id), "dtype", dtype_name((DType)node->dtype), "shape",
       shape_text(&node->shape, shape, sizeof shape), "role", role_name((Role)node->stamp.role),
-      "order", (int)node->stamp.order, "step", (int)step);
+      "order", (int)node->stamp.order, "kernel", kernel);
 }
 
 static json_t *kernel_json(const Where *w, const Found *f, const Part *kernel) {
-  const PlanStep *step = &f->p->steps[kernel->step - 1];
+  const PlanStep *step = &f->p->steps[kernel->step];
   json_t *values = json_array();
   for (uint32_t k = 0; k < step->count; k++) {
     NodeId id = f->p->step_nodes[step->first + k];
     if (where_holds(w, f->p->graph->nodes[id].stamp.loc))
-      json_array_append_new(values, node_json(f->p->graph, id, kernel->step));
+      json_array_append_new(values, node_json(f->p->graph, id, json_integer(kernel->step)));
   }
-  return json_pack("{s:i, s:i, s:i, s:I, s:I, s:I, s:o}", "step", (int)kernel->step, "ops",
+  return json_pack("{s:i, s:i, s:i, s:I, s:I, s:I, s:o}", "kernel", (int)kernel->step, "ops",
                    (int)kernel->nodes, "of", (int)kernel->of, "macs", (json_int_t)kernel->macs,
                    "flops", (json_int_t)kernel->flops, "bytes", (json_int_t)kernel->bytes, "values",
                    values);
@@ -317,7 +318,7 @@ static json_t *others_json(const Where *w, const Found *f, Diag *diag) {
     executed[f->p->step_nodes[i]] = true;
   for (NodeId id = 1; executed && id < g->n_nodes; id++)
     if (!executed[id] && where_holds(w, g->nodes[id].stamp.loc))
-      json_array_append_new(list, node_json(g, id, 0));
+      json_array_append_new(list, node_json(g, id, json_null()));
   free(executed);
   return list;
 }

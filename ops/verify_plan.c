@@ -42,7 +42,7 @@ typedef struct Check {
   uint32_t *step_of, *at; /* by node: step + 1 (0: not executed), position in its step */
   Owners owners;
   Cells *cells;   /* by node, where it is stored */
-  bool *in_place; /* by node: it lies where an operand of its step lies */
+  bool *in_place; /* by node: it lies where an operand of its kernel lies */
   Proof *proof;   /* NULL: steps run one after the other */
 } Check;
 
@@ -152,19 +152,20 @@ static Status check_members(Check *c) {
   for (uint32_t s = 0; s < c->p->n_steps; s++) {
     const PlanStep *step = &c->p->steps[s];
     if (step->first != next || step->count == 0 || step->count > c->p->n_step_nodes - next)
-      return diag_error(c->diag, STATUS_INVALID, c->place, NULL, "step %u does not follow the last",
-                        s);
+      return diag_error(c->diag, STATUS_INVALID, c->place, NULL,
+                        "kernel %u does not follow the last", s);
     next += step->count;
     for (uint32_t k = 0; k < step->count; k++) {
       NodeId id = c->p->step_nodes[step->first + k];
       if (id == NODE_NONE || id >= c->g->n_nodes || c->step_of[id])
-        return diag_error(c->diag, STATUS_INVALID, c->place, NULL, "step %u: a member is wrong", s);
+        return diag_error(c->diag, STATUS_INVALID, c->place, NULL, "kernel %u: a member is wrong",
+                          s);
       c->step_of[id] = s + 1;
       c->at[id] = k;
     }
   }
   if (next == c->p->n_step_nodes) return STATUS_OK;
-  return diag_error(c->diag, STATUS_INVALID, c->place, NULL, "members outside of all steps");
+  return diag_error(c->diag, STATUS_INVALID, c->place, NULL, "members outside of all kernels");
 }
 
 /* The value whose bytes a node reads: views that are not executed share their operand's. */
@@ -187,9 +188,9 @@ static Status check_operands(const Check *c, NodeId id) {
     if (c->proof && made && made != step && !proof_before(c->proof, made - 1, step - 1))
       return wrong(c, id, "may read a value of another stream before it is computed");
     if (made != step) continue;
-    if (base != operand) return wrong(c, id, "reads a member of its own step through a view");
+    if (base != operand) return wrong(c, id, "reads a member of its own kernel through a view");
     if (c->at[base] >= c->at[id]) return wrong(c, id, "reads a member that follows it");
-    if (c->g->nodes[base].op == OP_REDUCE_SUM) return wrong(c, id, "reads a sum of its own step");
+    if (c->g->nodes[base].op == OP_REDUCE_SUM) return wrong(c, id, "reads a sum of its own kernel");
   }
   return STATUS_OK;
 }
@@ -200,9 +201,9 @@ static Status check_bucket(const Check *c, const PlanStep *step) {
   for (uint32_t k = 0; k < step->count; k++) {
     NodeId in = base_of(c, node_input(c->g, members[k], 0));
     if (c->g->nodes[members[k]].op != c->g->nodes[members[0]].op)
-      return wrong(c, members[k], "is another kind of collective than the first of its step");
+      return wrong(c, members[k], "is another kind of collective than the first of its kernel");
     if (c->step_of[in] == c->step_of[members[k]])
-      return wrong(c, members[k], "reads another collective of its step");
+      return wrong(c, members[k], "reads another collective of its kernel");
     if (c->p->node_offset[members[k]] == OFFSET_NONE)
       return wrong(c, members[k], "is a collective that is not stored");
   }
@@ -292,18 +293,18 @@ static Status check_sharing(Check *c, const PlanStep *step, NodeId result) {
     NodeId m = members[k];
     bool stored = m != result && c->p->node_offset[m] != OFFSET_NONE;
     if (stored && overlap(at, bytes, c->p->node_offset[m], value_bytes(&c->g->nodes[m])))
-      return wrong(c, result, "shares bytes with another result of its step");
+      return wrong(c, result, "shares bytes with another result of its kernel");
     for (uint32_t i = 0; i < c->g->nodes[m].n_inputs; i++) {
       NodeId base = base_of(c, node_input(c->g, m, i));
       if (c->step_of[base] == c->step_of[result]) continue;
       bool hit = overlap(at, bytes, c->p->node_offset[base], value_bytes(&c->g->nodes[base]));
       if (hit && !may_share(c, result, m, base))
-        return wrong(c, result, "overwrites an operand of its step");
+        return wrong(c, result, "overwrites an operand of its kernel");
       c->in_place[result] |= hit;
     }
   }
   if (overlap(at, bytes, step->work_offset, step->work_bytes))
-    return wrong(c, result, "shares bytes with the work buffer of its step");
+    return wrong(c, result, "shares bytes with the work buffer of its kernel");
   return STATUS_OK;
 }
 
@@ -329,7 +330,7 @@ static Status check_work(const Check *c, const PlanStep *step) {
       c->plan->target->work_bytes(c->g, members, step->count, outputs, n, c->plan->shards);
   free(outputs);
   if (needed < 0) return diag_no_memory(c->diag, step->count * sizeof *outputs);
-  if (n == 0) return wrong(c, members[0], "its step stores nothing");
+  if (n == 0) return wrong(c, members[0], "its kernel stores nothing");
   if (needed > step->work_bytes) return wrong(c, members[0], "its work buffer is too small");
   for (uint32_t k = 0; step->work_bytes && k < step->count; k++)
     for (uint32_t i = 0; i < c->g->nodes[members[k]].n_inputs; i++) {

@@ -88,7 +88,7 @@ typedef struct Place {
 } Place;
 
 static Status wrong(const Place *c, uint32_t step, const char *text) {
-  return diag_error(c->diag, STATUS_INVALID, c->place, NULL, "program '%s', step %u: %s",
+  return diag_error(c->diag, STATUS_INVALID, c->place, NULL, "program '%s', kernel %u: %s",
                     plan_text(c->plan, c->p->name), step, text);
 }
 
@@ -103,15 +103,15 @@ static Status check_numbers(const Place *c) {
     if (step->n_waits > p->n_waits - next) return wrong(c, s, "its waits are not there");
     next += step->n_waits;
     for (uint32_t k = next - step->n_waits; k < next; k++) {
-      if (p->waits[k] >= s) return wrong(c, s, "waits for a step that does not come before it");
+      if (p->waits[k] >= s) return wrong(c, s, "waits for a kernel that does not come before it");
       if (p->steps[p->waits[k]].stream == step->stream)
-        return wrong(c, s, "waits for a step of its own stream");
+        return wrong(c, s, "waits for a kernel of its own stream");
     }
   }
   if (p->n_joins != p->n_waits - next) return wrong(c, p->n_steps, "there are waits of nobody");
   for (uint32_t k = next; k < p->n_waits; k++)
     if (p->waits[k] >= p->n_steps || p->steps[p->waits[k]].stream == 0)
-      return wrong(c, p->n_steps, "the end waits for no step of another stream");
+      return wrong(c, p->n_steps, "the end waits for no kernel of another stream");
   return STATUS_OK;
 }
 

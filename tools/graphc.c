@@ -349,7 +349,8 @@ static Status compile(Job *j, const Model *model) {
   if (j->args.program)
     status = plan_program_require(plan, j->model.path, j->args.program, j->diag, &program);
   warn_unused(j, plan);
-  if (status == STATUS_OK && j->memory) status = budget_check(plan, j->memory, j->diag);
+  if (status == STATUS_OK && j->memory)
+    status = budget_check(plan, j->args.memory, j->memory, j->diag);
   if (status == STATUS_OK && told(j))
     status = report(j, plan, j->args.program ? &plan->programs[program] : NULL);
   if (status == STATUS_OK && is_page(&j->args))

@@ -485,7 +485,7 @@ static const OptionRow options[] = {
      .kind = OPTION_FLAG,
      .commands = RUNS,
      AT(no_graph),
-     .help = "of cuda: steps are launched one by one, not captured"},
+     .help = "of cuda: kernels are launched one by one, not captured as one graph"},
     {.name = "quiet",
      .kind = OPTION_FLAG,
      .commands = TRAIN,

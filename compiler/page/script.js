@@ -213,7 +213,7 @@
     if (p.nodes.macs[id]) rows.push(["multiply-adds", macs(p.nodes.macs[id])]);
     if (s >= 0) {
       const all = membersOf(p, s);
-      rows.push(["kernel", link("step " + s + " of " + p.steps.first.length +
+      rows.push(["kernel", link(s + " of " + p.steps.first.length +
         (all.length > 1 ? ", fused of " + all.length : ""), () => pickStep(s))]);
     } else rows.push(["kernel", "none: it costs nothing"]);
     const v = p.nodes.view[id];
@@ -238,7 +238,7 @@
     if (p.steps.macs[s]) rows.push(["multiply-adds", macs(p.steps.macs[s])]);
     rows.push(["reads + writes", bytes(p.steps.bytes[s])], ["alive here", bytes(p.live[s])]);
     if (p.steps.stream[s]) rows.push(["stream", String(p.steps.stream[s])]);
-    tell("kernel of step " + s, rows);
+    tell("kernel " + s, rows);
   };
   const tellView = () => {
     const v = program.views[view];
@@ -253,7 +253,7 @@
   /* ---- memory over time ---- */
 
   const SVG = "http://www.w3.org/2000/svg";
-  /* Steps of a life: what is there before the first begins at the start. */
+  /* Kernels of a life: what is there before the first begins at the start. */
   const span = (p, i) => (p.lives.from[i] < 0 ? "start" : p.lives.from[i]) + "–" + (p.lives.to[i] >= p.live.length ? "end" : p.lives.to[i]);
   function drawMemory() {
     const p = program, n = p.live.length, top = Math.max(1, p.scratch);
@@ -272,9 +272,9 @@
     };
     chart.replaceChildren(shape, rule(p.peak + 0.5, "rule"));
     if (at !== p.peak) chart.append(rule(at + 0.5, "here"));
-    chart.setAttribute("aria-label", `bytes alive at each of ${n} steps; most at step ${p.peak}: ${bytes(p.bound)}`);
-    $("chartsays").textContent = `step ${at} of ${n}${at === p.peak ? ", the peak" : ""}: ${bytes(p.live[at] || 0)} alive` +
-      ` · peak ${bytes(p.bound)} at step ${p.peak} (line) · arrows left and right move by a step, Home goes to the peak`;
+    chart.setAttribute("aria-label", `bytes alive at each of ${n} kernels; most at kernel ${p.peak}: ${bytes(p.most)}`);
+    $("chartsays").textContent = `kernel ${at} of ${n}${at === p.peak ? ", the peak" : ""}: ${bytes(p.live[at] || 0)} alive` +
+      ` · peak ${bytes(p.most)} at kernel ${p.peak} (line) · arrows left and right move by a kernel, Home goes to the peak`;
     const alive = [];
     for (let i = 0; i < p.lives.node.length; i++)
       if (p.lives.from[i] <= at && at <= p.lives.to[i]) alive.push(i);
@@ -294,9 +294,9 @@
 
   /* ---- kernels ---- */
 
-  let order = { key: "step", down: false };
+  let order = { key: "kernel", down: false };
   const columns = [
-    ["step", (p, s) => s, true], ["ops", (p, s) => p.steps.label[s], false],
+    ["kernel", (p, s) => s, true], ["ops", (p, s) => p.steps.label[s], false],
     ["XML line", (p, s) => where(p, p.steps.main[s]), false], ["scope", (p, s) => S[p.nodes.scope[p.steps.main[s]]], false],
     ["fused", (p, s) => p.steps.count[s], true], ["multiply-adds", (p, s) => p.steps.macs[s], true, macs],
     ["bytes", (p, s) => p.steps.bytes[s], true, bytes], ["stream", (p, s) => p.steps.stream[s], true]];
@@ -308,7 +308,7 @@
     $("kernelhead").replaceChildren(...columns.map(([name, , number]) => {
       const th = make("th", undefined, { scope: "col", class: number ? "number" : "", "aria-sort": name !== order.key ? "none" : order.down ? "descending" : "ascending" });
       const b = make("button", name + (name !== order.key ? "" : order.down ? " ▾" : " ▴"));
-      b.addEventListener("click", () => { order = { key: name, down: name === order.key ? !order.down : !!number && name !== "step" }; drawKernels(); });
+      b.addEventListener("click", () => { order = { key: name, down: name === order.key ? !order.down : !!number && name !== "kernel" }; drawKernels(); });
       th.append(b);
       return th;
     }));

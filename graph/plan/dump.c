@@ -69,10 +69,10 @@ static void put_node(const PlanProgram *p, const OpTable *ops, NodeId id, FILE *
   fputc('\n', out);
 }
 
-/* `step 3 = %7 %8  work 4096 @64  stream 1 waits 0 2`: what one kernel computes, and where. */
+/* `kernel 3 = %7 %8  work 4096 @64  stream 1 waits 0 2`: what one kernel computes, and where. */
 static void put_step(const PlanProgram *p, uint32_t s, FILE *out) {
   const PlanStep *step = &p->steps[s];
-  fprintf(out, "step %u =", s);
+  fprintf(out, "kernel %u =", s);
   for (uint32_t k = 0; k < step->count; k++) fprintf(out, " %%%u", p->step_nodes[step->first + k]);
   if (step->work_bytes > 0)
     fprintf(out, "  work %" PRId64 " @%" PRId64, step->work_bytes, step->work_offset);
@@ -84,7 +84,7 @@ static void put_step(const PlanProgram *p, uint32_t s, FILE *out) {
 
 Status dump_program(const PlanProgram *p, const OpTable *ops, const char *scope, FILE *out) {
   const Graph *g = p->graph;
-  fprintf(out, "program %s: %u nodes, %u steps\n", graph_text(g, p->name), g->n_nodes - 1,
+  fprintf(out, "program %s: %u nodes, %u kernels\n", graph_text(g, p->name), g->n_nodes - 1,
           p->n_steps);
   for (NodeId id = 1; id < g->n_nodes; id++)
     if (scope_holds(scope, graph_text(g, g->nodes[id].stamp.scope))) put_node(p, ops, id, out);

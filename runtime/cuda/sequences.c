@@ -29,7 +29,7 @@ static Status launch(CudaDevice *c, CudaSequence *s) {
   if (s->meets) cuda_ranks_given(c, &c->streams[STREAM_STEPS], s, s->meeting);
   TRY(cuda_device_check(c,
                         c->context.calls->cudaGraphLaunch(s->exec, c->streams[STREAM_STEPS].stream),
-                        "the captured steps cannot be launched", DEVICE_TAG_NONE));
+                        "the captured kernels cannot be launched", DEVICE_TAG_NONE));
   return cuda_faults_fetch(c);
 }
 
@@ -53,7 +53,7 @@ Status cuda_sequence_begin(Device *device, DeviceStream stream, uint32_t sequenc
   TRY(cuda_device_check(c,
                         c->context.calls->cudaStreamBeginCapture(c->streams[stream].stream,
                                                                  cudaStreamCaptureModeThreadLocal),
-                        "steps cannot be captured", DEVICE_TAG_NONE));
+                        "kernels cannot be captured", DEVICE_TAG_NONE));
   c->capturing = true;
   return STATUS_OK;
 }
@@ -67,10 +67,10 @@ static Status end_capture(CudaDevice *c, CudaSequence *s, DeviceStream stream, b
     if (graph) calls->cudaGraphDestroy(graph);
     return STATUS_OK;
   }
-  Status status = cuda_device_check(c, code, "steps cannot be captured", DEVICE_TAG_NONE);
+  Status status = cuda_device_check(c, code, "kernels cannot be captured", DEVICE_TAG_NONE);
   if (status == STATUS_OK)
     status = cuda_device_check(c, calls->cudaGraphInstantiate(&s->exec, graph, 0),
-                               "the captured steps cannot be prepared", DEVICE_TAG_NONE);
+                               "the captured kernels cannot be prepared", DEVICE_TAG_NONE);
   if (graph) calls->cudaGraphDestroy(graph);
   if (status != STATUS_OK) {
     s->exec = NULL;

@@ -7,6 +7,7 @@
  * The host waits for its own copies only, before it may fill the memory anew or look at it. */
 #include "runtime/execute/executor.h"
 
+#include "graph/base/text.h"
 #include "ops/ops.h"
 #include "runtime/device/find.h"
 #include "runtime/execute/open.h"
@@ -17,6 +18,16 @@
 
 /* ---- failures ---- */
 
+void executor_step_is(Executor *x, int64_t step) {
+  x->step = step;
+}
+
+const char *executor_moment(const Executor *x, char text[MOMENT_MAX]) {
+  *text = '\0';
+  if (x->step >= 0) snprintf(text, MOMENT_MAX, "step %lld, ", (long long)x->step);
+  return text;
+}
+
 void executor_step_name(const Executor *x, uint32_t program, uint32_t step, char *out,
                         size_t size) {
   const PlanProgram *p = &x->plan->programs[program];
@@ -25,18 +36,19 @@ void executor_step_name(const Executor *x, uint32_t program, uint32_t step, char
   char more[32] = "";
   if (op_desc(node->op)->op_class == OP_CLASS_COLLECTIVE && p->steps[step].count > 1)
     snprintf(more, sizeof more, " and %u more", p->steps[step].count - 1);
-  snprintf(out, size, "step %u, %s '%s' (%s:%u)%s", step, op_desc(node->op)->name,
-           graph_text(p->graph, node->name ? node->name : node->stamp.scope),
-           node->stamp.loc ? plan_text(x->plan, loc->file) : "", node->stamp.loc ? loc->line : 0,
-           more);
+  const char *value = graph_text(p->graph, node->name ? node->name : node->stamp.scope);
+  size_t n = text_format(out, size, "kernel %u, %s '%s'", step, op_desc(node->op)->name, value);
+  if (node->stamp.loc)
+    n = text_append(out, size, n, " (%s:%u)", plan_text(x->plan, loc->file), loc->line);
+  text_append(out, size, n, "%s", more);
 }
 
 Status executor_step_failed(const Executor *x, Status status, uint32_t program, uint32_t step,
                             const char *hint, const char *text, Diag *diag) {
-  char name[STEP_NAME_MAX];
+  char name[STEP_NAME_MAX], moment[MOMENT_MAX];
   executor_step_name(x, program, step, name, sizeof name);
   return diag_error(diag, status, plan_text(x->plan, x->plan->programs[program].name), hint,
-                    "%s: %s", name, text);
+                    "%s%s: %s", executor_moment(x, moment), name, text);
 }
 
 /* What could not be done, of a program or of all; NULL: nothing in particular. */
@@ -49,7 +61,7 @@ static const char *undone(uint32_t what) {
   case TAG_COMMIT:
     return "its new states cannot be kept on";
   case TAG_SEQUENCE:
-    return "its steps cannot be given to";
+    return "its kernels cannot be given to";
   case TAG_STATES_IN:
     return "states cannot be sent to";
   case TAG_STATES_OUT:
@@ -78,9 +90,12 @@ Status executor_failed(const Executor *x, Status status, DeviceTag tag, Diag *di
                           ? plan_text(x->plan, x->plan->programs[program].name)
                           : plan_place(x->plan);
   const char *what_not = undone(what);
+  char moment[MOMENT_MAX];
   if (!what_not)
-    return diag_error(diag, status, place, NULL, "the device '%s' fails: %s", name, text);
-  return diag_error(diag, status, place, NULL, "%s the device '%s': %s", what_not, name, text);
+    return diag_error(diag, status, place, NULL, "%sthe device '%s' fails: %s",
+                      executor_moment(x, moment), name, text);
+  return diag_error(diag, status, place, NULL, "%s%s the device '%s': %s",
+                    executor_moment(x, moment), what_not, name, text);
 }
 
 /* ---- streams ---- */
@@ -172,6 +187,7 @@ Status executor_create_with(const Plan *plan, const ExecutorOptions *options, Di
   x->ranks = options->ranks;
   x->wishes = options->wishes;
   x->sent = EXECUTOR_ALL;
+  x->step = -1;
   if (status == STATUS_OK) status = find_device(plan, options, diag, &x->table);
   if (status == STATUS_OK) status = plan_fits_wishes(plan, &options->wishes, diag);
   if (status == STATUS_OK) status = check_ranks(plan, options->ranks, x->table, diag);

@@ -46,6 +46,8 @@ Status executor_run(Executor *executor, uint32_t program, Diag *diag);
  * commit straight into its state. */
 Status executor_steps(Executor *executor, uint32_t program, Diag *diag);
 Status executor_commit(Executor *executor, uint32_t program, Diag *diag);
+/* Training's step that runs from now on: messages name it.  Without it they name none. */
+void executor_step_is(Executor *executor, int64_t step);
 /* True when executor_send can do something: where the host does not see the device's memory. */
 bool executor_sends(const Executor *executor);
 /* Sends the inputs of the program that runs next, and of no other, while the device is still at

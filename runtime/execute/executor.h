@@ -58,6 +58,7 @@ struct Executor {
   bool states_set;  /* they are not to be zeroed any more */
   bool states_here; /* what is on the host are their values */
   bool measure;
+  int64_t step;          /* of training; -1: none, or not known */
   TaskObserver observer; /* NULL: none */
   void *observer_context;
 };
@@ -86,8 +87,12 @@ Status executor_failed(const Executor *x, Status status, DeviceTag tag, Diag *di
     if (device_status_ != STATUS_OK) return executor_failed((X), device_status_, (TAG), (DIAG));   \
   } while (0)
 
-/* A step as messages name it: its number, op, value and line of XML. */
+/* A step of the plan as messages name it, `kernel 7, conv 'b/out' (m.xml:3)`; and training's step,
+ * which stands before it where it is known. */
 #define STEP_NAME_MAX 4500
+/* `step 12, `, or nothing. */
+#define MOMENT_MAX 40
+const char *executor_moment(const Executor *x, char text[MOMENT_MAX]);
 void executor_step_name(const Executor *x, uint32_t program, uint32_t step, char *out, size_t size);
 /* The message of a step that fails, or cannot be made. */
 Status executor_step_failed(const Executor *x, Status status, uint32_t program, uint32_t step,

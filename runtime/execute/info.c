@@ -117,8 +117,7 @@ static void print_program(const Plan *plan, const PlanProgram *p) {
          p->held_out ? ", holds out " : "", p->held_out ? text(plan, p->held_out) : "");
   printf("  %u nodes, %u kernels, %u commits, %" PRId64 " multiply-adds\n", g->n_nodes - 1,
          p->n_steps, g->n_commits, p->macs);
-  printf("  scratch %" PRId64 " bytes, %.3f of the lower bound; peak at kernel %u\n",
-         p->scratch_bytes, bound, p->peak_step);
+  printf("  scratch %" PRId64 " bytes, %.3f of the lower bound\n", p->scratch_bytes, bound);
   print_batches(plan, g);
   print_inputs(plan, p);
   puts("  outputs");

@@ -71,10 +71,11 @@ static int64_t now_ns(void) {
 /* What happens to a rank in a collective is told with its op, value and line of XML. */
 static void note_meeting(const Executor *x, DeviceTag tag) {
   uint32_t program = (uint32_t)(tag >> 32), step = (uint32_t)tag;
-  char name[RANKS_PLACE_MAX];
+  char name[RANKS_PLACE_MAX], moment[MOMENT_MAX];
   if (!x->ranks || !x->ranks->waits) return;
   executor_step_name(x, program, step, name, sizeof name);
-  ranks_waits(x->ranks, "in '%s', %s", plan_text(x->plan, x->plan->programs[program].name), name);
+  ranks_waits(x->ranks, "in %s'%s', %s", executor_moment(x, moment),
+              plan_text(x->plan, x->plan->programs[program].name), name);
 }
 
 static Status launch(Executor *x, const Step *step, DeviceStream stream, DeviceTag tag,

@@ -187,10 +187,10 @@ static json_t *kernel_args(const Writer *w, uint32_t s) {
                    uses_json(g, last->stamp.loc), "scope", graph_text(g, last->stamp.scope),
                    "value", last->name ? graph_text(g, last->name) : "", "shape",
                    shape_text(&last->shape, shape, sizeof shape), "ops", ops, "role",
-                   role_name((Role)last->stamp.role), "kernel", w->run->times[s].implementation,
-                   "order", (int)last->stamp.order, "nodes", (int)p->steps[s].count, "step",
-                   (json_int_t)s, "macs", (json_int_t)macs, "flops", (json_int_t)flops, "bytes",
-                   (json_int_t)bytes);
+                   role_name((Role)last->stamp.role), "implementation",
+                   w->run->times[s].implementation, "order", (int)last->stamp.order, "nodes",
+                   (int)p->steps[s].count, "kernel", (json_int_t)s, "macs", (json_int_t)macs,
+                   "flops", (json_int_t)flops, "bytes", (json_int_t)bytes);
 }
 
 /* ---- events ---- */
@@ -248,8 +248,8 @@ static void add_task(Writer *w, const TraceTask *task) {
   add(w, json_pack("{s:s, s:s, s:s, s:f, s:f, s:i, s:i, s:{s:i, s:i, s:i}}", "name", name, "cat",
                    "task", "ph", "X", "ts", since(w, task->begin), "dur",
                    (double)(task->end - task->begin) * 1e-3, "pid", PID, "tid",
-                   (int)(ROW_THREAD + thread_row(w, task->thread)), "args", "step", (int)task->step,
-                   "phase", (int)task->phase, "task", (int)task->task));
+                   (int)(ROW_THREAD + thread_row(w, task->thread)), "args", "kernel",
+                   (int)task->step, "phase", (int)task->phase, "task", (int)task->task));
 }
 
 /* One after the other, as they are given. */

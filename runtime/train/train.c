@@ -120,7 +120,9 @@ static void draw_ahead(Train *t) {
   uint32_t program = feed_program(t->feed, next);
   t->ahead = true;
   t->drawn = draw(t, program, next);
+  executor_step_is(t->executor, next);
   if (t->drawn == STATUS_OK) t->drawn = executor_send(t->executor, program, t->diag);
+  executor_step_is(t->executor, t->run.step);
   t->drawn_seconds = progress_clock() - begin;
 }
 
@@ -130,6 +132,7 @@ static Status evaluate(Train *t) {
   Ranks *ranks = t->options->ranks;
   char text[500];
   if (ranks) ranks->timeout = RANKS_PATIENCE;
+  executor_step_is(t->executor, -1);
   TRY(scores_evaluate(t->scores, t->diag));
   if (ranks) ranks->timeout = t->options->rank_timeout;
   print_warnings(t);
@@ -146,6 +149,7 @@ static Status evaluate(Train *t) {
 /* Nothing of a step is written, and no file changes, before its scalars are known to be finite. An
  * output may be a state's value before the step: commits come last. */
 static Status train_step(Train *t, uint32_t program, double begin, double data_seconds) {
+  executor_step_is(t->executor, t->run.step);
   TRY(executor_steps(t->executor, program, t->diag));
   feed_show(t->feed);
   if (t->loader) loader_positions(t->loader, t->run.positions); /* before more is drawn */

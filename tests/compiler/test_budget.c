@@ -59,11 +59,17 @@ static void to_the_byte(void) {
            (long long)arena - 1);
   snprintf(says, sizeof says, "needs %.3f MB", (double)arena / 1e6);
   SAYS(3, command, "cnn: error: program 'step' ", says,
-       "note: ", "models/examples/cnn.xml:", "hint: smaller batches");
+       "note: ", "models/examples/cnn.xml:", "hint: smaller batches",
+       "--explain-peak without --memory");
   Shell left = shell("test -e r.xml");
   CU_ASSERT_NOT_EQUAL(left.code, 0);
   shell_free(&left);
   shell_free(&info);
+  SAYS(3, "$GRAPHC $TOP/models/examples/cnn.xml --memory=40", "--memory allows 40 bytes",
+       "hint: did you mean --memory=40G?");
+  SAYS(3, "$GRAPHC $TOP/models/examples/cnn.xml --memory=1", "--memory allows 1 byte,");
+  SAYS(3, "$GRAPHC $TOP/models/examples/cnn.xml --memory=5K", "--memory allows 5000 bytes",
+       "hint: smaller");
   SAYS(2, "$GRAPHC $TOP/models/examples/cnn.xml --memory=lots",
        "--memory is a number of bytes such as 80G or 40Gi, not 'lots'");
 }

@@ -53,7 +53,8 @@ static void reads_kernels(Browser *b) {
   browser_click(b, "#tab-memory");
   browser_click(b, "#chart");
   CU_ASSERT(browser_says(
-      b, "String(/^step \\d+ of/.test(document.querySelector('#chartsays').textContent))", "true"));
+      b, "String(/^kernel \\d+ of/.test(document.querySelector('#chartsays').textContent))",
+      "true"));
 }
 
 /* Tab reaches a box, Enter opens it. */

@@ -175,6 +175,7 @@ static json_int_t check_json(const char *options) {
   }
   json_array_foreach(json_object_get(root, "states"), i, row) states += integer(row, "bytes");
   CU_ASSERT_EQUAL(states, integer(root, "state_bytes"));
+  CU_ASSERT(integer(root, "gaps_bytes") >= 0);
   all += integer(root, "gaps_bytes");
   CU_ASSERT_EQUAL(all, integer(root, "scratch_bytes"));
   CU_ASSERT_EQUAL(all + states + integer(root, "state_alignment_bytes"),
@@ -189,14 +190,17 @@ static void test_json(void) {
   CU_ASSERT_EQUAL(check_json(""), 0);
   CU_ASSERT_EQUAL(check_json("--program=evaluate --depth=1"), 0);
   CU_ASSERT(check_json("\"--target=$TOY\"") > 0);
+  check_json("\"--target=$TOY\" --program=evaluate");
+  check_json("\"--target=$TOY\" --program=evaluate --ranks=2");
+  check_json("--target=cuda-sm90");
 }
 
 static void test_text(void) {
   Shell s = shell("\"$GRAPHC\" \"$TOP/models/examples/cnn.xml\" --explain-peak && ls");
   static const char *const parts[] = {
-      "peak of step: step ",         "alignment ",
+      "peak of step: kernel ",       "alignment ",
       "gaps between them",           "= scratch",
-      "= reserved for this program", "models/examples/cnn.xml:26; freed: step ",
+      "= reserved for this program", "models/examples/cnn.xml:26; freed: kernel ",
       "--program=P explains another"};
   for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
     if (!strstr(s.out, parts[i])) printf("\nnot there: %s\n", parts[i]);

@@ -131,7 +131,7 @@ static void verifier_asks_the_target(void) {
   refuses(c.plan, "is in a group, which the target's kernels do not take");
   changed = target_cpu;
   changed.in_place = false;
-  refuses(c.plan, "overwrites an operand of its step");
+  refuses(c.plan, "overwrites an operand of its kernel");
   changed = target_cpu;
   changed.work_bytes = more_work;
   refuses(c.plan, "its work buffer is too small");

@@ -107,7 +107,8 @@ static bool is_task(const json_t *event) {
 
 static void see_kernel(const json_t *event, Seen *seen) {
   const json_t *args = json_object_get(event, "args"), *lines = json_object_get(args, "lines");
-  static const char *const texts[] = {"at", "scope", "value", "ops", "role", "kernel", "shape"};
+  static const char *const texts[] = {"at",   "scope",          "value", "ops",
+                                      "role", "implementation", "shape"};
   for (size_t k = 0; k < sizeof texts / sizeof *texts; k++) text_of(args, texts[k]);
   CU_ASSERT_PTR_NOT_NULL(strchr(text_of(args, "at"), ':'));
   bool listed = false;

@@ -255,7 +255,7 @@ static void broken_buckets(void) {
   if (early == sums) { /* a gather among sums */
     second = late[0];
     late[0] = early[1], early[1] = second;
-    refused(&c, "is another kind of collective than the first of its step");
+    refused(&c, "is another kind of collective than the first of its kernel");
     early[1] = late[0], late[0] = second;
   } else { /* a sum instead of a gather: the sums that follow it lack one */
     late[1] = first, early[0] = second;
@@ -266,7 +266,7 @@ static void broken_buckets(void) {
   NodeId *operand = &p->graph->input_pool[p->graph->nodes[sums[1]].inputs], was = *operand;
   CU_ASSERT(shape_equal(&p->graph->nodes[was].shape, &p->graph->nodes[sums[0]].shape));
   *operand = sums[0];
-  refused(&c, "reads another collective of its step");
+  refused(&c, "reads another collective of its kernel");
   *operand = was;
   int64_t offset = p->node_offset[sums[1]];
   p->node_offset[sums[1]] = OFFSET_NONE;
