@@ -7,6 +7,7 @@
 #include "runtime/data/loader.h"
 #include "runtime/device/find.h"
 #include "runtime/eval/evaluate.h"
+#include "runtime/eval/metrics_bench.h"
 #include "runtime/execute/bench.h"
 #include "runtime/execute/exec.h"
 #include "runtime/execute/info.h"
@@ -159,7 +160,18 @@ static Status run_exec(const Args *a, Diag *diag) {
   return exec_run(&o, diag);
 }
 
+static Status run_retrieval(const Args *a, Diag *diag) {
+  MetricsBenchOptions o = {a->retrieval, threads_of(a)};
+  if (a->operand || a->program || a->trace || a->device || a->joined)
+    return usage_error(
+        diag, "leave them out",
+        "--retrieval runs no plan: what are a plan, --program, --trace, --device and "
+        "--ranks for?");
+  return metrics_bench(&o, diag);
+}
+
 static Status run_bench(const Args *a, Diag *diag) {
+  if (a->retrieval) return run_retrieval(a, diag);
   const DeviceTable *device;
   DeviceWishes wishes;
   TRY(device_of(a, diag, &device, &wishes));
@@ -207,6 +219,7 @@ static Status run_eval(const Args *a, Diag *diag) {
                    .domain = a->domain,
                    .protocol = a->protocol,
                    .baseline_color = a->baseline != NULL,
+                   .roc = a->roc,
                    .progress = true,
                    .out = a->out,
                    .compare = a->compare,
@@ -215,6 +228,8 @@ static Status run_eval(const Args *a, Diag *diag) {
                    .threads = threads_of(a),
                    .ranks = a->joined,
                    .seed = (uint64_t)a->seed};
+  TRY(choices_ranks(a->cmc, &o.ranks_shown, diag));
+  if (a->rerank) TRY(choices_rerank(a->rerank, &o.rerank, diag));
   return eval_run(&o, diag);
 }
 

@@ -5,6 +5,8 @@
 #include "graph/plan/plan.h"
 #include "runtime/data/loader.h"
 #include "runtime/device/find.h"
+#include "runtime/eval/choices.h"
+#include "runtime/eval/metrics_bench.h"
 #include "runtime/execute/bench.h"
 #include "runtime/synth/synth.h"
 #include "tools/version.h"
@@ -65,7 +67,7 @@ static const CommandRow commands[] = {
      .least = 1,
      .most = 1,
      .files = OPTION_FILE,
-     .summary = "time and memory of a program, and of each kernel"},
+     .summary = "time and memory of a program, each kernel, or an evaluation"},
     {.name = "info",
      .bit = INFO,
      .noun = "plan",
@@ -288,6 +290,27 @@ static const OptionRow options[] = {
      AT(baseline),
      .value = "color",
      .help = "colour histograms instead of a plan and weights"},
+    {.name = "cmc",
+     .kind = OPTION_TEXT,
+     .commands = EVAL,
+     AT(cmc),
+     .value = "K,...",
+     .otherwise = "1,5,10",
+     .help = "the ranks K of Rank-K that are printed"},
+    {.name = "roc",
+     .kind = OPTION_FLAG,
+     .commands = EVAL,
+     AT(roc),
+     .help = "the ROC curve of all pairs, too: how many of one person are found at a rate of false "
+             "ones"},
+    {.name = "rerank",
+     .kind = OPTION_TEXT,
+     .commands = EVAL,
+     AT(rerank),
+     .value = "K1,K2,LAMBDA",
+     .bare = RERANK_DEFAULT,
+     .otherwise = "the order of the distances; without numbers " RERANK_DEFAULT,
+     .help = "re-rank by k-reciprocal neighbours"},
     {.name = "compare",
      .kind = OPTION_TEXT,
      .commands = EVAL,
@@ -339,6 +362,15 @@ static const OptionRow options[] = {
      .value = "N",
      .standard = "1",
      .help = "steps before them"},
+    {.name = "retrieval",
+     .kind = OPTION_TEXT,
+     .commands = BENCH,
+     AT(retrieval),
+     .alone = true,
+     .value = "QUERIES,GALLERY,DIM",
+     .bare = METRICS_BENCH_SIZES,
+     .help = "instead of a plan: an evaluation of made features beside its products alone; without "
+             "sizes those of MSMT17, " METRICS_BENCH_SIZES},
     {.name = "trace",
      .kind = OPTION_TEXT,
      .commands = BENCH,

@@ -16,12 +16,19 @@ static int64_t row_at(const ProductRows *m, int64_t i, int64_t dim) {
   return (m->rows ? m->rows[i] : i) * dim;
 }
 
-/* to[k][n] = dimension `at + k` of row `first + n`, for n < cols; zeros up to the width. */
-static void pack(float *to, int64_t width, const ProductRows *b, int64_t first, int64_t cols,
-                 int64_t dim, int64_t at, int64_t n_k) {
+/* to[k][n] = dimension `at + k` of the panel's row n; zeros up to the width. */
+static void pack(float *to, const GemmPanels *panels, int64_t p, const ProductRows *b, int64_t dim,
+                 int64_t at, int64_t n_k) {
+  int64_t width = gemm_panel_width(panels, p), cols = gemm_panel_cols(panels, p);
+  int64_t first = p * panels->width, n = 1;
+  while (b->rows && n < cols && b->rows[first + n] == b->rows[first] + n) n++;
+  if (!b->rows || n == cols) { /* the rows lie behind each other */
+    gemm_pack(panels, p, to, b->data + row_at(b, first, dim) + at, n_k, 1, dim);
+    return;
+  }
   if (cols < width) memset(to, 0, (size_t)(n_k * width) * sizeof *to);
   for (int64_t k0 = 0; k0 < n_k; k0 += 16)
-    for (int64_t n = 0; n < cols; n++) {
+    for (n = 0; n < cols; n++) {
       int64_t k1 = k0 + 16 < n_k ? k0 + 16 : n_k;
       const float *row = b->data + row_at(b, first + n, dim) + at;
       for (int64_t k = k0; k < k1; k++) to[k * width + n] = row[k];
@@ -42,8 +49,7 @@ void product_rows(const ProductRows *a, int64_t first, int64_t n_a, const Produc
                        .b = scratch,
                        .c = c + column,
                        .add = k > 0};
-      pack(scratch, gemm_panel_width(&panels, p), b, column, gemm_panel_cols(&panels, p), dim, k,
-           run.len);
+      pack(scratch, &panels, p, b, dim, k, run.len);
       for (int64_t m0 = 0; m0 < n_a; m0 += BLOCK) {
         int64_t a_at[BLOCK], c_at[BLOCK], n = n_a - m0 < BLOCK ? n_a - m0 : BLOCK;
         for (int64_t m = 0; m < n; m++) {

@@ -115,7 +115,8 @@ static bool is_trained(const During *d, const char *domain) {
   return false;
 }
 
-/* Features, three batches of images that are read ahead, rows of similarities for each thread. */
+/* Features, three batches of images that are read ahead, a block of similarities for each thread.
+ */
 static int64_t own_bytes(const During *d) {
   const Plan *plan = executor_plan(d->executor);
   const PlanProgram *p = &plan->programs[d->program];
@@ -127,7 +128,7 @@ static int64_t own_bytes(const During *d) {
     int64_t n = split ? domain->n_images : (int64_t)domain->n_query + domain->n_gallery;
     int64_t bytes =
         n * features_dim(plan, d->program) * (int64_t)sizeof(float) +
-        (int64_t)d->options.threads * METRICS_BLOCK * domain->n_gallery * (int64_t)sizeof(float);
+        (int64_t)d->options.threads * METRICS_BLOCK * METRICS_PANEL * (int64_t)sizeof(float);
     if (bytes > most) most = bytes;
   }
   return most + batch;

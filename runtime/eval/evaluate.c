@@ -44,6 +44,7 @@ static Status check_options(Eval *e) {
   if (!o->baseline_color && !o->weights)
     return diag_error(e->diag, STATUS_USAGE, "eval", hint, "--weights is missing");
   if (o->threads == 0) o->threads = 1;
+  if (o->ranks_shown.n == 0) TRY(choices_ranks(NULL, &o->ranks_shown, e->diag));
   return protocol_parse(o->protocol, e->diag, &e->protocol);
 }
 
@@ -148,12 +149,37 @@ static void print_head(const Eval *e) {
   else
     printf("protocol  split %s: mean of %u random splits, seed %" PRIu64 "\n",
            protocol_name(e->protocol.kind), e->protocol.trials, e->protocol.seed);
+  const MetricsRerank *r = &e->o.rerank;
+  if (r->k1)
+    printf("re-ranked by k-reciprocal neighbours, k1=%" PRId64 " k2=%" PRId64 " lambda=%g\n", r->k1,
+           r->k2, r->lambda);
 }
 
 static bool trained_on(const Plan *plan, const char *domain) {
   for (uint32_t i = 0; plan && plan->has_training && i < plan->training.n_domains; i++)
     if (strcmp(plan_text(plan, plan->training.domains[i]), domain) == 0) return true;
   return false;
+}
+
+static void print_ranks(const RankList *ranks, const double *cmc) {
+  for (int i = 0; i < ranks->n; i++) {
+    char name[40];
+    text_format(name, sizeof name, "Rank-%" PRId64, ranks->k[i]);
+    printf(i == 0 ? "%-9s %.2f %%" : "   %s %.2f %%", name, 100 * cmc[i]);
+  }
+  putchar('\n');
+}
+
+static void print_curve(const MetricsCurve *c) {
+  static const double rates[] = {1e-1, 1e-2, 1e-3, 1e-4, 1e-5, 1e-6};
+  printf("ROC       area %.6f; %" PRIu64 " pairs of one person, %" PRIu64 " of two\n",
+         metrics_curve_area(c), c->n_same, c->n_other);
+  for (size_t i = 0; i < sizeof rates / sizeof *rates; i++) {
+    MetricsPoint p = metrics_curve_at(c, rates[i]);
+    if (rates[i] * (double)c->n_other < 1) break; /* not one pair */
+    printf("          TPR %.2f %% at FPR %g %%: distance at most %.6f\n", 100 * p.tpr,
+           100 * rates[i], p.distance);
+  }
 }
 
 static void print_domain(const Eval *e, const EvaluationDomain *d) {
@@ -173,8 +199,9 @@ static void print_domain(const Eval *e, const EvaluationDomain *d) {
     printf("          %" PRId64 " unreadable images left out\n", d->unreadable);
   printf("mAP       %.2f %%   95 %% interval over identities %.2f .. %.2f %%   chance %.2f %%\n",
          100 * d->map, 100 * d->interval.low, 100 * d->interval.high, 100 * d->chance);
-  printf("Rank-1    %.2f %%   Rank-5 %.2f %%   Rank-10 %.2f %%\n", 100 * d->rank1, 100 * d->rank5,
-         100 * d->rank10);
+  print_ranks(&e->o.ranks_shown, d->cmc);
+  printf("mINP      %.2f %%\n", 100 * d->minp);
+  if (d->curve.same) print_curve(&d->curve);
 }
 
 static Status print_comparison(const Eval *e, const EvaluationDomain *d) {
@@ -235,7 +262,9 @@ static Status set_up(Eval *e) {
   TRY(choose_domains(e));
   e->head = (EvaluationHead){.domains = e->domains,
                              .n_domains = e->n_domains,
-                             .protocol = e->o.protocol ? e->o.protocol : "market"};
+                             .protocol = e->o.protocol ? e->o.protocol : "market",
+                             .rerank = e->o.rerank.k1 ? &e->o.rerank : NULL,
+                             .ranks = &e->o.ranks_shown};
   if (e->o.compare) TRY(evaluation_read(e->o.compare, &e->head, e->diag, &e->other));
   if (e->o.out && together_first(e->o.ranks)) TRY(evaluation_can_write(e->o.out, e->diag));
   if (!e->o.baseline_color) {

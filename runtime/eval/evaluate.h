@@ -7,6 +7,7 @@
 #ifndef RUNTIME_EVAL_EVALUATE_H
 #define RUNTIME_EVAL_EVALUATE_H
 
+#include "runtime/eval/choices.h"
 #include "runtime/execute/execute.h"
 
 typedef struct EvalOptions {
@@ -19,6 +20,9 @@ typedef struct EvalOptions {
    * splits, averaged; runtime/eval/protocol.h lists the NAMEs. */
   const char *protocol;
   bool baseline_color;
+  bool roc;             /* the curve of pairs, too */
+  MetricsRerank rerank; /* k1 0: none */
+  RankList ranks_shown; /* of the CMC; n 0: 1, 5, 10 */
   const char *out;      /* result with every query's AP, as JSON; NULL: none */
   const char *compare;  /* such a file of another run over the same queries; NULL: none */
   bool skip_bad_images; /* leave unreadable images out, named and counted; else they are errors */

@@ -77,6 +77,9 @@ static Status match_trial(const Work *w, EvaluationTrial *trial) {
   Columns query = {0}, gallery = {0};
   MetricsSet sets[2];
   Trial *t = &trial->images;
+  const EvalOptions *o = w->options;
+  MetricsOptions options = {
+      .threads = (int)o->threads, .rerank = o->rerank.k1 ? &o->rerank : NULL, .curve = o->roc};
   drop_bad(w, t->query, &t->n_query);
   drop_bad(w, t->gallery, &t->n_gallery);
   Status status = columns_fill(w, t->query, t->n_query, &query, &sets[0]) &&
@@ -84,8 +87,8 @@ static Status match_trial(const Work *w, EvaluationTrial *trial) {
                       ? STATUS_OK
                       : diag_no_memory(w->diag, (size_t)t->n_gallery * 24);
   if (status == STATUS_OK)
-    status = metrics_evaluate(&sets[0], &sets[1], w->features.dim, (int)w->options->threads,
-                              &trial->result, w->diag);
+    status =
+        metrics_evaluate(&sets[0], &sets[1], w->features.dim, &options, &trial->result, w->diag);
   columns_free(&query);
   columns_free(&gallery);
   return status;
@@ -101,6 +104,7 @@ static Status pool_trials(const Work *w) {
   out->ap = calloc((size_t)n + 1, sizeof *out->ap);
   out->ids = calloc((size_t)n + 1, sizeof *out->ids);
   if (!out->ap || !out->ids) return diag_no_memory(w->diag, (size_t)n * 16);
+  if (w->options->roc) TRY(metrics_curve_create(&out->curve, w->diag));
   for (uint32_t t = 0; t < out->n_trials; t++) {
     const EvaluationTrial *trial = &out->trials[t];
     const MetricsResult *r = &trial->result;
@@ -110,10 +114,14 @@ static Status pool_trials(const Work *w) {
     }
     out->skipped += r->skipped;
     out->map += r->map / trials;
+    out->minp += r->minp / trials;
     out->rank1 += r->rank1 / trials;
     out->rank5 += r->rank5 / trials;
     out->rank10 += r->rank10 / trials;
     out->chance += r->chance / trials;
+    for (int k = 0; k < w->options->ranks_shown.n; k++)
+      out->cmc[k] += metrics_cmc(r, w->options->ranks_shown.k[k]) / trials;
+    if (r->curve.same) metrics_curve_add(&out->curve, &r->curve);
   }
   return metrics_bootstrap(out->ap, out->ids, out->n_query, w->options->seed, &out->interval,
                            w->diag);
@@ -192,7 +200,7 @@ static bool is_finite(const Features *f, int64_t n) {
 }
 
 static void give_up(const Work *w) {
-  w->out->map = w->out->rank1 = w->out->rank5 = w->out->rank10 = NAN;
+  w->out->map = w->out->minp = w->out->rank1 = w->out->rank5 = w->out->rank10 = NAN;
   if (together_first(w->options->ranks)) /* all have all features */
     diag_warning(w->diag, w->place, NULL, "no figures: a feature is not finite");
 }
@@ -281,6 +289,7 @@ void evaluation_release(EvaluationDomain *domain) {
     trial_release(&domain->trials[t].images);
     metrics_release(&domain->trials[t].result);
   }
+  metrics_curve_release(&domain->curve);
   free(domain->trials);
   free(domain->ap);
   free(domain->ids);

@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -42,7 +43,7 @@ static Status put_file(const char *path, const json_t *json, Diag *diag) {
 
 /* Lists of a domain's queries, one for each column. */
 static json_t *query_columns(const EvaluationDomain *d) {
-  static const char *const names[] = {"trial", "path", "pid", "camera", "ap", "first"};
+  static const char *const names[] = {"trial", "path", "pid", "camera", "ap", "first", "inp"};
   enum { COLUMNS = sizeof names / sizeof *names };
   json_t *object = json_object(), *columns[COLUMNS];
   bool ok = object != NULL;
@@ -59,7 +60,9 @@ static json_t *query_columns(const EvaluationDomain *d) {
            !json_array_append_new(columns[2], json_string_nocheck(d->domain->pids[image->pid])) &&
            !json_array_append_new(columns[3], json_integer(image->camera)) &&
            !json_array_append_new(columns[4], ap < 0 ? json_null() : json_real(ap)) &&
-           !json_array_append_new(columns[5], json_integer(d->trials[t].result.first[i]));
+           !json_array_append_new(columns[5], json_integer(d->trials[t].result.first[i])) &&
+           !json_array_append_new(columns[6],
+                                  ap < 0 ? json_null() : json_real(d->trials[t].result.inp[i]));
     }
   if (ok) return object;
   json_decref(object);
@@ -82,7 +85,28 @@ static void images_text(const DataDomain *d, char out[17]) {
   hash_text(hash, out);
 }
 
-static json_t *domain_object(const EvaluationDomain *d) {
+/* [[k, share], ...] */
+static json_t *cmc_list(const EvaluationDomain *d, const RankList *ranks) {
+  json_t *list = json_array();
+  for (int i = 0; list && i < ranks->n; i++)
+    json_array_append_new(list, json_pack("[I, f]", (json_int_t)ranks->k[i], d->cmc[i]));
+  return list;
+}
+
+/* Ten points a decade of false positive rates. */
+static json_t *curve_object(const MetricsCurve *c) {
+  enum { DECADES = 7, EACH = 10 };
+  json_t *points = json_array();
+  for (int i = 0; points && i <= DECADES * EACH; i++) {
+    MetricsPoint p = metrics_curve_at(c, pow(10, (double)i / EACH - DECADES));
+    json_array_append_new(points, json_pack("[f, f, f]", p.distance, p.fpr, p.tpr));
+  }
+  return json_pack("{s:f, s:I, s:I, s:[s, s, s], s:o}", "area", metrics_curve_area(c), "same",
+                   (json_int_t)c->n_same, "other", (json_int_t)c->n_other, "columns", "distance",
+                   "fpr", "tpr", "points", points);
+}
+
+static json_t *domain_object(const EvaluationDomain *d, const RankList *ranks) {
   char data[17];
   images_text(d->domain, data);
   json_t *trials = json_array();
@@ -98,13 +122,17 @@ static json_t *domain_object(const EvaluationDomain *d) {
     json_decref(trials);
     return NULL;
   }
-  return json_pack(
+  json_t *domain = json_pack(
       "{s:s, s:s, s:f, s:f, s:f, s:f, s:f, s:f, s:f, s:I, s:I, s:I, s:I, s:I, s:o, s:o}", "name",
       d->domain->name, "data", data, "map", d->map, "low", d->interval.low, "high",
       d->interval.high, "rank1", d->rank1, "rank5", d->rank5, "rank10", d->rank10, "chance",
       d->chance, "identities", (json_int_t)d->identities, "cameras", (json_int_t)d->cameras,
       "images", (json_int_t)d->images, "distractors", (json_int_t)d->distractors, "unreadable",
       (json_int_t)d->unreadable, "trials", trials, "query", query_columns(d));
+  json_object_set_new(domain, "minp", json_real(d->minp));
+  json_object_set_new(domain, "cmc", cmc_list(d, ranks));
+  if (d->curve.same) json_object_set_new(domain, "roc", curve_object(&d->curve));
+  return domain;
 }
 
 Status evaluation_write(const char *path, const EvaluationHead *head,
@@ -112,13 +140,19 @@ Status evaluation_write(const char *path, const EvaluationHead *head,
   char model[17];
   hash_text(head->model_hash, model);
   json_t *list = json_array();
-  for (uint32_t i = 0; list && i < n; i++) json_array_append_new(list, domain_object(&domains[i]));
+  for (uint32_t i = 0; list && i < n; i++)
+    json_array_append_new(list, domain_object(&domains[i], head->ranks));
   bool whole = list && json_array_size(list) == n;
   json_t *source = head->model ? json_pack("{s:s, s:s, s:s}", "model", head->model, "hash", model,
                                            "weights", head->weights)
                                : json_pack("{s:s}", "baseline", "color");
   json_t *root = json_pack("{s:s, s:s, s:o, s:o}", "format", FORMAT, "protocol", head->protocol,
                            "source", source, "domains", list);
+  const MetricsRerank *r = head->rerank;
+  if (r)
+    json_object_set_new(root, "rerank",
+                        json_pack("{s:I, s:I, s:f}", "k1", (json_int_t)r->k1, "k2",
+                                  (json_int_t)r->k2, "lambda", r->lambda));
   Status status = root && whole ? put_file(path, root, diag)
                                 : diag_error(diag, STATUS_INVALID, path, "names must be UTF-8",
                                              "the results cannot be written as JSON");

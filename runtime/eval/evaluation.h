@@ -20,13 +20,15 @@ typedef struct EvaluationDomain {
   const DataDomain *domain;
   EvaluationTrial *trials;
   uint32_t n_trials;
-  double *ap;                               /* (n_query) AP; -1: skipped, no match */
-  int64_t *ids;                             /* (n_query) rank of the identity in domain->pids */
-  int64_t n_query, skipped;                 /* over all trials */
-  double map, rank1, rank5, rank10, chance; /* means over the trials */
-  MetricsInterval interval;                 /* of map */
-  int64_t identities, cameras, images;      /* queried; all; all */
-  int64_t unreadable, distractors;          /* distractors: searched images of nobody queried */
+  double *ap;               /* (n_query) AP; -1: skipped, no match */
+  int64_t *ids;             /* (n_query) rank of the identity in domain->pids */
+  int64_t n_query, skipped; /* over all trials */
+  double map, minp, rank1, rank5, rank10, chance; /* means over the trials */
+  double cmc[CHOICES_RANKS];                      /* the same, of EvalOptions.ranks_shown */
+  MetricsCurve curve;                             /* over all trials; with EvalOptions.roc */
+  MetricsInterval interval;                       /* of map */
+  int64_t identities, cameras, images;            /* queried; all; all */
+  int64_t unreadable, distractors; /* distractors: searched images of nobody queried */
 } EvaluationDomain;
 
 /* Describes and matches the images of a domain; `executor` NULL: by colour.  On success the caller
@@ -45,7 +47,9 @@ typedef struct EvaluationHead {
   const char *protocol; /* as given */
   const char *model;    /* NULL: colour */
   uint64_t model_hash;
-  const char *weights; /* path as given; NULL: colour */
+  const char *weights;         /* path as given; NULL: colour */
+  const MetricsRerank *rerank; /* NULL: none */
+  const RankList *ranks;       /* of the CMC */
 } EvaluationHead;
 
 /* Writes PATH: format, protocol, and per domain its fingerprint, the figures and a list for each

@@ -2,6 +2,7 @@
 #include "runtime/execute/bench.h"
 
 #include "graph/base/philox.h"
+#include "graph/base/resident.h"
 #include "ops/ops.h"
 #include "runtime/execute/bench_parts.h"
 #include "runtime/execute/init.h"
@@ -9,13 +10,10 @@
 #include "runtime/execute/schedule.h"
 #include "runtime/ranks/together.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
-#include <unistd.h>
 
 #define STEPS 5
 #define SEED 0
@@ -41,28 +39,6 @@ typedef struct Bench {
   double base, peak;
   bool peak_of_steps; /* false: the peak could not be reset and is the whole run's */
 } Bench;
-
-/* ---- resident memory ---- */
-
-/* A line `KEY:  N kB` of /proc/self/status, in bytes; 0 when it is not there. */
-static double memory_of(const char *key) {
-  FILE *file = fopen("/proc/self/status", "r");
-  char line[256];
-  double bytes = 0;
-  size_t n = strlen(key);
-  while (file && fgets(line, sizeof line, file))
-    if (strncmp(line, key, n) == 0 && line[n] == ':') bytes = strtod(line + n + 1, NULL) * 1024;
-  if (file) fclose(file);
-  return bytes;
-}
-
-static bool reset_peak(void) {
-  int fd = open("/proc/self/clear_refs", O_WRONLY | O_CLOEXEC);
-  if (fd < 0) return false;
-  bool ok = write(fd, "5", 1) == 1;
-  close(fd);
-  return ok;
-}
 
 /* ---- inputs ---- */
 
@@ -170,13 +146,13 @@ static Status run_steps(Bench *b) {
   double seconds;
   int64_t warm = records(b) && b->options->warm < 2 ? 2 : b->options->warm;
   for (int64_t i = 0; i < warm; i++) TRY(run_step(b, &seconds));
-  b->peak_of_steps = reset_peak();
+  b->peak_of_steps = resident_reset();
   executor_measure(b->x, !records(b));
   for (int64_t i = 0; i < b->steps; i++) {
     TRY(run_step(b, &b->seconds[i]));
     b->measured += b->seconds[i];
   }
-  b->peak = memory_of("VmHWM");
+  b->peak = resident_peak();
   if (!records(b)) return STATUS_OK;
   executor_measure(b->x, true);
   b->measured = 0;
@@ -261,7 +237,7 @@ static Status run_all(Bench *b) {
   bool stop = false;
   ranks_waits(o->ranks, "while the program was prepared");
   TRY(together(o->ranks, set_up(b), &stop, b->diag));
-  b->base = memory_of("VmRSS"); /* plan, kernels and a batch are there, the arena is not yet */
+  b->base = resident_now(); /* plan, kernels and a batch are there, the arena is not yet */
   TRY(init_states(b->x, SEED, b->diag));
   put_head(b);
   TRY(run_steps(b));

@@ -177,6 +177,46 @@ static void test_by_hand(void) {
   check_hand(out);
 }
 
+/* INP is 2/3 of person 7 and 1/4 of 9.  Of the pairs of one person c2 of 7 is nearer than all 8 of
+ * two, the other two are as far as three of these: 8 + 3/2 + 3/2 of 24. */
+static void test_figures(void) {
+  char *output;
+  const char *out = support_path("figures.json"), *gain = write_gain("gain.safetensors", 2, 3);
+  CU_ASSERT_EQUAL(command(&output, "%s --weights=%s --data=%s --out=%s --roc --cmc=1,3,4",
+                          mean_color_plan(), gain, hand_made(), out),
+                  0);
+  CU_ASSERT_PTR_NOT_NULL(strstr(output, "mINP      45.83 %"));
+  CU_ASSERT_PTR_NOT_NULL(strstr(output, "Rank-1    50.00 %   Rank-3 50.00 %   Rank-4 100.00 %\n"));
+  CU_ASSERT_PTR_NOT_NULL(strstr(output, "area 0.458333; 3 pairs of one person, 8 of two\n"));
+  CU_ASSERT_PTR_NULL(strstr(output, "TPR")); /* a tenth of 8 is no pair */
+  free(output);
+  check_hand(out);
+  json_t *root = result_of(out);
+  CU_ASSERT_DOUBLE_EQUAL(figure(root, "minp"), (2.0 / 3 + 1.0 / 4) / 2, 1e-15);
+  const json_t *domain = json_array_get(json_object_get(root, "domains"), 0);
+  const json_t *cmc = json_object_get(domain, "cmc"), *roc = json_object_get(domain, "roc");
+  CU_ASSERT_EQUAL(json_array_size(cmc), 3);
+  CU_ASSERT_EQUAL(json_integer_value(json_array_get(json_array_get(cmc, 2), 0)), 4);
+  CU_ASSERT_EQUAL(json_number_value(json_array_get(json_array_get(cmc, 1), 1)), 0.5);
+  CU_ASSERT_DOUBLE_EQUAL(json_number_value(json_object_get(roc, "area")), 11.0 / 24, 1e-12);
+  const json_t *points = json_object_get(roc, "points");
+  const json_t *last = json_array_get(points, json_array_size(points) - 1);
+  CU_ASSERT_EQUAL(json_number_value(json_array_get(last, 1)), 1);
+  CU_ASSERT_EQUAL(json_number_value(json_array_get(last, 2)), 1);
+  CU_ASSERT_PTR_NULL(json_object_get(root, "rerank"));
+  json_decref(root);
+  CU_ASSERT_EQUAL(
+      command(&output, "--baseline=color --data=%s --out=%s --rerank=2,1,0.5", hand_made(), out),
+      0);
+  CU_ASSERT_PTR_NOT_NULL(strstr(output, "k1=2 k2=1 lambda=0.5\n"));
+  free(output);
+  root = result_of(out);
+  const json_t *rerank = json_object_get(root, "rerank");
+  CU_ASSERT_EQUAL(json_integer_value(json_object_get(rerank, "k1")), 2);
+  CU_ASSERT_EQUAL(json_number_value(json_object_get(rerank, "lambda")), 0.5);
+  json_decref(root);
+}
+
 /* ---- a network ---- */
 
 typedef struct Net {
@@ -483,6 +523,20 @@ static void test_usage(void) {
   REFUSED(2, "takes no plan and no weights", "%s --baseline=color --data=%s", mean_color_plan(),
           data);
   REFUSED(2, "--baseline is color", "--baseline=colour --data=%s", data);
+  static const char *const bad[] = {"20", "20,6", "0,6,0.3", "20,6,1.5", "20,6,", "20,6,.", "a"};
+  for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
+    REFUSED(2, "three numbers, K1,K2,LAMBDA, not", "--baseline=color --data=%s --rerank=%s", data,
+            bad[i]);
+  static const char *const ranks[] = {"0",
+                                      "5,1",
+                                      "1,",
+                                      "1,1",
+                                      "x",
+                                      "1,2,3,4,5,6,7,8,9,10,11,12,"
+                                      "13,14,15,16,17"};
+  for (size_t i = 0; i < sizeof ranks / sizeof *ranks; i++)
+    REFUSED(2, "up to 16 ranks, ascending, not", "--baseline=color --data=%s --cmc=%s", data,
+            ranks[i]);
   REFUSED(2, "no protocol 'markt'", "--baseline=color --data=%s --protocol=markt", data);
 }
 
@@ -557,14 +611,11 @@ static void test_other_plans(void) {
 }
 
 int main(void) {
-  static const SupportTest tests[] = {{"by hand", test_by_hand},
-                                      {"padding", test_padding},
-                                      {"network", test_network},
-                                      {"compare", test_compare},
-                                      {"compare by any name", test_compare_names},
-                                      {"bad images", test_bad_images},
-                                      {"usage", test_usage},
-                                      {"refusals", test_refusals},
-                                      {"other plans", test_other_plans}};
+  static const SupportTest tests[] = {
+      {"by hand", test_by_hand},       {"figures", test_figures},
+      {"padding", test_padding},       {"network", test_network},
+      {"compare", test_compare},       {"compare by any name", test_compare_names},
+      {"bad images", test_bad_images}, {"usage", test_usage},
+      {"refusals", test_refusals},     {"other plans", test_other_plans}};
   return support_run("eval", tests, sizeof tests / sizeof *tests);
 }

@@ -15,6 +15,8 @@ static uint64_t random_next(void) {
   return state ^= state << 17;
 }
 
+static const MetricsOptions one_thread = {.threads = 1};
+
 static double random_uniform(void) {
   return (double)(random_next() >> 11) * 0x1p-53;
 }
@@ -68,8 +70,8 @@ static int compare_items(const void *a, const void *b) {
   return (x->index > y->index) - (x->index < y->index);
 }
 
-/* AP of one query by sorting; *first as in MetricsResult. */
-static double plain_ap(const Sample *s, int64_t q, int64_t *first, double *chance) {
+/* AP of one query by sorting; *first and *inp as in MetricsResult. */
+static double plain_ap(const Sample *s, int64_t q, int64_t *first, double *chance, double *inp) {
   int64_t n = 0, hits = 0, d = s->dim;
   Item *items = malloc((size_t)s->gallery.count * sizeof *items);
   double sum = 0;
@@ -84,10 +86,12 @@ static double plain_ap(const Sample *s, int64_t q, int64_t *first, double *chanc
   }
   qsort(items, (size_t)n, sizeof *items, compare_items);
   *first = 0;
+  *inp = -1;
   for (int64_t i = 0; i < n; i++)
     if (s->ids[1][items[i].index] == s->ids[0][q]) {
       if (hits++ == 0) *first = i + 1;
       sum += (double)hits / (double)(i + 1);
+      *inp = (double)hits / (double)(i + 1);
     }
   free(items);
   *chance = hits ? metrics_chance_ap(hits, n) : 0;
@@ -96,16 +100,19 @@ static double plain_ap(const Sample *s, int64_t q, int64_t *first, double *chanc
 
 static void check_sample(Sample *s) {
   MetricsResult r, again;
-  double map = 0, chance = 0, one;
+  double map = 0, minp = 0, chance = 0, one, inp;
   int64_t scored = 0, first, within[3] = {0};
-  CU_ASSERT_EQUAL_FATAL(metrics_evaluate(&s->query, &s->gallery, s->dim, 1, &r, NULL), STATUS_OK);
+  CU_ASSERT_EQUAL_FATAL(metrics_evaluate(&s->query, &s->gallery, s->dim, &one_thread, &r, NULL),
+                        STATUS_OK);
   for (int64_t q = 0; q < s->query.count; q++) {
-    double ap = plain_ap(s, q, &first, &one);
+    double ap = plain_ap(s, q, &first, &one, &inp);
     CU_ASSERT_DOUBLE_EQUAL(r.ap[q], ap, 1e-15);
     CU_ASSERT_EQUAL(r.first[q], first);
+    CU_ASSERT_DOUBLE_EQUAL(r.inp[q], inp, 1e-15);
     if (ap < 0) continue;
     scored++;
     map += ap;
+    minp += inp;
     chance += one;
     within[0] += first == 1;
     within[1] += first <= 5;
@@ -114,14 +121,23 @@ static void check_sample(Sample *s) {
   CU_ASSERT_EQUAL(r.scored, scored);
   CU_ASSERT_EQUAL(r.skipped, s->query.count - scored);
   CU_ASSERT_DOUBLE_EQUAL(r.map, map / (double)scored, 1e-14);
+  CU_ASSERT_DOUBLE_EQUAL(r.minp, minp / (double)scored, 1e-14);
   CU_ASSERT_DOUBLE_EQUAL(r.chance, chance / (double)scored, 1e-14);
   CU_ASSERT_DOUBLE_EQUAL(r.rank1, (double)within[0] / (double)scored, 1e-15);
   CU_ASSERT_DOUBLE_EQUAL(r.rank5, (double)within[1] / (double)scored, 1e-15);
   CU_ASSERT_DOUBLE_EQUAL(r.rank10, (double)within[2] / (double)scored, 1e-15);
-  for (int threads = 2; threads <= 5; threads += 3) {
-    CU_ASSERT_EQUAL_FATAL(metrics_evaluate(&s->query, &s->gallery, s->dim, threads, &again, NULL),
-                          STATUS_OK);
+  CU_ASSERT_DOUBLE_EQUAL(metrics_cmc(&r, 1), r.rank1, 0);
+  CU_ASSERT_DOUBLE_EQUAL(metrics_cmc(&r, s->gallery.count), 1, 0);
+  static const MetricsOptions others[] = {{.threads = 2},
+                                          {.threads = 5},
+                                          {.threads = 2, .block = 1, .panel = 1},
+                                          {.threads = 1, .block = 7, .panel = 33},
+                                          {.threads = 3, .block = 1000, .panel = 100000}};
+  for (size_t i = 0; i < sizeof others / sizeof *others; i++) {
+    CU_ASSERT_EQUAL_FATAL(
+        metrics_evaluate(&s->query, &s->gallery, s->dim, &others[i], &again, NULL), STATUS_OK);
     CU_ASSERT_EQUAL(memcmp(again.ap, r.ap, (size_t)r.n_query * sizeof *r.ap), 0);
+    CU_ASSERT_EQUAL(memcmp(again.inp, r.inp, (size_t)r.n_query * sizeof *r.inp), 0);
     CU_ASSERT_EQUAL(again.map, r.map);
     metrics_release(&again);
   }
@@ -129,8 +145,8 @@ static void check_sample(Sample *s) {
 }
 
 static void test_definition(void) {
-  static const int64_t sizes[][4] = {
-      {1, 5, 1, 2}, {7, 33, 3, 4}, {100, 310, 20, 25}, {230, 95, 300, 40}, {50, 200, 515, 12}};
+  static const int64_t sizes[][4] = {{1, 5, 1, 2},       {7, 33, 3, 4},      {30, 700, 9, 3},
+                                     {100, 310, 20, 25}, {230, 95, 300, 40}, {50, 200, 515, 12}};
   for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++)
     for (int levels = 0; levels < 4; levels++) {
       Sample s = sample_make(sizes[i][0], sizes[i][1], sizes[i][2], sizes[i][3], levels);
@@ -149,8 +165,8 @@ static void test_by_hand(void) {
   int64_t qi[1] = {7}, qc[1] = {1}, gi[4] = {7, 9, 7, 7}, gc[4] = {1, 2, 2, 3};
   MetricsResult r;
   CU_ASSERT_EQUAL_FATAL(metrics_evaluate(&(MetricsSet){q, qi, qc, 1, NULL, NULL, NULL},
-                                         &(MetricsSet){g, gi, gc, 4, NULL, NULL, NULL}, 2, 1, &r,
-                                         NULL),
+                                         &(MetricsSet){g, gi, gc, 4, NULL, NULL, NULL}, 2,
+                                         &one_thread, &r, NULL),
                         STATUS_OK);
   CU_ASSERT_DOUBLE_EQUAL(r.map, (1 + 2.0 / 3) / 2, 1e-15);
   CU_ASSERT_EQUAL(r.rank1, 1);
@@ -174,8 +190,11 @@ static void test_rows(void) {
   query.features = gallery.features = mixed;
   query.rows = rows[0];
   gallery.rows = rows[1];
-  CU_ASSERT_EQUAL_FATAL(metrics_evaluate(&s.query, &s.gallery, dim, 1, &plain, NULL), STATUS_OK);
-  CU_ASSERT_EQUAL_FATAL(metrics_evaluate(&query, &gallery, dim, 2, &pointed, NULL), STATUS_OK);
+  CU_ASSERT_EQUAL_FATAL(metrics_evaluate(&s.query, &s.gallery, dim, &one_thread, &plain, NULL),
+                        STATUS_OK);
+  CU_ASSERT_EQUAL_FATAL(
+      metrics_evaluate(&query, &gallery, dim, &(MetricsOptions){.threads = 2}, &pointed, NULL),
+      STATUS_OK);
   CU_ASSERT_EQUAL(memcmp(plain.ap, pointed.ap, 50 * sizeof *plain.ap), 0);
   CU_ASSERT_EQUAL(plain.map, pointed.map);
   metrics_release(&plain);
@@ -209,20 +228,77 @@ static void test_chance(void) {
   CU_ASSERT_DOUBLE_EQUAL(metrics_chance_ap(1, 64), exact / 64, 1e-15);
 }
 
+/* Counts of all pairs, one by one, and the curve from them. */
+static void test_curve(void) {
+  Sample s = sample_make(40, 300, 6, 9, 0);
+  MetricsResult r, again;
+  MetricsOptions options = {.threads = 1, .curve = true};
+  uint64_t same = 0, other = 0, more = 0, beaten = 0, ties = 0;
+  double worst = 0;
+  CU_ASSERT_EQUAL_FATAL(metrics_evaluate(&s.query, &s.gallery, s.dim, &options, &r, NULL),
+                        STATUS_OK);
+  options = (MetricsOptions){.threads = 3, .curve = true, .block = 4, .panel = 77};
+  CU_ASSERT_EQUAL_FATAL(metrics_evaluate(&s.query, &s.gallery, s.dim, &options, &again, NULL),
+                        STATUS_OK);
+  size_t bytes = METRICS_BINS * sizeof *r.curve.same;
+  CU_ASSERT_EQUAL(memcmp(r.curve.same, again.curve.same, bytes), 0);
+  CU_ASSERT_EQUAL(memcmp(r.curve.other, again.curve.other, bytes), 0);
+  MetricsPoint at = metrics_curve_at(&r.curve, 0.1);
+  CU_ASSERT(at.fpr <= 0.1 && at.fpr > 0.09 && at.tpr > 0.05 && at.tpr < 0.2);
+  for (int64_t q = 0; q < s.query.count; q++)
+    for (int64_t j = 0; j < s.gallery.count; j++) {
+      double xy = 0, xx = 0, yy = 0;
+      for (int64_t k = 0; k < s.dim; k++) {
+        double x = (double)s.features[0][q * s.dim + k], y = (double)s.features[1][j * s.dim + k];
+        xy += x * y, xx += x * x, yy += y * y;
+      }
+      double distance = 1 - xy / sqrt(xx * yy);
+      bool one = s.ids[0][q] == s.ids[1][j];
+      if (one && s.cameras[0][q] == s.cameras[1][j]) continue;
+      same += one;
+      other += !one;
+      if (distance > at.distance + 1e-5) continue;
+      more += distance > at.distance - 1e-5; /* on which side rounding decides */
+      worst += one;
+    }
+  CU_ASSERT_EQUAL(r.curve.n_same, same);
+  CU_ASSERT_EQUAL(r.curve.n_other, other);
+  CU_ASSERT(fabs(worst - at.tpr * (double)same) <= (double)more);
+  for (int64_t b = 0; b < METRICS_BINS; b++) {
+    other -= r.curve.other[b];
+    beaten += r.curve.same[b] * other;
+    ties += r.curve.same[b] * r.curve.other[b];
+  }
+  CU_ASSERT_EQUAL(other, 0);
+  CU_ASSERT_DOUBLE_EQUAL(
+      metrics_curve_area(&r.curve),
+      ((double)beaten + (double)ties / 2) / ((double)same * (double)r.curve.n_other), 1e-12);
+  metrics_curve_add(&r.curve, &again.curve);
+  CU_ASSERT_EQUAL(r.curve.n_same, 2 * same);
+  CU_ASSERT_DOUBLE_EQUAL(metrics_curve_area(&r.curve), metrics_curve_area(&again.curve), 1e-12);
+  CU_ASSERT_EQUAL(metrics_curve_at(&r.curve, 1).tpr, 1);
+  metrics_release(&r);
+  metrics_release(&again);
+  sample_free(&s);
+}
+
 static void test_refusals(void) {
   float f[4] = {1, 0, 0, 1};
   int64_t id[2] = {1, 2}, one[2] = {1, 1};
   MetricsSet set = {f, id, one, 2, NULL, "DATA: domain d", NULL},
              empty = {f, id, one, 0, NULL, NULL, NULL};
   MetricsResult r;
-  CU_ASSERT_EQUAL(metrics_evaluate(&set, &empty, 2, 1, &r, NULL), STATUS_INVALID);
+  CU_ASSERT_EQUAL(metrics_evaluate(&set, &empty, 2, &one_thread, &r, NULL), STATUS_INVALID);
   Diag *diag = diag_create();
-  CU_ASSERT_EQUAL(metrics_evaluate(&set, &set, 2, 1, &r, diag), STATUS_INVALID);
+  CU_ASSERT_EQUAL(metrics_evaluate(&set, &set, 2, &one_thread, &r, diag), STATUS_INVALID);
   CU_ASSERT_PTR_NULL(r.ap);
   CU_ASSERT_STRING_EQUAL(diag_entry(diag, 0)->place, "DATA: domain d");
   diag_clear(diag);
+  f[3] = 1e30f;
+  CU_ASSERT_EQUAL(metrics_evaluate(&set, &set, 2, &one_thread, &r, diag), STATUS_SYSTEM);
+  diag_clear(diag);
   f[3] = NAN;
-  CU_ASSERT_EQUAL(metrics_evaluate(&set, &set, 2, 1, &r, diag), STATUS_SYSTEM);
+  CU_ASSERT_EQUAL(metrics_evaluate(&set, &set, 2, &one_thread, &r, diag), STATUS_SYSTEM);
   CU_ASSERT_STRING_EQUAL(diag_entry(diag, 0)->place, "DATA: domain d");
   diag_destroy(diag);
 }
@@ -284,6 +360,7 @@ int main(void) {
   CU_add_test(suite, "by hand", test_by_hand);
   CU_add_test(suite, "rows", test_rows);
   CU_add_test(suite, "chance", test_chance);
+  CU_add_test(suite, "curve", test_curve);
   CU_add_test(suite, "refusals", test_refusals);
   CU_add_test(suite, "bootstrap", test_bootstrap);
   CU_add_test(suite, "interval of known width", test_interval);

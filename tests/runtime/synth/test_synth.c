@@ -174,7 +174,9 @@ static void test_colors_do_not_tell(void) {
     MetricsSet query = describe(path);
     snprintf(path, sizeof path, "%s/%s/bounding_box_test", dir, synth_domain_name(d));
     MetricsSet gallery = describe(path);
-    CU_ASSERT_EQUAL_FATAL(metrics_evaluate(&query, &gallery, COLOR_DIM, 1, &r, NULL), STATUS_OK);
+    CU_ASSERT_EQUAL_FATAL(
+        metrics_evaluate(&query, &gallery, COLOR_DIM, &(MetricsOptions){.threads = 1}, &r, NULL),
+        STATUS_OK);
     CU_ASSERT_EQUAL(r.skipped, 0);
     CU_ASSERT_EQUAL(r.scored, 180);
     CU_ASSERT(r.map < 0.08);

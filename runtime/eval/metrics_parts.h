@@ -1,0 +1,44 @@
+/* What metrics.c, metrics_block.c and rerank.c share. */
+#ifndef RUNTIME_EVAL_METRICS_PARTS_H
+#define RUNTIME_EVAL_METRICS_PARTS_H
+
+#include "kernels/product.h"
+#include "runtime/eval/metrics.h"
+#include "runtime/eval/rerank.h"
+
+/* An entry of the gallery, sorted by (id, index). */
+typedef struct Entry {
+  int64_t id, index;
+} Entry;
+
+/* Where the entries of a query's identity stand in that order. */
+typedef struct Own {
+  int64_t at, n;
+} Own;
+
+typedef struct Evaluation {
+  const MetricsSet *query, *gallery;
+  int64_t dim;
+  int64_t block, panel;
+  int threads;
+  bool products;             /* nothing but products */
+  float *scale[2];           /* (query), (gallery): 1 / length; 0 for a row of zeros */
+  const Entry *by_id;        /* (gallery) */
+  const Own *own;            /* (query) */
+  const Rerank *rerank;      /* NULL: none */
+  MetricsCurve *curve;       /* NULL: none is wanted */
+  double *chance, *ap, *inp; /* (query) results, as MetricsResult has them */
+  int64_t *first;            /* (query) */
+} Evaluation;
+
+/* Ranks all queries. */
+Status metrics_blocks_run(const Evaluation *e, Diag *diag);
+
+/* 1 / length of every row into `scale`; refuses values that are not finite. */
+Status metrics_scale(const MetricsSet *set, const char *name, int64_t dim, float *scale,
+                     Diag *diag);
+
+/* A panel of the set's rows. */
+ProductRows metrics_rows(const MetricsSet *set, int64_t dim, int64_t first, int64_t n);
+
+#endif
