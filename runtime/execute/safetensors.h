@@ -1,5 +1,7 @@
-/* Safetensors files: 8 bytes of header length, a JSON header, raw little-endian tensors that follow
- * each other without gap or overlap (github.com/huggingface/safetensors, "Format"). */
+/* Files of tensors.  Written and read are safetensors: 8 bytes of header length, a JSON header, raw
+ * little-endian tensors that follow each other without gap or overlap
+ * (github.com/huggingface/safetensors, "Format").  Read as well is what torch.save writes (.pth):
+ * pth_read.c. */
 #ifndef RUNTIME_EXECUTE_SAFETENSORS_H
 #define RUNTIME_EXECUTE_SAFETENSORS_H
 
@@ -35,14 +37,18 @@ typedef struct FileTensor {
 
 /* A file that was read: tensors sorted by name, metadata as pairs. */
 typedef struct SafeFile SafeFile;
-/* STATUS_INVALID for whatever the format forbids, and when the tensors do not match the hash that
- * safe_write put there.  An element type that is not read is no error. */
+/* Which format it has, its first bytes tell.  STATUS_INVALID for whatever the format forbids, for
+ * what of a .pth is not data, and when the tensors do not match the hash that safe_write put there.
+ * An element type that is not read is no error. */
 Status safe_read(const char *path, Diag *diag, SafeFile **out_file);
 void safe_close(SafeFile *file);
 uint32_t safe_count(const SafeFile *file);
 const FileTensor *safe_tensor(const SafeFile *file, uint32_t index);
 const FileTensor *safe_find(const SafeFile *file, const char *name); /* NULL: not there */
 const char *safe_metadata(const SafeFile *file, const char *key);    /* NULL: not there */
+
+/* Of a PyTorch file, which part of it the tensors are and what else it has; else NULL. */
+const char *safe_note(const SafeFile *file);
 
 /* Element as a double; not of FILE_OTHER. */
 double file_tensor_get(const FileTensor *tensor, int64_t i);

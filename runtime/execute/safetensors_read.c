@@ -1,30 +1,16 @@
 /* Reading: nothing of the header is trusted, and what the reference implementation refuses is
  * refused. */
-#include "runtime/execute/safetensors.h"
-
-#include "graph/base/open_file.h"
 #include "graph/base/text.h"
+#include "runtime/execute/safe_file.h"
 #include "runtime/execute/safetensors_hash.h"
 
-#include <errno.h>
 #include <inttypes.h>
-#include <jansson.h>
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <unistd.h>
 
 #define HEADER_MAX ((uint64_t)100000000) /* bytes, as in the reference implementation */
-
-struct SafeFile {
-  char *bytes;
-  size_t length;
-  size_t data_at; /* where the tensors begin */
-  json_t *header;
-  FileTensor *tensors;
-  uint32_t n;
-};
 
 /* The types of the format.  Of one that is not listed the size is not known. */
 static const struct {
@@ -156,14 +142,10 @@ static Status check_places(const char *path, const SafeFile *f, Diag *diag) {
 static Status parse_header(const char *path, SafeFile *f, Diag *diag) {
   uint64_t length = 0;
   if (f->length >= 8) memcpy(&length, f->bytes, 8);
-  bool pickled = f->length >= 4 && (memcmp(f->bytes, "PK\3\4", 4) == 0 || f->bytes[0] == '\x80');
   if (f->length < 8 || length > HEADER_MAX || length > f->length - 8 || !length ||
       f->bytes[8] != '{')
-    return diag_error(diag, STATUS_INVALID, path,
-                      pickled ? "it looks like PyTorch's own format: in Python, "
-                                "safetensors.torch.save_file(torch.load(F), G) converts it"
-                              : "is it a .safetensors file, copied whole?",
-                      "is no safetensors file");
+    return diag_error(diag, STATUS_INVALID, path, "is it a file of weights, copied whole?",
+                      "is neither a safetensors file nor one of PyTorch's");
   json_error_t error;
   f->data_at = 8 + (size_t)length;
   f->header = json_loadb(f->bytes + 8, (size_t)length, JSON_REJECT_DUPLICATES, &error);
@@ -231,54 +213,7 @@ static Status check_hash(const char *path, const SafeFile *f, Diag *diag) {
                     "the file is damaged: its tensors do not match their hash");
 }
 
-static Status map_file(const char *path, SafeFile *f, Diag *diag) {
-  FILE *file;
-  int64_t size = 0;
-  TRY(file_require(path, diag, &file, &size));
-  void *at = size ? mmap(NULL, (size_t)size, PROT_READ, MAP_PRIVATE, fileno(file), 0) : NULL;
-  int code = at == MAP_FAILED ? errno : 0;
-  fclose(file);
-  if (code) return diag_error(diag, STATUS_INVALID, path, NULL, "cannot read: %s", strerror(code));
-  f->bytes = at;
-  f->length = (size_t)size;
-  return STATUS_OK;
-}
-
-Status safe_read(const char *path, Diag *diag, SafeFile **out_file) {
-  *out_file = NULL;
-  SafeFile *f = calloc(1, sizeof *f);
-  if (!f) return diag_no_memory(diag, sizeof *f);
-  Status status = map_file(path, f, diag);
-  if (status == STATUS_OK) status = read_header(path, f, diag);
-  if (status == STATUS_OK) status = check_hash(path, f, diag);
-  if (status != STATUS_OK) {
-    safe_close(f);
-    return status;
-  }
-  *out_file = f;
-  return STATUS_OK;
-}
-
-void safe_close(SafeFile *f) {
-  if (!f) return;
-  if (f->bytes) munmap(f->bytes, f->length);
-  json_decref(f->header);
-  free(f->tensors);
-  free(f);
-}
-
-uint32_t safe_count(const SafeFile *f) {
-  return f->n;
-}
-const FileTensor *safe_tensor(const SafeFile *f, uint32_t i) {
-  return &f->tensors[i];
-}
-
-const FileTensor *safe_find(const SafeFile *f, const char *name) {
-  FileTensor key = {.name = name};
-  return bsearch(&key, f->tensors, f->n, sizeof *f->tensors, by_name);
-}
-
-const char *safe_metadata(const SafeFile *f, const char *key) {
-  return json_string_value(json_object_get(json_object_get(f->header, SAFE_METADATA), key));
+Status safetensors_parse(const char *path, SafeFile *f, Diag *diag) {
+  TRY(read_header(path, f, diag));
+  return check_hash(path, f, diag);
 }

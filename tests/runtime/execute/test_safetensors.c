@@ -117,7 +117,7 @@ static const struct {
      0, 8, "f.st: error: 'a' in its metadata is no text"},
     {"metadata that are no object", "{\"__metadata__\":\"a\"," ENTRY("x", "F32", "[2]", 0, 8) "}",
      0, 8, "f.st: error: its metadata are no JSON object"},
-    {"a list", "[1]", 0, 8, "f.st: error: is no safetensors file"},
+    {"a list", "[1]", 0, 8, "f.st: error: is neither a safetensors file nor"},
     {"half an object", "{\"x\":", 0, 8, "the header is no JSON object: "},
     {"text behind the object", "{" ENTRY("x", "F32", "[2]", 0, 8) "} x", 0, 8,
      "the header is no JSON object: "},
@@ -162,14 +162,19 @@ static void test_no_safetensors(void) {
   static const struct {
     const char *make, *message;
   } rows[] = {
-      {": >f.st", "f.st: error: is no safetensors file\nhint: is it a .safetensors file, copied"},
-      {"printf 1234567 >f.st", "f.st: error: is no safetensors file"},
-      {"printf '\\0\\0\\0\\0\\0\\0\\0\\0' >f.st", "f.st: error: is no safetensors file"},
-      {"printf '\\1\\0\\0\\0\\0\\0\\0\\0x' >f.st", "f.st: error: is no safetensors file"},
-      {"printf '\\3\\0\\0\\0\\0\\0\\0\\0 {}' >f.st", "f.st: error: is no safetensors file"},
-      {"printf '\\377\\377\\377\\377\\377\\377\\377\\377{}' >f.st", "is no safetensors file"},
-      {"printf 'PK\\3\\4then a pickle' >f.st", "hint: it looks like PyTorch's own format"},
-      {"printf '\\200\\2then a pickle' >f.st", "hint: it looks like PyTorch's own format"},
+      {": >f.st", "f.st: error: is neither a safetensors file nor one of PyTorch's\nhint: is it a "
+                  "file of weights, copied"},
+      {"printf 1234567 >f.st", "f.st: error: is neither a safetensors file nor"},
+      {"printf '\\0\\0\\0\\0\\0\\0\\0\\0' >f.st", "f.st: error: is neither a safetensors file nor"},
+      {"printf '\\1\\0\\0\\0\\0\\0\\0\\0x' >f.st",
+       "f.st: error: is neither a safetensors file nor"},
+      {"printf '\\3\\0\\0\\0\\0\\0\\0\\0 {}' >f.st",
+       "f.st: error: is neither a safetensors file nor"},
+      {"printf '\\377\\377\\377\\377\\377\\377\\377\\377{}' >f.st",
+       "is neither a safetensors file nor"},
+      {"printf 'PK\\3\\4then a pickle' >f.st",
+       "f.st: byte 17: error: the zip archive is damaged: it has no directory"},
+      {"printf '\\200\\2then a pickle' >f.st", "f.st: byte 3: error: the pickle is damaged: "},
   };
   compile();
   for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {

@@ -245,7 +245,7 @@ static void test_init(void) {
   o.init = support_path("no.safetensors");
   train_refused(&o, STATUS_INVALID, "no.safetensors: error: cannot read");
   o.init = data();
-  train_refused(&o, STATUS_INVALID, "is no safetensors file");
+  train_refused(&o, STATUS_INVALID, "is neither a safetensors file nor");
   CU_ASSERT(!train_exists(train_file(o.out, "checkpoint.safetensors")));
 }
 
