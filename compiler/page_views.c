@@ -20,6 +20,7 @@ typedef struct Views {
   const Plan *plan;
   const PlanProgram *p;
   DrawPages *pictures;
+  ViewProgram *of;
   Strings *paths;
   uint32_t *part_of; /* by path: part + 1 */
   uint32_t cap_part_of;
@@ -117,7 +118,7 @@ static Status draw_part(Views *v, uint32_t part) {
   ViewOptions options = v->options;
   const char *path = strings_text(v->paths, v->parts[part].path);
   options.scope = *path ? path : NULL;
-  TRY(draw_pages_add(v->pictures, v->plan, v->p, ops_table(), &options, v->diag, &view, &picture));
+  TRY(draw_pages_add(v->pictures, v->plan, v->p, v->of, &options, v->diag, &view, &picture));
   Status status = put_view(v, part, view, picture);
   view_free(view);
   return status;
@@ -152,6 +153,7 @@ Status page_views(const Plan *plan, const PlanProgram *program, DrawPages *pictu
   bool ok = v.list && v.paths && v.view && v.box;
   Status status = ok ? peak_marks(plan, program, diag, &peak, &v.options.n_peak) : no_memory(&v);
   v.options.peak = peak;
+  if (status == STATUS_OK) status = view_open(plan, program, ops_table(), diag, &v.of);
   if (status == STATUS_OK)
     status = draw_parts(&v, data);
   else
@@ -162,6 +164,7 @@ Status page_views(const Plan *plan, const PlanProgram *program, DrawPages *pictu
   free(v.view);
   free(v.box);
   free(peak);
+  view_close(v.of);
   strings_destroy(v.paths);
   return status;
 }

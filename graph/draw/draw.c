@@ -51,7 +51,7 @@ static Status view_briefly(const Draw *d, uint32_t boxes, DrawBrief brief, View 
   ViewOptions options = d->options->view;
   options.boxes = boxes;
   *root = NULL;
-  TRY(view_build(d->plan, d->p, d->ops, &options, d->diag, view));
+  TRY(view_build(d->of, &options, d->diag, view));
   Status status = refuse_tangle(d, *view);
   if (status == STATUS_OK && !(*root = draw_graph(d->plan, d->p, *view, d->options, brief)))
     status = diag_no_memory(d->diag, (*view)->n_boxes * 512u);
@@ -65,21 +65,28 @@ Status draw_view(const Draw *d, uint32_t boxes, View **view, Agraph_t **root) {
   return view_briefly(d, boxes, DRAW_FULL, view, root);
 }
 
+static bool fits(Agraph_t *root) {
+  return GD_bb(root).UR.x <= DRAW_WIDTH && GD_bb(root).UR.y <= DRAW_HEIGHT;
+}
+
 Status draw_lay_out(const Draw *d, GVC_t *context, View **view, Agraph_t **root) {
   bool automatic = is_automatic(d);
   uint32_t boxes = d->options->view.boxes;
+  DrawBrief brief = DRAW_FULL;
   if (is_dot(d) && !automatic) return STATUS_OK;
   for (int tries = 1;; tries++) {
     TRY(lay_out(d, context, *root));
-    if (!automatic || GD_bb(*root).UR.x <= DRAW_WIDTH || tries == DRAW_TRIES) return STATUS_OK;
+    if (!automatic || fits(*root) || tries == DRAW_TRIES) return STATUS_OK;
     uint32_t n = (*view)->n_boxes;
-    /* What stands around a scope takes less room without words; fewer boxes come next. */
-    if (tries > 1 || !d->options->view.scope) boxes = n > 3 ? n - n / 4 : 3;
+    /* What stands around a scope takes less width without words; fewer boxes come next. */
+    bool wide = GD_bb(*root).UR.x > DRAW_WIDTH;
+    if (tries > 1 || !wide || !d->options->view.scope) boxes = n > 3 ? n - n / 4 : 3;
     view_free(*view);
     agclose(*root);
     *view = NULL;
     *root = NULL;
-    TRY(view_briefly(d, boxes, tries < DRAW_LAST_WORDS ? DRAW_NAMES : DRAW_SILENT, view, root));
+    if (wide) brief = tries < DRAW_LAST_WORDS ? DRAW_NAMES : DRAW_SILENT;
+    TRY(view_briefly(d, boxes, brief, view, root));
   }
 }
 
@@ -108,15 +115,17 @@ static Status write_picture(const Draw *d, GVC_t *context, Agraph_t *root) {
 
 Status draw_program(const Plan *plan, const PlanProgram *program, const OpTable *ops,
                     const DrawOptions *options, const char *path, Diag *diag) {
-  Draw d = {plan, program, ops, options, path, diag};
+  Draw d = {plan, program, NULL, options, path, diag};
   draw_listen();
   GVC_t *context = gvContext();
   if (!context) return diag_no_memory(diag, sizeof(void *));
+  TRY(view_open(plan, program, ops, diag, &d.of));
   Agraph_t *root = NULL;
   View *view = NULL;
   Status status = draw_view(&d, options->view.boxes, &view, &root);
   if (status == STATUS_OK) status = draw_lay_out(&d, context, &view, &root);
   view_free(view);
+  view_close(d.of);
   if (status == STATUS_OK) status = write_picture(&d, context, root);
   /* No gvFreeLayout: with nested clusters it frees a list of Graphviz 2.42 twice.  What it would
    * release goes with the process. */

@@ -28,9 +28,11 @@ typedef struct DrawOptions {
 } DrawOptions;
 
 /* The view of a program (graph/draw/view.h), written to `path`, `-` for standard output.  An
- * automatic one is made smaller until its layout is at most DRAW_WIDTH wide. */
+ * automatic one is made smaller until its layout is at most DRAW_WIDTH wide and DRAW_HEIGHT high.
+ */
 Status draw_program(const Plan *plan, const PlanProgram *program, const OpTable *ops,
                     const DrawOptions *options, const char *path, Diag *diag);
-#define DRAW_WIDTH 1490 /* points, of which 72 are 96 pixels; margins come to it */
+#define DRAW_WIDTH 1490  /* points, of which 72 are 96 pixels; margins come to it */
+#define DRAW_HEIGHT 2540 /* the same: 3,400 pixels */
 
 #endif

@@ -11,7 +11,7 @@
 #define LABEL_HALVES 18 /* bytes of its two ends, when it is longer */
 #define FEW_LABELS 400  /* arrows with words: with more of them nobody reads any */
 #define RANK_ROUNDS 64
-#define HATCHED 0.02 /* share of the peak's bytes from which a box is hatched */
+#define ROW 6 /* boxes side by side that no arrow brought there */
 
 static const char *const stream_colors[TARGET_STREAMS_MAX + 1] = {"black",   "#1f77b4", "#d62728",
                                                                   "#2ca02c", "#9467bd", "#8c564b",
@@ -187,12 +187,11 @@ static bool is_source(const ViewBox *b) {
 
 static void set_shape(Agnode_t *node, const View *v, const ViewBox *b, const char *color) {
   char striped[128];
-  bool hatched = v->peak_bytes && (double)b->peak_bytes >= HATCHED * (double)v->peak_bytes;
   if (b->kind == VIEW_STATE) set(node, "shape", "cylinder");
   if (b->kind == VIEW_INPUT) set(node, "shape", "note");
   if (b->kind == VIEW_RANDOM || b->randoms) set(node, "shape", "octagon");
   if (b->commits) set(node, "peripheries", "2");
-  if (hatched) {
+  if (view_at_peak(v, b)) {
     snprintf(striped, sizeof striped,
              "#8a6fc8;0.02:%s;0.02:#8a6fc8;0.02:%s;0.88:#8a6fc8;0.02:%s;0.02:#8a6fc8", color, color,
              color);
@@ -249,6 +248,7 @@ typedef struct Ranks {
   uint32_t *depth, *height;
   uint32_t *head, *tail; /* of a cluster: the box with most below it, and the lowest */
   bool *fed;             /* an arrow comes in, from another box than a source */
+  uint32_t *above; /* of a box that has no arrow beside it, and many are alike: the one over it */
 } Ranks;
 
 static void find_ranks(const View *v, Ranks *r) {
@@ -278,13 +278,57 @@ static void find_ends(const View *v, Ranks *r) {
     }
 }
 
+/* The cluster that an end stands in. */
+static uint32_t stands_in(const View *v, ViewEnd end) {
+  return end.cluster ? v->clusters[end.index].parent : v->boxes[end.index].cluster;
+}
+
+/* Boxes of one cluster, or of none, that have no arrow to each other would be one row, of any
+ * width: they become rows of ROW. */
+static bool find_rows(const View *v, Ranks *r) {
+  uint32_t *column = malloc((v->n_clusters + 1) * ROW * sizeof *column);
+  uint32_t *n = calloc(v->n_clusters + 1, sizeof *n);
+  bool *busy = calloc(v->n_boxes + 1, sizeof *busy), ok = column && n && busy;
+  for (uint32_t i = 0; ok && i < v->n_arrows; i++) {
+    const ViewArrow *a = &v->arrows[i];
+    if (a->waits || stands_in(v, a->from) != stands_in(v, a->to)) continue;
+    if (!a->from.cluster) busy[a->from.index] = true;
+    if (!a->to.cluster) busy[a->to.index] = true;
+  }
+  for (uint32_t i = 0; ok && i < v->n_boxes; i++) {
+    const ViewBox *b = &v->boxes[i];
+    uint32_t c = b->cluster == VIEW_NONE ? v->n_clusters : b->cluster;
+    r->above[i] = VIEW_NONE;
+    if (busy[i] || is_source(b) || b->outside) continue;
+    uint32_t *at = &column[c * ROW + n[c] % ROW];
+    if (n[c]++ >= ROW) r->above[i] = *at;
+    *at = i;
+  }
+  free(column);
+  free(n);
+  free(busy);
+  return ok;
+}
+
+static bool draw_rows(Agraph_t *root, const View *v, Agnode_t *const *nodes, const Ranks *r) {
+  for (uint32_t i = 0; i < v->n_boxes; i++) {
+    if (r->above[i] == VIEW_NONE) continue;
+    Agedge_t *edge = agedge(root, nodes[r->above[i]], nodes[i], NULL, 1);
+    if (!edge) return false;
+    set(edge, "style", "invis");
+  }
+  return true;
+}
+
 /* Boxes of a cluster that nothing comes into stand beside its first one: else they would stand at
  * the top of the picture, and the cluster reach up to there. */
 static bool hold_up(Agraph_t *const *clusters, const View *v, Agnode_t *const *nodes,
                     const Ranks *r) {
   for (uint32_t i = 0; i < v->n_boxes; i++) {
     uint32_t c = v->boxes[i].cluster, head = c == VIEW_NONE ? VIEW_NONE : r->head[c];
-    if (head == VIEW_NONE || head == i || v->boxes[head].cluster != c || r->fed[i]) continue;
+    if (head == VIEW_NONE || head == i || v->boxes[head].cluster != c || r->fed[i] ||
+        r->above[i] != VIEW_NONE)
+      continue;
     char name[32];
     snprintf(name, sizeof name, "row%u", c);
     Agraph_t *row = agsubg(clusters[c], name, 1);
@@ -316,6 +360,7 @@ static void set_arrow(Agedge_t *edge, const ViewArrow *arrow, bool silent) {
   put_lines(label, sizeof label, used, arrow->words[n] ? arrow->words + n + 1 : "");
   set(edge, silent ? "tooltip" : "label", label);
   set_pen(edge, arrow->bytes, 3.5);
+  if (arrow->both) set(edge, "dir", "both");
   if (arrow->saved) set(edge, "color", "#c07830");
 }
 
@@ -339,18 +384,21 @@ static bool connect(Agraph_t *root, const View *v, Agraph_t *const *clusters,
              .height = calloc(v->n_boxes + 1, sizeof *r.height),
              .head = calloc(v->n_clusters + 1, sizeof *r.head),
              .tail = calloc(v->n_clusters + 1, sizeof *r.tail),
-             .fed = calloc(v->n_boxes + 1, sizeof *r.fed)};
-  bool ok = r.depth && r.height && r.head && r.tail && r.fed;
+             .fed = calloc(v->n_boxes + 1, sizeof *r.fed),
+             .above = calloc(v->n_boxes + 1, sizeof *r.above)};
+  bool ok = r.depth && r.height && r.head && r.tail && r.fed && r.above && find_rows(v, &r);
   if (ok) {
     find_ranks(v, &r);
     find_ends(v, &r);
-    ok = hold_up(clusters, v, nodes, &r) && draw_arrows(root, v, nodes, &r, silent);
+    ok = hold_up(clusters, v, nodes, &r) && draw_arrows(root, v, nodes, &r, silent) &&
+         draw_rows(root, v, nodes, &r);
   }
   free(r.depth);
   free(r.height);
   free(r.head);
   free(r.tail);
   free(r.fed);
+  free(r.above);
   return ok;
 }
 
@@ -408,7 +456,7 @@ static void set_defaults(Agraph_t *root) {
       {"newrank", "true"},
       {"nslimit", "0.5"},
       {"nodesep", "0.2"},
-      {"ranksep", "0.35"}};
+      {"ranksep", "0.25"}};
   static const char *const node[][2] = {{"shape", "box"},       {"style", "filled"},
                                         {"fillcolor", "white"}, {"fontname", "Helvetica"},
                                         {"fontsize", "10"},     {"margin", "0.09,0.05"},
@@ -452,7 +500,9 @@ Agraph_t *draw_graph(const Plan *plan, const PlanProgram *program, const View *v
   set_defaults(root);
   if (!options->page) {
     /* Ids differ between pictures of one model, which may stand in one page. */
-    text_format(name, sizeof name, "p%td", program - plan->programs);
+    uint32_t index = 0;
+    while (index < plan->n_programs && &plan->programs[index] != program) index++;
+    text_format(name, sizeof name, "p%u", index);
     set(root, "id", name);
     set_legend(root, plan, program, v, options);
   }

@@ -11,7 +11,7 @@
 typedef struct Draw {
   const Plan *plan;
   const PlanProgram *p;
-  const OpTable *ops;
+  ViewProgram *of; /* the program's */
   const DrawOptions *options;
   const char *path;
   Diag *diag;

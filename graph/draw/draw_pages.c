@@ -103,10 +103,10 @@ static Status find_picture(DrawPages *pages, const Draw *d, GVC_t *context, View
 }
 
 Status draw_pages_add(DrawPages *pages, const Plan *plan, const PlanProgram *program,
-                      const OpTable *ops, const ViewOptions *options, Diag *diag, View **out_view,
+                      ViewProgram *of, const ViewOptions *options, Diag *diag, View **out_view,
                       uint32_t *out_picture) {
   DrawOptions page = {.format = "svg", .view = *options, .page = true};
-  Draw d = {plan, program, ops, &page, plan_text(plan, program->name), diag};
+  Draw d = {plan, program, of, &page, plan_text(plan, program->name), diag};
   *out_view = NULL;
   draw_listen();
   GVC_t *context = gvContext();

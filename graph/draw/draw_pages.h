@@ -16,7 +16,7 @@ const char *draw_pages_text(const DrawPages *pages, uint32_t picture);
  * its clusters c0, c1, ...  Views that look alike have one picture, which is laid out once.  The
  * caller frees *out_view. */
 Status draw_pages_add(DrawPages *pages, const Plan *plan, const PlanProgram *program,
-                      const OpTable *ops, const ViewOptions *options, Diag *diag, View **out_view,
+                      ViewProgram *of, const ViewOptions *options, Diag *diag, View **out_view,
                       uint32_t *out_picture);
 
 #endif

@@ -22,6 +22,32 @@ static bool is_leaf(const Facts *f, NodeId id, uint32_t op) {
   return op && f->g->nodes[id].op == op;
 }
 
+/* What a machine does, where the target does not say: only the shares of boxes matter. */
+#define MACS_PER_US 50000.0
+#define BYTES_PER_US 10000.0
+
+static double time_of(const Facts *f, NodeId id) {
+  const StreamFacts *s = &f->plan->target->streams;
+  double work = (double)f->macs[id] / (s->macs ? (double)s->macs : MACS_PER_US);
+  double bytes = f->stored[id] ? (double)value_bytes(&f->g->nodes[id]) : 0;
+  for (uint32_t i = 0; i < f->g->nodes[id].n_inputs; i++) {
+    NodeId in = node_input(f->g, id, i);
+    if (f->stored[in]) bytes += (double)value_bytes(&f->g->nodes[in]);
+  }
+  double moved = f->step[id] ? bytes / (s->bytes ? (double)s->bytes : BYTES_PER_US) : 0;
+  return work > moved ? work : moved;
+}
+
+static void find_costs(const Facts *f) {
+  for (NodeId id = 1; id < f->g->n_nodes; id++) {
+    const Node *node = &f->g->nodes[id];
+    const OpDesc *op = f->ops->ops[node->op];
+    int64_t macs = op->macs ? op->macs(f->g, id, &node->shape) : 0;
+    f->macs[id] = macs > 0 ? macs : 0;
+    f->time[id] = time_of(f, id);
+  }
+}
+
 /* Constants, and what is made of them alone, explain nothing; nor does what is made of the scalars
  * that a program is fed, `inner_lr` in the shape of each parameter: `plain`. */
 static void find_constants(const Facts *f, bool *constant) {
@@ -103,7 +129,9 @@ static uint32_t find_unit(Facts *f, uint32_t *cap, const UnitKey *key) {
                                   .path = key->path,
                                   .title = key->path,
                                   .origin = key->origin,
-                                  .at = key->at};
+                                  .at = key->at,
+                                  .inside = arena_array(f->arena, 1, sizeof(PartInside))};
+  if (!f->units[f->n_units - 1].inside) return 0;
   return f->slot[id] = f->n_units;
 }
 
@@ -167,6 +195,31 @@ static bool list_units(Facts *f) {
   return true;
 }
 
+/* The last node of that name, or else of that scope; NODE_NONE: simplified away. */
+static NodeId find_value(const Facts *f, uint32_t name) {
+  NodeId found = NODE_NONE;
+  for (uint32_t i = 0; i < f->g->n_outputs; i++)
+    if (f->g->outputs[i].name == name) return f->g->outputs[i].node;
+  for (NodeId id = 1; id < f->g->n_nodes; id++) {
+    if (f->g->nodes[id].name == name) return id;
+    if (f->g->nodes[id].stamp.scope == name && f->g->nodes[id].stamp.role == ROLE_FORWARD)
+      found = id;
+  }
+  return found;
+}
+
+/* A gradient begins at its scalar, whose value it does not read. */
+static bool find_losses(Facts *f) {
+  f->loss = arena_array(f->arena, f->n_units + 1, sizeof *f->loss);
+  for (uint32_t i = 0; f->loss && i < f->n_units; i++) {
+    const Part *unit = &f->units[i];
+    if (unit->kind != VIEW_GRADIENT || !unit->origin || !unit->n_nodes) continue;
+    const Origin *o = &f->g->symbols->origins[unit->origin];
+    if (o->kind == ORIGIN_GRADIENT) f->loss[i] = find_value(f, o->of);
+  }
+  return f->loss != NULL;
+}
+
 static bool find_all(Facts *f) {
   uint32_t n = f->g->n_nodes;
   bool *constant = arena_array(f->arena, n, sizeof *constant);
@@ -176,7 +229,10 @@ static bool find_all(Facts *f) {
   f->stored = arena_array(f->arena, n, sizeof *f->stored);
   f->mark = arena_array(f->arena, n, sizeof *f->mark);
   f->plain = arena_array(f->arena, n, sizeof *f->plain);
-  if (!constant || !f->plain || !f->unit || !f->step || !f->base || !f->stored || !f->mark)
+  f->macs = arena_array(f->arena, n, sizeof *f->macs);
+  f->time = arena_array(f->arena, n, sizeof *f->time);
+  if (!constant || !f->plain || !f->unit || !f->step || !f->base || !f->stored || !f->mark ||
+      !f->macs || !f->time)
     return false;
   find_constants(f, constant);
   for (NodeId id = 1; id < n; id++) {
@@ -187,7 +243,8 @@ static bool find_all(Facts *f) {
   }
   if (!give_units(f, constant)) return false;
   find_steps(f);
-  return join_derived(f) && list_units(f);
+  find_costs(f);
+  return join_derived(f) && list_units(f) && find_losses(f);
 }
 
 Status facts_find(Facts *f) {

@@ -159,8 +159,13 @@ static uint32_t first_pair(const Pair *pairs, uint32_t n, uint32_t from) {
 
 /* ---- glue ---- */
 
+/* A norm that is shown with its gradient, say: it is no part of what was differentiated. */
+static bool is_foreign(const Grouping *q, uint32_t i) {
+  return q->part && q->child[i].origin && q->child[i].origin != q->part->origin;
+}
+
 static bool is_loose(const Grouping *q, uint32_t i) {
-  return stands(q, i) && !q->child[i].module && !is_source(&q->child[i]);
+  return stands(q, i) && !q->child[i].module && !is_source(&q->child[i]) && !is_foreign(q, i);
 }
 
 /* What all neighbours of `i` in these pairs are shown in, sources aside; VIEW_NONE: several, or
@@ -347,13 +352,18 @@ static bool join_classes(Grouping *q, void (*find)(const Grouping *, uint64_t *)
 
 /* ---- runs ---- */
 
+/* Units stand for themselves, at the top and where one is shown in another. */
+static bool is_fixed(const Grouping *q, uint32_t i) {
+  return is_source(&q->child[i]) || (q->part ? is_foreign(q, i) : q->child[i].origin != 0);
+}
+
 /* Consecutive parts of the order, of about the same number of nodes. */
 static void join_runs(Grouping *q, uint32_t n) {
   uint32_t loose = 0, fixed = 0;
   uint64_t nodes = 0, sum = 0;
   for (uint32_t k = 0; k < n; k++) {
     const Part *part = &q->child[q->order[k]];
-    bool fix = is_source(part) || part->origin;
+    bool fix = is_fixed(q, q->order[k]);
     fixed += fix;
     loose += !fix;
     nodes += fix ? 0 : part->n_nodes;
@@ -362,7 +372,7 @@ static void join_runs(Grouping *q, uint32_t n) {
   if (fixed + loose <= q->few || loose <= runs) return;
   for (uint32_t k = 0; k < n; k++) {
     uint32_t at = q->order[k];
-    if (is_source(&q->child[at]) || q->child[at].origin) continue;
+    if (is_fixed(q, at)) continue;
     uint32_t mine = (uint32_t)(sum * runs / (nodes ? nodes : 1));
     sum += q->child[at].n_nodes;
     if (mine != run)
@@ -409,6 +419,8 @@ static bool make_part(const Grouping *q, uint32_t leader, const uint32_t *list, 
   out->n_nodes = used;
   out->members = members;
   out->n_members = n;
+  out->inside = arena_array(q->f->arena, 1, sizeof *out->inside);
+  if (!out->inside) return false;
   if (!q->closed[leader]) return true;
   out->grouped = true;
   out->single = false;
@@ -462,7 +474,7 @@ static bool group_all(Grouping *q, Parts *children) {
   return make_parts(q, children);
 }
 
-Status parts_group(Facts *f, const Part *part, Parts *children) {
+static Status group(Facts *f, const Part *part, Parts *children) {
   Grouping q = {.f = f,
                 .part = part,
                 .child = children->parts,
@@ -481,4 +493,17 @@ Status parts_group(Facts *f, const Part *part, Parts *children) {
   free(q.level);
   free(q.pairs);
   return ok ? STATUS_OK : diag_no_memory(f->diag, q.n * sizeof *q.into);
+}
+
+Status parts_group(Facts *f, const Part *part, Parts *children) {
+  PartInside *inside = part ? part->inside : &f->top;
+  uint32_t few = part ? PARTS_FEW : f->few;
+  if (inside && inside->grouped.parts && inside->few == few) {
+    *children = inside->grouped;
+    return STATUS_OK;
+  }
+  TRY(group(f, part, children));
+  if (inside) inside->grouped = *children;
+  if (inside) inside->few = few;
+  return STATUS_OK;
 }

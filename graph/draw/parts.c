@@ -3,6 +3,7 @@
 #include "graph/draw/parts.h"
 
 #include "graph/base/array.h"
+#include "graph/plan/scopes.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -21,6 +22,15 @@ bool part_opens(const Facts *f, const Part *part) {
   (void)f;
   bool source = part->kind == VIEW_INPUT || part->kind == VIEW_STATE || part->kind == VIEW_RANDOM;
   return !source && !part->single && part->n_nodes + part->n_members > 1;
+}
+
+bool part_is_in(const Facts *f, const Part *part, const char *scope) {
+  const char *path = graph_text(f->g, part->path);
+  size_t n = strlen(path);
+  if (!scope_holds(path, scope) || scope[n] != '/' || part->grouped) return false;
+  for (uint32_t i = 0; i < part->n_nodes; i++)
+    if (!scope_holds(scope + n + 1, rest_of(f, part, part->nodes[i]))) return false;
+  return true;
 }
 
 /* Several scopes below it, and something that takes time or has parameters. */
@@ -70,6 +80,8 @@ static uint32_t find_child(Facts *f, const Part *part, NodeId id, Part **childre
                                .origin = part->kind == VIEW_FORWARD ? 0 : part->origin,
                                .at = part->at + length + (rest[length] == '/'),
                                .single = !*rest};
+  if (*rest && !((*children)[*n - 1].inside = arena_array(f->arena, 1, sizeof(PartInside))))
+    return 0;
   if (*rest) f->slot[path] = *n;
   return *n;
 }
@@ -81,8 +93,13 @@ static bool split(Facts *f, const Part *part, Part **out, uint32_t *n) {
   bool ok = child && nodes;
   *out = NULL;
   *n = 0;
-  for (uint32_t i = 0; ok && i < part->n_nodes; i++)
-    ok = (child[i] = find_child(f, part, part->nodes[i], out, n, &cap)) != 0;
+  for (uint32_t i = 0; ok && i < part->n_nodes; i++) {
+    NodeId id = part->nodes[i], before = i ? part->nodes[i - 1] : id;
+    bool same = i && f->g->nodes[id].stamp.scope == f->g->nodes[before].stamp.scope &&
+                *rest_of(f, part, id);
+    child[i] = same ? child[i - 1] : find_child(f, part, id, out, n, &cap);
+    ok = child[i] != 0;
+  }
   for (uint32_t i = 0; i < *n; i++)
     if (!(*out)[i].single) f->slot[(*out)[i].path] = 0;
   for (uint32_t i = 0; ok && i < part->n_nodes; i++) (*out)[child[i] - 1].n_nodes++;
@@ -127,21 +144,24 @@ static Status keep(Facts *f, const Part *parts, uint32_t n, const Part *more, ui
   return STATUS_OK;
 }
 
-Status parts_divide(Facts *f, const Part *part, Parts *out) {
-  *out = (Parts){0};
-  if (!part) {
-    for (uint32_t i = 0; i < f->n_units; i++)
-      f->units[i].module = f->units[i].kind != VIEW_FORWARD || f->units[i].origin
-                               ? f->g->symbols->n_origins == 0 ||
-                                     f->g->symbols->origins[f->units[i].origin].kind != ORIGIN_NORM
-                               : f->units[i].n_nodes && is_module(f, &f->units[i]);
-    uint32_t n = 0;
-    Part *filled = arena_array(f->arena, f->n_units + 1, sizeof *filled);
-    for (uint32_t i = 0; filled && i < f->n_units; i++)
-      if (f->units[i].n_nodes) filled[n++] = f->units[i];
-    *out = (Parts){filled, n};
-    return filled ? STATUS_OK : diag_no_memory(f->diag, f->n_units * sizeof *filled);
+static Status list_units(Facts *f, Parts *out) {
+  const Symbols *symbols = f->g->symbols;
+  uint32_t n = 0;
+  Part *filled = arena_array(f->arena, f->n_units + 1, sizeof *filled);
+  for (uint32_t i = 0; filled && i < f->n_units; i++) {
+    Part *unit = &f->units[i];
+    if (unit->kind != VIEW_FORWARD || unit->origin)
+      unit->module = symbols->n_origins == 0 || symbols->origins[unit->origin].kind != ORIGIN_NORM;
+    else
+      unit->module = unit->n_nodes && is_module(f, unit);
+    if (unit->n_nodes) filled[n++] = *unit;
   }
+  *out = (Parts){filled, n};
+  return filled ? STATUS_OK : diag_no_memory(f->diag, f->n_units * sizeof *filled);
+}
+
+static Status list_children(Facts *f, const Part *part, Parts *out) {
+  if (!part) return list_units(f, out);
   if (part->grouped) {
     *out = (Parts){part->members, part->n_members};
     return STATUS_OK;
@@ -153,4 +173,13 @@ Status parts_divide(Facts *f, const Part *part, Parts *out) {
                        part->n_members ? part->n_members - 1 : 0, out);
   free(children);
   return status;
+}
+
+Status parts_divide(Facts *f, const Part *part, Parts *out) {
+  PartInside *inside = part ? part->inside : &f->top;
+  *out = inside ? inside->children : (Parts){0};
+  if (out->parts) return STATUS_OK;
+  TRY(list_children(f, part, out));
+  if (inside) inside->children = *out;
+  return STATUS_OK;
 }

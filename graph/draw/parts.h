@@ -8,6 +8,7 @@
 #define PARTS_UNITS 26 /* the same at the top */
 
 typedef struct Part Part;
+typedef struct PartInside PartInside;
 struct Part {
   ViewKind kind;
   uint32_t path, title; /* string ids */
@@ -20,12 +21,19 @@ struct Part {
   uint32_t n_nodes;
   const Part *members; /* of a group, and of a module those that came to it; NULL: none */
   uint32_t n_members;
+  PartInside *inside; /* what is known of its children; NULL: it is not kept */
 };
 
 typedef struct Parts {
   const Part *parts;
   uint32_t n;
 } Parts;
+
+/* Copies of a part share it, so that whoever looks into a part again finds it divided. */
+struct PartInside {
+  Parts children, grouped; /* parts NULL: not yet */
+  uint32_t few;            /* with which the units were grouped */
+};
 
 /* What is known of a program's nodes, by node. */
 typedef struct Facts {
@@ -43,6 +51,10 @@ typedef struct Facts {
   NodeId *base;   /* the value whose bytes it is: itself unless it is a view */
   bool *plain;    /* made of constants and of scalars that the program is fed */
   bool *stored;   /* it has a place in memory */
+  int64_t *macs;  /* multiply-adds */
+  double *time;   /* an estimate from multiply-adds and bytes, of no unit */
+  NodeId *loss;   /* by unit: what a gradient begins at; NODE_NONE: nothing */
+  PartInside top; /* the units */
   uint32_t *mark; /* scratch of a pass over a part's nodes: always left at 0 */
   uint32_t *slot; /* by string id: the same */
   uint32_t cap_slot;
@@ -50,7 +62,7 @@ typedef struct Facts {
 } Facts;
 
 /* `plan` .. `arena` are given.  Release with facts_free, also after a failure; what lies in the
- * arena goes with that. */
+ * arena, also parts, goes with that. */
 Status facts_find(Facts *f);
 void facts_free(Facts *f);
 
@@ -59,6 +71,8 @@ void facts_free(Facts *f);
  * itself is passed by. */
 Status parts_divide(Facts *f, const Part *part, Parts *out);
 bool part_opens(const Facts *f, const Part *part);
+/* All of the part is in that scope below it, which then was passed by. */
+bool part_is_in(const Facts *f, const Part *part, const char *scope);
 /* ---- groups.c ---- */
 /* Equal for parts of one kind whose names differ in numbers alone. */
 uint64_t part_stem(const Facts *f, const Part *part);

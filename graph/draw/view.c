@@ -15,7 +15,7 @@
 
 static Status add_place(Maker *m, const Part *part, uint32_t parent, bool outside) {
   Places *p = &m->places;
-  TRY(ARRAY_RESERVE(p->place, p->cap, p->n, 1, m->f.diag));
+  TRY(ARRAY_RESERVE(p->place, p->cap, p->n, 1, m->of->f.diag));
   Place *place = &p->place[p->n++];
   *place = (Place){.part = *part, .parent = parent, .outside = outside};
   if (parent != VIEW_NONE) {
@@ -35,8 +35,8 @@ static void take_nodes(Maker *m, const Part *part, bool all) {
 static Status open_place(Maker *m, uint32_t at, bool grouped) {
   Parts children;
   Part part = m->places.place[at].part;
-  TRY(parts_divide(&m->f, &part, &children));
-  if (grouped) TRY(parts_group(&m->f, &part, &children));
+  TRY(parts_divide(&m->of->f, &part, &children));
+  if (grouped) TRY(parts_group(&m->of->f, &part, &children));
   m->places.place[at].opened = true;
   for (uint32_t i = 0; i < children.n; i++) {
     TRY(add_place(m, &children.parts[i], at, false));
@@ -54,7 +54,7 @@ static uint32_t count_boxes(const Maker *m) {
 }
 
 static bool may_open(const Maker *m, const Place *place) {
-  return !place->opened && !place->outside && part_opens(&m->f, &place->part);
+  return !place->opened && !place->outside && part_opens(&m->of->f, &place->part);
 }
 
 /* ---- as deep as stays readable ---- */
@@ -62,10 +62,10 @@ static bool may_open(const Maker *m, const Place *place) {
 static Places copy_places(const Maker *m, bool *ok) {
   Places copy = m->places;
   copy.place = malloc((copy.cap + 1) * sizeof *copy.place);
-  copy.of = malloc(m->f.g->n_nodes * sizeof *copy.of);
+  copy.of = malloc(m->of->f.g->n_nodes * sizeof *copy.of);
   *ok = copy.place && copy.of;
   if (copy.place && copy.n) memcpy(copy.place, m->places.place, copy.n * sizeof *copy.place);
-  if (copy.of) memcpy(copy.of, m->places.of, m->f.g->n_nodes * sizeof *copy.of);
+  if (copy.of) memcpy(copy.of, m->places.of, m->of->f.g->n_nodes * sizeof *copy.of);
   return copy;
 }
 
@@ -93,7 +93,8 @@ static bool is_readable(const Maker *m) {
 static Status try_open(Maker *m, const bool *marked, uint32_t n, bool *done) {
   bool ok;
   Places before = copy_places(m, &ok);
-  Status status = ok ? STATUS_OK : diag_no_memory(m->f.diag, m->f.g->n_nodes * sizeof(uint32_t));
+  Status status =
+      ok ? STATUS_OK : diag_no_memory(m->of->f.diag, m->of->f.g->n_nodes * sizeof(uint32_t));
   for (uint32_t i = 0; i < n && status == STATUS_OK && count_boxes(m) <= most_boxes(m); i++)
     if (marked[i]) status = open_place(m, i, true);
   if (status == STATUS_OK && count_boxes(m) <= most_boxes(m)) status = view_find_arrows(m);
@@ -122,15 +123,15 @@ static bool keep_alike(const Maker *m, bool *marked, uint32_t n) {
   for (uint32_t i = 0; i < n; i++) {
     uint32_t alike = 0;
     for (uint32_t k = 0; marked[i] && k < n; k++)
-      alike += marked[k] && part_stem(&m->f, &m->places.place[i].part) ==
-                                part_stem(&m->f, &m->places.place[k].part);
+      alike += marked[k] && part_stem(&m->of->f, &m->places.place[i].part) ==
+                                part_stem(&m->of->f, &m->places.place[k].part);
     all += marked[i];
     if (alike <= most) continue;
     most = alike;
-    stem = part_stem(&m->f, &m->places.place[i].part);
+    stem = part_stem(&m->of->f, &m->places.place[i].part);
   }
   for (uint32_t i = 0; i < n; i++)
-    marked[i] = marked[i] && part_stem(&m->f, &m->places.place[i].part) == stem;
+    marked[i] = marked[i] && part_stem(&m->of->f, &m->places.place[i].part) == stem;
   return most > 1 && most < all;
 }
 
@@ -155,7 +156,7 @@ static Status open_marked(Maker *m, bool *marked, uint32_t n, uint32_t depth, bo
   if (is_family(m, marked, n))
     return keep_alike(m, marked, n) ? try_open(m, marked, n, &done) : STATUS_OK;
   bool *one = calloc(n + 1, sizeof *one);
-  Status status = one ? STATUS_OK : diag_no_memory(m->f.diag, n);
+  Status status = one ? STATUS_OK : diag_no_memory(m->of->f.diag, n);
   for (uint32_t i = 0; i < n && status == STATUS_OK; i++) {
     one[i] = marked[i] && m->places.place[i].parent == VIEW_NONE;
     if (one[i]) status = try_open(m, one, n, &done);
@@ -168,7 +169,7 @@ static Status open_marked(Maker *m, bool *marked, uint32_t n, uint32_t depth, bo
 static Status open_level(Maker *m, uint32_t depth, bool *opened) {
   uint32_t n = m->places.n;
   bool *marked = calloc(n + 1, sizeof *marked), any = false;
-  if (!marked) return diag_no_memory(m->f.diag, n);
+  if (!marked) return diag_no_memory(m->of->f.diag, n);
   for (uint32_t i = 0; i < n; i++) {
     marked[i] = m->places.place[i].depth == depth && is_wanted(m, &m->places.place[i]);
     any = any || marked[i];
@@ -223,7 +224,7 @@ static const Part *child_towards(const Maker *m, const Parts *children, const ch
   size_t length = 0;
   *below = false;
   for (uint32_t i = 0; i < children->n; i++) {
-    const char *path = graph_text(m->f.g, children->parts[i].path);
+    const char *path = graph_text(m->of->f.g, children->parts[i].path);
     if (leads_to(path, scope) && strlen(path) > length) {
       best = &children->parts[i];
       length = strlen(path);
@@ -250,8 +251,8 @@ static Status find_grouped(Maker *m, Parts at, uint32_t path, const Part **out) 
       inside = inside || part->members[k].path == path;
     if (!inside) continue;
     Parts members;
-    TRY(parts_divide(&m->f, part, &members));
-    TRY(parts_group(&m->f, part, &members));
+    TRY(parts_divide(&m->of->f, part, &members));
+    TRY(parts_group(&m->of->f, part, &members));
     TRY(find_grouped(m, members, path, out));
   }
   return STATUS_OK;
@@ -263,9 +264,9 @@ static Status step_towards(Maker *m, const Part *at, const char *scope, Parts *g
                            const Part **out, bool *here) {
   Parts children;
   bool ignored;
-  TRY(parts_divide(&m->f, at, &children));
+  TRY(parts_divide(&m->of->f, at, &children));
   *grouped = children;
-  TRY(parts_group(&m->f, at, grouped));
+  TRY(parts_group(&m->of->f, at, grouped));
   const Part *scoped = child_towards(m, &children, scope, here), *shown;
   const Part *group = child_towards(m, grouped, scope, &ignored);
   *out = group;
@@ -282,41 +283,43 @@ static Status walk(Maker *m, const char *scope, Way *way, Part *out) {
     Parts grouped;
     bool here;
     TRY(step_towards(m, at, scope, &grouped, &next, &here));
-    if (!next && at && here) break;
-    bool last = next && strcmp(graph_text(m->f.g, next->path), scope) == 0;
-    if (!next || (!last && !part_opens(&m->f, next)))
-      return scope_unknown(m->f.p, 1, scope, m->f.diag);
-    TRY(ARRAY_RESERVE(way->siblings, way->cap, way->n, 1, m->f.diag));
+    if (!next && at && (here || part_is_in(&m->of->f, at, scope))) break;
+    bool last = next && strcmp(graph_text(m->of->f.g, next->path), scope) == 0;
+    if (!next || (!last && !part_opens(&m->of->f, next)))
+      return scope_unknown(m->of->f.p, 1, scope, m->of->f.diag);
+    TRY(ARRAY_RESERVE(way->siblings, way->cap, way->n, 1, m->of->f.diag));
     way->siblings[way->n++] = grouped;
     at = next;
-  } while (strcmp(graph_text(m->f.g, at->path), scope) != 0);
+  } while (strcmp(graph_text(m->of->f.g, at->path), scope) != 0);
   *out = *at;
   return STATUS_OK;
 }
 
 /* What is derived from the nodes of a scope, one box for each gradient. */
 static Status show_derived(Maker *m, const Part *part) {
-  const char *scope = graph_text(m->f.g, part->path);
+  const char *scope = graph_text(m->of->f.g, part->path);
   if (part->kind != VIEW_FORWARD || part->grouped) return STATUS_OK; /* no scope of the model's */
-  for (uint32_t i = 0; i < m->f.n_units; i++) {
-    Part unit = m->f.units[i];
+  for (uint32_t i = 0; i < m->of->f.n_units; i++) {
+    Part unit = m->of->f.units[i];
     if (unit.kind != VIEW_GRADIENT) continue;
-    NodeId *nodes = arena_array(m->f.arena, unit.n_nodes + 1, sizeof *nodes);
-    if (!nodes) return diag_no_memory(m->f.diag, unit.n_nodes * sizeof *nodes);
+    NodeId *nodes = arena_array(m->of->f.arena, unit.n_nodes + 1, sizeof *nodes);
+    if (!nodes) return diag_no_memory(m->of->f.diag, unit.n_nodes * sizeof *nodes);
     uint32_t n = 0;
     for (uint32_t k = 0; k < unit.n_nodes; k++)
-      if (scope_holds(scope, graph_text(m->f.g, m->f.g->nodes[unit.nodes[k]].stamp.scope)))
+      if (scope_holds(scope, graph_text(m->of->f.g, m->of->f.g->nodes[unit.nodes[k]].stamp.scope)))
         nodes[n++] = unit.nodes[k];
     if (n == 0 || n == unit.n_nodes) continue;
-    const char *path = arena_printf(m->f.arena, "%s/%s", graph_text(m->f.g, unit.path), scope);
-    unit.path = path ? strings_intern(m->f.g->symbols->strings, path) : UINT32_MAX;
-    if (unit.path == UINT32_MAX) return diag_no_memory(m->f.diag, 1);
-    const char *title = arena_printf(m->f.arena, "%s of %s", graph_text(m->f.g, unit.title),
-                                     graph_text(m->f.g, part->title));
-    unit.title = title ? strings_intern(m->f.g->symbols->strings, title) : UINT32_MAX;
-    if (unit.title == UINT32_MAX) return diag_no_memory(m->f.diag, 1);
+    const char *path =
+        arena_printf(m->of->f.arena, "%s/%s", graph_text(m->of->f.g, unit.path), scope);
+    unit.path = path ? strings_intern(m->of->f.g->symbols->strings, path) : UINT32_MAX;
+    if (unit.path == UINT32_MAX) return diag_no_memory(m->of->f.diag, 1);
+    const char *title = arena_printf(m->of->f.arena, "%s of %s", graph_text(m->of->f.g, unit.title),
+                                     graph_text(m->of->f.g, part->title));
+    unit.title = title ? strings_intern(m->of->f.g->symbols->strings, title) : UINT32_MAX;
+    if (unit.title == UINT32_MAX) return diag_no_memory(m->of->f.diag, 1);
     unit.nodes = nodes;
     unit.n_nodes = n;
+    unit.inside = NULL;
     TRY(add_place(m, &unit, VIEW_NONE, true));
     take_nodes(m, &unit, false);
   }
@@ -333,15 +336,15 @@ static Status show_scope(Maker *m, const char *scope) {
   for (uint32_t i = way.n; i > 0 && status == STATUS_OK; i--)
     status = show_outside(m, &way.siblings[i - 1]);
   free(way.siblings);
-  if (status == STATUS_OK && part_opens(&m->f, &part))
+  if (status == STATUS_OK && part_opens(&m->of->f, &part))
     status = open_place(m, 0, m->options->depth == 0);
   return status;
 }
 
 static Status show_all(Maker *m) {
   Parts units;
-  TRY(parts_divide(&m->f, NULL, &units));
-  if (m->options->depth == 0) TRY(parts_group(&m->f, NULL, &units));
+  TRY(parts_divide(&m->of->f, NULL, &units));
+  if (m->options->depth == 0) TRY(parts_group(&m->of->f, NULL, &units));
   for (uint32_t i = 0; i < units.n; i++) {
     TRY(add_place(m, &units.parts[i], VIEW_NONE, false));
     take_nodes(m, &units.parts[i], true);
@@ -357,22 +360,41 @@ static Status show(Maker *m) {
   return view_describe(m);
 }
 
-Status view_build(const Plan *plan, const PlanProgram *program, const OpTable *ops,
-                  const ViewOptions *options, Diag *diag, View **out) {
+Status view_open(const Plan *plan, const PlanProgram *program, const OpTable *ops, Diag *diag,
+                 ViewProgram **out) {
   *out = NULL;
-  Maker m = {.f = {.plan = plan, .p = program, .g = program->graph, .ops = ops, .diag = diag},
-             .options = options};
+  ViewProgram *of = calloc(1, sizeof *of);
+  if (!of) return diag_no_memory(diag, sizeof *of);
+  of->f = (Facts){.plan = plan, .p = program, .g = program->graph, .ops = ops, .diag = diag};
+  of->f.arena = arena_create();
+  Status status = of->f.arena ? facts_find(&of->f) : diag_no_memory(diag, sizeof *of);
+  if (status == STATUS_OK)
+    *out = of;
+  else
+    view_close(of);
+  return status;
+}
+
+void view_close(ViewProgram *of) {
+  if (!of) return;
+  facts_free(&of->f);
+  arena_destroy(of->f.arena);
+  free(of);
+}
+
+Status view_build(ViewProgram *of, const ViewOptions *options, Diag *diag, View **out) {
+  *out = NULL;
+  Maker m = {.of = of, .options = options};
   m.view = calloc(1, sizeof *m.view);
   if (!m.view) return diag_no_memory(diag, sizeof *m.view);
-  m.view->streams = plan_streams(program);
-  m.f.few = most_boxes(&m) < PARTS_UNITS ? most_boxes(&m) : PARTS_UNITS;
-  m.f.arena = m.view->arena = arena_create();
-  m.places.of = calloc(m.f.g->n_nodes, sizeof *m.places.of);
-  Status status = m.f.arena && m.places.of
-                      ? facts_find(&m.f)
-                      : diag_no_memory(diag, m.f.g->n_nodes * sizeof(uint32_t));
-  if (status == STATUS_OK) status = show(&m);
-  facts_free(&m.f);
+  of->f.diag = diag;
+  of->f.few = most_boxes(&m) < PARTS_UNITS ? most_boxes(&m) : PARTS_UNITS;
+  m.view->streams = plan_streams(of->f.p);
+  m.view->arena = arena_create();
+  m.places.of = calloc(of->f.g->n_nodes, sizeof *m.places.of);
+  Status status = m.view->arena && m.places.of
+                      ? show(&m)
+                      : diag_no_memory(diag, of->f.g->n_nodes * sizeof(uint32_t));
   free(m.places.place);
   free(m.places.of);
   if (status != STATUS_OK)

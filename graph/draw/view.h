@@ -16,8 +16,9 @@
 #include "graph/ir/op.h"
 #include "graph/plan/plan.h"
 
-#define VIEW_BOXES 60  /* that an automatic view has at most */
-#define VIEW_ARROWS 90 /* the same */
+#define VIEW_BOXES 60     /* that an automatic view has at most */
+#define VIEW_ARROWS 90    /* the same */
+#define VIEW_AT_PEAK 0.02 /* share of the peak's bytes from which on a box says so */
 #define VIEW_NONE UINT32_MAX
 
 typedef enum ViewKind {
@@ -67,6 +68,7 @@ typedef struct ViewArrow {
   int64_t bytes;     /* of those with a place in memory */
   bool saved;        /* values of a pass that a derivative reads */
   bool waits;        /* no value: a step waits for one of another stream */
+  bool both;         /* values go back as well: count and bytes are those of both ways */
 } ViewArrow;
 
 typedef struct View {
@@ -95,9 +97,18 @@ typedef struct ViewOptions {
   uint32_t n_peak;
 } ViewOptions;
 
+/* A program whose views are built: what they share is found once.  It refers to the plan, into
+ * whose strings it puts the paths of parts; views do not refer to it. */
+typedef struct ViewProgram ViewProgram;
+Status view_open(const Plan *plan, const PlanProgram *program, const OpTable *ops, Diag *diag,
+                 ViewProgram **out);
+void view_close(ViewProgram *of);
+
 /* On failure *out is NULL: no such scope (STATUS_INVALID, with a hint), or out of memory. */
-Status view_build(const Plan *plan, const PlanProgram *program, const OpTable *ops,
-                  const ViewOptions *options, Diag *diag, View **out);
+Status view_build(ViewProgram *of, const ViewOptions *options, Diag *diag, View **out);
 void view_free(View *view);
+
+/* Enough of the peak's bytes are its values. */
+bool view_at_peak(const View *view, const ViewBox *box);
 
 #endif

@@ -10,6 +10,7 @@
 
 #define WORDS_NAMES 3 /* that are listed */
 #define WORDS_NAME 24 /* bytes of one */
+#define JOINED 2000   /* arrows: with more of them, of every node, it is no picture to read */
 
 typedef enum LinkKind { LINK_VALUE, LINK_LOSS, LINK_WAIT } LinkKind;
 
@@ -28,8 +29,8 @@ typedef struct Links {
 static Status add_link(Maker *m, Links *l, uint32_t from, uint32_t to, NodeId read, LinkKind kind) {
   const Place *a = &m->places.place[from], *b = &m->places.place[to];
   if (from == to || (a->outside && b->outside)) return STATUS_OK;
-  TRY(ARRAY_RESERVE(l->link, l->cap, l->n, 1, m->f.diag));
-  l->link[l->n++] = (Link){from, to, m->f.base[read], read, (uint8_t)kind};
+  TRY(ARRAY_RESERVE(l->link, l->cap, l->n, 1, m->of->f.diag));
+  l->link[l->n++] = (Link){from, to, m->of->f.base[read], read, (uint8_t)kind};
   return STATUS_OK;
 }
 
@@ -40,7 +41,7 @@ static bool is_source(ViewKind kind) {
 /* What everybody knows: a draw needs seed and step, a derivative what its pass is fed, an update
  * the state that it updates and the scalars that its expression names. */
 static bool goes_without_saying(const Maker *m, const Part *from, const Part *to) {
-  const Origin *origins = m->f.g->symbols->origins;
+  const Origin *origins = m->of->f.g->symbols->origins;
   if (to->kind == VIEW_RANDOM) return true;
   if (is_source(from->kind) && to->kind == VIEW_GRADIENT) return true;
   if (from->kind == VIEW_FIELD && to->kind == VIEW_GRADIENT && from->origin && to->origin)
@@ -49,12 +50,12 @@ static bool goes_without_saying(const Maker *m, const Part *from, const Part *to
 }
 
 static Status find_values(Maker *m, Links *l) {
-  const Graph *g = m->f.g;
+  const Graph *g = m->of->f.g;
   const uint32_t *of = m->places.of;
   for (NodeId id = 1; id < g->n_nodes; id++)
     for (uint32_t i = 0; of[id] && i < g->nodes[id].n_inputs; i++) {
       NodeId from = node_input(g, id, i);
-      if (!of[from] || of[from] == of[id] || m->f.plain[from]) continue;
+      if (!of[from] || of[from] == of[id] || m->of->f.plain[from]) continue;
       uint32_t a = of[from] - 1, b = of[id] - 1;
       if (!goes_without_saying(m, &m->places.place[a].part, &m->places.place[b].part))
         TRY(add_link(m, l, a, b, from, LINK_VALUE));
@@ -62,35 +63,19 @@ static Status find_values(Maker *m, Links *l) {
   return STATUS_OK;
 }
 
-/* The last node of that name, or else of that scope; NODE_NONE: simplified away. */
-static NodeId find_value(const Facts *f, uint32_t name) {
-  NodeId found = NODE_NONE;
-  for (uint32_t i = 0; i < f->g->n_outputs; i++)
-    if (f->g->outputs[i].name == name) return f->g->outputs[i].node;
-  for (NodeId id = 1; id < f->g->n_nodes; id++) {
-    if (f->g->nodes[id].name == name) return id;
-    if (f->g->nodes[id].stamp.scope == name && f->g->nodes[id].stamp.role == ROLE_FORWARD)
-      found = id;
-  }
-  return found;
-}
-
-/* A gradient begins at its scalar, whose value it does not read. */
 static Status find_losses(Maker *m, Links *l) {
-  const Facts *f = &m->f;
+  const Facts *f = &m->of->f;
   for (uint32_t i = 0; i < f->n_units; i++) {
-    const Part *unit = &f->units[i];
-    if (unit->kind != VIEW_GRADIENT || !unit->origin || !unit->n_nodes) continue;
-    const Origin *o = &f->g->symbols->origins[unit->origin];
-    NodeId loss = o->kind == ORIGIN_GRADIENT ? find_value(f, o->of) : NODE_NONE;
-    if (!loss || !m->places.of[loss] || !m->places.of[unit->nodes[0]]) continue;
-    TRY(add_link(m, l, m->places.of[loss] - 1, m->places.of[unit->nodes[0]] - 1, loss, LINK_LOSS));
+    NodeId loss = f->loss[i];
+    if (!loss || !m->places.of[loss] || !m->places.of[f->units[i].nodes[0]]) continue;
+    TRY(add_link(m, l, m->places.of[loss] - 1, m->places.of[f->units[i].nodes[0]] - 1, loss,
+                 LINK_LOSS));
   }
   return STATUS_OK;
 }
 
 static Status find_waits(Maker *m, Links *l) {
-  const PlanProgram *p = m->f.p;
+  const PlanProgram *p = m->of->f.p;
   const uint32_t *of = m->places.of;
   for (uint32_t s = 0; s < p->n_steps; s++)
     for (uint32_t k = 0; k < p->steps[s].n_waits; k++) {
@@ -137,7 +122,7 @@ static int by_lift(const void *a, const void *b) {
 static Status lift(Maker *m, Links *l, bool tails) {
   Lift *all = malloc((l->n + 1) * sizeof *all);
   uint32_t n = 0;
-  if (!all) return diag_no_memory(m->f.diag, l->n * sizeof *all);
+  if (!all) return diag_no_memory(m->of->f.diag, l->n * sizeof *all);
   for (uint32_t i = 0; i < l->n; i++) {
     uint32_t end = tails ? l->link[i].from : l->link[i].to;
     uint32_t other = tails ? l->link[i].to : l->link[i].from;
@@ -175,11 +160,11 @@ static void measure(const Maker *m, Flow *flow) {
     NodeId value = flow->link[i].value;
     if (value == before) continue;
     before = value;
-    const Node *node = &m->f.g->nodes[value];
+    const Node *node = &m->of->f.g->nodes[value];
     flow->count++;
     flow->scalars += shape_count(&node->shape) == 1;
-    if (m->f.stored[value]) flow->bytes += value_bytes(node);
-    if (value_bytes(node) > value_bytes(&m->f.g->nodes[flow->largest]))
+    if (m->of->f.stored[value]) flow->bytes += value_bytes(node);
+    if (value_bytes(node) > value_bytes(&m->of->f.g->nodes[flow->largest]))
       flow->largest = flow->link[i].read;
   }
 }
@@ -212,7 +197,7 @@ static void put_names(const Maker *m, const Flow *flow, bool whole, const char *
     NodeId value = flow->link[i].value;
     if (value == before) continue;
     before = value;
-    const char *name = whole ? whole_name(&m->f, value) : short_name(&m->f, value);
+    const char *name = whole ? whole_name(&m->of->f, value) : short_name(&m->of->f, value);
     used = text_append(text, size, used, "%s%.*s", shown++ ? ", " : "", text_cut(name, WORDS_NAME),
                        name);
   }
@@ -220,7 +205,7 @@ static void put_names(const Maker *m, const Flow *flow, bool whole, const char *
 }
 
 static void put_tensors(const Maker *m, const Flow *flow, uint32_t name, char *text, size_t size) {
-  const char *title = graph_text(m->f.g, name);
+  const char *title = graph_text(m->of->f.g, name);
   if (m->places.place[flow->link->from].part.grouped)
     text_format(text, size, "fields: %u tensors", flow->count);
   else
@@ -234,14 +219,14 @@ static void put_value(const Maker *m, const Flow *flow, char *text, size_t size)
     put_names(m, flow, false, "scalars", text, size);
     return;
   }
-  size_t used = text_format(text, size, "%s",
-                            shape_text(&m->f.g->nodes[flow->largest].shape, shape, sizeof shape));
+  size_t used = text_format(
+      text, size, "%s", shape_text(&m->of->f.g->nodes[flow->largest].shape, shape, sizeof shape));
   if (flow->count > 1) text_append(text, size, used, " +%u", flow->count - 1);
 }
 
 /* A field of the step flows, or what a derivative needs of what was computed before it. */
 static bool is_field(const Maker *m, const Part *from, const Part *to) {
-  const Origin *origins = m->f.g->symbols->origins;
+  const Origin *origins = m->of->f.g->symbols->origins;
   if (from->kind == VIEW_FIELD) return true;
   if (from->kind != VIEW_GRADIENT) return false;
   if (to->kind != VIEW_GRADIENT) return true;
@@ -255,8 +240,8 @@ static void put_words(const Maker *m, const Flow *flow, char *text, size_t size)
   *text = 0;
   if (flow->link->kind == LINK_WAIT) return;
   if (flow->link->kind == LINK_LOSS) {
-    const char *name = whole_name(&m->f, flow->link->value);
-    if (strlen(name) > WORDS_NAME) name = short_name(&m->f, flow->link->value);
+    const char *name = whole_name(&m->of->f, flow->link->value);
+    if (strlen(name) > WORDS_NAME) name = short_name(&m->of->f, flow->link->value);
     text_format(text, size, "loss %.*s", text_cut(name, WORDS_NAME), name);
   } else if (from->kind == VIEW_STATE) {
     text_format(text, size, "%u tensor%s\n%s", flow->count, flow->count == 1 ? "" : "s",
@@ -268,8 +253,9 @@ static void put_words(const Maker *m, const Flow *flow, char *text, size_t size)
   } else if (from->origin && from->origin == to->origin) {
     put_value(m, flow, text, size); /* within one derivative */
   } else if (is_field(m, from, to)) {
-    put_tensors(m, flow, from->origin ? m->f.g->symbols->origins[from->origin].name : from->title,
-                text, size);
+    put_tensors(m, flow,
+                from->origin ? m->of->f.g->symbols->origins[from->origin].name : from->title, text,
+                size);
   } else if (to->kind == VIEW_GRADIENT) {
     text_format(text, size, "saved: %u value%s\n%s", flow->count, flow->count == 1 ? "" : "s",
                 view_bytes_text((double)flow->bytes, bytes));
@@ -291,7 +277,7 @@ static int by_ends(const void *a, const void *b) {
 static Status add_arrow(Maker *m, Flow *flow, uint32_t *cap) {
   char words[256];
   View *v = m->view;
-  TRY(ARRAY_RESERVE(v->arrows, *cap, v->n_arrows, 1, m->f.diag));
+  TRY(ARRAY_RESERVE(v->arrows, *cap, v->n_arrows, 1, m->of->f.diag));
   measure(m, flow);
   put_words(m, flow, words, sizeof words);
   const Place *from = &m->places.place[flow->link->from], *to = &m->places.place[flow->link->to];
@@ -304,7 +290,47 @@ static Status add_arrow(Maker *m, Flow *flow, uint32_t *cap) {
                        .saved = from->part.kind == VIEW_FORWARD && to->part.kind == VIEW_GRADIENT &&
                                 flow->link->kind == LINK_VALUE,
                        .waits = flow->link->kind == LINK_WAIT};
-  return arrow->words ? STATUS_OK : diag_no_memory(m->f.diag, sizeof words);
+  return arrow->words ? STATUS_OK : diag_no_memory(m->of->f.diag, sizeof words);
+}
+
+/* ---- there and back ---- */
+
+static bool is_value(const ViewArrow *arrow) {
+  return arrow->count > 0;
+}
+
+/* Where values go both ways, as between the scopes of a pullback, one arrow has a head at each end,
+ * and leads from what is computed first. */
+static Status join_ways(Maker *m, ViewArrow *there, ViewArrow *back) {
+  const Place *from = &m->places.place[there->from.index], *to = &m->places.place[there->to.index];
+  if (from->part.nodes[0] > to->part.nodes[0]) {
+    ViewArrow swap = *there;
+    *there = *back;
+    *back = swap;
+  }
+  if (strcmp(there->words, back->words) != 0)
+    there->words = arena_printf(m->view->arena, "%s\nback %s", there->words, back->words);
+  there->count += back->count;
+  there->bytes += back->bytes;
+  there->saved = there->saved || back->saved;
+  there->both = true;
+  *back = (ViewArrow){0};
+  return there->words ? STATUS_OK : diag_no_memory(m->of->f.diag, 1);
+}
+
+static Status join_back(Maker *m) {
+  View *v = m->view;
+  uint32_t kept = 0;
+  for (uint32_t i = 0; i < v->n_arrows; i++)
+    for (uint32_t k = i + 1; k < v->n_arrows && is_value(&v->arrows[i]); k++) {
+      ViewArrow *a = &v->arrows[i], *b = &v->arrows[k];
+      if (is_value(b) && a->from.index == b->to.index && a->to.index == b->from.index)
+        TRY(join_ways(m, a, b));
+    }
+  for (uint32_t i = 0; i < v->n_arrows; i++)
+    if (v->arrows[i].words) v->arrows[kept++] = v->arrows[i];
+  v->n_arrows = kept;
+  return STATUS_OK;
 }
 
 Status view_find_arrows(Maker *m) {
@@ -324,6 +350,7 @@ Status view_find_arrows(Maker *m) {
     Flow flow = {.link = &l.link[i], .n = k - i};
     status = add_arrow(m, &flow, &cap);
   }
+  if (status == STATUS_OK && m->view->n_arrows <= JOINED) status = join_back(m);
   free(l.link);
   return status;
 }

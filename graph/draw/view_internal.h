@@ -20,8 +20,12 @@ typedef struct Places {
   uint32_t *of; /* by node: its place + 1; 0: none */
 } Places;
 
-typedef struct Maker {
+struct ViewProgram {
   Facts f;
+};
+
+typedef struct Maker {
+  ViewProgram *of;
   const ViewOptions *options;
   Places places;
   View *view;

@@ -13,10 +13,6 @@
 #define TEXT_LINES 3   /* of an expression */
 #define TEXT_LINE 30   /* bytes of a line of names */
 
-/* What a machine does, where the target does not say: only the shares of boxes matter. */
-#define MACS_PER_US 50000.0
-#define BYTES_PER_US 10000.0
-
 typedef struct Detail {
   char text[1024];
   size_t used;
@@ -34,34 +30,21 @@ static void put_line(Detail *d, const char *format, ...) {
 
 /* ---- sums over nodes ---- */
 
-static double time_of(const Maker *m, NodeId id, int64_t macs) {
-  const StreamFacts *s = &m->f.plan->target->streams;
-  double work = (double)macs / (s->macs ? (double)s->macs : MACS_PER_US);
-  double bytes = m->f.stored[id] ? (double)value_bytes(&m->f.g->nodes[id]) : 0;
-  for (uint32_t i = 0; i < m->f.g->nodes[id].n_inputs; i++) {
-    NodeId in = node_input(m->f.g, id, i);
-    if (m->f.stored[in]) bytes += (double)value_bytes(&m->f.g->nodes[in]);
-  }
-  double moved = m->f.step[id] ? bytes / (s->bytes ? (double)s->bytes : BYTES_PER_US) : 0;
-  return work > moved ? work : moved;
-}
-
 static void add_node(const Maker *m, NodeId id, ViewBox *b) {
-  const Facts *f = &m->f;
+  const Facts *f = &m->of->f;
   const Node *node = &f->g->nodes[id];
   const OpDesc *op = f->ops->ops[node->op];
-  int64_t macs = op->macs ? op->macs(f->g, id, &node->shape) : 0;
   if (!b->nodes++) b->first = id;
-  if (macs > 0) b->macs += macs;
+  b->macs += f->macs[id];
   if (f->stored[id] && f->base[id] == id) b->bytes += value_bytes(node);
   b->randoms += f->op_random && node->op == f->op_random;
   b->meets += op->op_class == OP_CLASS_COLLECTIVE;
   if (node->stamp.order > b->order) b->order = node->stamp.order;
-  b->time += time_of(m, id, macs);
+  b->time += f->time[id];
 }
 
 static void add_step(const Maker *m, uint32_t s, ViewBox *b) {
-  uint32_t stream = m->f.p->steps[s].stream;
+  uint32_t stream = m->of->f.p->steps[s].stream;
   if (!b->kernels++)
     b->stream = stream;
   else if (b->stream != stream)
@@ -74,23 +57,22 @@ static ViewBox *box_at(const Maker *m, NodeId id) {
 }
 
 static void add_all(Maker *m) {
-  const PlanProgram *p = m->f.p;
+  const PlanProgram *p = m->of->f.p;
   double total = 0;
-  for (NodeId id = 1; id < m->f.g->n_nodes; id++) {
+  for (NodeId id = 1; id < m->of->f.g->n_nodes; id++) {
     ViewBox *b = box_at(m, id);
     if (b) add_node(m, id, b);
-    total += time_of(m, id, 0);
   }
   for (uint32_t s = 0; s < p->n_steps; s++) {
     ViewBox *b = box_at(m, p->step_nodes[p->steps[s].first + p->steps[s].count - 1]);
     if (b) add_step(m, s, b);
   }
-  for (uint32_t i = 0; i < m->f.g->n_commits; i++) {
-    ViewBox *b = box_at(m, m->f.g->commits[i].value);
+  for (uint32_t i = 0; i < m->of->f.g->n_commits; i++) {
+    ViewBox *b = box_at(m, m->of->f.g->commits[i].value);
     if (b) b->commits++;
   }
-  for (uint32_t i = 0; i < m->f.g->n_outputs; i++) {
-    ViewBox *b = box_at(m, m->f.g->outputs[i].node);
+  for (uint32_t i = 0; i < m->of->f.g->n_outputs; i++) {
+    ViewBox *b = box_at(m, m->of->f.g->outputs[i].node);
     if (b) b->outputs++;
   }
   for (uint32_t i = 0; i < m->options->n_peak; i++) {
@@ -98,9 +80,12 @@ static void add_all(Maker *m) {
     if (b) b->peak_bytes += m->options->peak[i].bytes;
     m->view->peak_bytes += m->options->peak[i].bytes;
   }
-  total = 0;
   for (uint32_t i = 0; i < m->view->n_boxes; i++) total += m->view->boxes[i].time;
   for (uint32_t i = 0; i < m->view->n_boxes && total > 0; i++) m->view->boxes[i].time /= total;
+}
+
+bool view_at_peak(const View *view, const ViewBox *box) {
+  return view->peak_bytes && (double)box->peak_bytes >= VIEW_AT_PEAK * (double)view->peak_bytes;
 }
 
 /* ---- details ---- */
@@ -110,8 +95,8 @@ static void put_names(const Maker *m, const Part *part, Detail *d) {
   size_t used = 0;
   uint32_t shown = 0;
   for (uint32_t i = 0; i < part->n_nodes; i++) {
-    const Node *node = &m->f.g->nodes[part->nodes[i]];
-    const char *name = graph_text(m->f.g, node->name ? node->name : node->stamp.scope);
+    const Node *node = &m->of->f.g->nodes[part->nodes[i]];
+    const char *name = graph_text(m->of->f.g, node->name ? node->name : node->stamp.scope);
     if (!*name) continue;
     if (shown == TEXT_NAMES) break;
     if (used && used + strlen(name) > TEXT_LINE) {
@@ -128,8 +113,8 @@ static void put_names(const Maker *m, const Part *part, Detail *d) {
 /* `momentum` of `momentum:NAME`; else what kind of state it is; its length. */
 static int state_group(const Maker *m, NodeId id, const char **name) {
   static const char *const kinds[] = {"parameters", "statistics", "others"};
-  const State *s = &m->f.plan->states[node_attr_int(m->f.g, id, 0)];
-  *name = graph_text(m->f.g, s->name);
+  const State *s = &m->of->f.plan->states[node_attr_int(m->of->f.g, id, 0)];
+  *name = graph_text(m->of->f.g, s->name);
   const char *colon = strchr(*name, ':');
   if (colon) return (int)text_cut_n(*name, (size_t)(colon - *name), TEXT_NAME);
   *name = kinds[s->kind];
@@ -148,7 +133,7 @@ static void put_states(const Maker *m, const Part *part, Detail *d) {
     if (k == TEXT_GROUPS) continue;
     if (k == n) lengths[n] = length, names[n++] = name;
     counts[k]++;
-    bytes[k] += value_bytes(&m->f.g->nodes[part->nodes[i]]);
+    bytes[k] += value_bytes(&m->of->f.g->nodes[part->nodes[i]]);
   }
   char text[32];
   for (int k = 0; k < n; k++)
@@ -177,7 +162,7 @@ static void put_expression(Detail *d, const char *text) {
 }
 
 static void put_origin(const Maker *m, const Part *part, Detail *d) {
-  const Graph *g = m->f.g;
+  const Graph *g = m->of->f.g;
   const Origin *o = part->origin ? &g->symbols->origins[part->origin] : NULL;
   if (!o || part->grouped || (part->at && part->kind != VIEW_FORWARD)) return;
   const char *of = graph_text(g, o->of), *at = graph_text(g, o->at), *with = graph_text(g, o->with);
@@ -204,19 +189,28 @@ static void put_origin(const Maker *m, const Part *part, Detail *d) {
   }
 }
 
+/* What a part is called: of a node without a name its op. */
+static const char *name_of(const Maker *m, const Part *part) {
+  const char *title = graph_text(m->of->f.g, part->title);
+  return *title ? title : m->of->f.ops->ops[m->of->f.g->nodes[part->nodes[0]].op]->name;
+}
+
 /* The first of what is shown in it besides itself, or of a group. */
 static void put_members(const Maker *m, const Part *part, Detail *d) {
   char line[160];
-  uint32_t from = part->grouped ? 0 : 1, shown = 0;
+  const char *before = "";
+  uint32_t from = part->grouped ? 0 : 1, at = from, shown = 0;
   size_t used = 0;
   if (part->n_members <= from + (part->grouped ? 2 : 0)) return;
-  for (uint32_t i = from; i < part->n_members && used < TEXT_LINE; i++, shown++) {
-    const char *title = graph_text(m->f.g, part->members[i].title);
-    used = text_append(line, sizeof line, used, "%s%.*s", shown ? ", " : "",
+  for (; at < part->n_members && used < TEXT_LINE; at++) {
+    const char *title = name_of(m, &part->members[at]);
+    if (strcmp(title, before) == 0) continue;
+    used = text_append(line, sizeof line, used, "%s%.*s", shown++ ? ", " : "",
                        text_cut(title, TEXT_MEMBER), title);
+    before = title;
   }
-  if (from + shown < part->n_members) text_append(line, sizeof line, used, ", ...");
-  put_line(d, "%s%s", part->grouped ? "" : "with ", line);
+  if (at < part->n_members) text_append(line, sizeof line, used, ", ...");
+  if (shown > 1 || !part->grouped) put_line(d, "%s%s", part->grouped ? "" : "with ", line);
 }
 
 static void put_ops(const Maker *m, const Part *part, Detail *d) {
@@ -224,25 +218,28 @@ static void put_ops(const Maker *m, const Part *part, Detail *d) {
   char line[160];
   size_t used = 0;
   for (uint32_t i = 0; i < part->n_nodes; i++) {
-    uint32_t op = m->f.g->nodes[part->nodes[i]].op, k = 0;
+    uint32_t op = m->of->f.g->nodes[part->nodes[i]].op, k = 0;
     while (k < n && ops[k] != op) k++;
-    if (k < n || m->f.ops->ops[op]->op_class == OP_CLASS_VIEW) continue;
+    if (k < n || m->of->f.ops->ops[op]->op_class == OP_CLASS_VIEW) continue;
     if (n < TEXT_OPS)
       ops[n++] = op;
     else
       others++;
   }
   for (uint32_t k = 0; k < n; k++)
-    used = text_append(line, sizeof line, used, "%s%s", k ? ", " : "", m->f.ops->ops[ops[k]]->name);
+    used = text_append(line, sizeof line, used, "%s%s", k ? ", " : "",
+                       m->of->f.ops->ops[ops[k]]->name);
   if (n) put_line(d, "%s%s", line, others ? ", ..." : "");
 }
 
 static void put_work(const Maker *m, const Part *part, const ViewBox *b, Detail *d) {
   char text[32], macs[32];
-  const Node *node = &m->f.g->nodes[b->first];
+  const Node *node = &m->of->f.g->nodes[b->first];
   if (part->n_nodes == 1) {
     char shape[SHAPE_TEXT_MAX];
-    put_line(d, "%s %s", dtype_name((DType)node->dtype),
+    /* A node that is no scope has its op in the title. */
+    const char *op = part->single ? "" : m->of->f.ops->ops[node->op]->name;
+    put_line(d, "%s%s%s %s", op, *op ? " " : "", dtype_name((DType)node->dtype),
              shape_text(&node->shape, shape, sizeof shape));
     return;
   }
@@ -254,11 +251,16 @@ static void put_work(const Maker *m, const Part *part, const ViewBox *b, Detail 
     put_line(d, "%u nodes, %s", b->nodes, view_bytes_text((double)b->bytes, text));
 }
 
-static void put_marks(const ViewBox *b, Detail *d) {
+static void put_marks(const Maker *m, const ViewBox *b, Detail *d) {
   char text[32];
-  if (b->commits) put_line(d, "commits %u state%s", b->commits, b->commits == 1 ? "" : "s");
+  const char *peak = view_at_peak(m->view, b) ? view_bytes_text((double)b->peak_bytes, text) : NULL;
   if (b->meets) put_line(d, "meets other ranks %u time%s", b->meets, b->meets == 1 ? "" : "s");
-  if (b->peak_bytes) put_line(d, "at the peak %s", view_bytes_text((double)b->peak_bytes, text));
+  if (b->commits && peak)
+    put_line(d, "commits %u, at the peak %s", b->commits, peak);
+  else if (b->commits)
+    put_line(d, "commits %u state%s", b->commits, b->commits == 1 ? "" : "s");
+  else if (peak)
+    put_line(d, "at the peak %s", peak);
 }
 
 static const char *describe(const Maker *m, const Part *part, const ViewBox *b) {
@@ -268,9 +270,9 @@ static const char *describe(const Maker *m, const Part *part, const ViewBox *b) 
   put_origin(m, part, &d);
   put_members(m, part, &d);
   bool work = part->kind == VIEW_FORWARD || part->kind == VIEW_GRADIENT;
-  if (work && !part->module && !part->grouped) put_ops(m, part, &d);
+  if (work && !part->module && !part->grouped && part->n_nodes > 1) put_ops(m, part, &d);
   if (work) put_work(m, part, b, &d);
-  put_marks(b, &d);
+  put_marks(m, b, &d);
   return arena_strdup(m->view->arena, d.text);
 }
 
@@ -278,23 +280,26 @@ static const char *describe(const Maker *m, const Part *part, const ViewBox *b) 
 
 /* A group with the scalar of a gradient is called by it, others by their first and last member. */
 static const char *group_title(const Maker *m, const Part *part) {
-  const Graph *g = m->f.g;
-  for (uint32_t i = 0; i < m->f.n_units && part->kind == VIEW_FORWARD; i++) {
-    uint32_t origin = m->f.units[i].kind == VIEW_GRADIENT ? m->f.units[i].origin : 0;
+  const Graph *g = m->of->f.g;
+  for (uint32_t i = 0; i < m->of->f.n_units && part->kind == VIEW_FORWARD; i++) {
+    uint32_t origin = m->of->f.units[i].kind == VIEW_GRADIENT ? m->of->f.units[i].origin : 0;
     for (uint32_t k = 0; origin && k < part->n_members; k++)
       if (part->members[k].path && part->members[k].path == g->symbols->origins[origin].of)
         return arena_printf(m->view->arena, "%s (%u elements)",
                             graph_text(g, part->members[k].title), part->n_members);
   }
-  const char *first = graph_text(g, part->members[0].title),
-             *last = graph_text(g, part->members[part->n_members - 1].title);
+  const char *first = name_of(m, &part->members[0]),
+             *last = name_of(m, &part->members[part->n_members - 1]);
+  if (strcmp(first, last) == 0)
+    return arena_printf(m->view->arena, "%.*s (%u)", text_cut(first, TEXT_NAME), first,
+                        part->n_members);
   return arena_printf(m->view->arena, part->n_members == 2 ? "%.*s, %.*s" : "%.*s ... %.*s (%u)",
                       text_cut(first, TEXT_NAME), first, text_cut(last, TEXT_NAME), last,
                       part->n_members);
 }
 
 static const char *title_of(const Maker *m, const Part *part) {
-  const Graph *g = m->f.g;
+  const Graph *g = m->of->f.g;
   if (part->grouped) return group_title(m, part);
   const char *title = graph_text(g, part->title);
   const Origin *o = part->origin ? &g->symbols->origins[part->origin] : NULL;
@@ -302,8 +307,8 @@ static const char *title_of(const Maker *m, const Part *part) {
   if (part->single || !*title) {
     const Node *node = &g->nodes[part->nodes[0]];
     const char *name = graph_text(g, node->name), *last = strrchr(name, '/');
-    return arena_printf(m->view->arena, "%s%s%s", m->f.ops->ops[node->op]->name, *name ? ": " : "",
-                        last ? last + 1 : name);
+    return arena_printf(m->view->arena, "%s%s%s", m->of->f.ops->ops[node->op]->name,
+                        *name ? ": " : "", last ? last + 1 : name);
   }
   return arena_strdup(m->view->arena, title);
 }
@@ -311,7 +316,7 @@ static const char *title_of(const Maker *m, const Part *part) {
 /* ---- boxes and clusters ---- */
 
 static uint8_t order_of(const Maker *m, const Part *part, uint8_t order) {
-  const Origin *o = part->origin ? &m->f.g->symbols->origins[part->origin] : NULL;
+  const Origin *o = part->origin ? &m->of->f.g->symbols->origins[part->origin] : NULL;
   if (part->kind != VIEW_GRADIENT) return 0;
   if (o) return o->kind == ORIGIN_PULLBACK ? 2 : 1;
   return order > 1 ? 2 : 1;
@@ -324,14 +329,14 @@ static Status make_cluster(Maker *m, uint32_t at) {
   put_origin(m, &place->part, &d);
   place->index = v->n_clusters;
   ViewCluster *c = &v->clusters[v->n_clusters++];
-  *c = (ViewCluster){.path = graph_text(m->f.g, place->part.path),
+  *c = (ViewCluster){.path = graph_text(m->of->f.g, place->part.path),
                      .title = title_of(m, &place->part),
                      .detail = arena_strdup(v->arena, d.text),
                      .parent = place->parent == VIEW_NONE ? VIEW_NONE
                                                           : m->places.place[place->parent].index,
                      .kind = place->part.kind,
                      .order = order_of(m, &place->part, 1)};
-  return c->title && c->detail ? STATUS_OK : diag_no_memory(m->f.diag, 1);
+  return c->title && c->detail ? STATUS_OK : diag_no_memory(m->of->f.diag, 1);
 }
 
 static void make_box(Maker *m, uint32_t at) {
@@ -340,7 +345,7 @@ static void make_box(Maker *m, uint32_t at) {
   place->index = v->n_boxes;
   v->boxes[v->n_boxes++] = (ViewBox){
       .kind = place->part.kind,
-      .path = part_opens(&m->f, &place->part) ? graph_text(m->f.g, place->part.path) : "",
+      .path = part_opens(&m->of->f, &place->part) ? graph_text(m->of->f.g, place->part.path) : "",
       .cluster = place->parent == VIEW_NONE ? VIEW_NONE : m->places.place[place->parent].index,
       .outside = place->outside,
       .stream = VIEW_NONE,
@@ -377,7 +382,7 @@ static Status describe_all(Maker *m, const bool *shown) {
     else if (shown[i])
       make_box(m, i);
   }
-  for (NodeId id = 1; id < m->f.g->n_nodes; id++)
+  for (NodeId id = 1; id < m->of->f.g->n_nodes; id++)
     if (m->places.of[id] && !shown[m->places.of[id] - 1]) m->places.of[id] = 0;
   add_all(m);
   for (uint32_t i = 0; i < m->places.n; i++) {
@@ -389,9 +394,9 @@ static Status describe_all(Maker *m, const bool *shown) {
     if (b->title && b->outside && part->kind == VIEW_GRADIENT && b->nodes < part->n_nodes)
       b->title = arena_printf(v->arena, "%s elsewhere", b->title);
     b->detail = describe(m, part, b);
-    if (!b->title || !b->detail) return diag_no_memory(m->f.diag, 1);
+    if (!b->title || !b->detail) return diag_no_memory(m->of->f.diag, 1);
   }
-  for (NodeId id = 1; id < m->f.g->n_nodes; id++)
+  for (NodeId id = 1; id < m->of->f.g->n_nodes; id++)
     if (m->places.of[id]) v->box_of[id] = m->places.place[m->places.of[id] - 1].index + 1;
   number_ends(m);
   return STATUS_OK;
@@ -402,10 +407,10 @@ Status view_describe(Maker *m) {
   bool *shown = find_shown(m);
   v->boxes = arena_array(v->arena, m->places.n + 1, sizeof *v->boxes);
   v->clusters = arena_array(v->arena, m->places.n + 1, sizeof *v->clusters);
-  v->box_of = arena_array(v->arena, m->f.g->n_nodes, sizeof *v->box_of);
+  v->box_of = arena_array(v->arena, m->of->f.g->n_nodes, sizeof *v->box_of);
   Status status = shown && v->boxes && v->clusters && v->box_of
                       ? describe_all(m, shown)
-                      : diag_no_memory(m->f.diag, m->places.n * sizeof *v->boxes);
+                      : diag_no_memory(m->of->f.diag, m->places.n * sizeof *v->boxes);
   free(shown);
   return status;
 }

@@ -128,11 +128,11 @@ static void test_cdvm(void) {
 
 /* What a run's page shows, of its plan, is what graphc shows of the model. */
 static void test_plan(void) {
-  static const char *const kinds[][2] = {{"step", "step/market1501"}, {"network", "evaluate"}};
-  shell_must("\"$GRAPHC\" \"$TOP/models/cdvm_small.xml\" -o p.xml");
+  static const char *const kinds[][2] = {{"step", "step"}, {"network", "evaluate"}};
+  shell_must("\"$GRAPHC\" \"$TOP/models/examples/cnn.xml\" -o p.xml");
   for (size_t i = 0; i < 2; i++)
     shell_must(
-        "\"$GRAPHC\" \"$TOP/models/cdvm_small.xml\" --program=%s --emit=svg:a.svg -o q.xml && "
+        "\"$GRAPHC\" \"$TOP/models/examples/cnn.xml\" --program=%s --emit=svg:a.svg -o q.xml && "
         "\"$(dirname \"$GRAPHRUN\")/graphrun_draw\" p.xml %s b.svg && cmp a.svg b.svg && "
         "cmp p.xml q.xml",
         kinds[i][1], kinds[i][0]);
