@@ -135,5 +135,5 @@ Status local_ranks(const Plan *plan, PlanProgram *program, const Sources *source
   }
   graph_destroy(program->graph);
   program->graph = out;
-  return rewrite_graph(&program->graph, NULL, NULL, diag);
+  return rewrite_parts(&program->graph, diag);
 }

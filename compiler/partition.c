@@ -354,6 +354,7 @@ Status partition(const Plan *plan, PlanProgram *program, const Sources *sources,
   Graph *out = graph_create(program->graph->symbols);
   Status status =
       out ? emitter_init(&p.e, out, DTYPE_F32, diag, NULL) : diag_no_memory(diag, sizeof(Graph));
+  p.e.batched = true;
   if (status == STATUS_OK)
     status = split_graph(p.in, images, (Split){1, 1}, plan->ranks, plan->shards, diag, &p.s);
   if (status == STATUS_OK) status = write_graph(&p, diag);
@@ -365,5 +366,5 @@ Status partition(const Plan *plan, PlanProgram *program, const Sources *sources,
   }
   graph_destroy(program->graph);
   program->graph = out;
-  return rewrite_graph(&program->graph, NULL, NULL, diag);
+  return rewrite_parts(&program->graph, diag);
 }

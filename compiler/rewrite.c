@@ -70,7 +70,7 @@ static Status copy_ends(const Graph *in, Graph *out, const NodeId *map) {
   return STATUS_OK;
 }
 
-Status rewrite_graph(Graph **graph, RewriteRule rule, void *context, Diag *diag) {
+static Status rewrite(Graph **graph, RewriteRule rule, void *context, bool batched, Diag *diag) {
   Graph *in = *graph, *out = graph_create(in->symbols);
   bool *live = rewrite_live(in);
   NodeId *map = calloc(in->n_nodes, sizeof *map);
@@ -78,6 +78,7 @@ Status rewrite_graph(Graph **graph, RewriteRule rule, void *context, Diag *diag)
   Status status = STATUS_OK;
   if (!out || !live || !map) status = diag_no_memory(diag, in->n_nodes * sizeof *map);
   if (status == STATUS_OK) status = emitter_init(&e, out, FLOAT_SETTLED, diag, NULL);
+  e.batched = batched;
   for (uint32_t i = 1; status == STATUS_OK && i < in->n_batches; i++)
     if (!graph_add_batch(out, in->batches[i])) status = diag_no_memory(diag, sizeof(Batch));
   if (status == STATUS_OK) status = map_all(&e, in, live, rule, context, map);
@@ -95,6 +96,14 @@ Status rewrite_graph(Graph **graph, RewriteRule rule, void *context, Diag *diag)
   graph_destroy(in);
   *graph = out;
   return STATUS_OK;
+}
+
+Status rewrite_graph(Graph **graph, RewriteRule rule, void *context, Diag *diag) {
+  return rewrite(graph, rule, context, false, diag);
+}
+
+Status rewrite_parts(Graph **graph, Diag *diag) {
+  return rewrite(graph, NULL, NULL, true, diag);
 }
 
 typedef struct InputGlobs {

@@ -20,6 +20,9 @@ typedef NodeId (*RewriteRule)(Emitter *e, const Graph *in, NodeId id, const Node
 /* Replaces *graph by its live nodes as given by `rule` (NULL: plain copies), in id order; commits,
  * outputs and batches are mapped. */
 Status rewrite_graph(Graph **graph, RewriteRule rule, void *context, Diag *diag);
+/* The same of a rank's part, without a rule: values of different batches, which may have become
+ * alike when each was cut, stay two, as they are on one rank. */
+Status rewrite_parts(Graph **graph, Diag *diag);
 
 /* Values whose name matches a GLOB become inputs of that name. */
 Status rewrite_inputs(Graph **graph, const char *const *globs, uint32_t n, Diag *diag);

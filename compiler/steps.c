@@ -131,6 +131,7 @@ Status layout_steps(PlanProgram *program, const Groups *groups, Diag *diag) {
   if (!out || !w.map || !w.map_group || !w.clones || !program->steps)
     status = diag_no_memory(diag, in->n_nodes * sizeof *w.map);
   if (status == STATUS_OK) status = emitter_init(&w.e, out, FLOAT_SETTLED, diag, NULL);
+  w.e.batched = true;
   if (status == STATUS_OK) status = count_epochs(&w);
   for (uint32_t i = 1; status == STATUS_OK && i < in->n_batches; i++)
     if (!graph_add_batch(out, in->batches[i])) status = diag_no_memory(diag, sizeof(Batch));

@@ -72,8 +72,10 @@ static uint64_t node_hash(const Graph *g, NodeId id) {
   return h ^ (h >> 32);
 }
 
-static bool node_same(const Graph *g, NodeId a, NodeId b) {
+static bool node_same(const Emitter *e, NodeId a, NodeId b) {
+  const Graph *g = e->graph;
   const Node *x = &g->nodes[a], *y = &g->nodes[b];
+  if (e->batched && x->stamp.batch != y->stamp.batch) return false;
   if (x->op != y->op || x->stamp.epoch != y->stamp.epoch || x->n_inputs != y->n_inputs)
     return false;
   if (x->n_inputs &&
@@ -169,7 +171,7 @@ NodeId emit_node(Emitter *e, OpId op, const NodeId *inputs, uint32_t n_inputs,
   }
   uint32_t slot = (uint32_t)node_hash(g, id) & (e->table_size - 1);
   for (; e->table[slot]; slot = (slot + 1) & (e->table_size - 1))
-    if (node_same(g, e->table[slot], id)) {
+    if (node_same(e, e->table[slot], id)) {
       graph_pop(g, used_inputs, used_attrs, used_ints);
       return e->table[slot];
     }

@@ -1,6 +1,6 @@
 /* The emitter: the one way in which nodes are made.  It type-checks (shape rules), folds constants
  * and trivial algebra, and returns an existing node when an equal one was emitted before (hash
- * consing: equal op, inputs, attributes and epoch).
+ * consing: equal op, inputs, attributes and epoch; in a rank's part also equal batch).
  *
  * Errors are sticky: after a failure `emitter->status` is set, the error is in the diagnostics, and
  * every further call returns NODE_NONE; calls with a NODE_NONE input return NODE_NONE.  Derivative
@@ -25,6 +25,7 @@ typedef struct Emitter {
   DType float_type; /* what `float` means where the nodes stand */
   Reversal reversal;
   uint32_t ranks; /* that compute over their shares alone (--sync=local); 0: they see one batch */
+  bool batched;   /* nodes of other batches are others: sums add by their batch's units */
   Stamp stamp;    /* of the nodes that follow */
   const char *composite; /* the composite that is being expanded, for messages; NULL: none */
   uint32_t *table;       /* hash table of node ids, 0 = free */

@@ -17,6 +17,7 @@ typedef struct RankModel {
   uint32_t n_defines, ranks;
   bool local;       /* --sync=local */
   const char *keep; /* a further output; NULL: none */
+  uint32_t shards;  /* 0: 4 */
 } RankModel;
 
 static inline Compiled rank_compile(const RankModel *m) {
@@ -26,7 +27,7 @@ static inline Compiled rank_compile(const RankModel *m) {
                           .n_defines = m->n_defines,
                           .sharers = m->local ? m->ranks : 1};
   PipelineOptions pipeline = {.build = {.precision = precision_find(m->precision),
-                                        .shards = 4,
+                                        .shards = m->shards ? m->shards : 4,
                                         .ranks = m->ranks,
                                         .local = m->local,
                                         .target = &target_cpu,

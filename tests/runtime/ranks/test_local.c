@@ -49,9 +49,9 @@ static void as_written_out(const char *order, uint32_t ranks) {
   snprintf(shares, sizeof shares, "shares=%u", ranks);
   const char *const one_of[] = {ids, order}, *const all[] = {ids, order, shares};
   RankRun runs[THREAD_RANKS_MAX], alone;
-  Compiled c = rank_compile(&(RankModel){SHARES, "f64", one_of, 2, ranks, true, NULL});
-  Compiled d = rank_compile(&(RankModel){SHARES, "f64", all, 3, 1, false, NULL});
-  Compiled whole = rank_compile(&(RankModel){SHARES, "f64", one_of, 2, 1, false, NULL});
+  Compiled c = rank_compile(&(RankModel){SHARES, "f64", one_of, 2, ranks, true, NULL, 0});
+  Compiled d = rank_compile(&(RankModel){SHARES, "f64", all, 3, 1, false, NULL, 0});
+  Compiled whole = rank_compile(&(RankModel){SHARES, "f64", one_of, 2, 1, false, NULL, 0});
   diag_print(c.diag, stdout);
   diag_print(d.diag, stdout);
   CU_ASSERT_FATAL(c.status == STATUS_OK && d.status == STATUS_OK && whole.status == STATUS_OK);
@@ -88,7 +88,8 @@ static void written_out(void) {
 static void ranks_stay_alike(void) {
   static const char *const sizes[] = {SIZES, "batch_ids=4"};
   RankRun runs[THREAD_RANKS_MAX];
-  Compiled c = rank_compile(&(RankModel){"models/cdvm_small.xml", "f32", sizes, 5, 2, true, NULL});
+  Compiled c =
+      rank_compile(&(RankModel){"models/cdvm_small.xml", "f32", sizes, 5, 2, true, NULL, 0});
   diag_print(c.diag, stdout);
   CU_ASSERT_EQUAL_FATAL(c.status, STATUS_OK);
   CU_ASSERT_EQUAL(verify_plan(c.plan, "plan", c.diag), STATUS_OK);
@@ -105,8 +106,10 @@ static void ranks_stay_alike(void) {
 static void equal_shares(void) {
   static const char *const whole[] = {SIZES, "batch_ids=4"}, *const half[] = {SIZES, "batch_ids=2"};
   RankRun runs[THREAD_RANKS_MAX], alone;
-  Compiled c = rank_compile(&(RankModel){"models/cdvm_small.xml", "f64", whole, 5, 2, true, NULL});
-  Compiled d = rank_compile(&(RankModel){"models/cdvm_small.xml", "f64", half, 5, 1, false, NULL});
+  Compiled c =
+      rank_compile(&(RankModel){"models/cdvm_small.xml", "f64", whole, 5, 2, true, NULL, 0});
+  Compiled d =
+      rank_compile(&(RankModel){"models/cdvm_small.xml", "f64", half, 5, 1, false, NULL, 0});
   diag_print(c.diag, stdout);
   CU_ASSERT_FATAL(c.status == STATUS_OK && d.status == STATUS_OK);
   rank_runs(c.plan, 2, 2, runs);
@@ -122,7 +125,7 @@ static void equal_shares(void) {
 /* Moments of F_spe at stage 1, by name, of one step; `width` numbers of the first domain. */
 static void read_moment(const char *name, RankRun runs[2], double out[2][32]) {
   static const char *const sizes[] = {SIZES, "batch_ids=4"};
-  RankModel m = {"models/cdvm_small.xml", "f64", sizes, 5, 2, true, name};
+  RankModel m = {"models/cdvm_small.xml", "f64", sizes, 5, 2, true, name, 0};
   Compiled c = rank_compile(&m);
   diag_print(c.diag, stdout);
   CU_ASSERT_EQUAL_FATAL(c.status, STATUS_OK);
@@ -160,7 +163,8 @@ static void moments_of_the_pass(void) {
 
 /* Three sums of the parameters' size, and no gather: the step has F, v and J^T v to average. */
 static void what_is_sent(void) {
-  Compiled c = rank_compile(&(RankModel){"models/cdvm_small.xml", "f32", NULL, 0, 2, true, NULL});
+  Compiled c =
+      rank_compile(&(RankModel){"models/cdvm_small.xml", "f32", NULL, 0, 2, true, NULL, 0});
   CU_ASSERT_EQUAL_FATAL(c.status, STATUS_OK);
   int64_t parameters = 0;
   for (uint32_t i = 0; i < c.plan->n_states; i++)
@@ -185,7 +189,7 @@ static void not_verified(Compiled *c, const char *says) {
 
 /* Plans that no compiler writes. */
 static void broken_plans(void) {
-  Compiled c = rank_compile(&(RankModel){SHARES, "f32", NULL, 0, 2, true, NULL});
+  Compiled c = rank_compile(&(RankModel){SHARES, "f32", NULL, 0, 2, true, NULL, 0});
   CU_ASSERT_EQUAL_FATAL(c.status, STATUS_OK);
   CU_ASSERT_EQUAL(verify_plan(c.plan, "plan", c.diag), STATUS_OK);
   Graph *g = c.plan->programs[0].graph;
@@ -202,8 +206,8 @@ static void broken_plans(void) {
 static void refused(const char *name, const char *text, const char *define, uint32_t ranks,
                     const char *says, const char *hint) {
   const char *const defines[] = {define};
-  Compiled c = rank_compile(
-      &(RankModel){support_write(name, text), "f32", defines, define != NULL, ranks, true, NULL});
+  Compiled c = rank_compile(&(RankModel){support_write(name, text), "f32", defines, define != NULL,
+                                         ranks, true, NULL, 0});
   char *messages = support_messages(c.diag);
   bool told = c.status == STATUS_INVALID && diag_error_count(c.diag) == 1 &&
               strstr(messages, says) && strstr(messages, hint);
@@ -228,7 +232,7 @@ static void refused(const char *name, const char *text, const char *define, uint
 static void mistakes(void) {
   static const char *const gradient[] = {"stats_gradient=true"};
   Compiled c =
-      rank_compile(&(RankModel){"models/cdvm_small.xml", "f32", gradient, 1, 2, true, NULL});
+      rank_compile(&(RankModel){"models/cdvm_small.xml", "f32", gradient, 1, 2, true, NULL, 0});
   char *text = support_messages(c.diag);
   CU_ASSERT(c.status == STATUS_INVALID &&
             strstr(text, "-D stats_gradient: error: with --sync=local"));

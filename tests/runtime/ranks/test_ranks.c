@@ -5,9 +5,16 @@
 #include "compiler/split.h"
 #include "ops/verify.h"
 
+static uint32_t shards; /* 0: as many as are usual */
+
 static Compiled compile(const char *model, const char *const *defines, uint32_t n, uint32_t ranks,
                         const char *precision) {
-  Compiled c = rank_compile(&(RankModel){model, precision, defines, n, ranks, false, NULL});
+  Compiled c = rank_compile(&(RankModel){.path = model,
+                                         .precision = precision,
+                                         .defines = defines,
+                                         .n_defines = n,
+                                         .ranks = ranks,
+                                         .shards = shards});
   if (c.status != STATUS_OK) diag_print(c.diag, stdout);
   return c;
 }
@@ -364,6 +371,44 @@ static void broadcasts(void) {
   support_release(&c);
 }
 
+/* Two passes of different batches read what no image changes; cut over two ranks, the larger one's
+ * map is as long as the smaller one's whole.  They are two values all the same: a weight's gradient
+ * is summed by the batch of its own pass. */
+static void parts_that_look_alike(void) {
+  static const char text[] =
+      "<model name='alike' xmlns='urn:graphc:model:1'><program name='step' kind='train'>"
+      "<input name='images' shape='1 8 9 7 3'/>"
+      "<parameter name='z' shape='1 9 7 3' init='normal'/>"
+      "<parameter name='w' shape='3 3 3 3' init='normal' spread='0.3'/>"
+      "<pass name='few' units='4' unit='1'><broadcast name='x' in='z' shape='4 9 7 3'/>"
+      "<conv name='y' in='x' weight='w' pad='1 1'/>"
+      "<expr name='loss' value='mean(square(y - 1))'/></pass>"
+      "<pass name='all' units='4' unit='2'><reshape name='rows' in='images' shape='8 9 7 3'/>"
+      "<broadcast name='x' in='z' shape='8 9 7 3'/><conv name='y' in='x' weight='w' pad='1 1'/>"
+      "<expr name='loss' value='mean(square(y - rows))'/></pass>"
+      "<expr name='loss' value='{few/loss} + {all/loss}'/><gradient name='G' of='loss'/>"
+      "<commit field='theta' value='theta - 0.01 * G'/><output value='loss'/></program>"
+      "<training domains='plaza' ids='9' steps='5' warmup-steps='0'/>"
+      "<sampler batch-ids='4' batch-images='2'/><augment height='9' width='7'/></model>";
+  same_bits(support_write("alike.xml", text), NULL, 0, "f32", 5);
+  static const char sums[] = /* the same of sums: a wide one, in the batch of another pass */
+      "<model name='sums' xmlns='urn:graphc:model:1'><program name='step' kind='train'>"
+      "<input name='images' shape='1 8 9 7 3'/><pass name='p' units='4' unit='2'>"
+      "<reshape name='rows' in='images' shape='8 9 7 3'/>"
+      "<parameter name='w' shape='3 3 3 3' init='normal' spread='0.3'/>"
+      "<conv name='y' in='rows' weight='w' pad='1 1'/><reduce-sum name='s' in='y' axes='0'/>"
+      "<expr name='loss' value='mean(square(s - 1))'/></pass><pass name='q' units='8' unit='1'>"
+      "<reduce-sum name='s' in='/p/y' axes='0' wide='true'/></pass>"
+      "<state name='st' shape='1 9 7 3' dtype='f64'/><gradient name='G' of='p/loss'/>"
+      "<commit field='theta' value='theta - 0.01 * G'/><commit state='st' value='{q/s}'/>"
+      "<output value='p/loss'/></program>"
+      "<training domains='plaza' ids='9' steps='5' warmup-steps='0'/>"
+      "<sampler batch-ids='4' batch-images='2'/><augment height='9' width='7'/></model>";
+  shards = 8;
+  same_bits(support_write("sums.xml", sums), NULL, 0, "f32", 5);
+  shards = 0;
+}
+
 int main(void) {
   static const SupportTest tests[] = {{"what fits", what_fits},
                                       {"broadcasts of what is whole", broadcasts},
@@ -373,6 +418,7 @@ int main(void) {
                                       {"broken plans", broken_plans},
                                       {"first order", first_order},
                                       {"second order", second_order},
-                                      {"other networks", other_networks}};
+                                      {"other networks", other_networks},
+                                      {"parts that look alike", parts_that_look_alike}};
   return support_run("ranks", tests, sizeof tests / sizeof *tests);
 }
