@@ -31,6 +31,8 @@ static const Arrows arrows[] = {
     {"runtime/eval",
      "graph/base graph/ir graph/plan ops kernels runtime/execute runtime/data runtime/ranks"},
     {"runtime/report", "graph/base"},
+    {"runtime/pictures", "graph/base graph/ir graph/plan kernels runtime/device runtime/execute "
+                         "runtime/data runtime/eval runtime/report"},
     {"runtime/train", "graph/base graph/ir graph/plan ops runtime/execute runtime/data "
                       "runtime/ranks runtime/eval runtime/report"},
     {"runtime/synth", "graph/base"},

@@ -20,6 +20,7 @@
 #include "runtime/train/keep.h"
 #include "runtime/train/train.h"
 #include "tools/graphrun_options.h"
+#include "tools/graphrun_pictures.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -230,7 +231,7 @@ static Status run_eval(const Args *a, Diag *diag) {
                    .seed = (uint64_t)a->seed};
   TRY(choices_ranks(a->cmc, &o.ranks_shown, diag));
   if (a->rerank) TRY(choices_rerank(a->rerank, &o.rerank, diag));
-  return eval_run(&o, diag);
+  return graphrun_eval(a, &o, diag);
 }
 
 static Status run_info(const Args *a, Diag *diag) {

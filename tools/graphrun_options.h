@@ -14,12 +14,12 @@ typedef struct Args {
   uint32_t n_operands;
   const char *data, *out, *init, *weights, *domain, *protocol, *baseline, *compare, *program, *feed,
       *fetch, *trace, *bad_images, *init_prefix, *device, *math, *eval_data, *eval_every, *keep,
-      *select, *retrieval, *cmc, *rerank;
+      *select, *retrieval, *cmc, *rerank, *visualize, *pictures, *beside, *beside_weights;
   OptionList init_skip;
   int64_t epochs, steps, stop_at, checkpoint_every, warm, threads, workers, seed;
   int64_t ranks, rank_timeout;
   Ranks *joined; /* the ranks of which this process is one; NULL: it runs alone */
-  int64_t domains, ids, test_ids, cameras, images;
+  int64_t domains, ids, test_ids, cameras, images, shown;
   bool resume, quiet, defines, layouts, no_graph, tensorboard, json, roc;
 } Args;
 

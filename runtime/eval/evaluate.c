@@ -249,6 +249,7 @@ static Status evaluate_all(Eval *e) {
                           e->diag));
     e->n_results++;
     print_domain(e, result);
+    if (e->o.look && together_first(e->o.ranks)) TRY(e->o.look(e->o.look_context, result, e->diag));
     if (e->other) TRY(print_comparison(e, result));
   }
   print_average(e);
@@ -272,6 +273,7 @@ static Status set_up(Eval *e) {
     e->head.model = plan_text(e->plan, e->plan->model_name);
     e->head.model_hash = e->plan->model_hash;
     e->head.weights = e->o.weights;
+    e->head.plan = e->plan;
   }
   return STATUS_OK;
 }

@@ -10,6 +10,8 @@
 #include "runtime/eval/choices.h"
 #include "runtime/execute/execute.h"
 
+struct EvaluationDomain; /* runtime/eval/evaluation.h */
+
 typedef struct EvalOptions {
   const char *plan, *weights; /* NULL with baseline_color */
   const DeviceTable *device;  /* what runs the plan; NULL: the CPU */
@@ -32,6 +34,10 @@ typedef struct EvalOptions {
   uint32_t threads;     /* 0: 1 */
   uint64_t seed;        /* of the bootstrap's draws */
   bool progress;        /* shows how far it is, on a terminal */
+  int64_t nearest;      /* how many are kept of what is found for each query; 0: none */
+  /* Looks at each domain when its figures are printed, on the first rank; NULL: nobody does. */
+  Status (*look)(void *context, const struct EvaluationDomain *domain, Diag *diag);
+  void *look_context;
   Ranks *ranks; /* processes that share the images; the first prints and writes. NULL: one */
 } EvalOptions;
 

@@ -78,8 +78,10 @@ static Status match_trial(const Work *w, EvaluationTrial *trial) {
   MetricsSet sets[2];
   Trial *t = &trial->images;
   const EvalOptions *o = w->options;
-  MetricsOptions options = {
-      .threads = (int)o->threads, .rerank = o->rerank.k1 ? &o->rerank : NULL, .curve = o->roc};
+  MetricsOptions options = {.threads = (int)o->threads,
+                            .rerank = o->rerank.k1 ? &o->rerank : NULL,
+                            .curve = o->roc,
+                            .nearest = o->nearest};
   drop_bad(w, t->query, &t->n_query);
   drop_bad(w, t->gallery, &t->n_gallery);
   Status status = columns_fill(w, t->query, t->n_query, &query, &sets[0]) &&

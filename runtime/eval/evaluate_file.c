@@ -135,6 +135,14 @@ static json_t *domain_object(const EvaluationDomain *d, const RankList *ranks) {
   return domain;
 }
 
+static json_t *params_object(const Plan *plan) {
+  json_t *object = json_object();
+  for (uint32_t i = 0; object && i < plan->n_params; i++)
+    json_object_set_new(object, plan_text(plan, plan->params[i].name),
+                        json_string(plan_text(plan, plan->params[i].value)));
+  return object;
+}
+
 Status evaluation_write(const char *path, const EvaluationHead *head,
                         const EvaluationDomain *domains, uint32_t n, Diag *diag) {
   char model[17];
@@ -148,6 +156,7 @@ Status evaluation_write(const char *path, const EvaluationHead *head,
                                : json_pack("{s:s}", "baseline", "color");
   json_t *root = json_pack("{s:s, s:s, s:o, s:o}", "format", FORMAT, "protocol", head->protocol,
                            "source", source, "domains", list);
+  if (head->plan) json_object_set_new(root, "params", params_object(head->plan));
   const MetricsRerank *r = head->rerank;
   if (r)
     json_object_set_new(root, "rerank",

@@ -47,6 +47,7 @@ typedef struct EvaluationHead {
   const char *protocol; /* as given */
   const char *model;    /* NULL: colour */
   uint64_t model_hash;
+  const Plan *plan;            /* whose parameters are written; NULL: none are */
   const char *weights;         /* path as given; NULL: colour */
   const MetricsRerank *rerank; /* NULL: none */
   const RankList *ranks;       /* of the CMC */

@@ -2,6 +2,7 @@
  * one filled up, or through the colour histogram. */
 #include "runtime/eval/features.h"
 
+#include "graph/base/text.h"
 #include "ops/ops.h"
 #include "runtime/data/reader.h"
 #include "runtime/eval/color.h"
@@ -52,6 +53,7 @@ static Status note_errors(const FeatureJob *job, const ReaderBatch *batch, Featu
 typedef struct Network {
   Executor *executor;
   uint32_t program, output;
+  const char *name; /* of the output */
   Tensor images;
   int64_t dim; /* of a feature */
 } Network;
@@ -88,19 +90,22 @@ static Status network_bind(Network *n, Diag *diag) {
   if (n->images.shape.rank != 4 || n->images.shape.dim[3] != 3 || !dtype_is_float(n->images.dtype))
     return program_error(n, diag, "has an input 'images' of another shape");
   while (n->output < g->n_outputs &&
-         strcmp(graph_text(g, g->outputs[n->output].name), "ynorm") != 0)
+         strcmp(graph_text(g, g->outputs[n->output].name), n->name) != 0)
     n->output++;
-  if (n->output == g->n_outputs) return program_error(n, diag, "has no output 'ynorm'");
+  char text[200];
+  text_format(text, sizeof text, "has no output '%s'", n->name);
+  if (n->output == g->n_outputs) return program_error(n, diag, text);
   const Node *y = &g->nodes[g->outputs[n->output].node];
-  n->dim = y->shape.dim[1];
-  if (y->shape.rank != 2 || y->shape.dim[0] != n->images.shape.dim[0] ||
-      !dtype_is_float((DType)y->dtype))
-    return program_error(n, diag, "has an output 'ynorm' of another shape");
+  text_format(text, sizeof text, "has an output '%s' of another shape", n->name);
+  if (y->shape.rank < 2 || (strcmp(n->name, "ynorm") == 0 && y->shape.rank != 2) ||
+      y->shape.dim[0] != n->images.shape.dim[0] || !dtype_is_float((DType)y->dtype))
+    return program_error(n, diag, text);
+  n->dim = shape_count(&y->shape) / y->shape.dim[0];
   return feed_others(n, diag);
 }
 
 Status features_check(Executor *executor, uint32_t program, Diag *diag) {
-  Network network = {.executor = executor, .program = program};
+  Network network = {.executor = executor, .program = program, .name = "ynorm"};
   return network_bind(&network, diag);
 }
 
@@ -132,7 +137,12 @@ static Status network_run(const Network *n, const ReaderBatch *batch, Features *
 
 Status features_network(const FeatureJob *job, Executor *executor, uint32_t program, Features *out,
                         Diag *diag) {
-  Network network = {.executor = executor, .program = program};
+  return features_output(job, executor, program, "ynorm", out, diag);
+}
+
+Status features_output(const FeatureJob *job, Executor *executor, uint32_t program,
+                       const char *output, Features *out, Diag *diag) {
+  Network network = {.executor = executor, .program = program, .name = output};
   *out = (Features){0};
   TRY(network_bind(&network, diag));
   const int64_t *shape = network.images.shape.dim;

@@ -28,6 +28,9 @@ typedef struct Features {
  * `out`. */
 Status features_network(const FeatureJob *job, Executor *executor, uint32_t program, Features *out,
                         Diag *diag);
+/* The same of another output, (n, ...), a row being all that belongs to an image. */
+Status features_output(const FeatureJob *job, Executor *executor, uint32_t program,
+                       const char *output, Features *out, Diag *diag);
 /* Whether features_network takes the program. */
 Status features_check(Executor *executor, uint32_t program, Diag *diag);
 /* The length of a feature by a program that it takes. */

@@ -123,16 +123,31 @@ static Status check_sizes(const MetricsSet *query, const MetricsSet *gallery, in
                     (long long)query->count, (long long)gallery->count);
 }
 
+static Status keep_nearest(Evaluation *e, int64_t keep, MetricsResult *out, Diag *diag) {
+  size_t n = (size_t)(e->query->count * keep);
+  out->nearest = calloc(n, sizeof *out->nearest);
+  out->nearest_distance = calloc(n, sizeof *out->nearest_distance);
+  if (!out->nearest || !out->nearest_distance) return diag_no_memory(diag, n * 16);
+  for (size_t i = 0; i < n; i++) out->nearest[i] = -1;
+  e->keep = keep;
+  e->nearest = out->nearest;
+  e->nearest_distance = out->nearest_distance;
+  return STATUS_OK;
+}
+
 static Status evaluate(Evaluation *e, const MetricsOptions *o, MetricsResult *out, Diag *diag) {
   Rerank *rerank = NULL;
   TRY(metrics_scale(e->query, "query", e->dim, e->scale[0], diag));
   TRY(metrics_scale(e->gallery, "gallery", e->dim, e->scale[1], diag));
   if (o->curve) TRY(metrics_curve_create(&out->curve, diag));
   if (o->curve) e->curve = &out->curve;
+  if (o->nearest > 0) TRY(keep_nearest(e, o->nearest, out, diag));
   if (o->rerank)
-    TRY(rerank_create(e->query, e->gallery, e->dim, e->scale,
-                      &(MetricsOptions){e->threads, o->rerank, false, e->block, e->panel}, diag,
-                      &rerank));
+    TRY(rerank_create(
+        e->query, e->gallery, e->dim, e->scale,
+        &(MetricsOptions){
+            .threads = e->threads, .rerank = o->rerank, .block = e->block, .panel = e->panel},
+        diag, &rerank));
   e->rerank = rerank;
   Status status = metrics_blocks_run(e, diag);
   rerank_destroy(rerank);
@@ -190,6 +205,8 @@ void metrics_release(MetricsResult *result) {
   free(result->ap);
   free(result->inp);
   free(result->first);
+  free(result->nearest);
+  free(result->nearest_distance);
   metrics_curve_release(&result->curve);
   memset(result, 0, sizeof *result);
 }

@@ -38,6 +38,7 @@ typedef struct MetricsOptions {
   int threads;                 /* < 1 counts as 1 */
   const MetricsRerank *rerank; /* NULL: the order is that of the distances */
   bool curve;                  /* count the distances of all pairs, too */
+  int64_t nearest;             /* how many are kept of what is found for each query */
   int64_t block, panel; /* queries and gallery entries that meet at once; 0: chosen.  No result
                            depends on them */
 } MetricsOptions;
@@ -59,6 +60,10 @@ typedef struct MetricsResult {
   double *ap;                  /* (n_query) AP; -1 for a skipped query */
   double *inp;                 /* (n_query) INP; -1 for a skipped query */
   int64_t *first;              /* (n_query) rank of the first match from 1; 0 for a skipped query */
+  /* (n_query, nearest) gallery entries that are not taken out, by (distance, index), and how far
+   * they are; -1 behind the last. */
+  int64_t *nearest;
+  double *nearest_distance;
   int64_t n_query;
   MetricsCurve curve; /* with MetricsOptions.curve */
 } MetricsResult;

@@ -189,15 +189,39 @@ static void curve_panel(Work *w, const Slot *s, const float *score, int64_t n) {
   w->curve.n_other += (uint64_t)n;
 }
 
+/* Panels come in the order of the gallery: of equal ones the later is behind.  Until the query is
+ * finished the score itself stands there, turned round: rounding makes equal distances of some
+ * scores that are not. */
+static void keep_nearest(const Evaluation *e, int64_t q, const float *score, int64_t first,
+                         int64_t n) {
+  int64_t *nearest = e->nearest + q * e->keep;
+  double *distance = e->nearest_distance + q * e->keep;
+  for (int64_t j = 0; j < n; j++) {
+    double own = -(double)score[j];
+    int64_t at = e->keep - 1, entry = first + j;
+    if (nearest[at] >= 0 && !(own < distance[at])) continue;
+    if (e->gallery->ids[entry] == e->query->ids[q] &&
+        e->gallery->cameras[entry] == e->query->cameras[q])
+      continue;
+    for (; at > 0 && (nearest[at - 1] < 0 || distance[at - 1] > own); at--) {
+      nearest[at] = nearest[at - 1];
+      distance[at] = distance[at - 1];
+    }
+    nearest[at] = entry;
+    distance[at] = own;
+  }
+}
+
 static void take_panel(const Evaluation *e, Work *w, const Block *b, int64_t first, int64_t n) {
   const float *scale = e->scale[1] + first;
   for (int64_t i = 0; i < b->n; i++) {
     Slot *s = &w->slots[i];
     float *score = w->score + i * n;
-    if (!s->n && !e->curve) continue;
+    if (!s->n && !e->curve && !e->keep) continue;
     for (int64_t j = 0; j < n; j++) score[j] *= scale[j];
     if (e->rerank) rerank_scores(e->rerank, b->first + i, &s->row, first, n, score);
     if (e->curve) curve_panel(w, s, score, n);
+    if (e->keep) keep_nearest(e, b->first + i, score, first, n);
     if (s->n > COMPARED_MOST)
       bisect_panel(s, score, first, n);
     else
@@ -208,6 +232,10 @@ static void take_panel(const Evaluation *e, Work *w, const Block *b, int64_t fir
 /* ---- a block ------------------------------------------------------------------------------- */
 
 static void finish_query(const Evaluation *e, int64_t q, const Slot *s) {
+  for (int64_t k = 0; k < e->keep && e->nearest[q * e->keep + k] >= 0; k++) {
+    double *distance = &e->nearest_distance[q * e->keep + k];
+    *distance = (double)s->zero + *distance * (double)s->scale;
+  }
   e->ap[q] = e->inp[q] = -1;
   e->first[q] = 0;
   e->chance[q] = 0;

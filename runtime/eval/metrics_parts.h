@@ -27,6 +27,9 @@ typedef struct Evaluation {
   const Own *own;            /* (query) */
   const Rerank *rerank;      /* NULL: none */
   MetricsCurve *curve;       /* NULL: none is wanted */
+  int64_t keep;              /* of the nearest; 0: none */
+  int64_t *nearest;          /* (query, keep) -1: nothing yet */
+  double *nearest_distance;  /* (query, keep) */
   double *chance, *ap, *inp; /* (query) results, as MetricsResult has them */
   int64_t *first;            /* (query) */
 } Evaluation;

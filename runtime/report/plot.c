@@ -185,7 +185,7 @@ void plot_lines(FILE *out, const PlotLines *p) {
 
 /* ---- points of a plane --------------------------------------------------------------------- */
 
-enum { SIDE = 560, GAP = 20, HEAD = 34, ROW = 22, COLUMN = 180 };
+enum { SIDE = 560, GAP = 20, HEAD = 34, ROW = 22, COLUMN = 135 };
 
 typedef struct View {
   double x, y, scale; /* middle of the points; units to pixels */

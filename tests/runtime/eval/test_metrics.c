@@ -228,6 +228,40 @@ static void test_chance(void) {
   CU_ASSERT_DOUBLE_EQUAL(metrics_chance_ap(1, 64), exact / 64, 1e-15);
 }
 
+/* What is found first, by sorting; ties by index, removed entries left out. */
+static void test_nearest(void) {
+  enum { KEEP = 7 };
+  Sample s = sample_make(20, 60, 4, 5, 2);
+  MetricsOptions options = {.threads = 2, .nearest = KEEP, .block = 3, .panel = 11};
+  MetricsResult r;
+  Item items[60];
+  CU_ASSERT_EQUAL_FATAL(metrics_evaluate(&s.query, &s.gallery, s.dim, &options, &r, NULL),
+                        STATUS_OK);
+  for (int64_t q = 0; q < s.query.count; q++) {
+    const float *x = s.features[0] + q * s.dim;
+    double length = 0;
+    int64_t n = 0;
+    for (int64_t k = 0; k < s.dim; k++) length += (double)x[k] * (double)x[k];
+    for (int64_t j = 0; j < s.gallery.count; j++) {
+      const float *y = s.features[1] + j * s.dim;
+      float product = 0;
+      double square = 0;
+      if (s.ids[1][j] == s.ids[0][q] && s.cameras[1][j] == s.cameras[0][q]) continue;
+      for (int64_t k = 0; k < s.dim; k++) product = fmaf(x[k], y[k], product);
+      for (int64_t k = 0; k < s.dim; k++) square += (double)y[k] * (double)y[k];
+      items[n++] = (Item){product * (square > 0 ? (float)(1 / sqrt(square)) : 0), j};
+    }
+    qsort(items, (size_t)n, sizeof *items, compare_items);
+    for (int64_t k = 0; k < KEEP; k++) {
+      CU_ASSERT_EQUAL(r.nearest[q * KEEP + k], items[k].index);
+      double cosine = length > 0 ? (double)items[k].similarity / sqrt(length) : 0;
+      CU_ASSERT_DOUBLE_EQUAL(r.nearest_distance[q * KEEP + k], 1 - cosine, 1e-5);
+    }
+  }
+  metrics_release(&r);
+  sample_free(&s);
+}
+
 /* Counts of all pairs, one by one, and the curve from them. */
 static void test_curve(void) {
   Sample s = sample_make(40, 300, 6, 9, 0);
@@ -360,6 +394,7 @@ int main(void) {
   CU_add_test(suite, "by hand", test_by_hand);
   CU_add_test(suite, "rows", test_rows);
   CU_add_test(suite, "chance", test_chance);
+  CU_add_test(suite, "nearest", test_nearest);
   CU_add_test(suite, "curve", test_curve);
   CU_add_test(suite, "refusals", test_refusals);
   CU_add_test(suite, "bootstrap", test_bootstrap);

@@ -1,0 +1,159 @@
+/* The networks that pictures are of, and the images that they are shown. */
+#include "graph/base/philox.h"
+#include "graph/base/text.h"
+#include "runtime/execute/open.h"
+#include "runtime/execute/weights.h"
+#include "runtime/pictures/pictures_parts.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- networks ---- */
+
+static bool has_output(const Plan *plan, uint32_t program, const char *output) {
+  const Graph *g = plan->programs[program].graph;
+  for (uint32_t i = 0; i < g->n_outputs; i++)
+    if (strcmp(graph_text(g, g->outputs[i].name), output) == 0) return true;
+  return false;
+}
+
+static Status find_program(PictureNetwork *n, const char *path, ProgramKind kind,
+                           const char *output, Diag *diag) {
+  for (; n->program < n->plan->n_programs; n->program++)
+    if (n->plan->programs[n->program].kind == kind && has_output(n->plan, n->program, output))
+      return STATUS_OK;
+  return diag_error(diag, STATUS_INVALID, path,
+                    kind == PROGRAM_EXTRACT
+                        ? "models/cdvm.xml has such a program: <embedding attention=\"true\"/>"
+                        : "add <program kind=\"evaluate\">",
+                    "has no program of kind %s with the output '%s'",
+                    kind == PROGRAM_EXTRACT ? "extract" : "evaluate", output);
+}
+
+static Status open_one(const PicturesOptions *o, const char *path, const char *weights,
+                       ProgramKind kind, const char *output, PictureNetwork *n, Diag *diag) {
+  const EvalOptions *e = &o->eval;
+  TRY(plan_open(path, e->device, diag, &n->plan));
+  n->name = plan_text(n->plan, n->plan->model_name);
+  TRY(find_program(n, path, kind, output, diag));
+  ExecutorOptions options = {
+      .threads = e->threads, .program = n->program, .device = e->device, .wishes = e->wishes};
+  TRY(executor_create_with(n->plan, &options, diag, &n->executor));
+  SafeFile *file;
+  TRY(safe_read(weights, diag, &file));
+  Status status = weights_load(n->executor, file, weights, WEIGHTS_PROGRAM, n->program, diag);
+  safe_close(file);
+  return status;
+}
+
+static Status check_named(const PicturesOptions *o, Diag *diag) {
+  const EvalOptions *e = &o->eval;
+  const char *hint = "graphrun eval PLAN --weights=F --data=DATA --visualize=...";
+  if (!e->data) return diag_error(diag, STATUS_USAGE, "eval", hint, "--data is missing");
+  if (!e->baseline_color && !e->plan)
+    return diag_error(diag, STATUS_USAGE, "eval", hint, "no plan is named");
+  if (!e->baseline_color && !e->weights)
+    return diag_error(diag, STATUS_USAGE, "eval", hint, "--weights is missing");
+  if (e->baseline_color && (e->plan || e->weights))
+    return diag_error(diag, STATUS_USAGE, "--baseline", "--beside=PLAN shows a network beside it",
+                      "the colour baseline takes no plan and no weights");
+  if (!o->beside != !o->beside_weights)
+    return diag_error(diag, STATUS_USAGE, "--beside", "--beside=PLAN --beside-weights=F",
+                      "a second network is a plan and its weights: name both");
+  return STATUS_OK;
+}
+
+Status picture_networks_open(const PicturesOptions *o, ProgramKind kind, const char *output,
+                             PictureNetworks *out, Diag *diag) {
+  *out = (PictureNetworks){0};
+  TRY(check_named(o, diag));
+  if (o->eval.baseline_color) {
+    if (kind == PROGRAM_EXTRACT)
+      return diag_error(diag, STATUS_USAGE, "--baseline", "name a plan and its weights",
+                        "colour histograms look everywhere: they have no attention");
+    out->at[out->n++] = (PictureNetwork){.name = "colour histograms"};
+  } else {
+    TRY(open_one(o, o->eval.plan, o->eval.weights, kind, output, &out->at[out->n++], diag));
+  }
+  if (!o->beside) return STATUS_OK;
+  return open_one(o, o->beside, o->beside_weights, kind, output, &out->at[out->n++], diag);
+}
+
+void picture_networks_close(PictureNetworks *networks) {
+  for (uint32_t i = 0; i < networks->n; i++) {
+    executor_destroy(networks->at[i].executor);
+    plan_destroy(networks->at[i].plan);
+  }
+  *networks = (PictureNetworks){0};
+}
+
+/* ---- images ---- */
+
+static bool is_wanted(const DataDomain *d, uint32_t i, bool queries) {
+  return !queries || d->n_query == 0 || d->images[i].split == SPLIT_QUERY;
+}
+
+/* `each` of the numbers of `list`, drawn by Fisher and Yates, ascending. */
+static int64_t draw(uint32_t *list, int64_t n, int64_t each, uint64_t seed, const char *name) {
+  uint64_t site = philox_site(name);
+  int64_t kept = each < n ? each : n;
+  for (int64_t i = 0; i < kept && kept < n; i++) {
+    int64_t j = i + (int64_t)philox_below(seed, 0, site, (uint64_t)i, (uint64_t)(n - i));
+    uint32_t swap = list[i];
+    list[i] = list[j];
+    list[j] = swap;
+  }
+  return kept;
+}
+
+static int compare_numbers(const void *a, const void *b) {
+  uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
+  return (x > y) - (x < y);
+}
+
+static Status draw_domain(const PicturesOptions *o, const DataDomain *d, int64_t each, bool queries,
+                          PictureImages *out, Diag *diag) {
+  uint32_t *list = calloc(d->n_images + 1u, sizeof *list), n = 0;
+  if (!list) return diag_no_memory(diag, d->n_images * sizeof *list);
+  for (uint32_t i = 0; i < d->n_images; i++)
+    if (is_wanted(d, i, queries)) list[n++] = i;
+  int64_t kept = draw(list, n, each, o->eval.seed, d->name);
+  qsort(list, (size_t)kept, sizeof *list, compare_numbers);
+  for (int64_t i = 0; i < kept; i++) {
+    const DataImage *image = &d->images[list[i]];
+    out->paths[out->n] = image->path;
+    out->at[out->n++] = (PictureImage){image, d, out->n_groups};
+  }
+  out->groups[out->n_groups++] = d->name;
+  free(list);
+  return STATUS_OK;
+}
+
+Status picture_images_draw(const PicturesOptions *o, int64_t each, bool queries, PictureImages *out,
+                           Diag *diag) {
+  size_t n = 0;
+  *out = (PictureImages){0};
+  TRY(dataset_read(o->eval.data, diag, &out->data));
+  const DataDomain *only = o->eval.domain ? dataset_domain(out->data, o->eval.domain) : NULL;
+  if (o->eval.domain && !only)
+    return diag_error(diag, STATUS_INVALID, o->eval.data, "graphrun check-data lists them",
+                      "has no domain '%s'", o->eval.domain);
+  for (uint32_t i = 0; i < out->data->n_domains; i++) n += out->data->domains[i].n_images;
+  out->at = calloc(n + 1, sizeof *out->at);
+  out->paths = calloc(n + 1, sizeof *out->paths);
+  out->groups = calloc(out->data->n_domains + 1u, sizeof *out->groups);
+  if (!out->at || !out->paths || !out->groups) return diag_no_memory(diag, n * 32);
+  for (uint32_t i = 0; i < out->data->n_domains; i++) {
+    const DataDomain *d = &out->data->domains[i];
+    if (!only || only == d) TRY(draw_domain(o, d, each, queries, out, diag));
+  }
+  return STATUS_OK;
+}
+
+void picture_images_release(PictureImages *images) {
+  free(images->at);
+  free(images->paths);
+  free(images->groups);
+  dataset_destroy(images->data);
+  *images = (PictureImages){0};
+}

@@ -1,0 +1,32 @@
+/* eval --visualize: which of its options belong together. */
+#include "tools/graphrun_pictures.h"
+
+#include "runtime/pictures/pictures.h"
+
+static Status refuse(Diag *diag, const char *hint, const char *text) {
+  return diag_error(diag, STATUS_USAGE, graphrun_table.name, hint, "%s", text);
+}
+
+Status graphrun_eval(const Args *a, const EvalOptions *eval, Diag *diag) {
+  bool results = a->visualize && pictures_of_results(a->visualize);
+  if (!a->visualize && (a->beside || a->beside_weights || a->shown))
+    return refuse(diag, "--visualize=tsne, for example",
+                  "--beside, --beside-weights and --shown are of pictures, and --visualize names "
+                  "none");
+  if (!results && a->n_operands > 1)
+    return refuse(diag, "graphrun eval PLAN --weights=F --data=DATA",
+                  "eval takes one plan, and several operands are named");
+  if (!a->visualize) return eval_run(eval, diag);
+  if (a->joined) return refuse(diag, "leave out --ranks", "pictures are drawn by one process");
+  PicturesOptions o = {.eval = *eval,
+                       .what = a->visualize,
+                       .out = a->pictures,
+                       .beside = a->beside,
+                       .beside_weights = a->beside_weights,
+                       .images = a->shown,
+                       .results = results ? a->operands : NULL,
+                       .n_results = results ? a->n_operands : 0};
+  if (results) o.eval.plan = NULL;
+  if (o.eval.threads == 0) o.eval.threads = 1;
+  return pictures_run(&o, diag);
+}
