@@ -68,6 +68,19 @@ static bool is_format(const char *emit) {
   return false;
 }
 
+/* The plan's file, taken for the picture's: a page of XML named x.png serves nobody. */
+static Status check_output(const Args *a) {
+  size_t n = a->emit ? strcspn(a->emit, ":") : 0, length = a->output ? strlen(a->output) : 0;
+  if (!n || length <= n || a->output[length - n - 1] != '.' ||
+      strncmp(a->output + length - n, a->emit, n) != 0)
+    return STATUS_OK;
+  char text[160];
+  snprintf(text, sizeof text,
+           "-o names the plan; the file of --emit stands behind it: --emit=%.*s:%%s", (int)n,
+           a->emit);
+  return usage_error(text, a->output);
+}
+
 /* What the plan is for. */
 static Status take_build_options(Job *j) {
   const Args *a = &j->args;
@@ -171,6 +184,7 @@ static Status take_options(Job *j, const ParsedLine *line) {
                             .n_include_dirs = a->includes.n,
                             .sharers = j->build.local ? j->build.ranks : 1};
   if (line->command->bit == DIFF) return STATUS_OK;
+  TRY(check_output(a));
   TRY(check_alone(a));
   TRY(check_page(a));
   return check_shown(a);
