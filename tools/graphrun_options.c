@@ -275,7 +275,7 @@ static const OptionRow options[] = {
      .kind = OPTION_TEXT,
      .commands = EVAL,
      AT(protocol),
-     .value = "market|split:NAME:TRIALS:SEED|1|2|3",
+     .value = "market|split:NAME:TRIALS:SEED|list:FILE|1|2|3",
      .otherwise = "market",
      .help =
          "the data's own queries and gallery, random splits, averaged, or the paper's protocol"},

@@ -176,8 +176,8 @@ static Status add_domain(const DataRows *rows, DataSet *data, const DataRow *row
     if (strcasecmp(data->domains[k].name, name) == 0 || identity_same(data->domains[k].name, name))
       diag_warning(rows->diag, data->path, "a domain is known by its name, letter by letter",
                    "'%s' and '%s' are two domains", data->domains[k].name, name);
-  data->domains[data->n_domains++] =
-      (DataDomain){.name = name, .layout = row->layout, .paper = (PaperSetId)row->paper};
+  data->domains[data->n_domains++] = (DataDomain){
+      .name = name, .layout = row->layout, .paper = (PaperSetId)row->paper, .splits = row->splits};
   return STATUS_OK;
 }
 

@@ -30,6 +30,7 @@ typedef struct DataDomain {
   const char *name;
   const struct DataLayout *layout; /* as which it was read (runtime/data/layout.h) */
   PaperSetId paper;                /* which of the paper's sets it is */
+  const char *splits;              /* a file of its splits (eval/split_list.h); NULL: drawn */
   DataImage *images;               /* in the manifest's order; of a folder, by name */
   uint32_t n_images;
   /* Names in the spelling that stands first, sorted: by value when all are numbers, else bytewise.

@@ -5,6 +5,7 @@
 #include "runtime/data/identity.h"
 #include "runtime/data/layout.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <limits.h>
 #include <stdio.h>
@@ -45,6 +46,7 @@ static Status csv_error(const Csv *c, const char *hint, const char *format, cons
 }
 
 enum { CUT_OPEN = -1, CUT_AFTER = -2, CUT_TOO_MANY = -3 };
+static_assert(COLUMNS_MAX == DATA_CSV_FIELDS, "what layout.h says");
 
 #define BLANKS " \t"
 
@@ -54,8 +56,7 @@ static size_t without_blanks(const char *text, size_t n) {
   return n;
 }
 
-/* Cuts `line` into fields in place; negative: what is wrong with it. */
-static int cut(char *line, char **fields) {
+int data_csv_cut(char *line, char **fields) {
   int n = 0;
   for (char *from = line;;) {
     if (n == COLUMNS_MAX) return CUT_TOO_MANY;
@@ -249,7 +250,7 @@ static Status read_line(Csv *c, char *text, size_t length) {
     return csv_error(c, "lines end in LF or CR LF", "a %s stands inside the line",
                      strlen(text) != length ? "zero byte" : "carriage return");
   if (length == 0) return STATUS_OK;
-  int n = cut(text, fields);
+  int n = data_csv_cut(text, fields);
   if (n == CUT_TOO_MANY) return csv_error(c, NULL, "there are more fields than columns%s", "");
   if (n < 0)
     return csv_error(c, "a quote inside a quoted field is written twice; fields end on their line",

@@ -21,7 +21,7 @@
 #define QUOTE_HINT                                                                                 \
   "a PATH with blanks is written \"a b\"; inside, \\\" is a quote and \\\\ a backslash"
 
-enum { NAME, LAYOUT, PATH, OPTIONS, WORDS_MAX = OPTIONS + 4 };
+enum { NAME, LAYOUT, PATH, OPTIONS, WORDS_MAX = OPTIONS + 8 };
 
 typedef struct Line {
   DescriptionLine is;
@@ -30,6 +30,7 @@ typedef struct Line {
   char *words[WORDS_MAX];
   int n;
   bool zero_is_person; /* zero=person */
+  const char *splits;  /* splits=FILE; NULL: not given */
   uint32_t given;      /* options by their place in `kinds` of take_option */
   Numbering numbering; /* pids=... */
   struct Line *next;
@@ -83,6 +84,13 @@ static Status take_words(Line *l, char *text) {
 /* ---- the line ---- */
 
 static Status take_option(Line *l, const char *word) {
+  if (strncmp(word, "splits=", 7) == 0) {
+    if (l->splits)
+      return diag_error(l->rows->diag, STATUS_INVALID, l->is.place, "one of them is what is meant",
+                        "'splits' is given twice");
+    l->splits = data_path(l->rows->arena, l->file, word + 7);
+    return l->splits ? STATUS_OK : diag_no_memory(l->rows->diag, strlen(word));
+  }
   static const char *const known[] = {"split=train", "split=all", "pids=one", "pids=anew",
                                       "zero=person"};
   enum { KNOWN = sizeof known / sizeof *known };
@@ -160,6 +168,7 @@ static Status read_set(const Line *l) {
   for (size_t i = first; i < rows->n; i++) {
     DataRow *row = &rows->rows[i];
     row->paper = (uint8_t)l->is.paper;
+    row->splits = l->splits;
     if (l->zero_is_person) row->nobody = false;
   }
   TRY(data_rows_number(rows, first, l->numbering, l->is.all));

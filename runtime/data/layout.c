@@ -286,7 +286,7 @@ Status data_layout_recognise(const char *path, Diag *diag, const DataLayout **ou
 
 const char *data_layouts_form(Arena *arena) {
   const char *text =
-      "a line is NAME LAYOUT PATH [split=train|all] [pids=one|anew] [zero=person], a "
+      "a line is NAME LAYOUT PATH [split=train|all] [pids=one|anew] [zero=person] [splits=FILE], a "
       "PATH with blanks in \"\"; LAYOUT is ";
   for (size_t i = 0; i < N_LAYOUTS && text; i++)
     text = arena_printf(arena, "%s%s%s", text,

@@ -79,6 +79,10 @@ Status data_read_msmt17(const DataLayout *layout, DataRows *rows, const char *pa
 bool data_parts_recognise(const DataLayout *layout, const char *path, bool empty);
 bool data_msmt17_recognise(const DataLayout *layout, const char *path, bool empty);
 
+/* Cuts a line of a CSV into fields in place; negative: it cannot be cut, or has more than fit. */
+#define DATA_CSV_FIELDS 64
+int data_csv_cut(char *line, char **fields);
+
 /* A path without `/` behind, its last name, and how a set is called whose name nobody gave: the
  * same, but for `.` and `..` the name of what these are. */
 const char *data_trim(Arena *arena, const char *path);

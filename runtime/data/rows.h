@@ -10,10 +10,11 @@ typedef struct DataRow {
   const char *domain, *path, *written, *pid, *camera; /* written: the path as the set names it */
   const char *set; /* the file or folder that was read: the place of messages */
   const struct DataLayout *layout;
-  uint32_t line; /* of that file; 0: a folder */
-  uint8_t split; /* Split */
-  uint8_t paper; /* PaperSetId */
-  bool nobody;   /* the identity is a mark for images of many: it matches no query */
+  const char *splits; /* a file of splits for the paper's protocols; NULL: drawn */
+  uint32_t line;      /* of that file; 0: a folder */
+  uint8_t split;      /* Split */
+  uint8_t paper;      /* PaperSetId */
+  bool nobody;        /* the identity is a mark for images of many: it matches no query */
 } DataRow;
 
 /* Why something is not in the data set. */

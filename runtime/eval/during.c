@@ -96,6 +96,7 @@ Status during_open(const DuringOptions *o, Executor *executor, Diag *diag, Durin
 void during_close(During *d) {
   if (!d) return;
   dataset_destroy(d->data);
+  protocol_release(&d->protocol);
   free(d->domains);
   free(d);
 }
@@ -157,9 +158,13 @@ static Status evaluate(During *d, Executor *executor, DuringScore *scores, Diag 
   d->options.bad_images_told = d->told;
   for (uint32_t i = 0; i < d->n_domains; i++) {
     EvaluationDomain result;
-    Protocol protocol = protocol_of(&d->protocol, d->domains[i]);
-    Status own = evaluation_domain(&d->options, &protocol, d->domains[i], executor, d->program,
-                                   &result, diag);
+    Protocol protocol;
+    Status own = protocol_open(&d->protocol, d->domains[i], diag, &protocol);
+    if (own == STATUS_OK) {
+      own = evaluation_domain(&d->options, &protocol, d->domains[i], executor, d->program, &result,
+                              diag);
+      protocol_release(&protocol);
+    }
     if (own == STATUS_OK) {
       const char *name = d->domains[i]->name;
       scores[i] = (DuringScore){name, is_trained(d, name), result.map, result.rank1};

@@ -5,6 +5,7 @@
 #include "graph/base/text.h"
 #include "runtime/data/layout.h"
 #include "runtime/eval/evaluation.h"
+#include "runtime/eval/split_list.h"
 #include "runtime/execute/open.h"
 #include "runtime/execute/weights.h"
 #include "runtime/ranks/together.h"
@@ -146,6 +147,9 @@ static void print_head(const Eval *e) {
            e->o.protocol, PAPER_TRIALS, e->protocol.paper.seed);
   else if (e->protocol.kind == PROTOCOL_MARKET)
     puts("protocol  market: images of the query's identity and camera are taken out");
+  else if (e->protocol.list)
+    printf("protocol  list %s: mean of its %u splits\n", e->protocol.list->path,
+           e->protocol.trials);
   else
     printf("protocol  split %s: mean of %u random splits, seed %" PRIu64 "\n",
            protocol_name(e->protocol.kind), e->protocol.trials, e->protocol.seed);
@@ -243,10 +247,13 @@ static Status evaluate_all(Eval *e) {
   print_head(e);
   for (uint32_t i = 0; i < e->n_domains; i++) {
     EvaluationDomain *result = &e->results[i];
-    Protocol protocol = protocol_of(&e->protocol, e->domains[i]);
+    Protocol protocol;
     warn_protocol(e, e->domains[i]);
-    TRY(evaluation_domain(&e->o, &protocol, e->domains[i], e->executor, e->program, result,
-                          e->diag));
+    TRY(protocol_open(&e->protocol, e->domains[i], e->diag, &protocol));
+    Status status = evaluation_domain(&e->o, &protocol, e->domains[i], e->executor, e->program,
+                                      result, e->diag);
+    protocol_release(&protocol);
+    TRY(status);
     e->n_results++;
     print_domain(e, result);
     if (e->o.look && together_first(e->o.ranks)) TRY(e->o.look(e->o.look_context, result, e->diag));
@@ -302,5 +309,6 @@ Status eval_run(const EvalOptions *options, Diag *diag) {
   executor_destroy(e.executor);
   plan_destroy(e.plan);
   dataset_destroy(e.data);
+  protocol_release(&e.protocol);
   return status;
 }

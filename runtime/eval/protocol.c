@@ -1,17 +1,16 @@
 /* Draws the queries and the gallery of a protocol.  A split is a function of (seed, trial, domain).
  */
-#include "runtime/eval/protocol.h"
-
 #include "graph/base/philox.h"
 #include "runtime/data/identity.h"
 #include "runtime/data/layout.h"
+#include "runtime/eval/protocol_parts.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
-static const char *const names[] = {"market", "viper", "prid", "grid", "ilids"};
+static const char *const names[] = {"market", "viper", "prid", "grid", "ilids", "list"};
 
 const char *protocol_name(ProtocolKind kind) {
   return names[kind];
@@ -29,16 +28,29 @@ static bool parse_number(const char **at, char end, uint64_t most, uint64_t *out
   return true;
 }
 
+static Status read_list(const char *path, Diag *diag, Protocol *out) {
+  out->kind = PROTOCOL_LIST;
+  TRY(split_list_read(path, diag, &out->list));
+  out->trials = out->list->trials;
+  return STATUS_OK;
+}
+
+void protocol_release(Protocol *protocol) {
+  if (!protocol->borrowed) split_list_destroy(protocol->list);
+  *protocol = (Protocol){0};
+}
+
 Status protocol_parse(const char *text, Diag *diag, Protocol *out) {
   static const char form[] =
       "market, 1, 2, 3 (the paper's), or split:NAME:TRIALS:SEED with NAME viper, prid, grid or "
-      "ilids: split:prid:10:0";
+      "ilids: split:prid:10:0, or list:FILE";
   *out = (Protocol){.kind = PROTOCOL_MARKET, .trials = 1};
   if (paper_is(text)) {
     out->kind = PROTOCOL_PAPER;
     return paper_parse(text, diag, &out->paper);
   }
   if (!text || strcmp(text, "market") == 0) return STATUS_OK;
+  if (strncmp(text, "list:", 5) == 0) return read_list(text + 5, diag, out);
   if (strncmp(text, "split:", 6) != 0)
     return diag_error(diag, STATUS_USAGE, "--protocol", form, "there is no protocol '%s'", text);
   const char *at = text + 6, *colon = strchr(at, ':');
@@ -60,15 +72,46 @@ Status protocol_parse(const char *text, Diag *diag, Protocol *out) {
   return STATUS_OK;
 }
 
-Protocol protocol_of(const Protocol *protocol, const DataDomain *domain) {
-  Protocol own = {.kind = PROTOCOL_MARKET, .trials = 1};
-  if (protocol->kind != PROTOCOL_PAPER) return *protocol;
+/* The rule by which images of a domain's identities are taken; PROTOCOL_MARKET: the set has none.
+ */
+static ProtocolKind split_kind(const DataDomain *domain) {
   const char *split = domain->paper < PAPER_SETS ? paper_set(domain->paper)->split : NULL;
   for (int kind = PROTOCOL_VIPER; split && kind <= PROTOCOL_ILIDS; kind++)
-    if (strcmp(names[kind], split) == 0)
-      own = (Protocol){
-          .kind = (ProtocolKind)kind, .trials = PAPER_TRIALS, .seed = protocol->paper.seed};
+    if (strcmp(names[kind], split) == 0) return (ProtocolKind)kind;
+  return PROTOCOL_MARKET;
+}
+
+/* Of a list of identities images are drawn as of the set's splits. */
+static ProtocolKind list_kind(const SplitList *list, const DataDomain *domain) {
+  ProtocolKind kind = split_kind(domain);
+  if (!protocol_list_is_identities(list)) return PROTOCOL_LIST;
+  if (kind != PROTOCOL_MARKET) return kind;
+  return domain->n_cameras == 2 ? PROTOCOL_VIPER : PROTOCOL_ILIDS;
+}
+
+Protocol protocol_of(const Protocol *protocol, const DataDomain *domain) {
+  Protocol own = *protocol;
+  if (protocol->kind == PROTOCOL_LIST && protocol->list)
+    own.kind = list_kind(protocol->list, domain);
+  if (protocol->kind != PROTOCOL_PAPER) return own;
+  own =
+      (Protocol){.kind = split_kind(domain), .trials = PAPER_TRIALS, .seed = protocol->paper.seed};
+  if (own.kind == PROTOCOL_MARKET) own.trials = 1;
+  if (own.kind != PROTOCOL_MARKET && domain->splits) own.kind = PROTOCOL_LIST;
   return own;
+}
+
+Status protocol_open(const Protocol *protocol, const DataDomain *domain, Diag *diag,
+                     Protocol *out) {
+  *out = protocol_of(protocol, domain);
+  if (protocol->kind != PROTOCOL_PAPER) {
+    out->borrowed = out->list != NULL;
+    return STATUS_OK;
+  }
+  if (out->kind != PROTOCOL_LIST) return STATUS_OK;
+  TRY(read_list(domain->splits, diag, out));
+  out->kind = list_kind(out->list, domain);
+  return STATUS_OK;
 }
 
 /* ---- the manifest's own -------------------------------------------------------------------- */
@@ -90,17 +133,6 @@ static Status market(const DataDomain *d, Trial *out, Diag *diag) {
 }
 
 /* ---- random splits ------------------------------------------------------------------------- */
-
-typedef struct Draw {
-  const Protocol *protocol;
-  const DataDomain *domain;
-  uint32_t trial;
-  uint32_t query_camera, gallery_camera;
-  int64_t *by_pid; /* images of somebody, sorted by (pid, index) */
-  int64_t *first;  /* (pids + 1) where a pid begins in by_pid */
-  int64_t *chosen; /* pids that can be matched, then shuffled */
-  int64_t n_chosen;
-} Draw;
 
 /* Of GRID nobody is called 0, whatever the manifest uses it for. */
 static bool is_nobody(const Draw *s, const DataImage *image) {
@@ -126,8 +158,7 @@ static uint32_t camera_of_split(const DataDomain *d, Split split) {
   return camera;
 }
 
-/* Which of two cameras the queries are from. */
-static uint32_t query_camera(const DataDomain *d) {
+uint32_t protocol_query_camera(const DataDomain *d) {
   uint32_t query = camera_of_split(d, SPLIT_QUERY), gallery = camera_of_split(d, SPLIT_GALLERY);
   if (query != UINT32_MAX && gallery != UINT32_MAX && query != gallery) return query;
   for (uint32_t c = 0; c < 2; c++)
@@ -165,7 +196,7 @@ static uint32_t camera_at(const Draw *s, int64_t i) {
   return s->domain->images[s->by_pid[i]].camera;
 }
 
-static bool can_match(const Draw *s, int64_t pid) {
+bool protocol_can_match(const Draw *s, int64_t pid) {
   int64_t none;
   if (s->first[pid] == s->first[pid + 1] || is_own_number(s, pid)) return false;
   if (s->protocol->kind == PROTOCOL_ILIDS)
@@ -190,7 +221,7 @@ static void split_index(Draw *s) {
 static Status split_choose(Draw *s, Diag *diag) {
   int64_t n = 0;
   for (int64_t p = 0; p < s->domain->n_pids; p++)
-    if (can_match(s, p)) s->chosen[n++] = p;
+    if (protocol_can_match(s, p)) s->chosen[n++] = p;
   if (n == 0)
     return diag_error(diag, STATUS_INVALID, s->domain->name, "a match needs images of two cameras",
                       "the protocol split:%s finds no identity that two cameras saw",
@@ -224,7 +255,7 @@ static bool add_stranger(const Draw *s, int64_t pid, Trial *out) {
 static void split_others(const Draw *s, Trial *out) {
   const DataDomain *d = s->domain;
   for (uint32_t p = 0; p < d->n_pids; p++) {
-    if (s->first[p] == s->first[p + 1] || can_match(s, p)) continue;
+    if (s->first[p] == s->first[p + 1] || protocol_can_match(s, p)) continue;
     out->n_apart += !add_stranger(s, p, out);
   }
   for (uint32_t i = 0; s->protocol->kind == PROTOCOL_GRID && i < d->n_images; i++)
@@ -272,7 +303,7 @@ static Status split(const Protocol *protocol, const DataDomain *d, uint32_t tria
                       names[protocol->kind], d->n_cameras);
   Draw s = {.protocol = protocol, .domain = d, .trial = trial};
   if (protocol->kind != PROTOCOL_ILIDS) {
-    s.query_camera = query_camera(d);
+    s.query_camera = protocol_query_camera(d);
     s.gallery_camera = 1 - s.query_camera;
     out->camera = d->cameras[s.query_camera];
   }
@@ -283,7 +314,7 @@ static Status split(const Protocol *protocol, const DataDomain *d, uint32_t tria
   if (status == STATUS_OK) {
     split_index(&s);
     warn_own_numbers(&s, diag);
-    status = split_choose(&s, diag);
+    status = protocol->list ? protocol_list_choose(&s, diag) : split_choose(&s, diag);
   }
   if (status == STATUS_OK) split_fill(&s, out);
   free(s.by_pid);
@@ -301,7 +332,9 @@ Status protocol_trial(const Protocol *protocol, const DataDomain *domain, uint32
       out->query && out->gallery ? STATUS_OK : diag_no_memory(diag, domain->n_images * 16u);
   if (status == STATUS_OK)
     status = protocol->kind == PROTOCOL_MARKET ? market(domain, out, diag)
-                                               : split(protocol, domain, index, out, diag);
+             : protocol->kind == PROTOCOL_LIST
+                 ? protocol_list_images(protocol, domain, index, out, diag)
+                 : split(protocol, domain, index, out, diag);
   if (status != STATUS_OK) trial_release(out);
   return status;
 }

@@ -21,6 +21,7 @@ typedef enum ProtocolKind {
   PROTOCOL_PRID,
   PROTOCOL_GRID,
   PROTOCOL_ILIDS,
+  PROTOCOL_LIST, /* images that a file names */
   PROTOCOL_PAPER /* one of the paper's: of each domain what protocol_of says */
 } ProtocolKind;
 
@@ -31,13 +32,20 @@ typedef struct Protocol {
   uint32_t trials; /* 1 for market */
   uint64_t seed;   /* of the splits */
   PaperChoice paper;
+  struct SplitList *list; /* trials that a file names; NULL: none */
+  bool borrowed;          /* `list` is another's */
 } Protocol;
 
-/* Reads `market` (or NULL), `split:NAME:TRIALS:SEED`, or `1`, `2`, `3` as runtime/data/paper.h. */
+/* Reads `market` (or NULL), `split:NAME:TRIALS:SEED`, `list:FILE` with the file, or `1`, `2`, `3`
+ * as runtime/data/paper.h.  The caller releases it. */
 Status protocol_parse(const char *text, Diag *diag, Protocol *out);
 /* How a domain is tested: the protocol itself, or of the paper's what it says of the domain's set.
  */
 Protocol protocol_of(const Protocol *protocol, const DataDomain *domain);
+/* The same, ready for protocol_trial: with the list of splits that the domain's description names.
+ * The caller releases it before `protocol`. */
+Status protocol_open(const Protocol *protocol, const DataDomain *domain, Diag *diag, Protocol *out);
+void protocol_release(Protocol *protocol);
 const char *protocol_name(ProtocolKind kind);
 
 /* Indices of a domain's images, in its order. */
