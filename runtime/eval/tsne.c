@@ -41,6 +41,10 @@ static int64_t row_at(const Tsne *t, int64_t i) {
   return t->rows->rows ? t->rows->rows[i] : i;
 }
 
+static uint32_t task_count(const Tsne *t) {
+  return (uint32_t)((t->n + ROWS - 1) / ROWS);
+}
+
 static void task_rows(const Tsne *t, uint32_t task, int64_t *first, int64_t *end) {
   *first = (int64_t)task * ROWS;
   *end = *first + ROWS < t->n ? *first + ROWS : t->n;
@@ -213,7 +217,7 @@ static void attract_task(void *context, uint32_t task) {
 }
 
 static void gradient(Tsne *t) {
-  uint32_t tasks = (uint32_t)((t->n + ROWS - 1) / ROWS);
+  uint32_t tasks = task_count(t);
   threads_run(t->threads, repel_task, t, tasks);
   t->total = 0;
   for (int64_t i = 0; i < t->n; i++) t->total += t->mass[i];
@@ -269,7 +273,7 @@ static double cost(Tsne *t) {
 
 static Status prepare(Tsne *t, Diag *diag) {
   size_t n = (size_t)t->n;
-  uint32_t tasks = (uint32_t)((t->n + ROWS - 1) / ROWS);
+  uint32_t tasks = task_count(t);
   t->scale = calloc(n, sizeof *t->scale);
   t->near = calloc(n * (size_t)t->keep, sizeof *t->near);
   t->x = calloc(2 * n, sizeof *t->x);
@@ -296,7 +300,8 @@ static Status prepare(Tsne *t, Diag *diag) {
 }
 
 static Status place(Tsne *t, double *out, double *out_cost, Diag *diag) {
-  TRY(threads_create(t->o->threads, diag, &t->threads));
+  uint32_t tasks = task_count(t), threads = t->o->threads < tasks ? t->o->threads : tasks;
+  TRY(threads_create(threads, diag, &t->threads));
   TRY(prepare(t, diag));
   descend(t);
   *out_cost = cost(t);

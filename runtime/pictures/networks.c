@@ -30,11 +30,24 @@ static Status find_program(PictureNetwork *n, const char *path, ProgramKind kind
                     kind == PROGRAM_EXTRACT ? "extract" : "evaluate", output);
 }
 
+static void name_network(const char *path, char name[64]) {
+  static const char *const ends[] = {".plan.xml", ".xml"};
+  const char *slash = strrchr(path, '/'), *base = slash ? slash + 1 : path;
+  size_t n = strlen(base);
+  for (int i = 0; i < 2; i++) {
+    size_t end = strlen(ends[i]);
+    if (n <= end || strcmp(base + n - end, ends[i]) != 0) continue;
+    n -= end;
+    break;
+  }
+  text_format(name, 64, "%.*s", (int)(n < 63 ? n : 63), base);
+}
+
 static Status open_one(const PicturesOptions *o, const char *path, const char *weights,
                        ProgramKind kind, const char *output, PictureNetwork *n, Diag *diag) {
   const EvalOptions *e = &o->eval;
   TRY(plan_open(path, e->device, diag, &n->plan));
-  n->name = plan_text(n->plan, n->plan->model_name);
+  name_network(path, n->name);
   TRY(find_program(n, path, kind, output, diag));
   ExecutorOptions options = {
       .threads = e->threads, .program = n->program, .device = e->device, .wishes = e->wishes};

@@ -40,7 +40,7 @@ typedef struct PictureNetwork {
   Plan *plan;         /* NULL: colour */
   Executor *executor; /* NULL: colour */
   uint32_t program;
-  const char *name; /* of the model */
+  char name[64]; /* of the plan's file, without its folder and end: models may be called the same */
 } PictureNetwork;
 typedef struct PictureNetworks {
   PictureNetwork at[PICTURE_NETWORKS];

@@ -1,4 +1,5 @@
 /* graphrun eval --visualize: what each picture shows, counted and in its order; every message. */
+#include "runtime/data/image.h"
 #include "runtime/execute/safetensors.h"
 #include "tests/shell.h"
 
@@ -128,7 +129,7 @@ static void test_tsne(void) {
   shell_must("$GRAPHRUN eval --baseline=color --data=people/synth.domains --beside=net1.plan.xml "
              "--beside-weights=gain.safetensors --visualize=tsne --shown=9 --pictures=v --seed=3 "
              ">out && cmp t/tsne.csv v/tsne-beside.csv && ! cmp -s t/tsne.csv v/tsne.csv && "
-             "grep -q '>colour histograms<' v/tsne.svg && grep -q '>net<' v/tsne.svg");
+             "grep -q '>colour histograms<' v/tsne.svg && grep -q '>net1<' v/tsne.svg");
 }
 
 /* ---- attention ---- */
@@ -140,13 +141,40 @@ static void test_attention(void) {
   shell_must("xmllint --noout w/attention.svg");
   char *picture = text_of("w/attention.svg");
   CU_ASSERT_EQUAL(count(picture, "href=\"data:image/png;base64,iVBOR"), 9); /* of three queries */
-  CU_ASSERT_EQUAL(count(picture, ">net<"), 2);
+  CU_ASSERT_EQUAL(count(picture, ">net1<") + count(picture, ">net2<"), 2);
   free(picture);
-  /* The lower half of 7's query is black: blue below, and the image and red above. */
   shell_must("$GRAPHRUN eval " NET " --visualize=attention --shown=50 --pictures=x >out && "
              "$GRAPHRUN eval " NET
              " --visualize=attention --shown=50 --pictures=y --threads=4 >out "
              "&& cmp x/attention.svg y/attention.svg");
+}
+
+static const uint8_t *pixel(const Image *image, int64_t y) {
+  return image->rgb + (y * image->width + image->width / 2) * 3;
+}
+
+/* The lower half of 7's query is black: there the map is 0, and the image alone dark blue; above it
+ * is the largest of the row, red.  Its middle is between them. */
+static void test_map(void) {
+  char error[IMAGE_ERROR_MAX];
+  Image image, map;
+  shell_must("grep -o 'base64,[^\"]*' x/attention.svg | cut -c8- >all; "
+             "sed -n 3p all | base64 -d >7.png && sed -n 4p all | base64 -d >map.png");
+  CU_ASSERT_EQUAL_FATAL(image_read(support_path("7.png"), &image, error), STATUS_OK);
+  CU_ASSERT_EQUAL_FATAL(image_read(support_path("map.png"), &map, error), STATUS_OK);
+  CU_ASSERT_EQUAL(image.height, 256);
+  CU_ASSERT_EQUAL(image.width, 128); /* of 16 x 8 */
+  CU_ASSERT_EQUAL(map.width, 128);
+  CU_ASSERT(pixel(&image, 60)[0] > 190 && pixel(&image, 60)[2] < 10);
+  CU_ASSERT(pixel(&image, 200)[0] < 10);
+  const uint8_t *above = pixel(&map, 60), *below = pixel(&map, 200);
+  CU_ASSERT_EQUAL(above[0], (int)((200 / 255.0 * 0.5 + 0.56585921 * 0.5) * 255 + 0.5));
+  CU_ASSERT(above[1] < 8 && above[2] < 8);
+  CU_ASSERT_EQUAL(below[0], (int)(0.13572138 * 0.5 * 255 + 0.5));
+  CU_ASSERT_EQUAL(below[2], (int)(0.10667330 * 0.5 * 255 + 0.5));
+  CU_ASSERT(pixel(&map, 127)[1] > 60); /* the middle of the scale is green */
+  free(image.rgb);
+  free(map.rgb);
 }
 
 /* ---- results ---- */
@@ -218,6 +246,7 @@ int main(void) {
                                       {"rank lists", test_ranks},
                                       {"t-SNE", test_tsne},
                                       {"attention", test_attention},
+                                      {"a map", test_map},
                                       {"results", test_results},
                                       {"refusals", test_refusals}};
   support_write("out.json", "{}");
