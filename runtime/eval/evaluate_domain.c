@@ -81,7 +81,8 @@ static Status match_trial(const Work *w, EvaluationTrial *trial) {
   MetricsOptions options = {.threads = (int)o->threads,
                             .rerank = o->rerank.k1 ? &o->rerank : NULL,
                             .curve = o->roc,
-                            .nearest = o->nearest};
+                            .nearest = o->nearest,
+                            .ranks = o->ranks};
   drop_bad(w, t->query, &t->n_query);
   drop_bad(w, t->gallery, &t->n_gallery);
   Status status = columns_fill(w, t->query, t->n_query, &query, &sets[0]) &&

@@ -105,12 +105,15 @@ double metrics_cmc(const MetricsResult *result, int64_t k) {
 
 /* Blocks and panels: a few more blocks than threads where there are not many queries. */
 static void choose_sizes(Evaluation *e, const MetricsOptions *o) {
+  e->to = e->query->count;
+  if (o->ranks) metrics_share(e, o->ranks);
   int64_t threads = o->threads < 1 ? 1 : o->threads,
-          each = (e->query->count + threads - 1) / threads;
+          each = (e->to - e->from + threads - 1) / threads;
   e->threads = threads < THREADS_MAX ? (int)threads : THREADS_MAX;
   e->block = o->block > 0 ? o->block : each < METRICS_BLOCK ? each : METRICS_BLOCK;
   e->panel = o->panel > 0 ? o->panel : METRICS_PANEL;
   if (e->block > e->query->count) e->block = e->query->count;
+  if (e->block < 1) e->block = 1; /* of a rank without queries */
   if (e->panel > e->gallery->count) e->panel = e->gallery->count;
 }
 
@@ -135,7 +138,7 @@ static Status keep_nearest(Evaluation *e, int64_t keep, MetricsResult *out, Diag
   return STATUS_OK;
 }
 
-static Status evaluate(Evaluation *e, const MetricsOptions *o, MetricsResult *out, Diag *diag) {
+static Status rank(Evaluation *e, const MetricsOptions *o, MetricsResult *out, Diag *diag) {
   Rerank *rerank = NULL;
   TRY(metrics_scale(e->query, "query", e->dim, e->scale[0], diag));
   TRY(metrics_scale(e->gallery, "gallery", e->dim, e->scale[1], diag));
@@ -151,8 +154,7 @@ static Status evaluate(Evaluation *e, const MetricsOptions *o, MetricsResult *ou
   e->rerank = rerank;
   Status status = metrics_blocks_run(e, diag);
   rerank_destroy(rerank);
-  TRY(status);
-  return sum_queries(e, out, diag);
+  return status;
 }
 
 Status metrics_evaluate(const MetricsSet *query, const MetricsSet *gallery, int64_t dim,
@@ -182,8 +184,10 @@ Status metrics_evaluate(const MetricsSet *query, const MetricsSet *gallery, int6
   if (status == STATUS_OK) {
     choose_sizes(&e, options);
     index_fill(&e, by_id, own);
-    status = evaluate(&e, options, out, diag);
+    status = rank(&e, options, out, diag);
   }
+  if (options->ranks) status = metrics_gather(&e, options->ranks, status, diag);
+  if (status == STATUS_OK) status = sum_queries(&e, out, diag);
   free(e.scale[0]);
   free(e.scale[1]);
   free(e.chance);

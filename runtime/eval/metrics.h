@@ -13,6 +13,7 @@
 
 #include "graph/base/diag.h"
 #include "graph/base/meter.h"
+#include "runtime/ranks/ranks.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -39,6 +40,7 @@ typedef struct MetricsOptions {
   const MetricsRerank *rerank; /* NULL: the order is that of the distances */
   bool curve;                  /* count the distances of all pairs, too */
   int64_t nearest;             /* how many are kept of what is found for each query */
+  Ranks *ranks;                /* that share the queries, and call this together; NULL: one */
   int64_t block, panel; /* queries and gallery entries that meet at once; 0: chosen.  No result
                            depends on them */
 } MetricsOptions;

@@ -333,9 +333,10 @@ static void *work_run(void *data) {
 
 /* Cuts the queries: blocks are full, but for those whose identities have very many entries. */
 static Status plan_blocks(const Evaluation *e, Blocks *out, Diag *diag) {
-  out->block = calloc((size_t)e->query->count, sizeof *out->block);
-  if (!out->block) return diag_no_memory(diag, (size_t)e->query->count * sizeof *out->block);
-  for (int64_t q = 0; q < e->query->count; q++) {
+  size_t n = (size_t)(e->to - e->from) + 1;
+  out->block = calloc(n, sizeof *out->block);
+  if (!out->block) return diag_no_memory(diag, n * sizeof *out->block);
+  for (int64_t q = e->from; q < e->to; q++) {
     int64_t own = e->products ? 0 : e->own[q].n;
     Block *last = out->n ? &out->block[out->n - 1] : NULL;
     if (!last || last->n == e->block || last->own + own > OWN_MOST) {
@@ -370,7 +371,7 @@ static Status run_threads(const Evaluation *e, Blocks *blocks, Diag *diag) {
     if (e->curve) metrics_curve_add(e->curve, &work[i].curve);
     work_release(&work[i]);
   }
-  if (n && !atomic_load(&blocks->failed)) return STATUS_OK;
+  if ((n || !want) && !atomic_load(&blocks->failed)) return STATUS_OK;
   return diag_no_memory(diag, (size_t)(e->block * e->panel) * sizeof(float));
 }
 

@@ -5,6 +5,7 @@
 #include "kernels/product.h"
 #include "runtime/eval/metrics.h"
 #include "runtime/eval/rerank.h"
+#include "runtime/ranks/together.h"
 
 /* An entry of the gallery, sorted by (id, index). */
 typedef struct Entry {
@@ -19,6 +20,7 @@ typedef struct Own {
 typedef struct Evaluation {
   const MetricsSet *query, *gallery;
   int64_t dim;
+  int64_t from, to; /* queries that this process ranks */
   int64_t block, panel;
   int threads;
   bool products;             /* nothing but products */
@@ -34,8 +36,14 @@ typedef struct Evaluation {
   int64_t *first;            /* (query) */
 } Evaluation;
 
-/* Ranks all queries. */
+/* Ranks queries from .. to - 1. */
 Status metrics_blocks_run(const Evaluation *e, Diag *diag);
+
+/* Which queries are this rank's. */
+void metrics_share(Evaluation *e, const Ranks *ranks);
+/* Gives all ranks the results of all, when each has come to `own`: then that of the first that
+ * failed is everybody's. */
+Status metrics_gather(const Evaluation *e, Ranks *ranks, Status own, Diag *diag);
 
 /* 1 / length of every row into `scale`; refuses values that are not finite. */
 Status metrics_scale(const MetricsSet *set, const char *name, int64_t dim, float *scale,

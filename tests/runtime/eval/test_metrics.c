@@ -1,5 +1,6 @@
 /* Metrics against a plain rendering of their definition. */
 #include "runtime/eval/metrics.h"
+#include "tests/runtime/ranks/thread_ranks.h"
 
 #include <CUnit/Basic.h>
 #include <CUnit/CUnit.h>
@@ -228,6 +229,64 @@ static void test_chance(void) {
   CU_ASSERT_DOUBLE_EQUAL(metrics_chance_ap(1, 64), exact / 64, 1e-15);
 }
 
+typedef struct RankWork {
+  ThreadRank rank;
+  const Sample *sample;
+  MetricsResult result;
+  Status status;
+} RankWork;
+
+static void *rank_run(void *data) {
+  static const MetricsRerank rerank = {4, 2, 0.3};
+  RankWork *w = data;
+  MetricsOptions options = {
+      .threads = 2, .curve = true, .nearest = 5, .rerank = &rerank, .ranks = &w->rank.ranks};
+  w->status = metrics_evaluate(&w->sample->query, &w->sample->gallery, w->sample->dim, &options,
+                               &w->result, NULL);
+  return NULL;
+}
+
+/* Ranks that share the queries get the bits of one process, also those that have none. */
+static void test_ranks(void) {
+  static const MetricsRerank rerank = {4, 2, 0.3};
+  for (int64_t n_query = 3; n_query <= 60; n_query += 57) {
+    Sample s = sample_make(n_query, 100, 9, 11, 0);
+    s.ids[0][0] = s.ids[1][0];
+    s.cameras[0][0] = s.cameras[1][0] + 1;
+    ThreadMeeting meeting = {0};
+    RankWork work[5];
+    pthread_t threads[5];
+    MetricsResult one;
+    MetricsOptions options = {.curve = true, .nearest = 5, .rerank = &rerank};
+    CU_ASSERT_EQUAL_FATAL(metrics_evaluate(&s.query, &s.gallery, s.dim, &options, &one, NULL),
+                          STATUS_OK);
+    pthread_barrier_init(&meeting.barrier, NULL, 5);
+    for (uint32_t r = 0; r < 5; r++) {
+      work[r] = (RankWork){{{.table = &thread_ranks, .rank = r, .count = 5}, &meeting}, &s, {0}, 0};
+      pthread_create(&threads[r], NULL, rank_run, &work[r]);
+    }
+    for (int r = 0; r < 5; r++) {
+      pthread_join(threads[r], NULL);
+      const MetricsResult *own = &work[r].result;
+      size_t n = (size_t)n_query, bins = METRICS_BINS * sizeof *own->curve.same;
+      CU_ASSERT_EQUAL_FATAL(work[r].status, STATUS_OK);
+      CU_ASSERT_EQUAL(own->map, one.map);
+      CU_ASSERT_EQUAL(own->minp, one.minp);
+      CU_ASSERT_EQUAL(own->chance, one.chance);
+      CU_ASSERT_EQUAL(memcmp(own->ap, one.ap, n * sizeof *own->ap), 0);
+      CU_ASSERT_EQUAL(memcmp(own->first, one.first, n * sizeof *own->first), 0);
+      CU_ASSERT_EQUAL(memcmp(own->nearest, one.nearest, 5 * n * sizeof *own->nearest), 0);
+      CU_ASSERT_EQUAL(memcmp(own->curve.same, one.curve.same, bins), 0);
+      CU_ASSERT_EQUAL(memcmp(own->curve.other, one.curve.other, bins), 0);
+      CU_ASSERT_EQUAL(own->curve.n_other, one.curve.n_other);
+      metrics_release(&work[r].result);
+    }
+    pthread_barrier_destroy(&meeting.barrier);
+    metrics_release(&one);
+    sample_free(&s);
+  }
+}
+
 /* What is found first, by sorting; ties by index, removed entries left out. */
 static void test_nearest(void) {
   enum { KEEP = 7 };
@@ -395,6 +454,7 @@ int main(void) {
   CU_add_test(suite, "rows", test_rows);
   CU_add_test(suite, "chance", test_chance);
   CU_add_test(suite, "nearest", test_nearest);
+  CU_add_test(suite, "ranks", test_ranks);
   CU_add_test(suite, "curve", test_curve);
   CU_add_test(suite, "refusals", test_refusals);
   CU_add_test(suite, "bootstrap", test_bootstrap);

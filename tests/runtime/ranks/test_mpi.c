@@ -140,6 +140,10 @@ static void evaluation(void) {
              "$GRAPHRUN eval --baseline=color --data=s/synth.domains --ranks=4 > c4.txt && "
              "cmp c1.txt c4.txt");
   shell_must(
+      "for n in 1 3; do $GRAPHRUN eval --baseline=color --data=s/synth.domains --ranks=$n --roc "
+      "--rerank=5,2,0.3 --out=r$n.json > r$n.txt || exit 1; done; cmp r1.txt r3.txt && cmp "
+      "r1.json r3.json");
+  shell_must(
       "cp -r s broken && find broken -path '*query*' -name '*.jpg' | sort | head -1 > which && "
       "[ -s which ] && echo no picture > $(cat which)");
   CU_ASSERT_TRUE(shell_says("a bad image",
