@@ -11,6 +11,7 @@
 #include "runtime/execute/bench.h"
 #include "runtime/execute/exec.h"
 #include "runtime/execute/info.h"
+#include "runtime/execute/info_weights.h"
 #include "runtime/execute/open.h"
 #include "runtime/ranks/board.h"
 #include "runtime/ranks/open.h"
@@ -234,12 +235,27 @@ static Status run_eval(const Args *a, Diag *diag) {
   return graphrun_eval(a, &o, diag);
 }
 
+static Status run_info_start(const Args *a, Diag *diag) {
+  WeightsStart start = {.path = a->init,
+                        .skip = a->init_skip.at,
+                        .n_skip = a->init_skip.n,
+                        .prefix = a->init_prefix,
+                        .table = stdout};
+  if (!a->init)
+    return usage_error(diag, "--init=F names the file",
+                       "--init-skip and --init-prefix say what is taken from a file, and there is "
+                       "no --init");
+  return info_start_run(a->operand, &start, diag);
+}
+
 static Status run_info(const Args *a, Diag *diag) {
   const DeviceTable *device = NULL; /* a plan for another machine can be read, too */
   DeviceWishes wishes = {0};
   if (!a->device && wants_tf32(a))
     return usage_error(diag, "--device=cuda --math=tf32 shows what such a run would say",
                        "--math=tf32 is said to a device, and info was given none");
+  if (a->init || a->init_skip.n || a->init_prefix) return run_info_start(a, diag);
+  if (info_weights_recognise(a->operand)) return info_weights_run(a->operand, diag);
   if (a->device) TRY(choose_device(a, diag, &device, &wishes));
   return info_run(a->operand, device, &wishes, diag);
 }

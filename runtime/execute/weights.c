@@ -1,4 +1,4 @@
-/* States by their own names, and all of them for a file.  Everything is checked before the first
+/* States by their names, and all of them for a file.  Everything is checked before the first
  * state changes. */
 #include "runtime/execute/weights.h"
 
@@ -13,15 +13,33 @@
 
 typedef struct Load {
   const Plan *plan;
-  const SafeFile *file;
+  Names names;
   const char *path;
   WeightsNeed need;
   uint32_t program;
-  bool *needed;  /* of each state */
-  Misfits unfit; /* needed */
-  Misfits other; /* not needed, and so left alone */
+  bool *needed;    /* of each state */
+  bool pretrained; /* some state has the tensor of its external name */
+  Misfits unfit;   /* needed */
+  Misfits other;   /* not needed, and so left alone */
   Diag *diag;
 } Load;
+
+/* Its own name; else the one in pretrained weights, unless these are only a part of its value. */
+static const FileTensor *find_external(const Load *l, uint32_t i) {
+  const State *s = &l->plan->states[i];
+  if (l->need == WEIGHTS_ALL || !s->external || s->noise > 0) return NULL;
+  return names_find(&l->names, plan_text(l->plan, s->external));
+}
+
+static const FileTensor *find_state(const Load *l, uint32_t i) {
+  const FileTensor *t = names_find(&l->names, weights_state_name(l->plan, i));
+  return t ? t : find_external(l, i);
+}
+
+/* Pretrained weights lack what a model adds to their network: that keeps its initial value. */
+static bool is_added(const Load *l, uint32_t i) {
+  return l->pretrained && !l->plan->states[i].external;
+}
 
 static void mark_program(const Plan *plan, uint32_t program, bool *needed) {
   const Graph *g = plan->programs[program].graph;
@@ -32,22 +50,36 @@ static void mark_program(const Plan *plan, uint32_t program, bool *needed) {
   }
 }
 
-/* The first names of those that are needed and not there, and how many more there are. */
-static Status report_missing(const Load *l, uint32_t n) {
+/* The first names of those that are needed and not there, and how many more there are; of those
+ * that the model adds to pretrained weights, or of the others. */
+static uint32_t list_lacking(const Load *l, bool added, char *names, size_t size) {
+  size_t used = text_format(names, size, "%s", "");
+  uint32_t n = 0;
+  for (uint32_t i = 0; i < l->plan->n_states; i++) {
+    if (!l->needed[i] || find_state(l, i) || is_added(l, i) != added || n++ >= LISTED) continue;
+    used =
+        text_append(names, size, used, "%s%s", n > 1 ? ", " : "", weights_state_name(l->plan, i));
+  }
+  if (n > LISTED) text_append(names, size, used, " and %u more", n - LISTED);
+  return n;
+}
+
+static Status check_lacking(const Load *l) {
   char names[1024], of[300] = "the plan";
-  size_t used = text_format(names, sizeof names, "%s", "");
-  uint32_t listed = 0;
-  for (uint32_t i = 0; i < l->plan->n_states && listed < LISTED; i++)
-    if (l->needed[i] && !safe_find(l->file, weights_state_name(l->plan, i)))
-      used = text_append(names, sizeof names, used, "%s%s", listed++ ? ", " : "",
-                         weights_state_name(l->plan, i));
-  if (n > listed) text_append(names, sizeof names, used, " and %u more", n - listed);
   if (l->need == WEIGHTS_PROGRAM)
     text_format(of, sizeof of, "program '%s'",
                 plan_text(l->plan, l->plan->programs[l->program].name));
-  return diag_error(l->diag, STATUS_INVALID, l->path,
-                    "is it from another model? `graphrun train --init=F` takes what fits",
-                    "lacks %u of the tensors of %s: %s", n, of, names);
+  uint32_t n = list_lacking(l, false, names, sizeof names);
+  if (n)
+    return diag_error(l->diag, STATUS_INVALID, l->path,
+                      "is it from another model? `graphrun train --init=F` takes what fits",
+                      "lacks %u of the tensors of %s: %s", n, of, names);
+  n = list_lacking(l, true, names, sizeof names);
+  if (n)
+    diag_warning(l->diag, l->path, NULL,
+                 "are pretrained weights: what %s adds to them keeps its initial value: %s", of,
+                 names);
+  return STATUS_OK;
 }
 
 /* States that nothing reads need not fit: a classifier of other people does not matter to a test.
@@ -66,19 +98,21 @@ static Status check_all(Load *l) {
   uint32_t found = 0, lacking = 0;
   if (l->need == WEIGHTS_PROGRAM) mark_program(l->plan, l->program, l->needed);
   for (uint32_t i = 0; i < l->plan->n_states; i++) {
-    const FileTensor *t = safe_find(l->file, weights_state_name(l->plan, i));
+    const FileTensor *t = find_state(l, i);
     if (l->need == WEIGHTS_ALL) l->needed[i] = true;
     bool optional = l->need == WEIGHTS_PROGRAM && !l->needed[i];
     found += t != NULL;
     lacking += !t && l->needed[i];
+    l->pretrained = l->pretrained || (t && t == find_external(l, i));
     if (t) misfits_note(optional ? &l->other : &l->unfit, (Match){t, i});
   }
   if (!found && l->plan->n_states && (lacking || l->need == WEIGHTS_ANY))
-    return names_report(l->plan, l->file, l->path, false, l->diag);
+    return names_report(l->plan, l->names.file, l->path,
+                        l->need == WEIGHTS_ALL ? NAMES_ALL : NAMES_WEIGHTS, l->diag);
   TRY(misfits_report(&l->unfit,
                      "is it from a model with other sizes? compile with the -D it was made with",
                      l->diag));
-  if (lacking) return report_missing(l, lacking);
+  TRY(check_lacking(l));
   warn_other(l);
   return STATUS_OK;
 }
@@ -96,19 +130,21 @@ Status weights_load(Executor *x, const SafeFile *file, const char *path, Weights
   bool *needed = calloc(n, sizeof *needed);
   Match *lists = calloc(2 * n, sizeof *lists);
   Load load = {plan,
-               file,
+               {.file = file},
                path,
                need,
                program,
                needed,
+               false,
                {.plan = plan, .path = path, .list = lists},
                {.plan = plan, .path = path, .list = lists + n},
                diag};
+  if (need != WEIGHTS_ALL) names_unwrap(&load.names, plan);
   Status status = needed && lists ? check_all(&load) : diag_no_memory(diag, n * sizeof *lists);
   const Tensor *states = NULL;
   if (status == STATUS_OK) status = executor_states_read(x, &states, diag);
   for (uint32_t i = 0; status == STATUS_OK && i < plan->n_states; i++) {
-    const FileTensor *t = safe_find(file, weights_state_name(plan, i));
+    const FileTensor *t = find_state(&load, i);
     if (t && !is_left(&load, i)) file_tensor_copy(&states[i], t);
   }
   if (status == STATUS_OK) status = executor_states_write(x, diag);

@@ -65,14 +65,14 @@ static int by_text(const void *a, const void *b) {
 }
 
 /* False when out of memory. */
-static bool known_init(Known *k, const Plan *plan, bool init) {
+static bool known_init(Known *k, const Plan *plan, NamesUse use) {
   *k = (Known){.names = calloc(2 * (size_t)plan->n_states + 1, sizeof *k->names)};
   if (!k->names) return false;
   for (uint32_t i = 0; i < plan->n_states; i++) {
     const State *s = &plan->states[i];
-    if (init && s->kind == STATE_OPTIMISER) continue;
+    if (use == NAMES_INIT && s->kind == STATE_OPTIMISER) continue;
     k->names[k->n++] = weights_state_name(plan, i);
-    if (init && s->external) k->names[k->n++] = plan_text(plan, s->external);
+    if (use != NAMES_ALL && s->external) k->names[k->n++] = plan_text(plan, s->external);
   }
   qsort(k->names, k->n, sizeof *k->names, by_text);
   return true;
@@ -114,23 +114,54 @@ static Prefix find_prefix(const Known *known, const SafeFile *file) {
   return best;
 }
 
-size_t names_prefix(const Plan *plan, const SafeFile *file, bool init, const char **out_name,
+size_t names_prefix(const Plan *plan, const SafeFile *file, NamesUse use, const char **out_name,
                     uint32_t *out_n) {
   Known known;
-  Prefix found = known_init(&known, plan, init) ? find_prefix(&known, file) : (Prefix){0};
+  Prefix found = known_init(&known, plan, use) ? find_prefix(&known, file) : (Prefix){0};
   free(known.names);
   *out_name = found.name;
   *out_n = found.n;
   return found.length;
 }
 
+/* ---- looking up ---- */
+
+const FileTensor *names_find(const Names *names, const char *name) {
+  char *long_name = NULL;
+  const FileTensor *t = NULL;
+  if (names->length &&
+      asprintf(&long_name, "%.*s%s", (int)names->length, names->prefix, name) >= 0) {
+    t = safe_find(names->file, long_name);
+    free(long_name);
+  }
+  return t ? t : safe_find(names->file, name);
+}
+
+const char *names_short(const Names *names, const FileTensor *t) {
+  bool begins = strncmp(t->name, names->length ? names->prefix : "", names->length) == 0;
+  return begins ? t->name + names->length : t->name;
+}
+
+void names_unwrap(Names *names, const Plan *plan) {
+  Known known;
+  uint32_t n = 0;
+  if (!safe_note(names->file)) return; /* whoever wrote safetensors chose the names */
+  if (!known_init(&known, plan, NAMES_INIT)) return;
+  for (uint32_t i = 0; i < safe_count(names->file); i++)
+    n += knows(&known, safe_tensor(names->file, i)->name);
+  Prefix found = n ? (Prefix){0} : find_prefix(&known, names->file);
+  names->prefix = found.name;
+  names->length = found.length;
+  free(known.names);
+}
+
+/* ---- nothing meets ---- */
+
 static bool all_begin(const SafeFile *file, const char *prefix, size_t length) {
   for (uint32_t i = 0; i < safe_count(file); i++)
     if (strncmp(safe_tensor(file, i)->name, prefix, length) != 0) return false;
   return true;
 }
-
-/* ---- nothing meets ---- */
 
 static void list_file(const SafeFile *file, char *text, size_t size) {
   uint32_t n = safe_count(file), shown = n < SHOWN ? n : SHOWN;
@@ -141,29 +172,30 @@ static void list_file(const SafeFile *file, char *text, size_t size) {
 }
 
 /* What the model would take: external names where they count, since a stranger's file has these. */
-static void list_plan(const Plan *plan, bool init, char *text, size_t size) {
+static void list_plan(const Plan *plan, NamesUse use, char *text, size_t size) {
   uint32_t n = 0;
   size_t used = text_format(text, size, "%s", "");
   for (uint32_t i = 0; i < plan->n_states; i++) {
     const State *s = &plan->states[i];
-    if (init && s->kind == STATE_OPTIMISER) continue;
+    if (use == NAMES_INIT && s->kind == STATE_OPTIMISER) continue;
     if (n++ >= SHOWN) continue;
     used = text_append(text, size, used, "%s'%s'", n > 1 ? ", " : "", weights_state_name(plan, i));
-    if (init && s->external)
+    if (use != NAMES_ALL && s->external)
       used = text_append(text, size, used, " (or '%s')", plan_text(plan, s->external));
   }
   if (n > SHOWN) text_append(text, size, used, " and %u more", n - SHOWN);
 }
 
-Status names_report(const Plan *plan, const SafeFile *file, const char *path, bool init,
+Status names_report(const Plan *plan, const SafeFile *file, const char *path, NamesUse use,
                     Diag *diag) {
+  bool init = use == NAMES_INIT;
   char theirs[1200], ours[1200], hint[1024];
   const char *name;
   uint32_t n;
-  int length = (int)names_prefix(plan, file, init, &name, &n);
+  int length = (int)names_prefix(plan, file, use, &name, &n);
   size_t used = 0;
   list_file(file, theirs, sizeof theirs);
-  list_plan(plan, init, ours, sizeof ours);
+  list_plan(plan, use, ours, sizeof ours);
   if (length && all_begin(file, name, (size_t)length))
     used = text_format(hint, sizeof hint, "all its names begin with '%.*s'", length, name);
   else if (length)

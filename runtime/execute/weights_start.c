@@ -1,69 +1,31 @@
 /* `train --init`: states from a file of another model or a public checkpoint. */
-#include "runtime/execute/weights.h"
-
 #include "graph/base/philox.h"
 #include "graph/base/text.h"
-#include "runtime/execute/weights_match.h"
+#include "runtime/execute/weights_source.h"
 
 #include <fnmatch.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-/* Where a state's value comes from. */
-typedef struct Source {
-  const FileTensor *tensor; /* NULL: it keeps its own */
-  bool pretrained;          /* not by its own name: noise applies */
-  bool skipped;             /* the tensor is there and is left out */
-} Source;
-
-typedef struct Start {
-  const Plan *plan;
-  const SafeFile *file;
-  const WeightsStart *options;
-  Source *sources; /* of each state */
-  bool *matched;   /* of each GLOB to be skipped: it left something out */
-  uint32_t own, external, kept, skipped;
-  Misfits misfits;
-  Diag *diag;
-} Start;
-
 /* ---- names ---- */
-
-/* The tensor of a name, with or without the prefix.  One of each: the one with it, as asked for;
- * check_prefix has refused that. */
-static const FileTensor *find(const Start *s, const char *name) {
-  char *long_name = NULL;
-  const FileTensor *t = NULL;
-  if (s->options->prefix && asprintf(&long_name, "%s%s", s->options->prefix, name) >= 0) {
-    t = safe_find(s->file, long_name);
-    free(long_name);
-  }
-  return t ? t : safe_find(s->file, name);
-}
-
-/* A tensor's name without the prefix. */
-static const char *short_name(const Start *s, const FileTensor *t) {
-  size_t n = s->options->prefix ? strlen(s->options->prefix) : 0;
-  return n && strncmp(t->name, s->options->prefix, n) == 0 ? t->name + n : t->name;
-}
 
 static Status check_prefix(const Start *s) {
   const char *prefix = s->options->prefix;
   uint32_t n = 0;
-  for (uint32_t i = 0; prefix && i < safe_count(s->file); i++) {
-    const FileTensor *t = safe_tensor(s->file, i);
-    const char *name = short_name(s, t);
+  for (uint32_t i = 0; prefix && i < safe_count(s->names.file); i++) {
+    const FileTensor *t = safe_tensor(s->names.file, i);
+    const char *name = names_short(&s->names, t);
     n += name != t->name;
-    if (name == t->name || !safe_find(s->file, name)) continue;
+    if (name == t->name || !safe_find(s->names.file, name)) continue;
     return file_tensor_error(s->options->path, t->name, s->diag,
                              "without --init-prefix the second is taken",
                              "without '%s' it is '%s', which the file has as well", prefix, name);
   }
   if (!prefix || n) return STATUS_OK;
   char hint[600] = "the file has no tensors";
-  if (safe_count(s->file))
-    text_format(hint, sizeof hint, "its first name is '%s'", safe_tensor(s->file, 0)->name);
+  if (safe_count(s->names.file))
+    text_format(hint, sizeof hint, "its first name is '%s'", safe_tensor(s->names.file, 0)->name);
   return diag_error(s->diag, STATUS_INVALID, "--init-prefix", hint,
                     "no name in %s begins with '%s'", s->options->path, prefix);
 }
@@ -73,7 +35,7 @@ static bool is_skipped(const Start *s, uint32_t state, const FileTensor *t) {
   for (uint32_t i = 0; i < s->options->n_skip; i++) {
     const char *glob = s->options->skip[i];
     if (fnmatch(glob, weights_state_name(s->plan, state), 0) != 0 &&
-        fnmatch(glob, t->name, 0) != 0 && fnmatch(glob, short_name(s, t), 0) != 0)
+        fnmatch(glob, t->name, 0) != 0 && fnmatch(glob, names_short(&s->names, t), 0) != 0)
       continue;
     s->matched[i] = skipped = true;
   }
@@ -87,7 +49,7 @@ static const FileTensor *find_relative(const Start *start, uint32_t external) {
   for (uint32_t i = 0; i < start->plan->n_states; i++) {
     const State *s = &start->plan->states[i];
     if (s->external != external || s->noise > 0) continue;
-    const FileTensor *t = find(start, plan_text(start->plan, s->name));
+    const FileTensor *t = names_find(&start->names, plan_text(start->plan, s->name));
     if (t) return t;
   }
   return NULL;
@@ -96,12 +58,14 @@ static const FileTensor *find_relative(const Start *start, uint32_t external) {
 static Source find_source(const Start *start, uint32_t state) {
   const State *s = &start->plan->states[state];
   if (s->kind == STATE_OPTIMISER) return (Source){0};
-  const FileTensor *t = find(start, weights_state_name(start->plan, state));
+  const FileTensor *t = names_find(&start->names, weights_state_name(start->plan, state));
   Source source = {.tensor = t};
   if (!t && s->external) {
-    t = find(start, plan_text(start->plan, s->external));
+    t = names_find(&start->names, plan_text(start->plan, s->external));
+    source.relative = !t;
     if (!t) t = find_relative(start, s->external);
-    source = (Source){.tensor = t, .pretrained = t != NULL};
+    source.tensor = t;
+    source.pretrained = t != NULL;
   }
   source.skipped = t && is_skipped(start, state, t);
   return source;
@@ -181,8 +145,8 @@ static Status check_fit(const Start *s) {
 static void warn_prefix(const Start *s) {
   const char *name;
   uint32_t n;
-  if (s->options->prefix) return;
-  int length = (int)names_prefix(s->plan, s->file, true, &name, &n);
+  if (s->names.length) return;
+  int length = (int)names_prefix(s->plan, s->names.file, NAMES_INIT, &name, &n);
   if (n > s->own + s->external + s->skipped)
     diag_warning(s->diag, s->options->path, NULL,
                  "%u of its names are known without '%.*s': --init-prefix=%.*s would take them", n,
@@ -197,14 +161,37 @@ static void warn_globs(const Start *s) {
                    s->options->skip[i]);
 }
 
+/* A model takes a part only of what it declares as pretrained: perhaps the file is of another form
+ * of the network, and training would begin from what is left. */
+static void warn_lacking(const Start *s) {
+  uint32_t n = 0, first = 0;
+  for (uint32_t i = 0; i < s->plan->n_states && s->external; i++) {
+    const State *state = &s->plan->states[i];
+    if (!state->external || s->sources[i].tensor || state->kind == STATE_OPTIMISER) continue;
+    if (!n++) first = i;
+  }
+  if (!n) return;
+  char who[300];
+  if (n == 1)
+    text_format(who, sizeof who, ": state '%s' keeps its", weights_state_name(s->plan, first));
+  else
+    text_format(who, sizeof who, ", and others: %u states keep their", n);
+  diag_warning(s->diag, s->options->path,
+               "does the model have another form of the network than the file? `graphc MODEL "
+               "--params` lists what can be chosen",
+               "lacks '%s', a pretrained tensor of the model%s initialiser",
+               plan_text(s->plan, s->plan->states[first].external), who);
+}
+
 static Status check_start(Start *s) {
   TRY(check_prefix(s));
   find_sources(s);
   warn_globs(s); /* a GLOB that meets nothing may be why the file does not fit */
   TRY(check_fit(s));
   if (!s->own && !s->external && !s->skipped)
-    return names_report(s->plan, s->file, s->options->path, true, s->diag);
+    return names_report(s->plan, s->names.file, s->options->path, NAMES_INIT, s->diag);
   warn_prefix(s);
+  warn_lacking(s);
   return STATUS_OK;
 }
 
@@ -236,44 +223,6 @@ static Status add_noise(const Tensor *t, const char *name, double share, uint64_
   return STATUS_OK;
 }
 
-/* ---- the report ---- */
-
-static bool is_used(const Start *start, const FileTensor *t) {
-  for (uint32_t i = 0; i < start->plan->n_states; i++)
-    if (start->sources[i].tensor == t) return true;
-  uint32_t state = plan_state_find(start->plan, short_name(start, t));
-  return state != UINT32_MAX && start->plan->states[state].kind == STATE_OPTIMISER;
-}
-
-static void list_name(FILE *log, uint32_t *n, const char *title, const char *name) {
-  fputs(*n ? ", " : title, log);
-  text_print(name, log);
-  *n += 1;
-}
-
-static void report_start(const Start *start, FILE *log) {
-  const Plan *plan = start->plan;
-  uint32_t n = 0;
-  fprintf(log,
-          "start from %s: %u states by their own names, %u from pretrained tensors, %u keep "
-          "their initialiser\n",
-          start->options->path, start->own, start->external, start->kept + start->skipped);
-  for (uint32_t i = 0; i < plan->n_states; i++)
-    if (!start->sources[i].tensor && plan->states[i].kind != STATE_OPTIMISER)
-      list_name(log, &n, "  not in the file: ", weights_state_name(plan, i));
-  if (n) fputc('\n', log);
-  n = 0;
-  for (uint32_t i = 0; i < plan->n_states; i++)
-    if (start->sources[i].skipped)
-      list_name(log, &n, "  left out by --init-skip: ", weights_state_name(plan, i));
-  if (n) fputc('\n', log);
-  n = 0;
-  for (uint32_t i = 0; i < safe_count(start->file); i++)
-    if (!is_used(start, safe_tensor(start->file, i)))
-      list_name(log, &n, "  not in the model: ", safe_tensor(start->file, i)->name);
-  if (n) fputc('\n', log);
-}
-
 /* ---- the start ---- */
 
 static Status take_source(const Start *s, uint32_t state, const Tensor *t) {
@@ -285,27 +234,47 @@ static Status take_source(const Start *s, uint32_t state, const Tensor *t) {
   return add_noise(t, weights_state_name(s->plan, state), noise, s->options->seed, s->diag);
 }
 
-Status weights_start(Executor *x, const SafeFile *file, const WeightsStart *options, Diag *diag) {
-  const Plan *plan = executor_plan(x);
+static Status start_open(Start *s, const Plan *plan, const SafeFile *file,
+                         const WeightsStart *options, Diag *diag) {
   size_t n = plan->n_states + 1u;
-  Start start = {.plan = plan,
-                 .file = file,
-                 .options = options,
-                 .sources = calloc(n, sizeof *start.sources),
-                 .matched = calloc(options->n_skip + 1u, sizeof *start.matched),
-                 .misfits = {plan, options->path, calloc(n, sizeof *start.misfits.list), 0},
-                 .diag = diag};
-  Status status = start.sources && start.matched && start.misfits.list
-                      ? check_start(&start)
-                      : diag_no_memory(diag, n * sizeof *start.sources);
+  *s = (Start){.plan = plan,
+               .names = {file, options->prefix, options->prefix ? strlen(options->prefix) : 0},
+               .options = options,
+               .sources = calloc(n, sizeof *s->sources),
+               .matched = calloc(options->n_skip + 1u, sizeof *s->matched),
+               .misfits = {plan, options->path, calloc(n, sizeof *s->misfits.list), 0},
+               .diag = diag};
+  if (!s->sources || !s->matched || !s->misfits.list)
+    return diag_no_memory(diag, n * sizeof *s->sources);
+  if (!options->prefix) names_unwrap(&s->names, plan);
+  return check_start(s);
+}
+
+static void start_close(Start *s, Status status, const Tensor *states) {
+  if (status == STATUS_OK && s->options->log) weights_report_log(s, s->options->log);
+  if (status == STATUS_OK && s->options->table) weights_report_table(s, states, s->options->table);
+  free(s->sources);
+  free(s->matched);
+  free(s->misfits.list);
+}
+
+Status weights_start(Executor *x, const SafeFile *file, const WeightsStart *options, Diag *diag) {
+  Start start;
   const Tensor *states = NULL;
+  const Plan *plan = executor_plan(x);
+  Status status = start_open(&start, plan, file, options, diag);
   if (status == STATUS_OK) status = executor_states_read(x, &states, diag);
   for (uint32_t i = 0; status == STATUS_OK && i < plan->n_states; i++)
     status = take_source(&start, i, &states[i]);
   if (status == STATUS_OK) status = executor_states_write(x, diag);
-  if (status == STATUS_OK && options->log) report_start(&start, options->log);
-  free(start.sources);
-  free(start.matched);
-  free(start.misfits.list);
+  start_close(&start, status, states);
+  return status;
+}
+
+Status weights_start_preview(const Plan *plan, const SafeFile *file, const WeightsStart *options,
+                             Diag *diag) {
+  Start start;
+  Status status = start_open(&start, plan, file, options, diag);
+  start_close(&start, status, NULL);
   return status;
 }

@@ -37,6 +37,8 @@ typedef struct Train {
   Schedule schedule;
   Run run;
   Journal *journal;
+  char *table; /* what --init=F gave */
+  size_t table_size;
   Executor *executor;
   Feed *feed;
   Loader *loader;
@@ -200,11 +202,23 @@ static Status save_best(Train *t) {
   return keep_best(t->options->out, t->diag);
 }
 
+/* Which state took which tensor of --init=F. */
+static Status write_table(const Train *t) {
+  char path[PATH_MAX];
+  if (!t->table) return STATUS_OK;
+  if (snprintf(path, sizeof path, "%s/init.tsv", t->options->out) >= (int)sizeof path)
+    return diag_error(t->diag, STATUS_SYSTEM, t->options->out, NULL, "the path is too long");
+  int code = file_replace(path, &(FilePart){t->table, t->table_size}, 1, false);
+  if (!code) return STATUS_OK;
+  return diag_error(t->diag, STATUS_SYSTEM, path, NULL, "cannot write: %s", strerror(code));
+}
+
 /* A folder that refuses is found out before the first step, and --resume always finds something. */
 static Status save_first(Train *t) {
   TRY(save(t));
   if (!t->first) return STATUS_OK;
   TRY(config_write(t->options, t->plan, &t->run, t->eval_data, t->diag));
+  TRY(write_table(t));
   LiveOptions options = {.folder = t->options->out,
                          .plan = t->options->plan,
                          .step = t->run.step,
@@ -403,15 +417,18 @@ static Status start_weights(Train *t) {
   if (!o->init) return STATUS_OK;
   SafeFile *file;
   TRY(safe_read(o->init, t->diag, &file));
+  FILE *table = t->first ? open_memstream(&t->table, &t->table_size) : NULL;
   WeightsStart start = {.path = o->init,
                         .skip = o->init_skip,
                         .n_skip = o->n_init_skip,
                         .prefix = o->init_prefix,
                         .seed = o->seed,
-                        .log = o->quiet || !t->first ? NULL : stdout};
+                        .log = o->quiet || !t->first ? NULL : stdout,
+                        .table = table};
   Status status = weights_start(t->executor, file, &start, t->diag);
   safe_close(file);
-  return status;
+  bool whole = !t->first || (table && fclose(table) == 0);
+  return whole || status != STATUS_OK ? status : diag_no_memory(t->diag, t->table_size);
 }
 
 static Status start_loader(Train *t) {
@@ -547,6 +564,7 @@ static void tear_down(Train *t) {
   executor_destroy(t->executor);
   journal_close(t->journal);
   free(t->run.positions);
+  free(t->table);
   dataset_destroy(t->data);
   plan_destroy(t->plan);
 }

@@ -261,12 +261,18 @@ static void test_weights_names(void) {
   compile();
   write_names("w.st", whole);
   Shell s = shell("$GRAPHRUN exec t.plan.xml --program=step --weights=w.st -o f");
+  CU_ASSERT_TRUE(
+      shell_says("external names", s, 0, 0,
+                 (const char *[]){"w.st: warning: are pretrained weights: what program 'step' adds "
+                                  "to them keeps its initial value: n\n",
+                                  NULL}));
+  static const Named stranger[] = {{"foo", 2, 3}, {NULL, 0, 0}};
+  write_names("w.st", stranger);
+  s = shell("$GRAPHRUN exec t.plan.xml --program=step --weights=w.st -o f");
   CU_ASSERT_TRUE(shell_says(
-      "external names", s, STATUS_INVALID, 1,
-      (const char *[]){"w.st: error: has no tensor of a name that the plan knows: it has "
-                       "'bn1.running_mean', 'classifier.bias', 'classifier.weight' and "
-                       "1 more; the model has 'trunk/weight', 'head/weight', 'head/bias' "
-                       "and 2 more",
+      "a stranger's names", s, STATUS_INVALID, 1,
+      (const char *[]){"w.st: error: has no tensor of a name that the plan knows: it has 'foo'; "
+                       "the model has 'trunk/weight' (or 'conv1.weight'), ",
                        "or a public checkpoint? `graphrun train --init=F`", NULL}));
 }
 
