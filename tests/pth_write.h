@@ -140,7 +140,7 @@ static inline void zip_add(Bytes *zip, Bytes *directory, const char *name, const
   bytes_number(directory, size, 4);
   bytes_number(directory, length, 2);
   bytes_number(directory, wide ? 28 : 0, 2);
-  bytes_number(directory, 0, 10);
+  bytes_add(directory, "\0\0\0\0\0\0\0\0\0\0", 10);
   bytes_number(directory, wide ? UINT32_MAX : at, 4);
   bytes_add(directory, name, length);
   if (!wide) return;

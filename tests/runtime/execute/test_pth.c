@@ -464,7 +464,7 @@ static void test_circles(void) {
     op(&wide, (char)depth);
     OPS(&wide, "(");
     for (int i = 0; i < 100 && depth; i++) {
-      char name[8];
+      char name[16];
       snprintf(name, sizeof name, "k%d", i);
       op_text(&wide, name);
       op(&wide, 'h');
