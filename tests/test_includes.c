@@ -35,6 +35,8 @@ static const Arrows arrows[] = {
                          "runtime/data runtime/eval runtime/report"},
     {"runtime/train", "graph/base graph/ir graph/plan ops runtime/execute runtime/data "
                       "runtime/ranks runtime/eval runtime/report"},
+    {"runtime/study", "graph/base graph/ir graph/plan graph/language runtime/execute runtime/data "
+                      "runtime/eval runtime/report"},
     {"runtime/synth", "graph/base"},
     {"runtime/embed", "graph/base graph/ir graph/plan runtime/device runtime/execute"},
 };

@@ -17,11 +17,13 @@
 #include "runtime/ranks/open.h"
 #include "runtime/ranks/together.h"
 #include "runtime/report/compare.h"
+#include "runtime/study/study.h"
 #include "runtime/synth/synth.h"
 #include "runtime/train/keep.h"
 #include "runtime/train/train.h"
 #include "tools/graphrun_options.h"
 #include "tools/graphrun_pictures.h"
+#include "tools/version.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -276,6 +278,48 @@ static Status run_synth(const Args *a, Diag *diag) {
   return synth_write(&o, diag);
 }
 
+/* --cell=I/N: which part of the cells. */
+static Status read_part(const Args *a, StudyOptions *o, Diag *diag) {
+  unsigned part = 0, parts = 0;
+  int end = 0;
+  if (!a->cell) return STATUS_OK;
+  if (sscanf(a->cell, "%7u/%7u%n", &part, &parts, &end) != 2 || a->cell[end] || part < 1 ||
+      part > parts)
+    return usage_error(diag, NULL, "--cell is I/N, from 1/N to N/N, not '%s'", a->cell);
+  o->part = part - 1;
+  o->parts = parts;
+  return STATUS_OK;
+}
+
+static Status run_study(const Args *a, Diag *diag) {
+  StudyOptions o = {.file = a->operand,
+                    .out = a->out,
+                    .data = a->data,
+                    .defines = a->defines_of_all.at,
+                    .n_defines = a->defines_of_all.n,
+                    .includes = a->includes.at,
+                    .n_includes = a->includes.n,
+                    .only = a->only.at,
+                    .n_only = a->only.n,
+                    .seeds = (uint32_t)a->seeds,
+                    .jobs = (uint32_t)a->jobs,
+                    .threads = (uint32_t)a->threads,
+                    .workers = (uint32_t)a->workers,
+                    .device = a->device,
+                    .resume = a->resume,
+                    .dry_run = a->dry_run,
+                    .tables = a->tables,
+                    .version = version_text()};
+  o.changed = strcmp(a->changed, "redo") == 0   ? STUDY_REDO
+              : strcmp(a->changed, "keep") == 0 ? STUDY_KEEP
+                                                : STUDY_REFUSE;
+  if (a->tables && (a->dry_run || a->only.n))
+    return usage_error(diag, NULL, "--tables does no cell: what is --%s for?",
+                       a->dry_run ? "dry-run" : "only");
+  TRY(read_part(a, &o, diag));
+  return study_run(&o, diag);
+}
+
 static Status run_command(const Args *a, uint32_t command, Diag *diag) {
   switch (command) {
   case TRAIN:
@@ -290,6 +334,8 @@ static Status run_command(const Args *a, uint32_t command, Diag *diag) {
     return run_info(a, diag);
   case COMPARE:
     return run_compare(a, diag);
+  case STUDY:
+    return run_study(a, diag);
   case CHECK_DATA:
     return run_check_data(a, diag);
   default:

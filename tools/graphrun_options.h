@@ -15,11 +15,14 @@ typedef struct Args {
   const char *data, *out, *init, *weights, *domain, *protocol, *baseline, *compare, *program, *feed,
       *fetch, *trace, *bad_images, *init_prefix, *device, *math, *eval_data, *eval_every, *keep,
       *select, *retrieval, *cmc, *rerank, *visualize, *pictures, *beside, *beside_weights;
-  OptionList init_skip;
+  OptionList init_skip, defines_of_all, includes, only;
   int64_t epochs, steps, stop_at, checkpoint_every, warm, threads, workers, seed;
   int64_t ranks, rank_timeout;
   Ranks *joined; /* the ranks of which this process is one; NULL: it runs alone */
   int64_t domains, ids, test_ids, cameras, images, shown;
+  const char *cell, *changed; /* of study */
+  int64_t seeds, jobs;
+  bool dry_run, tables;
   bool resume, quiet, defines, layouts, no_graph, tensorboard, json, roc;
 } Args;
 
@@ -31,7 +34,8 @@ enum {
   INFO = 16,
   CHECK_DATA = 32,
   SYNTH = 64,
-  COMPARE = 128
+  COMPARE = 128,
+  STUDY = 256
 };
 
 extern const ProgramTable graphrun_table;

@@ -16,3 +16,7 @@ void version_print(FILE *out, const char *program, const char *libraries) {
   fprintf(out, "targets     %s\n", target_names(targets_table(), targets, sizeof targets));
   fprintf(out, "libraries   %s\n", libraries);
 }
+
+const char *version_text(void) {
+  return BUILD_VERSION ", revision " BUILD_REVISION;
+}

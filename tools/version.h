@@ -6,5 +6,7 @@
 
 /* Release, plan version, revision, compiler, targets; `libraries` is the list of the program. */
 void version_print(FILE *out, const char *program, const char *libraries);
+/* Release and revision on one line. */
+const char *version_text(void);
 
 #endif

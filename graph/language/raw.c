@@ -117,11 +117,19 @@ static void read_attributes(Reader *r, RawElement *el, size_t at, int n, const x
   }
 }
 
+/* Of what the root is. */
+static const char *own_namespace(const Reader *r, const RawElement *el) {
+  const RawElement *root = r->root ? r->root : el;
+  return strcmp(root->tag, "study") == 0 ? RAW_STUDY_NAMESPACE : RAW_NAMESPACE;
+}
+
 /* Models are in their namespace or in none; another is another language, or another version. */
 static bool is_known_namespace(const Reader *r, const RawElement *el, const xmlChar *uri) {
-  if (!uri || strcmp((const char *)uri, RAW_NAMESPACE) == 0) return true;
-  bool root = !r->open && strcmp(el->tag, "model") != 0 && strcmp(el->tag, "library") != 0;
-  return root; /* refused for what it is */
+  static const char *const roots[] = {"model", "library", "study"};
+  if (!uri || strcmp((const char *)uri, own_namespace(r, el)) == 0) return true;
+  for (size_t i = 0; i < sizeof roots / sizeof *roots; i++)
+    if (r->open || strcmp(el->tag, roots[i]) == 0) return false;
+  return true; /* refused for what it is */
 }
 
 static void on_start(void *context, const xmlChar *name, const xmlChar *prefix, const xmlChar *uri,
@@ -139,8 +147,11 @@ static void on_start(void *context, const xmlChar *name, const xmlChar *prefix, 
   el->chain = r->chain;
   locate(r, at, &el->line, &el->column);
   if (!is_known_namespace(r, el, uri)) {
-    fail(r, el->line, el->column, "xmlns=\"" RAW_NAMESPACE "\"",
-         "%s is of the namespace '%s', which is no model's", el->tag, (const char *)uri);
+    bool study = strcmp(own_namespace(r, el), RAW_NAMESPACE) != 0;
+    fail(r, el->line, el->column,
+         study ? "xmlns=\"" RAW_STUDY_NAMESPACE "\"" : "xmlns=\"" RAW_NAMESPACE "\"",
+         "%s is of the namespace '%s', which is no %s's", el->tag, (const char *)uri,
+         study ? "study" : "model");
     return;
   }
   if (++r->depth > RAW_DEPTH_MAX) {

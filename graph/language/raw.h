@@ -23,6 +23,7 @@ typedef struct RawElement {
 #define RAW_FILE_MAX (16u << 20) /* bytes */
 #define RAW_DEPTH_MAX 256
 #define RAW_NAMESPACE "urn:graphc:model:1"
+#define RAW_STUDY_NAMESPACE "urn:graphc:study:1" /* below a root `study` (runtime/study) */
 
 /* Reads `path` and shows it to users as `shown`.  DTDs, entities of their own, other encodings than
  * UTF-8 and text between elements are errors.  Everything is allocated in `arena`. */

@@ -59,8 +59,8 @@ static void test_mistakes(void) {
 
 /* Help on a command, however it is asked for, is the same text. */
 static void test_ways_to_help(void) {
-  static const char *const commands[] = {"train", "eval",       "exec",    "bench",
-                                         "info",  "check-data", "compare", "synth"};
+  static const char *const commands[] = {"train",      "eval",    "exec",  "bench", "info",
+                                         "check-data", "compare", "study", "synth"};
   for (size_t i = 0; i < sizeof commands / sizeof *commands; i++)
     shell_must("a=$($GRAPHRUN %s --help) && test -n \"$a\"\n"
                "for way in '%s -h' 'help %s' '--help %s' '-h %s' '%s x --help' '%s --hel'; do\n"
@@ -87,10 +87,11 @@ static void test_scripts(void) {
 
 /* Each line fits a terminal; what help says of defaults and bounds holds. */
 static void test_text(void) {
-  shell_must("for c in train eval exec bench info compare check-data synth; do $GRAPHRUN help $c; "
-             "done >all\n"
-             "$GRAPHRUN --help >>all && $GRAPHC --help >>all\n"
-             "! grep -E '.{81}' all");
+  shell_must(
+      "for c in train eval exec bench info compare study check-data synth; do $GRAPHRUN help $c; "
+      "done >all\n"
+      "$GRAPHRUN --help >>all && $GRAPHC --help >>all\n"
+      "! grep -E '.{81}' all");
   shell_must("$GRAPHRUN train -h | grep -q -- '--rank-timeout=S .*'\n"
              "$GRAPHRUN train -h | tr -s ' \\n' ' ' | grep -q '(1..86400 seconds; default: 8)'\n"
              "$GRAPHRUN synth -h | grep -q -- '--domains=N  *domains (1..16; default: 4)'\n"

@@ -1,0 +1,290 @@
+/* Markdown for reading, CSV for programs, LaTeX in the form of the paper's tables. */
+#include "runtime/study/table.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Results of a row: test by test, then the average, which is only where there are several tests. */
+static uint32_t columns_of(const Results *r) {
+  return r->file->n_tests + (r->n_averaged > 1);
+}
+
+static const Result *column_at(const Results *r, uint32_t row, uint32_t column) {
+  return column < r->file->n_tests ? results_at(r, row, column) : &r->average[row];
+}
+
+static const char *column_label(const Results *r, uint32_t column) {
+  return column < r->file->n_tests ? r->file->tests[column].label : STUDY_AVERAGE;
+}
+
+static const char *column_name(const Results *r, uint32_t column) {
+  return column < r->file->n_tests ? r->file->tests[column].name : STUDY_AVERAGE;
+}
+
+static bool has_paper(const Results *r) {
+  for (uint32_t i = 0; i < r->file->n_rows; i++)
+    if (r->file->rows[i].n_paper) return true;
+  return false;
+}
+
+static bool has_splits(const Results *r) {
+  for (uint32_t i = 0; i < r->file->n_rows; i++)
+    for (uint32_t t = 0; t < r->file->n_tests; t++)
+      if (results_at(r, i, t)->splits > 1) return true;
+  return false;
+}
+
+static bool has_differences(const Results *r) {
+  for (uint32_t i = 0; i < r->file->n_rows; i++)
+    for (uint32_t t = 0; t < r->file->n_tests; t++)
+      if (results_at(r, i, t)->n_against) return true;
+  return false;
+}
+
+/* ---- Markdown ---- */
+
+/* Labels are of strangers: what makes a table of it is escaped. */
+static void put_markdown(FILE *out, const char *text) {
+  for (; *text; text++) {
+    if (strchr("|\\`*_<>[]", *text)) fputc('\\', out);
+    fputc(*text == '\n' ? ' ' : *text, out);
+  }
+}
+
+static void put_figure(FILE *out, const Figure *f, const char *plus_minus) {
+  if (f->n == 0)
+    fputs("-", out);
+  else if (f->n == 1)
+    fprintf(out, "%.1f", f->mean);
+  else
+    fprintf(out, "%.1f%s%.1f", f->mean, plus_minus, f->spread);
+}
+
+static void put_head(FILE *out, const Results *r, bool ranks) {
+  fputs("| |", out);
+  for (uint32_t c = 0; c < columns_of(r); c++) {
+    fputc(' ', out);
+    put_markdown(out, column_label(r, c));
+    fputs(ranks ? " mAP | Rank-1 |" : " |", out);
+  }
+  fputs("\n|---|", out);
+  for (uint32_t c = 0; c < columns_of(r); c++) fputs(ranks ? "---|---|" : "---|", out);
+  fputc('\n', out);
+}
+
+static void put_label(FILE *out, const Results *r, uint32_t row) {
+  fputs("| ", out);
+  put_markdown(out, r->file->rows[row].label);
+  fputs(" |", out);
+}
+
+static void put_paper(FILE *out, const Results *r) {
+  fputs("\nThe paper's mAP/Rank-1, and what lies between ours and it:\n\n", out);
+  put_head(out, r, false);
+  for (uint32_t row = 0; row < r->file->n_rows; row++) {
+    if (!r->file->rows[row].n_paper) continue;
+    put_label(out, r, row);
+    for (uint32_t c = 0; c < columns_of(r); c++) {
+      const Result *x = column_at(r, row, c);
+      if (!x->paper)
+        fputs(" - |", out);
+      else if (!x->map.n)
+        fprintf(out, " %.1f/%.1f |", x->paper->map, x->paper->rank1);
+      else
+        fprintf(out, " %.1f/%.1f (%+.1f/%+.1f) |", x->paper->map, x->paper->rank1,
+                x->map.mean - x->paper->map, x->rank1.mean - x->paper->rank1);
+    }
+    fputc('\n', out);
+  }
+}
+
+static void put_differences(FILE *out, const Results *r) {
+  const StudyFile *f = r->file;
+  fputs("\nPoints of mAP above `", out);
+  fputs(f->rows[f->base].name, out);
+  fputs("`, with the 95 % interval over identities (paired, the mean of the seeds):\n\n", out);
+  fputs("| |", out);
+  for (uint32_t t = 0; t < f->n_tests; t++) {
+    fputc(' ', out);
+    put_markdown(out, f->tests[t].label);
+    fputs(" |", out);
+  }
+  fputs("\n|---|", out);
+  for (uint32_t t = 0; t < f->n_tests; t++) fputs("---|", out);
+  fputc('\n', out);
+  for (uint32_t row = 0; row < f->n_rows; row++) {
+    if (row == f->base) continue;
+    put_label(out, r, row);
+    for (uint32_t t = 0; t < f->n_tests; t++) {
+      const Result *x = results_at(r, row, t);
+      if (x->n_against)
+        fprintf(out, " %+.1f (%+.1f .. %+.1f) |", 100 * x->against.mean, 100 * x->against.low,
+                100 * x->against.high);
+      else
+        fputs(" - |", out);
+    }
+    fputc('\n', out);
+  }
+}
+
+static void put_splits(FILE *out, const Results *r) {
+  fputs("\nStandard deviation over the random splits, mAP/Rank-1, the mean of the seeds:\n\n| |",
+        out);
+  for (uint32_t t = 0; t < r->file->n_tests; t++) {
+    fputc(' ', out);
+    put_markdown(out, r->file->tests[t].label);
+    fputs(" |", out);
+  }
+  fputs("\n|---|", out);
+  for (uint32_t t = 0; t < r->file->n_tests; t++) fputs("---|", out);
+  fputc('\n', out);
+  for (uint32_t row = 0; row < r->file->n_rows; row++) {
+    put_label(out, r, row);
+    for (uint32_t t = 0; t < r->file->n_tests; t++) {
+      const Result *x = results_at(r, row, t);
+      if (x->splits > 1)
+        fprintf(out, " %.1f/%.1f (%u) |", x->map_splits, x->rank1_splits, x->splits);
+      else
+        fputs(" - |", out);
+    }
+    fputc('\n', out);
+  }
+}
+
+void table_markdown(FILE *out, const Results *r) {
+  fputs("# ", out);
+  put_markdown(out, r->file->title);
+  fprintf(
+      out,
+      "\n\nIn percent; mean and standard deviation over %u seed%s. %u of %u cells are done.\n\n",
+      r->seeds, r->seeds == 1 ? "" : "s", r->n_done, r->n_cells);
+  put_head(out, r, true);
+  for (uint32_t row = 0; row < r->file->n_rows; row++) {
+    put_label(out, r, row);
+    for (uint32_t c = 0; c < columns_of(r); c++) {
+      const Result *x = column_at(r, row, c);
+      fputc(' ', out);
+      put_figure(out, &x->map, " ± ");
+      fputs(" | ", out);
+      put_figure(out, &x->rank1, " ± ");
+      fputs(" |", out);
+    }
+    fputc('\n', out);
+  }
+  if (has_paper(r)) put_paper(out, r);
+  if (has_differences(r)) put_differences(out, r);
+  if (has_splits(r)) put_splits(out, r);
+}
+
+/* ---- CSV ---- */
+
+static void put_quoted(FILE *out, const char *text) {
+  fputc('"', out);
+  for (; *text; text++) {
+    if (*text == '"') fputc('"', out);
+    fputc(*text, out);
+  }
+  fputc('"', out);
+}
+
+static void put_value(FILE *out, bool there, double value) {
+  if (there)
+    fprintf(out, ",%.6f", value);
+  else
+    fputc(',', out);
+}
+
+void table_csv(FILE *out, const Results *r) {
+  fputs("row,label,test,seeds,map,map_spread,rank1,rank1_spread,splits,map_splits,rank1_splits,"
+        "paper_map,paper_rank1,map_minus_paper,rank1_minus_paper,map_minus_base,low,high,"
+        "share_above\n",
+        out);
+  for (uint32_t row = 0; row < r->file->n_rows; row++)
+    for (uint32_t c = 0; c < columns_of(r); c++) {
+      const Result *x = column_at(r, row, c);
+      bool there = x->map.n > 0, several = x->map.n > 1, split = x->splits > 1;
+      bool paper = x->paper != NULL, against = x->n_against > 0;
+      fprintf(out, "%s,", r->file->rows[row].name);
+      put_quoted(out, r->file->rows[row].label);
+      fprintf(out, ",%s,%u", column_name(r, c), x->map.n);
+      put_value(out, there, x->map.mean);
+      put_value(out, several, x->map.spread);
+      put_value(out, there, x->rank1.mean);
+      put_value(out, several, x->rank1.spread);
+      fprintf(out, ",%u", x->splits);
+      put_value(out, split, x->map_splits);
+      put_value(out, split, x->rank1_splits);
+      put_value(out, paper, paper ? x->paper->map : 0);
+      put_value(out, paper, paper ? x->paper->rank1 : 0);
+      put_value(out, paper && there, paper ? x->map.mean - x->paper->map : 0);
+      put_value(out, paper && there, paper ? x->rank1.mean - x->paper->rank1 : 0);
+      put_value(out, against, 100 * x->against.mean);
+      put_value(out, against, 100 * x->against.low);
+      put_value(out, against, 100 * x->against.high);
+      put_value(out, against, x->against.share);
+      fputc('\n', out);
+    }
+}
+
+/* ---- LaTeX ---- */
+
+static void put_latex(FILE *out, const char *text) {
+  for (; *text; text++) {
+    if (strchr("&%$#_{}", *text))
+      fprintf(out, "\\%c", *text);
+    else if (*text == '\\')
+      fputs("\\textbackslash{}", out);
+    else if (*text == '~' || *text == '^')
+      fprintf(out, "\\%c{}", *text);
+    else
+      fputc(*text == '\n' ? ' ' : *text, out);
+  }
+}
+
+static void put_latex_head(FILE *out, const Results *r) {
+  fputs("\\begin{tabular}{l", out);
+  for (uint32_t c = 0; c < columns_of(r); c++) fputs("cc", out);
+  fputs("}\n\\hline\n", out);
+  for (uint32_t c = 0; c < columns_of(r); c++) {
+    fputs(" & \\multicolumn{2}{c}{", out);
+    put_latex(out, column_label(r, c));
+    fputc('}', out);
+  }
+  fputs(" \\\\\nMethod", out);
+  for (uint32_t c = 0; c < columns_of(r); c++) fputs(" & mAP & Rank-1", out);
+  fputs(" \\\\\n\\hline\n", out);
+}
+
+static void put_latex_row(FILE *out, const Results *r, uint32_t row, bool paper) {
+  put_latex(out, r->file->rows[row].label);
+  if (paper) fputs(" (paper)", out);
+  for (uint32_t c = 0; c < columns_of(r); c++) {
+    const Result *x = column_at(r, row, c);
+    if (paper && x->paper) {
+      fprintf(out, " & %.1f & %.1f", x->paper->map, x->paper->rank1);
+    } else if (paper) {
+      fputs(" & -- & --", out);
+    } else {
+      fputs(x->map.n ? " & $" : " & $-", out);
+      if (x->map.n) put_figure(out, &x->map, " \\pm ");
+      fputs(x->map.n ? "$ & $" : "$ & $-", out);
+      if (x->map.n) put_figure(out, &x->rank1, " \\pm ");
+      fputc('$', out);
+    }
+  }
+  fputs(" \\\\\n", out);
+}
+
+void table_latex(FILE *out, const Results *r) {
+  fputs("% ", out);
+  for (const char *at = r->file->title; *at; at++) fputc(*at == '\n' ? ' ' : *at, out);
+  fprintf(out, "\n%% mean and standard deviation over %u seeds, %u of %u cells done\n", r->seeds,
+          r->n_done, r->n_cells);
+  put_latex_head(out, r);
+  for (uint32_t row = 0; row < r->file->n_rows; row++) {
+    put_latex_row(out, r, row, false);
+    if (r->file->rows[row].n_paper) put_latex_row(out, r, row, true);
+  }
+  fputs("\\hline\n\\end{tabular}\n", out);
+}

@@ -1,0 +1,116 @@
+/* A study from its file to the tables, and the messages about such files. */
+#include "tests/runtime/study/two_rows.h"
+
+/* ---- from the file to the tables ---- */
+
+static void test_whole(void) {
+  shell_must("$GRAPHRUN study two.study --dry-run >dry.txt && ! test -e two\n"
+             "grep -q '^plain.both.seed0  *open  *[0-9]* MiB  *8 ' dry.txt\n"
+             "grep -q '^memory ' dry.txt && grep -q '^time ' dry.txt");
+  shell_must("$GRAPHRUN study two.study >out.txt\n"
+             "grep -q '\\[2/2\\] arm.both.seed0: done, 8 steps' out.txt\n"
+             "for f in md csv tex json; do test -s two/table.$f || exit 1; done\n"
+             "test $(wc -l <two/times.csv) = 3 && test $(wc -l <two/table.csv) = 7");
+  /* The figures are those of graphrun eval, of a run that was started by hand. */
+  shell_must(
+      "c=two/cells/arm.both.seed0\n"
+      "$GRAPHC plain.xml -I models -D 'domains=plaza campus' -D 'ids=4 4' -D @tiny.defs -D lr=.3 "
+      "-o "
+      "hand.plan.xml >/dev/null\n"
+      "cmp hand.plan.xml $c/plan.xml\n"
+      "$GRAPHRUN train hand.plan.xml --data=data/train.domains --out=hand --seed=0 "
+      "--init=two/cells/plain.both.seed0/run/checkpoint.safetensors >/dev/null\n"
+      "cmp hand/checkpoint.safetensors $c/run/checkpoint.safetensors\n"
+      "$GRAPHRUN eval hand.plan.xml --weights=hand/checkpoint.safetensors --domain=station "
+      "--data=data/synth.domains --compare=two/cells/plain.both.seed0/unseen.json >eval.txt\n"
+      "map=$(sed -n 's/^mAP *\\([0-9.]*\\) .*/\\1/p' eval.txt)\n"
+      "test \"$map\" = \"$(awk -F, '/^arm,.*,unseen,/ { printf \"%%.2f\", $5 }' two/table.csv)\"\n"
+      /* ... and the interval is that of --compare. */
+      "difference=$(sed -n 's/^against .*mAP \\([^ ]*\\) points, 95 %% interval \\([^ ]*\\) .. "
+      "\\([^;]*\\);.*/\\1 \\2 \\3/p' eval.txt)\n"
+      "test \"$difference\" = \"$(awk -F, '/^arm,.*,unseen,/ { printf \"%%+.2f %%+.2f %%+.2f\", "
+      "$16, $17, $18 }' two/table.csv)\" || { echo \"$difference\"; cat two/table.csv; exit 1; }");
+}
+
+/* What each form of the table must have. */
+static void test_forms(void) {
+  shell_must("cd two\n"
+             "grep -q '^# Two .| rows$' table.md && grep -q '^| plain | ' table.md\n"
+             "grep -q '33.9/34.2 (' table.md && grep -q '50.0/60.0 (' table.md\n"
+             "grep -q 'Points of mAP above `plain`' table.md\n"
+             "grep -q 'over the random splits' table.md && grep -q '/[0-9.]* (2) |' table.md\n"
+             "grep -q 'multicolumn{2}{c}{A .& B}' table.tex && grep -q 'plain (paper)' table.tex\n"
+             "grep -q '\"against base\"' table.json && grep -q '\"splits\"' table.json");
+  /* The difference to the paper is what stands between the two. */
+  shell_must("awk -F, '/,unseen,/ && $12 { d = $5 - $12 - $14; if (d * d > 1e-9) exit 1; n++ } "
+             "END { exit n != 1 }' two/table.csv");
+  /* The average is that of the tests. */
+  shell_must("awk -F, '/^arm,/ { v[$3] = $5 } END { d = (v[\"unseen\"] + v[\"drawn\"]) / 2 - "
+             "v[\"average\"]; exit d * d > 1e-9 }' two/table.csv");
+}
+
+typedef struct Mistake {
+  const char *find, *put, *place, *says, *hint;
+} Mistake;
+
+static void test_mistakes(void) {
+  static const Mistake rows[] = {
+      {"map=\"33.9\"", "nap=\"33.9\"", ":8:31: error: ", "paper has no attribute 'nap'",
+       "did you mean 'map'?"},
+      {"<row name=\"arm\"", "<row name=\"a b\"", ":11:14: error: ", "'a b' is no name", "label="},
+      {"<row name=\"arm\"", "<row name=\"plain\"", ":11:14: error: ", "a row 'plain' already", ""},
+      {"start=\"plain\"", "start=\"plane\"", ":11:44: error: ", "no row before this one",
+       "there are: plain"},
+      {"<test name=\"drawn\"", "<tset name=\"drawn\"",
+       ":5:5: error: ", "train has no element 'tset'", "did you mean 'test'?"},
+      {"name=\"drawn\"", "name=\"unseen\"", ":5:17: error: ", "a test 'unseen' already", ""},
+      {"map=\"33.9\"", "map=\"0,339\"", ":8:31: error: ", "a number from 0 to 100", ""},
+      {"paper test=\"unseen\"", "paper test=\"unsen\"",
+       ":8:18: error: ", "no test is called 'unsen'", "did you mean 'unseen'?"},
+      {"<set name=\"lr\" value=\".3\"/>", "<set name=\"lr\"/>",
+       ":11:51: error: ", "set lacks the attribute 'value'", ""},
+      {"seeds=\"1\"", "seeds=\"none\"", ":1:45: error: ", "seeds is a number from 1 to", ""},
+      {"urn:graphc:study:1", "urn:graphc:model:1", ":1:1: error: ", "which is no study's",
+       "xmlns=\"urn:graphc:study:1\""},
+      {"model=\"plain.xml\" start", "start", ":11:3: error: ", "row lacks the attribute 'model'",
+       ""},
+      {"<include folder", "<include dir", ":2:3: error: ", "include lacks the attribute 'folder'",
+       "-I"},
+      {"</study>", "", ": error: malformed XML", "", ""},
+  };
+  for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+    const char *const expect[] = {rows[i].place, rows[i].says, rows[i].hint, NULL};
+    write_study("wrong.study", rows[i].find, rows[i].put);
+    CU_ASSERT(
+        shell_says(rows[i].put, shell("$GRAPHRUN study wrong.study --out=wrong"), 1, -1, expect));
+  }
+  static const struct {
+    const char *line;
+    int code;
+    const char *parts[3];
+  } lines[] = {
+      {"$GRAPHRUN study two.study --out=two", 1, {"holds this study already", "hint: --resume"}},
+      {"$GRAPHRUN study two.study --out=x --only=arn",
+       1,
+       {"has no row 'arn'", "did you mean 'arm'?"}},
+      {"$GRAPHRUN study two.study --out=x --cell=3/2", 2, {"--cell is I/N", ""}},
+      {"$GRAPHRUN study two.study --out=x --tables --dry-run", 2, {"what is --dry-run for?", ""}},
+      {"$GRAPHRUN study nowhere.study", 1, {"nowhere.study: error: cannot read", ""}},
+      {"$GRAPHRUN study plain.xml",
+       1,
+       {"plain.xml:1:1: error: the root is 'model'", "hint: <study"}},
+      {"$GRAPHC two.study --check", 1, {"two.study:1:1: error: ", ""}},
+      {"$GRAPHRUN study two.study --out=/proc/x", 4, {"/proc/x: error: cannot be made", ""}},
+  };
+  for (size_t i = 0; i < sizeof lines / sizeof *lines; i++)
+    CU_ASSERT(
+        shell_says(lines[i].line, shell("%s", lines[i].line), lines[i].code, 1, lines[i].parts));
+}
+
+int main(void) {
+  static const SupportTest tests[] = {{"preparations", prepare},
+                                      {"the whole line", test_whole},
+                                      {"forms of the table", test_forms},
+                                      {"mistakes", test_mistakes}};
+  return support_run("study", tests, sizeof tests / sizeof *tests);
+}
