@@ -107,7 +107,7 @@ static const CommandRow commands[] = {
      .text = "FILE (XML) names rows (models with values of -D), what they are trained on, and the "
              "tests. Each row, training and seed is a cell with a folder, DIR/cells/NAME. A "
              "study that was ended, at whatever moment, goes on with --resume. Cells that "
-             "fail are told at the end. DIR gets table.md, .csv, .tex and .json.\n\n"
+             "fail are told at the end. DIR gets the table as STUDY.md, .csv, .tex and .json.\n\n"
              "Several processes may share DIR, on one machine or many: each takes cells that "
              "no other has. In a Slurm array each task takes its part of the cells.",
      .examples = "  graphrun study models/studies/small.study --dry-run --data=my.domains\n"
@@ -282,15 +282,22 @@ static const OptionRow options[] = {
      .value = "F",
      .files = OPTION_FILE,
      .help = "start from the weights in F (.safetensors, .pth)"},
+    {.name = "init",
+     .kind = OPTION_TEXT,
+     .commands = STUDY,
+     AT(init),
+     .value = "F",
+     .files = OPTION_FILE,
+     .help = "rows that start from no other start from the weights in F"},
     {.name = "init-skip",
      .kind = OPTION_LIST,
-     .commands = TRAIN | INFO,
+     .commands = TRAIN | INFO | STUDY,
      AT(init_skip),
      .value = "GLOB",
      .help = "but leave out what is named so (may be repeated)"},
     {.name = "init-prefix",
      .kind = OPTION_TEXT,
-     .commands = TRAIN | INFO,
+     .commands = TRAIN | INFO | STUDY,
      AT(init_prefix),
      .value = "P",
      .help = "names that begin with P are known without it"},

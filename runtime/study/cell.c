@@ -42,6 +42,7 @@ Status cells_make(const StudyFile *file, const char *out, uint32_t seeds, Diag *
   for (uint32_t s = 0; s < seeds; s++)
     for (uint32_t t = 0; t < file->n_trainings; t++)
       for (uint32_t r = 0; r < file->n_rows; r++) {
+        if (!file->rows[r].model) continue;
         Cell *c = &cells->at[cells->n++];
         *c = (Cell){
             .row = &file->rows[r], .training = &file->trainings[t], .row_index = r, .seed = s};
@@ -115,12 +116,24 @@ json_t *cell_read(const Cell *cell) {
   return NULL;
 }
 
+/* Tests that another study made of the same network stay noted. */
+static json_t *with_other_tests(const Cell *cell) {
+  char what[300];
+  json_t *of = json_copy(cell->identity), *before = cell_read(cell);
+  json_t *tests = json_copy(json_object_get(of, "tests"));
+  if (before && !cell_differs(cell, before, what, sizeof what))
+    json_object_update_missing(tests, json_object_get(json_object_get(before, "of"), "tests"));
+  if (tests) json_object_set_new(of, "tests", tests);
+  json_decref(before);
+  return of;
+}
+
 Status cell_write(const Cell *cell, const char *state, int64_t steps, Diag *diag) {
   char path[CELL_PATH_MAX];
   if (!cell_path(cell, FILE_NAME, path))
     return diag_error(diag, STATUS_SYSTEM, cell->folder, NULL, "the path is too long");
   json_t *record =
-      json_pack("{s:s, s:s, s:O}", "format", FORMAT, "state", state, "of", cell->identity);
+      json_pack("{s:s, s:s, s:o}", "format", FORMAT, "state", state, "of", with_other_tests(cell));
   if (record && steps > 0) json_object_set_new(record, "steps", json_integer(steps));
   if (record && cell->message)
     json_object_set_new(record, "message", json_string_nocheck(cell->message));
@@ -149,6 +162,7 @@ bool cell_differs(const Cell *cell, const json_t *record, char *text, size_t siz
   static const struct {
     const char *key, *word;
   } parts[] = {{"data", "the training data"},
+               {"init", "the weights that it starts from"},
                {"start", "the network that it starts from"},
                {"same time", "the row whose time it takes"}};
   const json_t *of = json_object_get(record, "of");

@@ -38,6 +38,7 @@ typedef struct Cells {
 
 Status cells_make(const StudyFile *file, const char *out, uint32_t seeds, Diag *diag, Cells *cells);
 void cells_release(Cells *cells);
+/* NULL: a row without a model has none. */
 Cell *cells_find(const Cells *cells, uint32_t row, const StudyTraining *training, uint32_t seed);
 
 /* Marks a cell as failed; the message is printed when all is done.  `hint` NULL or "": none. */

@@ -1,6 +1,7 @@
 /* Data sets are read here, models are expanded by graphc: what a cell is of is what both say. */
 #include "runtime/study/identity.h"
 
+#include "graph/base/open_file.h"
 #include "graph/base/text.h"
 
 #include <inttypes.h>
@@ -211,12 +212,53 @@ static json_t *other_of(const Cell *other) {
   return json_pack("{s:s, s:s}", "cell", other->name, "hash", hash);
 }
 
+/* Of the bytes of the weights that a cell starts from, where no other row has them. */
+static Status hash_init(const StudySource *s, Cell *cell, char hash[17]) {
+  const char *path = cell->row->init ? cell->row->init : s->options->init;
+  char error[OPEN_ERROR_MAX];
+  FILE *file;
+  int64_t size;
+  *hash = 0;
+  if (!path || cell->start) return STATUS_OK;
+  int code = file_open(path, &file, &size);
+  if (code) {
+    cell_fail(cell, STATUS_INVALID, NULL, "%s: %s", path, file_open_error(code, error));
+    return STATUS_OK;
+  }
+  static const size_t chunk = (size_t)1 << 20;
+  XXH3_state_t *state = XXH3_createState();
+  char *bytes = malloc(chunk);
+  bool good = state && bytes && XXH3_64bits_reset(state) == XXH_OK;
+  for (size_t n; good && (n = fread(bytes, 1, chunk, file)) > 0;)
+    XXH3_64bits_update(state, bytes, n);
+  if (good) snprintf(hash, 17, "%016" PRIx64, (uint64_t)XXH3_64bits_digest(state));
+  if (state) XXH3_freeState(state);
+  free(bytes);
+  fclose(file);
+  return good ? STATUS_OK : diag_no_memory(s->diag, chunk);
+}
+
+/* Weights and how they are taken. */
+static json_t *init_of(const StudySource *s, const char *hash) {
+  const StudyOptions *o = s->options;
+  if (!*hash) return json_null();
+  json_t *skip = json_array();
+  for (uint32_t i = 0; i < o->n_init_skip; i++)
+    json_array_append_new(skip, json_string_nocheck(o->init_skip[i]));
+  return json_pack("{s:s, s:o, s:o}", "hash", hash, "skip", skip, "prefix",
+                   text_or_null(o->init_prefix));
+}
+
 static Status identify(const StudySource *s, Cell *cell, const char *text) {
-  cell->identity = json_pack(
-      "{s:s, s:s, s:o, s:I, s:o, s:o, s:o, s:o, s:s}", "model", cell->row->model, "text", text,
-      "sets", sets_of(s, cell), "seed", (json_int_t)cell->seed, "data",
-      hash_of(source_training(s, cell->training)->set), "start", other_of(cell->start), "same time",
-      other_of(cell->timed), "tests", tests_of(s, cell), "program", s->options->version);
+  char init[17];
+  TRY(hash_init(s, cell, init));
+  if (cell->state == CELL_FAILED) return STATUS_OK;
+  cell->identity =
+      json_pack("{s:s, s:s, s:o, s:I, s:o, s:o, s:o, s:o, s:o, s:s}", "model", cell->row->model,
+                "text", text, "sets", sets_of(s, cell), "seed", (json_int_t)cell->seed, "data",
+                hash_of(source_training(s, cell->training)->set), "init", init_of(s, init), "start",
+                other_of(cell->start), "same time", other_of(cell->timed), "tests",
+                tests_of(s, cell), "program", s->options->version);
   return cell->identity ? STATUS_OK
                         : diag_error(s->diag, STATUS_INVALID, cell->row->model,
                                      "names must be UTF-8", "the cell cannot be written as JSON");

@@ -208,7 +208,8 @@ static Status read_test(Results *r, const Cells *cells, uint32_t test, Diag *dia
   for (size_t i = 0; status == STATUS_OK && i < n; i++) {
     const Cell *cell =
         cells_find(cells, (uint32_t)(i / r->seeds), training_of(f, test), (uint32_t)(i % r->seeds));
-    if (cell->state == CELL_DONE) status = read_evaluation(cell, &f->tests[test], &all[i], diag);
+    if (cell && cell->state == CELL_DONE)
+      status = read_evaluation(cell, &f->tests[test], &all[i], diag);
   }
   for (uint32_t row = 0; status == STATUS_OK && row < f->n_rows; row++) {
     Result *out = &r->at[(size_t)row * f->n_tests + test];
@@ -223,36 +224,55 @@ static Status read_test(Results *r, const Cells *cells, uint32_t test, Diag *dia
   return status;
 }
 
+/* What is published for it, else the mean of what is published for all its tests. */
+static void find_average_paper(const Results *r, uint32_t row, uint32_t average, uint32_t tests) {
+  const StudyFile *f = r->file;
+  Result *out = &r->average[(size_t)row * f->n_averages + average];
+  uint32_t n = 0;
+  out->paper = find_paper(&f->rows[row], f->averages[average]);
+  if (out->paper) return;
+  out->mean_paper = (StudyPaper){f->averages[average], 0, 0};
+  for (uint32_t t = 0; t < f->n_tests; t++) {
+    const StudyPaper *paper = results_at(r, row, t)->paper;
+    if (f->tests[t].average != average || !paper) continue;
+    out->mean_paper.map += paper->map / tests;
+    out->mean_paper.rank1 += paper->rank1 / tests;
+    n++;
+  }
+  if (n == tests) out->paper = &out->mean_paper;
+}
+
 /* Seeds that lack a test have no average: NAN. */
-static Status average_row(Results *r, uint32_t row, Diag *diag) {
-  Result *out = &r->average[row];
-  uint32_t tests = r->n_averaged;
+static Status average_row(Results *r, uint32_t row, uint32_t average, Diag *diag) {
+  Result *out = &r->average[(size_t)row * r->file->n_averages + average];
+  uint32_t tests = r->n_averaged[average];
   TRY(sum_up(NULL, r->seeds, out, diag));
   for (uint32_t s = 0; s < r->seeds && tests; s++) {
     out->seed_map[s] = out->seed_rank1[s] = 0;
     for (uint32_t t = 0; t < r->file->n_tests; t++) {
-      if (!r->file->tests[t].averaged) continue;
+      if (r->file->tests[t].average != average) continue;
       out->seed_map[s] += results_at(r, row, t)->seed_map[s] / tests;
       out->seed_rank1[s] += results_at(r, row, t)->seed_rank1[s] / tests;
     }
   }
   out->map = figure_of(out->seed_map, r->seeds);
   out->rank1 = figure_of(out->seed_rank1, r->seeds);
-  out->paper = find_paper(&r->file->rows[row], STUDY_AVERAGE);
+  find_average_paper(r, row, average, tests);
   return STATUS_OK;
 }
 
 Status results_read(const StudyFile *file, const Cells *cells, Diag *diag, Results *out) {
   *out = (Results){.file = file, .seeds = cells->seeds, .n_cells = cells->n};
   out->at = calloc((size_t)file->n_rows * file->n_tests + 1, sizeof *out->at);
-  out->average = calloc(file->n_rows + 1u, sizeof *out->average);
+  out->average = calloc((size_t)file->n_rows * file->n_averages + 1, sizeof *out->average);
   Status status = out->at && out->average ? STATUS_OK : diag_no_memory(diag, file->n_rows * 256u);
-  for (uint32_t t = 0; t < file->n_tests; t++) out->n_averaged += file->tests[t].averaged;
+  for (uint32_t t = 0; t < file->n_tests; t++)
+    if (file->tests[t].average != STUDY_NO_AVERAGE) out->n_averaged[file->tests[t].average]++;
   for (uint32_t i = 0; i < cells->n; i++) out->n_done += cells->at[i].state == CELL_DONE;
   for (uint32_t t = 0; status == STATUS_OK && t < file->n_tests; t++)
     status = read_test(out, cells, t, diag);
-  for (uint32_t row = 0; status == STATUS_OK && row < file->n_rows; row++)
-    status = average_row(out, row, diag);
+  for (uint32_t i = 0; status == STATUS_OK && i < file->n_rows * file->n_averages; i++)
+    status = average_row(out, i / file->n_averages, i % file->n_averages, diag);
   if (status != STATUS_OK) results_release(out);
   return status;
 }
@@ -263,7 +283,7 @@ void results_release(Results *r) {
     free(r->at[i].seed_map);
     free(r->at[i].seed_rank1);
   }
-  for (uint32_t i = 0; r->average && i < r->file->n_rows; i++) {
+  for (uint32_t i = 0; r->average && i < r->file->n_rows * r->file->n_averages; i++) {
     free(r->average[i].seed_map);
     free(r->average[i].seed_rank1);
   }

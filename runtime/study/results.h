@@ -21,14 +21,15 @@ typedef struct Result {
   MetricsInterval against;       /* mAP minus that of the base row, 0..1, over the seeds of both */
   uint32_t n_against;            /* seeds of both; 0: there is no difference */
   const StudyPaper *paper;       /* NULL: none */
+  StudyPaper mean_paper;         /* of an average: what is published for its tests */
 } Result;
 
 typedef struct Results {
   const StudyFile *file;
   uint32_t seeds, n_done, n_cells;
-  uint32_t n_averaged; /* tests in the average */
-  Result *at;          /* (rows, tests) */
-  Result *average; /* (rows) over the tests: per seed first, so of seeds that have all of them */
+  Result *at;      /* (rows, tests) */
+  Result *average; /* (rows, averages): per seed first, so of seeds that have all of the tests */
+  uint32_t n_averaged[STUDY_AVERAGES_MAX]; /* tests in an average */
 } Results;
 
 static inline const Result *results_at(const Results *r, uint32_t row, uint32_t test) {

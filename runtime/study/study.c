@@ -127,16 +127,18 @@ static void look_at_others(const Study *s) {
   }
 }
 
-static Status write_file(const Study *s, const char *name, const char *text) {
+/* OUT/STUDY.END: several studies may share a folder, and with it the cells that they have in
+ * common. */
+static Status write_file(const Study *s, const char *end, const char *text) {
   char path[CELL_PATH_MAX];
-  snprintf(path, sizeof path, "%s/%s", s->out, name);
+  snprintf(path, sizeof path, "%s/%s.%s", s->out, s->file->name, end);
   const FilePart part = {text, strlen(text)};
   int error = file_replace(path, &part, 1, false);
   return error ? diag_error(s->diag, STATUS_SYSTEM, path, NULL, "cannot write: %s", strerror(error))
                : STATUS_OK;
 }
 
-static Status write_with(const Study *s, const char *name, const Results *results,
+static Status write_with(const Study *s, const char *end, const Results *results,
                          void (*write)(FILE *, const Results *)) {
   char *text = NULL;
   size_t size = 0;
@@ -145,8 +147,8 @@ static Status write_with(const Study *s, const char *name, const Results *result
   write(out, results);
   bool failed = ferror(out) != 0;
   failed |= fclose(out) != 0;
-  Status status = failed ? diag_no_memory(s->diag, 1 << 12) : write_file(s, name, text);
-  if (status == STATUS_OK && strcmp(name, "table.md") == 0) printf("\n%s\n", text);
+  Status status = failed ? diag_no_memory(s->diag, 1 << 12) : write_file(s, end, text);
+  if (status == STATUS_OK && strcmp(end, "md") == 0) printf("\n%s\n", text);
   free(text);
   return status;
 }
@@ -174,17 +176,17 @@ static Status write_times(const Study *s) {
 static Status write_tables(const Study *s) {
   Results results;
   TRY(results_read(s->file, &s->cells, s->diag, &results));
-  Status status = write_with(s, "table.md", &results, table_markdown);
-  if (status == STATUS_OK) status = write_with(s, "table.csv", &results, table_csv);
-  if (status == STATUS_OK) status = write_with(s, "table.tex", &results, table_latex);
+  Status status = write_with(s, "md", &results, table_markdown);
+  if (status == STATUS_OK) status = write_with(s, "csv", &results, table_csv);
+  if (status == STATUS_OK) status = write_with(s, "tex", &results, table_latex);
   char *json = status == STATUS_OK ? table_json(&results) : NULL;
   if (status == STATUS_OK)
-    status = json ? write_file(s, "table.json", json) : diag_no_memory(s->diag, 1 << 12);
+    status = json ? write_file(s, "json", json) : diag_no_memory(s->diag, 1 << 12);
   free(json);
   results_release(&results);
   if (status == STATUS_OK) status = write_times(s);
   if (status == STATUS_OK)
-    printf("%s: table.md, table.csv, table.tex, table.json, times.csv\n", s->out);
+    printf("%s: %s.md, .csv, .tex, .json, .times.csv\n", s->out, s->file->name);
   return status;
 }
 

@@ -12,9 +12,13 @@
 typedef enum StudyChanged { STUDY_REFUSE, STUDY_REDO, STUDY_KEEP } StudyChanged;
 
 typedef struct StudyOptions {
-  const char *file;           /* the study */
-  const char *out;            /* folder; NULL: the study's name in the current folder */
-  const char *data;           /* of trainings and tests that name none; NULL: none */
+  const char *file;             /* the study */
+  const char *out;              /* folder; NULL: the study's name in the current folder */
+  const char *data;             /* of trainings and tests that name none; NULL: none */
+  const char *init;             /* weights of rows that start from nothing else; NULL: none */
+  const char *const *init_skip; /* as graphrun train has them */
+  uint32_t n_init_skip;
+  const char *init_prefix;
   const char *const *defines; /* for graphc -D, after those of the file */
   uint32_t n_defines;
   const char *const *includes; /* folders for graphc -I, after those of the file */
@@ -31,7 +35,7 @@ typedef struct StudyOptions {
   const char *version;          /* of this program, as cells note it */
 } StudyOptions;
 
-/* Leaves in `out`: cells/NAME for each cell, table.{md,csv,tex,json}, times.csv.  Cells that fail
+/* Leaves in `out`: cells/NAME for each cell, STUDY.{md,csv,tex,json,times.csv}.  Cells that fail
  * are told at the end and do not stop the others; the status is that of the first. */
 Status study_run(const StudyOptions *options, Diag *diag);
 

@@ -77,22 +77,29 @@ static const char *required(Reader *r, const RawElement *el, const char *name, c
   return NULL;
 }
 
-/* Names become names of files. */
-static const char *read_name(Reader *r, const RawElement *el) {
-  const char *name = required(r, el, "name", "letters, digits, - and _");
-  if (!name) return "?";
+/* Names become names of files, and columns of CSV. */
+static void check_name(Reader *r, const RawElement *el, const char *attribute, const char *name) {
+  const RawAttr *attr = raw_attribute(el, attribute);
+  const char *hint = "label=\"...\" is what tables show";
   for (const char *at = name; *at; at++) {
     bool letter = (*at >= 'a' && *at <= 'z') || (*at >= 'A' && *at <= 'Z');
     if (letter || (*at >= '0' && *at <= '9') || *at == '-' || *at == '_') continue;
-    error_at(r, el, raw_attribute(el, "name"), "label=\"...\" is what tables show",
-             "'%s' is no name: letters, digits, - and _", name);
-    break;
+    error_at(r, el, attr, hint, "'%s' is no name: letters, digits, - and _", name);
+    return;
   }
-  if (strlen(name) >= STUDY_NAME_MAX || *name == '-')
-    error_at(r, el, raw_attribute(el, "name"), "label=\"...\" is what tables show",
-             *name == '-' ? "a name does not begin with -" : "a name has at most %d characters",
-             STUDY_NAME_MAX - 1);
-  return arena_strdup(r->file->arena, name);
+  if (*name == '-')
+    error_at(r, el, attr, hint, "a name does not begin with -");
+  else if (strlen(name) >= STUDY_NAME_MAX)
+    error_at(r, el, attr, hint, "a name has at most %d characters", STUDY_NAME_MAX - 1);
+}
+
+static const char *read_name(Reader *r, const RawElement *el) {
+  const char *name = required(r, el, "name", "letters, digits, - and _");
+  if (!name) return "?";
+  check_name(r, el, "name", name);
+  const char *copy = arena_strdup(r->file->arena, name);
+  if (!copy) no_memory(r);
+  return copy ? copy : "?";
 }
 
 static const char *read_text(Reader *r, const RawElement *el, const char *name) {
@@ -181,18 +188,33 @@ static void read_include(Reader *r, const RawElement *el) {
     list->at[list->n++] = path;
 }
 
+/* The mean that a test counts in: that of its name, made when it is new. */
+static uint32_t read_average(Reader *r, const RawElement *el) {
+  StudyFile *f = r->file;
+  const char *name = read_text(r, el, "average");
+  uint32_t i = 0;
+  if (!name) name = STUDY_AVERAGE;
+  if (strcmp(name, "no") == 0) return STUDY_NO_AVERAGE;
+  check_name(r, el, "average", name);
+  while (i < f->n_averages && strcmp(f->averages[i], name) != 0) i++;
+  if (i < f->n_averages) return i;
+  if (i < STUDY_AVERAGES_MAX) {
+    f->averages[f->n_averages++] = name;
+    return i;
+  }
+  error_at(r, el, raw_attribute(el, "average"), NULL, "a study has at most %d means",
+           STUDY_AVERAGES_MAX);
+  return STUDY_NO_AVERAGE;
+}
+
 static void read_test(Reader *r, const RawElement *el) {
   StudyFile *f = r->file;
   CHECK_ATTRIBUTES(r, el, "name", "label", "data", "domain", "protocol", "average");
-  const char *average = raw_attr(el, "average");
-  bool counts = !average || strcmp(average, "yes") == 0;
-  if (!counts && strcmp(average, "no") != 0)
-    error_at(r, el, raw_attribute(el, "average"), NULL, "average is yes or no, not '%s'", average);
+  uint32_t average = read_average(r, el);
   no_children(r, el);
   const char *name = read_name(r, el);
-  if (name && strcmp(name, STUDY_AVERAGE) == 0)
-    error_at(r, el, raw_attribute(el, "name"), NULL,
-             "'" STUDY_AVERAGE "' is the mean of all tests");
+  if (strcmp(name, STUDY_AVERAGE) == 0)
+    error_at(r, el, raw_attribute(el, "name"), NULL, "'" STUDY_AVERAGE "' is the mean of tests");
   for (uint32_t i = 0; name && i < f->n_tests; i++)
     if (strcmp(f->tests[i].name, name) == 0)
       error_at(r, el, raw_attribute(el, "name"), "tests are columns of one table",
@@ -202,7 +224,7 @@ static void read_test(Reader *r, const RawElement *el) {
     return;
   }
   StudyTest *t = &f->tests[f->n_tests++];
-  *t = (StudyTest){.name = name, .averaged = counts};
+  *t = (StudyTest){.name = name, .average = average};
   t->label = read_label(r, el, name);
   t->data = read_path(r, el, "data");
   t->domain = read_text(r, el, "domain");
@@ -271,15 +293,34 @@ static uint32_t read_row_name(Reader *r, const RawElement *el, const char *attri
   return STUDY_NO_ROW;
 }
 
+/* Rows that are published alone have values, and nothing that is to be done. */
+static void check_row(Reader *r, const RawElement *el, const StudyRow *row) {
+  if (!row->model && (!row->n_paper || row->sets.n || row->init || raw_attr(el, "start") ||
+                      raw_attr(el, "same-time-as")))
+    error_at(r, el, NULL,
+             "the path of a model, from the study's folder on; without one a row holds nothing but "
+             "paper",
+             "row lacks the attribute 'model'");
+  if (row->init && raw_attr(el, "start"))
+    error_at(r, el, raw_attribute(el, "init"), "give one of them",
+             "a row starts from weights or from another row");
+  for (int i = 0; i < 2; i++) {
+    uint32_t other = i ? row->same_time : row->start;
+    if (other != STUDY_NO_ROW && !r->file->rows[other].model)
+      error_at(r, el, raw_attribute(el, i ? "same-time-as" : "start"), NULL,
+               "row '%s' has no model: nothing of it is trained", r->file->rows[other].name);
+  }
+}
+
 static void read_row(Reader *r, const RawElement *el) {
   StudyFile *f = r->file;
-  CHECK_ATTRIBUTES(r, el, "name", "label", "model", "start", "same-time-as");
+  CHECK_ATTRIBUTES(r, el, "name", "label", "model", "init", "start", "same-time-as");
   const char *name = read_name(r, el);
   if (name && find_row(f, name) != STUDY_NO_ROW)
     error_at(r, el, raw_attribute(el, "name"), NULL, "there is a row '%s' already", name);
   StudyRow row = {.name = name, .label = read_label(r, el, name)};
-  required(r, el, "model", "the path of a model, from the study's folder on");
-  row.model = raw_attr(el, "model") ? read_path(r, el, "model") : "?";
+  row.model = read_path(r, el, "model");
+  row.init = read_path(r, el, "init");
   row.start = read_row_name(r, el, "start");
   row.same_time = read_row_name(r, el, "same-time-as");
   for (const RawElement *c = el->first_child; c; c = c->next)
@@ -289,6 +330,7 @@ static void read_row(Reader *r, const RawElement *el) {
       read_paper(r, c, &row);
     else
       UNKNOWN_CHILD(r, c, "set", "paper");
+  check_row(r, el, &row);
   if (ARRAY_RESERVE_IN(f->arena, f->rows, f->cap_rows, f->n_rows, 1, r->diag) != STATUS_OK)
     no_memory(r);
   else
@@ -301,12 +343,14 @@ static void check_papers(Reader *r, const RawElement *root) {
   const char *names[64];
   char hint[200];
   uint32_t n = 0;
-  for (; n < f->n_tests && n < 63; n++) names[n] = f->tests[n].name;
-  names[n++] = STUDY_AVERAGE;
+  for (; n < f->n_tests && n < 64 - STUDY_AVERAGES_MAX; n++) names[n] = f->tests[n].name;
+  for (uint32_t i = 0; i < f->n_averages; i++) names[n++] = f->averages[i];
   for (const RawElement *row = root->first_child; row; row = row->next)
     for (const RawElement *c = row->first_child; c; c = c->next) {
       const char *test = strcmp(c->tag, "paper") == 0 ? raw_attr(c, "test") : NULL;
-      bool found = !test || strcmp(test, STUDY_AVERAGE) == 0;
+      bool found = !test;
+      for (uint32_t i = 0; i < f->n_averages && !found; i++)
+        found = strcmp(f->averages[i], test) == 0;
       for (uint32_t i = 0; i < f->n_tests && !found; i++)
         found = strcmp(f->tests[i].name, test) == 0;
       if (!found)
@@ -324,6 +368,12 @@ static uint32_t read_seeds(Reader *r, const RawElement *root) {
     error_at(r, root, raw_attribute(root, "seeds"), NULL,
              "seeds is a number from 1 to %d, not '%s'", STUDY_SEEDS_MAX, text);
   return (uint32_t)n;
+}
+
+static uint32_t first_with_model(const StudyFile *f) {
+  uint32_t i = 0;
+  while (i < f->n_rows && !f->rows[i].model) i++;
+  return i < f->n_rows ? i : 0;
 }
 
 static void read_root(Reader *r, const RawElement *root) {
@@ -349,7 +399,7 @@ static void read_root(Reader *r, const RawElement *root) {
       read_include(r, c);
     else
       UNKNOWN_CHILD(r, c, "include", "set", "train", "row");
-  f->base = raw_attr(root, "base") ? read_row_name(r, root, "base") : 0;
+  f->base = raw_attr(root, "base") ? read_row_name(r, root, "base") : first_with_model(f);
   check_papers(r, root);
   if (f->n_rows == 0)
     error_at(r, root, NULL, "<row name=\"...\" model=\"...\"/>", "there is no row");

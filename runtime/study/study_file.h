@@ -10,7 +10,8 @@
 
 #define STUDY_NAME_MAX 48 /* bytes of a name */
 #define STUDY_SEEDS_MAX 1000
-#define STUDY_AVERAGE "average" /* as the test of a <paper>: the mean over all tests */
+#define STUDY_AVERAGE "average" /* the mean over tests that name no other */
+#define STUDY_AVERAGES_MAX 16
 
 /* Definitions for graphc -D, in the order in which they apply: NAME=VALUE or @PATH. */
 typedef struct StudySets {
@@ -29,8 +30,10 @@ typedef struct StudyTest {
   const char *data;     /* path; NULL: that of the command line */
   const char *domain;   /* NULL: the only one that can be tested on */
   const char *protocol; /* as graphrun eval has it; NULL: market */
-  bool averaged;        /* it counts in the mean over tests */
+  uint32_t average;     /* of StudyFile.averages; STUDY_NO_AVERAGE: it counts in none */
 } StudyTest;
+
+#define STUDY_NO_AVERAGE UINT32_MAX
 
 /* What a row is trained on, and the tests of what came of it. */
 typedef struct StudyTraining {
@@ -43,7 +46,9 @@ typedef struct StudyTraining {
 
 #define STUDY_NO_ROW UINT32_MAX
 typedef struct StudyRow {
-  const char *name, *label, *model;
+  const char *name, *label;
+  const char *model; /* NULL: a row of published values alone */
+  const char *init;  /* path of weights that it starts from; NULL: those of the command line */
   StudySets sets;
   uint32_t start;     /* the row whose network it starts from; STUDY_NO_ROW: none */
   uint32_t same_time; /* the row whose training time it may take; STUDY_NO_ROW: its own steps */
@@ -61,6 +66,8 @@ typedef struct StudyFile {
   uint32_t n_trainings, cap_trainings;
   StudyTest *tests;
   uint32_t n_tests, cap_tests;
+  const char *averages[STUDY_AVERAGES_MAX];
+  uint32_t n_averages;
   StudyRow *rows;
   uint32_t n_rows, cap_rows;
 } StudyFile;

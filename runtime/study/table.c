@@ -5,21 +5,35 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Results of a row: test by test, then the average, which is only where there are several tests. */
+/* Results of a row: test by test, then the averages of several tests. */
 static uint32_t columns_of(const Results *r) {
-  return r->file->n_tests + (r->n_averaged > 1);
+  uint32_t n = r->file->n_tests;
+  for (uint32_t i = 0; i < r->file->n_averages; i++) n += r->n_averaged[i] > 1;
+  return n;
+}
+
+/* Which average a column behind those of the tests is. */
+static uint32_t average_of(const Results *r, uint32_t column) {
+  uint32_t i = 0, left = column - r->file->n_tests;
+  for (;; i++) {
+    if (r->n_averaged[i] > 1 && left == 0) return i;
+    left -= r->n_averaged[i] > 1;
+  }
 }
 
 static const Result *column_at(const Results *r, uint32_t row, uint32_t column) {
-  return column < r->file->n_tests ? results_at(r, row, column) : &r->average[row];
+  if (column < r->file->n_tests) return results_at(r, row, column);
+  return &r->average[(size_t)row * r->file->n_averages + average_of(r, column)];
 }
 
 static const char *column_label(const Results *r, uint32_t column) {
-  return column < r->file->n_tests ? r->file->tests[column].label : STUDY_AVERAGE;
+  if (column < r->file->n_tests) return r->file->tests[column].label;
+  return r->file->averages[average_of(r, column)];
 }
 
 static const char *column_name(const Results *r, uint32_t column) {
-  return column < r->file->n_tests ? r->file->tests[column].name : STUDY_AVERAGE;
+  if (column < r->file->n_tests) return r->file->tests[column].name;
+  return r->file->averages[average_of(r, column)];
 }
 
 static bool has_paper(const Results *r) {
@@ -114,7 +128,7 @@ static void put_differences(FILE *out, const Results *r) {
   for (uint32_t t = 0; t < f->n_tests; t++) fputs("---|", out);
   fputc('\n', out);
   for (uint32_t row = 0; row < f->n_rows; row++) {
-    if (row == f->base) continue;
+    if (row == f->base || !f->rows[row].model) continue;
     put_label(out, r, row);
     for (uint32_t t = 0; t < f->n_tests; t++) {
       const Result *x = results_at(r, row, t);
@@ -140,6 +154,7 @@ static void put_splits(FILE *out, const Results *r) {
   for (uint32_t t = 0; t < r->file->n_tests; t++) fputs("---|", out);
   fputc('\n', out);
   for (uint32_t row = 0; row < r->file->n_rows; row++) {
+    if (!r->file->rows[row].model) continue;
     put_label(out, r, row);
     for (uint32_t t = 0; t < r->file->n_tests; t++) {
       const Result *x = results_at(r, row, t);
@@ -161,6 +176,7 @@ void table_markdown(FILE *out, const Results *r) {
       r->seeds, r->seeds == 1 ? "" : "s", r->n_done, r->n_cells);
   put_head(out, r, true);
   for (uint32_t row = 0; row < r->file->n_rows; row++) {
+    if (!r->file->rows[row].model) continue;
     put_label(out, r, row);
     for (uint32_t c = 0; c < columns_of(r); c++) {
       const Result *x = column_at(r, row, c);
@@ -283,7 +299,7 @@ void table_latex(FILE *out, const Results *r) {
           r->n_done, r->n_cells);
   put_latex_head(out, r);
   for (uint32_t row = 0; row < r->file->n_rows; row++) {
-    put_latex_row(out, r, row, false);
+    if (r->file->rows[row].model) put_latex_row(out, r, row, false);
     if (r->file->rows[row].n_paper) put_latex_row(out, r, row, true);
   }
   fputs("\\hline\n\\end{tabular}\n", out);

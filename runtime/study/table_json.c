@@ -49,7 +49,10 @@ char *table_json(const Results *r) {
     json_t *tests = json_array();
     for (uint32_t t = 0; t < f->n_tests; t++)
       json_array_append_new(tests, result_of(r, f->tests[t].name, results_at(r, row, t)));
-    if (f->n_tests > 1) json_array_append_new(tests, result_of(r, STUDY_AVERAGE, &r->average[row]));
+    for (uint32_t i = 0; i < f->n_averages; i++)
+      if (r->n_averaged[i] > 1)
+        json_array_append_new(
+            tests, result_of(r, f->averages[i], &r->average[(size_t)row * f->n_averages + i]));
     json_array_append_new(rows, json_pack("{s:s, s:s, s:o}", "row", f->rows[row].name, "label",
                                           f->rows[row].label, "tests", tests));
   }

@@ -211,6 +211,15 @@ static void compile_command(const Work *w, const Job *j, Command *c) {
   command_add(c, "%s/plan.xml", j->cell->folder);
 }
 
+static void add_init(const Work *w, const Cell *cell, Command *c) {
+  const StudyOptions *o = w->source->options;
+  const char *init = cell->row->init ? cell->row->init : o->init;
+  if (!init) return;
+  command_option(c, "init", init);
+  command_option(c, "init-prefix", o->init_prefix);
+  for (uint32_t i = 0; i < o->n_init_skip; i++) command_option(c, "init-skip", o->init_skip[i]);
+}
+
 static void train_command(const Work *w, const Job *j, Command *c) {
   const Cell *cell = j->cell;
   const StudyData *data = source_training(w->source, cell->training);
@@ -228,6 +237,8 @@ static void train_command(const Work *w, const Job *j, Command *c) {
     command_add(c, "--resume");
   else if (cell->start)
     command_add(c, "--init=%s/run/checkpoint.safetensors", cell->start->folder);
+  else
+    add_init(w, cell, c);
 }
 
 static void evaluate_command(const Work *w, const Job *j, Command *c) {

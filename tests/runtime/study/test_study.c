@@ -9,8 +9,8 @@ static void test_whole(void) {
              "grep -q '^memory ' dry.txt && grep -q '^time ' dry.txt");
   shell_must("$GRAPHRUN study two.study >out.txt\n"
              "grep -q '\\[2/2\\] arm.both.seed0: done, 8 steps' out.txt\n"
-             "for f in md csv tex json; do test -s two/table.$f || exit 1; done\n"
-             "test $(wc -l <two/times.csv) = 3 && test $(wc -l <two/table.csv) = 7");
+             "for f in md csv tex json; do test -s two/two.$f || exit 1; done\n"
+             "test $(wc -l <two/two.times.csv) = 3 && test $(wc -l <two/two.csv) = 7");
   /* The figures are those of graphrun eval, of a run that was started by hand. */
   shell_must(
       "c=two/cells/arm.both.seed0\n"
@@ -24,29 +24,29 @@ static void test_whole(void) {
       "$GRAPHRUN eval hand.plan.xml --weights=hand/checkpoint.safetensors --domain=station "
       "--data=data/synth.domains --compare=two/cells/plain.both.seed0/unseen.json >eval.txt\n"
       "map=$(sed -n 's/^mAP *\\([0-9.]*\\) .*/\\1/p' eval.txt)\n"
-      "test \"$map\" = \"$(awk -F, '/^arm,.*,unseen,/ { printf \"%%.2f\", $5 }' two/table.csv)\"\n"
+      "test \"$map\" = \"$(awk -F, '/^arm,.*,unseen,/ { printf \"%%.2f\", $5 }' two/two.csv)\"\n"
       /* ... and the interval is that of --compare. */
       "difference=$(sed -n 's/^against .*mAP \\([^ ]*\\) points, 95 %% interval \\([^ ]*\\) .. "
       "\\([^;]*\\);.*/\\1 \\2 \\3/p' eval.txt)\n"
       "test \"$difference\" = \"$(awk -F, '/^arm,.*,unseen,/ { printf \"%%+.2f %%+.2f %%+.2f\", "
-      "$16, $17, $18 }' two/table.csv)\" || { echo \"$difference\"; cat two/table.csv; exit 1; }");
+      "$16, $17, $18 }' two/two.csv)\" || { echo \"$difference\"; cat two/two.csv; exit 1; }");
 }
 
 /* What each form of the table must have. */
 static void test_forms(void) {
   shell_must("cd two\n"
-             "grep -q '^# Two .| rows$' table.md && grep -q '^| plain | ' table.md\n"
-             "grep -q '33.9/34.2 (' table.md && grep -q '50.0/60.0 (' table.md\n"
-             "grep -q 'Points of mAP above `plain`' table.md\n"
-             "grep -q 'over the random splits' table.md && grep -q '/[0-9.]* (2) |' table.md\n"
-             "grep -q 'multicolumn{2}{c}{A .& B}' table.tex && grep -q 'plain (paper)' table.tex\n"
-             "grep -q '\"against base\"' table.json && grep -q '\"splits\"' table.json");
+             "grep -q '^# Two .| rows$' two.md && grep -q '^| plain | ' two.md\n"
+             "grep -q '33.9/34.2 (' two.md && grep -q '50.0/60.0 (' two.md\n"
+             "grep -q 'Points of mAP above `plain`' two.md\n"
+             "grep -q 'over the random splits' two.md && grep -q '/[0-9.]* (2) |' two.md\n"
+             "grep -q 'multicolumn{2}{c}{A .& B}' two.tex && grep -q 'plain (paper)' two.tex\n"
+             "grep -q '\"against base\"' two.json && grep -q '\"splits\"' two.json");
   /* The difference to the paper is what stands between the two. */
   shell_must("awk -F, '/,unseen,/ && $12 { d = $5 - $12 - $14; if (d * d > 1e-9) exit 1; n++ } "
-             "END { exit n != 1 }' two/table.csv");
+             "END { exit n != 1 }' two/two.csv");
   /* The average is that of the tests. */
   shell_must("awk -F, '/^arm,/ { v[$3] = $5 } END { d = (v[\"unseen\"] + v[\"drawn\"]) / 2 - "
-             "v[\"average\"]; exit d * d > 1e-9 }' two/table.csv");
+             "v[\"average\"]; exit d * d > 1e-9 }' two/two.csv");
 }
 
 typedef struct Mistake {
@@ -72,6 +72,9 @@ static void test_mistakes(void) {
       {"seeds=\"1\"", "seeds=\"none\"", ":1:45: error: ", "seeds is a number from 1 to", ""},
       {"urn:graphc:study:1", "urn:graphc:model:1", ":1:1: error: ", "which is no study's",
        "xmlns=\"urn:graphc:study:1\""},
+      {"name=\"drawn\"", "average=\"my mean\" name=\"drawn\"", ":5:20: error: ", "is no name", ""},
+      {"start=\"plain\"", "start=\"plain\" init=\"x\"",
+       ":11:57: error: ", "from weights or from another row", "hint: give one"},
       {"model=\"plain.xml\" start", "start", ":11:3: error: ", "row lacks the attribute 'model'",
        ""},
       {"<include folder", "<include dir", ":2:3: error: ", "include lacks the attribute 'folder'",
@@ -107,10 +110,50 @@ static void test_mistakes(void) {
         shell_says(lines[i].line, shell("%s", lines[i].line), lines[i].code, 1, lines[i].parts));
 }
 
+/* Rows of published values, means by name, weights from a file; a study that shares the folder of
+ * another does only what that has not. */
+static void test_more(void) {
+  support_write(
+      "more.study",
+      "<study name=\"more\" seeds=\"1\" xmlns=\"urn:graphc:study:1\">\n"
+      "  <include folder=\"models\"/><set file=\"tiny.defs\"/>\n"
+      "  <train name=\"both\" data=\"data/train.domains\">\n"
+      "    <test name=\"unseen\" data=\"data/synth.domains\" domain=\"station\" average=\"m\"/>\n"
+      "    <test name=\"seen\" data=\"data/synth.domains\" domain=\"campus\" average=\"m\"/>\n"
+      "    <test name=\"drawn\" data=\"data/synth.domains\" domain=\"plaza\" "
+      "protocol=\"split:ilids:2:0\" average=\"no\"/>\n"
+      "  </train>\n"
+      "  <row name=\"rival\" label=\"A. Rival\"><paper test=\"unseen\" map=\"40\" rank1=\"50\"/>"
+      "<paper test=\"seen\" map=\"20\" rank1=\"10\"/></row>\n"
+      "  <row name=\"plain\" model=\"plain.xml\"/>\n"
+      "  <row name=\"warm\" model=\"plain.xml\" "
+      "init=\"two/cells/plain.both.seed0/run/checkpoint.safetensors\"/>\n"
+      "</study>\n");
+  shell_must("$GRAPHRUN study more.study --out=two --resume >out.txt\n"
+             "grep -q 'plain.both.seed0: is evaluated' out.txt\n"
+             "test $(grep -c '^. .*graphrun train' two/cells/plain.both.seed0/log) = 1\n"
+             "grep -q '^rival,\"A. Rival\",m,0,,,,,0,,,30.000000,30.000000,' two/more.csv\n"
+             "grep -q '^| A. Rival | 40.0/50.0 | 20.0/10.0 | - | 30.0/30.0 |' two/more.md\n"
+             "! grep -q '^| A. Rival | - ' two/more.md && ! grep -q average two/more.csv\n"
+             "grep -q 'A. Rival (paper)' two/more.tex && grep -q '^warm,' two/more.csv");
+  /* What one study noted of a test the other keeps: nothing is left to do in either. */
+  shell_must(
+      "for s in two more; do\n"
+      "  $GRAPHRUN study $s.study --out=two --resume >out.txt && ! grep -q '^.[0-9]' out.txt "
+      "|| exit 1\n"
+      "done");
+  static const char *const weights[] = {"the weights that it starts from", NULL};
+  shell_must("printf x >>two/cells/plain.both.seed0/run/checkpoint.safetensors");
+  CU_ASSERT(shell_says("other weights",
+                       shell("$GRAPHRUN study more.study --out=two --resume --only=warm"), 1, 1,
+                       weights));
+}
+
 int main(void) {
   static const SupportTest tests[] = {{"preparations", prepare},
                                       {"the whole line", test_whole},
                                       {"forms of the table", test_forms},
+                                      {"more of the language", test_more},
                                       {"mistakes", test_mistakes}};
   return support_run("study", tests, sizeof tests / sizeof *tests);
 }

@@ -6,13 +6,13 @@ static void test_seeds(void) {
   /* Spread over seeds: with divisor n - 1. */
   shell_must("$GRAPHRUN study two.study --seeds=2 --jobs=2 >/dev/null\n"
              "$GRAPHRUN study two.study --out=again --seeds=2 --threads=1 >/dev/null\n"
-             "for f in md csv tex json; do cmp two/table.$f again/table.$f || exit 1; done");
+             "for f in md csv tex json; do cmp two/two.$f again/two.$f || exit 1; done");
   shell_must(
       "maps=$(for s in 0 1; do sed -n 's/^   *\"map\": \\([0-9.]*\\),$/\\1/p' "
       "two/cells/plain.both.seed$s/unseen.json | tail -n 1; done)\n"
       "echo $maps | awk '{ a = 100 * $1; b = 100 * $2; printf \"%%.4f %%.4f\\n\", (a + b) / 2, "
       "(a > b ? a - b : b - a) / sqrt(2) }' >want\n"
-      "awk -F, '/^plain,.*,unseen,/ { printf \"%%.4f %%.4f\\n\", $5, $6 }' two/table.csv >got\n"
+      "awk -F, '/^plain,.*,unseen,/ { printf \"%%.4f %%.4f\\n\", $5, $6 }' two/two.csv >got\n"
       "cmp want got");
 }
 
@@ -48,13 +48,13 @@ static void test_shared(void) {
              "$GRAPHRUN study two.study --out=shared --seeds=2 --cell=2/2 >b.txt && wait $one\n"
              "$GRAPHRUN study two.study --out=shared --seeds=2 --tables >/dev/null\n"
              "test $(cat a.txt b.txt | grep -c ' begins$') = 4\n"
-             "for f in md csv tex json; do cmp again/table.$f shared/table.$f || exit 1; done");
+             "for f in md csv tex json; do cmp again/two.$f shared/two.$f || exit 1; done");
   shell_must("rm -rf shared; for i in 1 2 3; do\n"
              "  $GRAPHRUN study two.study --out=shared --seeds=2 --resume >$i.txt 2>&1 &\n"
              "done; wait\n"
              "test $(cat ?.txt | grep -c ' begins$') = 4\n"
              "$GRAPHRUN study two.study --out=shared --seeds=2 --tables >/dev/null\n"
-             "for f in md csv tex json; do cmp again/table.$f shared/table.$f || exit 1; done");
+             "for f in md csv tex json; do cmp again/two.$f shared/two.$f || exit 1; done");
   shell_must("SLURM_ARRAY_TASK_ID=7 SLURM_ARRAY_TASK_COUNT=4 SLURM_ARRAY_TASK_MIN=6 "
              "$GRAPHRUN study two.study --out=slurm --seeds=2 >a.txt\n"
              "grep -q '^part 2 of 4' a.txt && test $(ls slurm/cells | wc -l) = 2");
@@ -93,7 +93,7 @@ static void test_changed(void) {
   shell_must("$GRAPHRUN study other.study --out=again --resume >out.txt\n"
              "grep -q 'plain.both.seed0: is evaluated' out.txt\n"
              "test $(grep -c '^. .*graphrun train' again/cells/plain.both.seed0/log) = 1\n"
-             "awk -F, '/,drawn,/ && $9 != 3 { exit 1 }' again/table.csv");
+             "awk -F, '/,drawn,/ && $9 != 3 { exit 1 }' again/two.csv");
   /* Another version of the program is said, once. */
   shell_must("sed -i 's/\"program\": \".*\"/\"program\": \"0.1\"/' again/cells/*/cell.json\n"
              "$GRAPHRUN study other.study --out=again --resume >/dev/null 2>err\n"
@@ -110,9 +110,9 @@ static void test_failures(void) {
   shell_must("sed -i 's|data/synth.domains\" domain=\"station|nowhere\" domain=\"station|' "
              "fails.study");
   CU_ASSERT(shell_says("failures", shell("$GRAPHRUN study fails.study --out=fails"), 1, 1, expect));
-  shell_must("grep -q '^plain,.*,drawn,1,' fails/table.csv\n"
-             "grep -q '^arm,.*,drawn,0,' fails/table.csv\n"
-             "grep -q '^plain,.*,unseen,0,' fails/table.csv");
+  shell_must("grep -q '^plain,.*,drawn,1,' fails/two.csv\n"
+             "grep -q '^arm,.*,drawn,0,' fails/two.csv\n"
+             "grep -q '^plain,.*,unseen,0,' fails/two.csv");
   /* What needs a cell that failed fails with it. */
   static const char *const needs[] = {"arm.both.seed0: error: failed: it needs plain.both.seed0",
                                       "plain.both.seed0: error: failed: -D warmup_steps: ", NULL};
@@ -128,7 +128,7 @@ static void test_same_time(void) {
       "n=$(sed -n 's/.*arm.both.seed0: \\([0-9]*\\) steps take the .* of plain.*/\\1/p' "
       "out.txt)\n"
       "test \"$n\" -ge 1 && test $(wc -l <time/cells/arm.both.seed0/run/metrics.jsonl) = $n\n"
-      "grep -q \"^arm,both,0,$n,\" time/times.csv");
+      "grep -q \"^arm,both,0,$n,\" time/two.times.csv");
 }
 
 int main(void) {
