@@ -3,8 +3,10 @@
 
 #include "graph/base/open_file.h"
 #include "graph/base/text.h"
+#include "runtime/eval/protocol.h"
 
 #include <inttypes.h>
+#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 #include <xxhash.h>
@@ -47,6 +49,61 @@ static Status read_data(StudySource *s, StudyData *data, const char *path, const
   return STATUS_OK;
 }
 
+/* ---- tests ---- */
+
+static Status test_error(const StudySource *s, const StudyTest *test, const char *hint,
+                         const char *format, ...) __attribute__((format(printf, 4, 5)));
+static Status test_error(const StudySource *s, const StudyTest *test, const char *hint,
+                         const char *format, ...) {
+  char place[4096], text[MESSAGE_MAX];
+  va_list args;
+  va_start(args, format);
+  text_vformat(text, sizeof text, format, args);
+  va_end(args);
+  text_format(place, sizeof place, "%s:%u", s->file->path, test->line);
+  return diag_error(s->diag, STATUS_INVALID, place, hint, "test '%s': %s", test->name, text);
+}
+
+static Status check_protocol(const StudySource *s, const StudyTest *test, Protocol *out) {
+  Diag *own = diag_create();
+  if (!own) return diag_no_memory(s->diag, 1);
+  Status status = protocol_parse(test->protocol, own, out);
+  const DiagEntry *entry = diag_entry(own, 0);
+  if (status != STATUS_OK && entry) status = test_error(s, test, entry->hint, "%s", entry->text);
+  diag_destroy(own);
+  return status;
+}
+
+static Status check_domain(const StudySource *s, const StudyTest *test, const DataSet *set) {
+  const char *names[64], *near;
+  char hint[200];
+  uint32_t n = 0;
+  if (!test->domain || dataset_domain(set, test->domain)) return STATUS_OK;
+  for (; n < set->n_domains && n < 64; n++) names[n] = set->domains[n].name;
+  near = diag_nearest(test->domain, names, n);
+  text_format(hint, sizeof hint, near ? "did you mean '%s'?" : "the first is '%s'",
+              near ? near : names[0]);
+  return test_error(s, test, hint, "%s has no domain '%s'", set->path, test->domain);
+}
+
+/* What graphrun eval would refuse when the hours of training are over. */
+static Status check_test(const StudySource *s, const StudyTest *test, const DataSet *set) {
+  Protocol protocol;
+  bool queries = false;
+  TRY(check_protocol(s, test, &protocol));
+  if (!set) return STATUS_OK;
+  TRY(check_domain(s, test, set));
+  for (uint32_t i = 0; i < set->n_domains; i++) {
+    const DataDomain *d = &set->domains[i];
+    if (test->domain && strcmp(test->domain, d->name) != 0) continue;
+    queries |= protocol_of(&protocol, d).kind != PROTOCOL_MARKET || d->n_query > 0;
+  }
+  if (queries) return STATUS_OK;
+  return test_error(s, test, "protocol=\"split:ilids:10:0\" draws queries and gallery at random",
+                    "%s has no query images%s%s", set->path, test->domain ? " in " : "",
+                    test->domain ? test->domain : "");
+}
+
 Status source_open(StudySource *s, const StudyOptions *options, const StudyFile *file, Diag *diag) {
   *s = (StudySource){.options = options, .file = file, .diag = diag};
   uint32_t n = file->n_trainings + file->n_tests;
@@ -57,7 +114,12 @@ Status source_open(StudySource *s, const StudyOptions *options, const StudyFile 
   for (uint32_t i = 0; i < file->n_tests; i++)
     TRY(read_data(s, &s->data[file->n_trainings + i], file->tests[i].data, file->tests[i].protocol,
                   true));
-  return STATUS_OK;
+  Status status = STATUS_OK;
+  for (uint32_t i = 0; i < file->n_tests; i++) { /* all that are wrong are named */
+    Status own = check_test(s, &file->tests[i], s->data[file->n_trainings + i].set);
+    if (status == STATUS_OK) status = own;
+  }
+  return status;
 }
 
 void source_close(StudySource *s) {

@@ -21,7 +21,8 @@ typedef struct StudySource {
   Diag *diag;
 } StudySource;
 
-/* Reads all data.  What cannot be read is an error of the cells that need it. */
+/* Reads all data.  What cannot be read is an error of the cells that need it; a test that asks for
+ * what its data do not have is one of the study. */
 Status source_open(StudySource *source, const StudyOptions *options, const StudyFile *file,
                    Diag *diag);
 void source_close(StudySource *source);

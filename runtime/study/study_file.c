@@ -224,7 +224,7 @@ static void read_test(Reader *r, const RawElement *el) {
     return;
   }
   StudyTest *t = &f->tests[f->n_tests++];
-  *t = (StudyTest){.name = name, .average = average};
+  *t = (StudyTest){.name = name, .average = average, .line = el->line};
   t->label = read_label(r, el, name);
   t->data = read_path(r, el, "data");
   t->domain = read_text(r, el, "domain");

@@ -27,6 +27,7 @@ typedef struct StudyPaper {
 
 typedef struct StudyTest {
   const char *name, *label;
+  uint32_t line;        /* of the file */
   const char *data;     /* path; NULL: that of the command line */
   const char *domain;   /* NULL: the only one that can be tested on */
   const char *protocol; /* as graphrun eval has it; NULL: market */

@@ -1,4 +1,4 @@
-/* A study from its file to the tables, and the messages about such files. */
+/* A study from its file to the tables. */
 #include "tests/runtime/study/two_rows.h"
 
 /* ---- from the file to the tables ---- */
@@ -49,67 +49,6 @@ static void test_forms(void) {
              "v[\"average\"]; exit d * d > 1e-9 }' two/two.csv");
 }
 
-typedef struct Mistake {
-  const char *find, *put, *place, *says, *hint;
-} Mistake;
-
-static void test_mistakes(void) {
-  static const Mistake rows[] = {
-      {"map=\"33.9\"", "nap=\"33.9\"", ":8:31: error: ", "paper has no attribute 'nap'",
-       "did you mean 'map'?"},
-      {"<row name=\"arm\"", "<row name=\"a b\"", ":11:14: error: ", "'a b' is no name", "label="},
-      {"<row name=\"arm\"", "<row name=\"plain\"", ":11:14: error: ", "a row 'plain' already", ""},
-      {"start=\"plain\"", "start=\"plane\"", ":11:44: error: ", "no row before this one",
-       "there are: plain"},
-      {"<test name=\"drawn\"", "<tset name=\"drawn\"",
-       ":5:5: error: ", "train has no element 'tset'", "did you mean 'test'?"},
-      {"name=\"drawn\"", "name=\"unseen\"", ":5:17: error: ", "a test 'unseen' already", ""},
-      {"map=\"33.9\"", "map=\"0,339\"", ":8:31: error: ", "a number from 0 to 100", ""},
-      {"paper test=\"unseen\"", "paper test=\"unsen\"",
-       ":8:18: error: ", "no test is called 'unsen'", "did you mean 'unseen'?"},
-      {"<set name=\"lr\" value=\".3\"/>", "<set name=\"lr\"/>",
-       ":11:51: error: ", "set lacks the attribute 'value'", ""},
-      {"seeds=\"1\"", "seeds=\"none\"", ":1:45: error: ", "seeds is a number from 1 to", ""},
-      {"urn:graphc:study:1", "urn:graphc:model:1", ":1:1: error: ", "which is no study's",
-       "xmlns=\"urn:graphc:study:1\""},
-      {"name=\"drawn\"", "average=\"my mean\" name=\"drawn\"", ":5:20: error: ", "is no name", ""},
-      {"start=\"plain\"", "start=\"plain\" init=\"x\"",
-       ":11:57: error: ", "from weights or from another row", "hint: give one"},
-      {"model=\"plain.xml\" start", "start", ":11:3: error: ", "row lacks the attribute 'model'",
-       ""},
-      {"<include folder", "<include dir", ":2:3: error: ", "include lacks the attribute 'folder'",
-       "-I"},
-      {"</study>", "", ": error: malformed XML", "", ""},
-  };
-  for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
-    const char *const expect[] = {rows[i].place, rows[i].says, rows[i].hint, NULL};
-    write_study("wrong.study", rows[i].find, rows[i].put);
-    CU_ASSERT(
-        shell_says(rows[i].put, shell("$GRAPHRUN study wrong.study --out=wrong"), 1, -1, expect));
-  }
-  static const struct {
-    const char *line;
-    int code;
-    const char *parts[3];
-  } lines[] = {
-      {"$GRAPHRUN study two.study --out=two", 1, {"holds this study already", "hint: --resume"}},
-      {"$GRAPHRUN study two.study --out=x --only=arn",
-       1,
-       {"has no row 'arn'", "did you mean 'arm'?"}},
-      {"$GRAPHRUN study two.study --out=x --cell=3/2", 2, {"--cell is I/N", ""}},
-      {"$GRAPHRUN study two.study --out=x --tables --dry-run", 2, {"what is --dry-run for?", ""}},
-      {"$GRAPHRUN study nowhere.study", 1, {"nowhere.study: error: cannot read", ""}},
-      {"$GRAPHRUN study plain.xml",
-       1,
-       {"plain.xml:1:1: error: the root is 'model'", "hint: <study"}},
-      {"$GRAPHC two.study --check", 1, {"two.study:1:1: error: ", ""}},
-      {"$GRAPHRUN study two.study --out=/proc/x", 4, {"/proc/x: error: cannot be made", ""}},
-  };
-  for (size_t i = 0; i < sizeof lines / sizeof *lines; i++)
-    CU_ASSERT(
-        shell_says(lines[i].line, shell("%s", lines[i].line), lines[i].code, 1, lines[i].parts));
-}
-
 /* Rows of published values, means by name, weights from a file; a study that shares the folder of
  * another does only what that has not. */
 static void test_more(void) {
@@ -153,7 +92,6 @@ int main(void) {
   static const SupportTest tests[] = {{"preparations", prepare},
                                       {"the whole line", test_whole},
                                       {"forms of the table", test_forms},
-                                      {"more of the language", test_more},
-                                      {"mistakes", test_mistakes}};
+                                      {"more of the language", test_more}};
   return support_run("study", tests, sizeof tests / sizeof *tests);
 }
