@@ -10,6 +10,7 @@
 
 #include "compiler/rewrite.h"
 #include "compiler/split.h"
+#include "graph/base/text.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -245,15 +246,20 @@ static void partition_free(Partition *p) {
 
 /* ---- what is shared ---- */
 
+static NodeId find_input(const Graph *g, const char *name) {
+  for (NodeId id = 1; id < g->n_nodes; id++)
+    if (g->nodes[id].op == OP_INPUT &&
+        strcmp(graph_text(g, (uint32_t)node_attr_int(g, id, INPUT_NAME)), name) == 0)
+      return id;
+  return NODE_NONE;
+}
+
 /* The images that a step trains on: (K, B, ...), of which every rank decodes its rows. */
 static NodeId find_images(const Plan *plan, const PlanProgram *program) {
   const Graph *g = program->graph;
   if (program->kind != PROGRAM_TRAIN || !plan->has_sampler) return NODE_NONE;
-  for (NodeId id = 1; id < g->n_nodes; id++) {
-    if (g->nodes[id].op != OP_INPUT || g->nodes[id].shape.rank < 3) continue;
-    if (strcmp(graph_text(g, (uint32_t)node_attr_int(g, id, INPUT_NAME)), "images") == 0) return id;
-  }
-  return NODE_NONE;
+  NodeId images = find_input(g, "images");
+  return images && g->nodes[images].shape.rank >= 3 ? images : NODE_NONE;
 }
 
 /* The numbers of ranks that would do. */
@@ -261,9 +267,39 @@ static const char *possible_ranks(const Plan *plan, char *text, size_t size) {
   size_t used = 0;
   text[0] = '\0';
   for (int64_t n = 1; n <= plan->shards && n <= plan->sampler.batch_ids; n++)
-    if (split_deals(plan->sampler.batch_ids, plan->shards, n) && used + 16 < size)
+    if ((n == 1 || split_deals(plan->sampler.batch_ids, plan->shards, n)) && used + 16 < size)
       used += (size_t)snprintf(text + used, size - used, "%s%lld", used ? ", " : "", (long long)n);
   return text;
+}
+
+#define SHARDS_MAX 64 /* of --shards */
+
+/* Shards with which the ranks can share such batches, as near as may be to the plan's; 0: none. */
+static uint32_t possible_shards(const Plan *plan, int64_t ids) {
+  for (uint32_t off = 0; off < SHARDS_MAX; off++) {
+    uint32_t more = plan->shards + off, less = plan->shards - off;
+    if (more <= SHARDS_MAX && split_deals(ids, more, plan->ranks)) return more;
+    if (off < plan->shards && split_deals(ids, less, plan->ranks)) return less;
+  }
+  return 0;
+}
+
+/* What lets as many ranks share a batch: other shards, else a batch that they divide. */
+static void ranks_hint(const Plan *plan, char *text, size_t size) {
+  int64_t ids = plan->sampler.batch_ids, ranks = plan->ranks, next = (ids / ranks + 1) * ranks;
+  uint32_t shards = possible_shards(plan, ids), then = possible_shards(plan, next);
+  if (shards)
+    text_format(text, size,
+                "--shards=%u lets %u ranks share them (sums are then added in another order)",
+                shards, plan->ranks);
+  else if (then)
+    text_format(
+        text, size,
+        "each rank takes as many identities: %u ranks share batches of %lld, with --shards=%u",
+        plan->ranks, (long long)next, then);
+  else
+    text_format(text, size, "each rank takes as many identities, and whole shards of at most %d",
+                SHARDS_MAX);
 }
 
 /* What a step that has no images is made from: the first values that it draws, else the first input
@@ -278,10 +314,31 @@ static NodeId find_rows(const Graph *g) {
   return input;
 }
 
+/* There are images, and they are no batch that can be shared; STATUS_OK: there are none. */
+static Status no_batch(const Plan *plan, const PlanProgram *p, const Sources *sources, Diag *diag) {
+  char shape[SHAPE_TEXT_MAX];
+  NodeId images = find_input(p->graph, "images");
+  if (!images) return STATUS_OK;
+  const Node *node = &p->graph->nodes[images];
+  if (!plan->has_sampler)
+    return source_error(
+        sources, p->graph->symbols, diag, node->stamp.loc, STATUS_INVALID,
+        "<sampler batch-ids=\"8\" batch-images=\"4\"/> in <model> says what a batch "
+        "is; ranks share its identities",
+        "%u ranks: the model has no <sampler>, by which they would share the images "
+        "that program '%s' takes here",
+        plan->ranks, plan_text(plan, p->name));
+  return source_error(sources, p->graph->symbols, diag, node->stamp.loc, STATUS_INVALID,
+                      "shape=\"DOMAINS ROWS HEIGHT WIDTH 3\"",
+                      "%u ranks: 'images' of program '%s' are %s, no domains of rows", plan->ranks,
+                      plan_text(plan, p->name), shape_text(&node->shape, shape, sizeof shape));
+}
+
 static Status no_images(const Plan *plan, const Sources *sources, Diag *diag) {
   static const char hint[] = "ranks share the images that <sampler> draws for a training program";
   for (uint32_t i = 0; i < plan->n_programs; i++) {
     const PlanProgram *p = &plan->programs[i];
+    if (p->kind == PROGRAM_TRAIN) TRY(no_batch(plan, p, sources, diag));
     NodeId rows = p->kind == PROGRAM_TRAIN ? find_rows(p->graph) : NODE_NONE;
     if (!rows) continue;
     const Node *node = &p->graph->nodes[rows];
@@ -298,7 +355,7 @@ static Status no_images(const Plan *plan, const Sources *sources, Diag *diag) {
 }
 
 Status partition_check(const Plan *plan, const Sources *sources, Diag *diag) {
-  char text[200];
+  char text[200], hint[200];
   bool images = false;
   if (plan->ranks == 1) return STATUS_OK;
   for (uint32_t i = 0; i < plan->n_programs; i++)
@@ -306,11 +363,11 @@ Status partition_check(const Plan *plan, const Sources *sources, Diag *diag) {
   if (!images) return no_images(plan, sources, diag);
   if (plan->local || split_deals(plan->sampler.batch_ids, plan->shards, plan->ranks))
     return STATUS_OK;
-  return diag_error(
-      diag, STATUS_INVALID, "--ranks",
-      "each rank takes as many identities of every domain, and whole shards (--shards)",
-      "%u ranks cannot share batches of %lld identities in %u shards at most; %s can", plan->ranks,
-      (long long)plan->sampler.batch_ids, plan->shards, possible_ranks(plan, text, sizeof text));
+  ranks_hint(plan, hint, sizeof hint);
+  return diag_error(diag, STATUS_INVALID, "--ranks", hint,
+                    "%u ranks cannot share batches of %lld identities in %u shards at most; %s can",
+                    plan->ranks, (long long)plan->sampler.batch_ids, plan->shards,
+                    possible_ranks(plan, text, sizeof text));
 }
 
 /* ---- what it brings ---- */

@@ -44,7 +44,7 @@ static Status usage_error(const char *format, const char *what) {
 
 /* A target of this program, or that of a device which is a plug-in. */
 static Status take_target(Job *j) {
-  char names[256], text[320];
+  char names[256], hint[160];
   const char *value = j->args.target;
   const DeviceTable *device;
   if (strchr(value, '/')) {
@@ -54,10 +54,9 @@ static Status take_target(Job *j) {
   }
   j->build.target = target_find(targets_table(), value);
   if (j->build.target) return STATUS_OK;
-  snprintf(text, sizeof text,
-           "--target is one of: %s; or the file of a plug-in, with a slash; not '%%s'",
-           target_names(targets_table(), names, sizeof names));
-  return usage_error(text, value);
+  return options_refuse(&graphc_table, targets_hint(value, hint, sizeof hint),
+                        "--target is one of: %s; or the file of a plug-in, with a slash; not '%s'",
+                        target_names(targets_table(), names, sizeof names), value);
 }
 
 static bool is_format(const char *emit) {

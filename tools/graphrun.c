@@ -20,6 +20,7 @@
 #include "runtime/study/study.h"
 #include "runtime/synth/synth.h"
 #include "runtime/train/keep.h"
+#include "runtime/train/stop.h"
 #include "runtime/train/train.h"
 #include "tools/graphrun_options.h"
 #include "tools/graphrun_pictures.h"
@@ -83,7 +84,7 @@ static Status choose_device(const Args *a, Diag *diag, const DeviceTable **out,
 
 static Status device_of(const Args *a, Diag *diag, const DeviceTable **out, DeviceWishes *wishes) {
   TRY(choose_device(a, diag, out, wishes));
-  return (*out)->present ? (*out)->present(diag) : STATUS_OK;
+  return (*out)->present ? (*out)->present(wishes, diag) : STATUS_OK;
 }
 
 /* A number from 1 and the `word` that may stand behind it; 0: it is none. */
@@ -369,7 +370,11 @@ static Status check_output(Status status, Diag *diag) {
  * host. */
 static Status one_for_each(Args *a, const char *which, Diag *diag) {
   int64_t n = 1;
-  for (const char *at = which; at && (at = strchr(at, ',')); at++) n++;
+  if (which && which[strspn(which, "0123456789,")]) return STATUS_OK; /* the device says so */
+  for (const char *at = which; at && (at = strchr(at, ',')); at++) {
+    if (at == which || at[-1] == ',' || !at[1]) return STATUS_OK;
+    n++;
+  }
   if (n == 1 || ranks_launched()) return STATUS_OK;
   if (a->ranks && a->ranks != n)
     return usage_error(diag, "leave --ranks out", "--device=%s is for %lld processes, --ranks=%lld",
@@ -401,7 +406,24 @@ static Status look_early(Args *a, uint32_t command, Diag *diag, const DeviceTabl
   if (!a->device) return STATUS_OK;
   TRY(choose_device(a, diag, device, &wishes));
   TRY(one_for_each(a, wishes.which, diag));
-  return (*device)->present ? (*device)->present(diag) : STATUS_OK;
+  return (*device)->present ? (*device)->present(&wishes, diag) : STATUS_OK;
+}
+
+/* srun's tasks that do not know of each other would each do all of the work, into one folder. */
+static Status check_apart(const Args *a, uint32_t command, const DeviceTable *device, Diag *diag) {
+  bool first, several = a->ranks > 1;
+  uint32_t tasks = ranks_apart(&first);
+  if (!tasks) return STATUS_OK;
+  if (!several && command != EVAL) {
+    Plan *plan;
+    TRY(plan_open(a->operand, device, diag, &plan));
+    several = plan->ranks > 1;
+    plan_destroy(plan);
+  }
+  if (!several) return STATUS_OK;
+  if (!first) return STATUS_SYSTEM; /* one tells it for all */
+  return diag_error(diag, STATUS_SYSTEM, "--ranks", RANKS_APART_HINT,
+                    "srun started %u processes, and none of them knows the others: no PMI", tasks);
 }
 
 /* Becomes a rank where the process was started as one, or starts them: then they do everything, and
@@ -410,13 +432,17 @@ static Status join_ranks(Args *a, uint32_t command, char **argv, Diag *diag, int
   if (!(command & (TRAIN | EVAL | BENCH))) return STATUS_OK;
   const DeviceTable *device = NULL;
   bool stop = false;
+  if (command == TRAIN) stop_listen();
   Status early = look_early(a, command, diag, &device);
   if (!ranks_launched()) {
     TRY(early);
+    TRY(check_apart(a, command, device, diag));
     if (a->ranks <= 1) return STATUS_OK;
+    if (command == TRAIN) ranks_listen();
     TRY(check_plan(a, command, device, diag));
     return ranks_launch((uint32_t)a->ranks, argv, diag, out_code);
   }
+  board_ready();
   TRY(ranks_open(diag, &a->joined));
   /* The first speaks for all; what another one has to say is a message. */
   if (a->joined->rank && !freopen("/dev/null", "w", stdout))
@@ -459,10 +485,11 @@ int main(int argc, char **argv) {
   Ranks *ranks = NULL;
   char head[48] = "";
   Status status = check_output(run(argc, argv, &ranks, diag), diag);
+  if (diag_error_count(diag)) board_told();
   if (ranks && ranks->rank)
     snprintf(head, sizeof head, "rank %u of %u:\n", ranks->rank, ranks->count);
+  together_tell(ranks, diag);
   diag_print_under(diag, head, stderr);
-  if (diag_error_count(diag)) board_told();
   diag_destroy(diag);
   ranks_close(ranks, status);
   return (int)status;

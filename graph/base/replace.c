@@ -8,13 +8,16 @@
 #include <fcntl.h>
 #include <libgen.h>
 #include <limits.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #define CHUNK ((size_t)1 << 30) /* of one write: the kernel takes no more than 2 GiB */
+#define LEFT_SECONDS 600
 
 static bool write_all(int fd, const char *data, size_t n) {
   while (n) {
@@ -71,7 +74,17 @@ static bool is_temporary(const char *entry, const char *name) {
   return digits && strcmp(entry + n + 1 + digits, ".tmp") == 0;
 }
 
-void file_replace_clean(const char *path) {
+/* `NAME.PID.tmp` of a process that is not there any more.  Another machine's processes are not seen
+ * from here: what was written to lately may be theirs. */
+static bool is_left(int folder, const char *entry, const char *name) {
+  struct stat info;
+  long process = strtol(entry + strlen(name) + 1, NULL, 10);
+  return process > 0 && process <= INT_MAX && kill((pid_t)process, 0) != 0 && errno == ESRCH &&
+         fstatat(folder, entry, &info, AT_SYMLINK_NOFOLLOW) == 0 &&
+         time(NULL) - info.st_mtime > LEFT_SECONDS;
+}
+
+static void clean(const char *path, bool only_left) {
   char real[PATH_MAX], folder[PATH_MAX], base[PATH_MAX];
   snprintf(folder, sizeof folder, "%s", realpath(path, real) ? real : path);
   snprintf(base, sizeof base, "%s", folder);
@@ -79,8 +92,14 @@ void file_replace_clean(const char *path) {
   DIR *dir = opendir(dirname(folder));
   if (!dir) return;
   for (struct dirent *entry; (entry = readdir(dir));)
-    if (is_temporary(entry->d_name, name)) unlinkat(dirfd(dir), entry->d_name, 0);
+    if (is_temporary(entry->d_name, name) &&
+        (!only_left || is_left(dirfd(dir), entry->d_name, name)))
+      unlinkat(dirfd(dir), entry->d_name, 0);
   closedir(dir);
+}
+
+void file_replace_clean(const char *path) {
+  clean(path, false);
 }
 
 int file_replace(const char *path, const FilePart *parts, size_t n, bool keep_previous) {
@@ -94,6 +113,7 @@ int file_replace(const char *path, const FilePart *parts, size_t n, bool keep_pr
   int length = snprintf(temporary, sizeof temporary, "%s.%ld.tmp", target, (long)getpid());
   if (length < 0 || (size_t)length >= sizeof temporary) return ENAMETOOLONG;
   unlink(temporary); /* left by a process that was killed and had our number */
+  clean(target, true);
   int fd = open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
   if (fd < 0) return errno;
   int code = write_parts(fd, parts, n, true);

@@ -14,12 +14,13 @@ typedef struct FilePart {
  * synchronises the folder.  With `keep_previous` the file before stays as PATH.prev.  A symbolic
  * link stays, its target is replaced; what exists and is no regular file is written in place.
  * Returns 0, or the error's number: then no temporary file is left, and the old file is untouched
- * unless it was written in place or only its folder could not be synchronised.
+ * unless it was written in place or only its folder could not be synchronised.  What processes that
+ * were killed long ago left of this file is removed.
  */
 int file_replace(const char *path, const FilePart *parts, size_t n, bool keep_previous);
 
-/* Removes temporary files of file_replace(path) that killed processes left.  The caller knows that
- * no other process writes `path`. */
+/* Removes all temporary files of file_replace(path) that killed processes left.  The caller knows
+ * that no other process writes `path`. */
 void file_replace_clean(const char *path);
 
 /* True when both name the same regular file: what is written must not replace what is read. */

@@ -37,25 +37,28 @@ static Status need(CudaContext *context, CudaLibrary library, KernelError *error
   return cuda_library(library, error, &calls);
 }
 
-static Status count_gpus(const CudaContext *x, int *out, KernelError *error) {
+/* Why no GPU can be had, and what to do about it (NULL: nothing is known). */
+typedef struct Refusal {
+  KernelError why;
+  const char *hint;
+} Refusal;
+
+static Status count_gpus(const CudaContext *x, int *out, Refusal *refusal) {
+  KernelError *error = &refusal->why;
   *out = 0;
   cudaError_t code = x->calls->cudaGetDeviceCount(out);
+  if (code == cudaErrorInsufficientDriver)
+    refusal->hint =
+        "install NVIDIA's driver, 580 or later (docs/cuda.md); nvidia-smi shows which one "
+        "runs; --device=cpu needs none";
+  if (code == cudaErrorNoDevice || (code == cudaSuccess && *out == 0))
+    refusal->hint = "nvidia-smi lists the GPUs of this machine, CUDA_VISIBLE_DEVICES may hide some";
   if (code == cudaErrorInsufficientDriver)
     return cuda_fail(error, STATUS_SYSTEM,
                      "there is no NVIDIA driver here, or one that is older than CUDA 13");
   if (code == cudaErrorNoDevice || (code == cudaSuccess && *out == 0))
     return cuda_fail(error, STATUS_SYSTEM, "the NVIDIA driver finds no GPU");
   return cuda_check(x, code, "GPUs cannot be counted", error);
-}
-
-static Status cuda_present(Diag *diag) {
-  CudaContext x = {0};
-  KernelError error;
-  int count;
-  Status status = cuda_library(CUDA_LIBRARY_CUDART, &error, &x.calls);
-  if (status == STATUS_OK) status = count_gpus(&x, &count, &error);
-  return status == STATUS_OK ? STATUS_OK
-                             : diag_error(diag, status, "--device=cuda", NULL, "%s", error.text);
 }
 
 /* `0,2,3`: of the processes on this host the first takes GPU 0, the second GPU 2, ... */
@@ -66,7 +69,7 @@ static Status parse_which(const DeviceWishes *wishes, int *out, Diag *diag) {
     size_t digits = strspn(at, "0123456789");
     if (digits == 0 || digits > 4 || (at[digits] && at[digits] != ','))
       return diag_error(diag, STATUS_USAGE, "--device",
-                        "GPUs are numbered from 0: --device=cuda:0,1",
+                        "GPUs are numbered from 0, with commas: --device=cuda:0,1",
                         "'cuda:%s' is no list of GPUs", wishes->which);
     if (n == wishes->place) *out = (int)strtol(at, NULL, 10); /* four digits at most */
     at = at[digits] ? at + digits + 1 : NULL;
@@ -77,15 +80,48 @@ static Status parse_which(const DeviceWishes *wishes, int *out, Diag *diag) {
                     wishes->which, n, n == 1 ? "" : "s");
 }
 
+/* `which`: what was asked for; NULL: each process of this host takes the next. */
+static Status check_ordinal(const char *which, int ordinal, int count, Refusal *refusal) {
+  char found[48];
+  if (ordinal < count) return STATUS_OK;
+  snprintf(found, sizeof found, count == 1 ? "one, GPU 0" : "%d, GPU 0 to %d", count, count - 1);
+  refusal->hint = which
+                      ? "nvidia-smi lists the GPUs of this machine, CUDA_VISIBLE_DEVICES may hide "
+                        "some"
+                      : "as many ranks as GPUs on each host; all of them must see all GPUs";
+  if (which)
+    return cuda_fail(&refusal->why, STATUS_SYSTEM,
+                     "there is no GPU %d, which 'cuda:%.64s' names: the driver finds %s", ordinal,
+                     which, found);
+  return cuda_fail(&refusal->why, STATUS_SYSTEM,
+                   "there is no GPU %d, for process %d of this host: the driver finds %s", ordinal,
+                   ordinal, found);
+}
+
+/* What is wrong with what was typed comes before what is wrong with the machine. */
+static Status cuda_present(const DeviceWishes *wishes, Diag *diag) {
+  CudaContext x = {0};
+  Refusal refusal = {.hint = NULL};
+  int count, ordinal;
+  TRY(parse_which(wishes, &ordinal, diag));
+  Status status = cuda_library(CUDA_LIBRARY_CUDART, &refusal.why, &x.calls);
+  if (status == STATUS_OK) status = count_gpus(&x, &count, &refusal);
+  for (const char *at = wishes->which; status == STATUS_OK && at; at = strchr(at, ',')) {
+    at += *at == ',';
+    status = check_ordinal(wishes->which, (int)strtol(at, NULL, 10), count, &refusal);
+  }
+  if (status == STATUS_OK) return STATUS_OK;
+  return diag_error(diag, status, "--device", refusal.hint, "%s", refusal.why.text);
+}
+
 /* Which of the GPUs at hand. */
-static Status choose_gpu(CudaDevice *c, KernelError *error) {
+static Status choose_gpu(CudaDevice *c, const char *which, Refusal *refusal) {
   CudaContext *x = &c->context;
   int count;
   struct cudaDeviceProp p;
-  TRY(count_gpus(x, &count, error));
-  if (x->ordinal >= count)
-    return cuda_fail(error, STATUS_SYSTEM, "there is no GPU %d: the driver finds %d, from 0",
-                     x->ordinal, count);
+  KernelError *error = &refusal->why;
+  TRY(count_gpus(x, &count, refusal));
+  TRY(check_ordinal(which, x->ordinal, count, refusal));
   TRY(cuda_check(x, x->calls->cudaSetDevice(x->ordinal), "the GPU cannot be used", error));
   TRY(cuda_check(x, x->calls->cudaGetDeviceProperties(&p, x->ordinal),
                  "the GPU does not say what it is", error));
@@ -168,25 +204,26 @@ static Status cuda_open(const DeviceOptions *options, Diag *diag, Device **out) 
   c->context.tf32 = options->wishes.tf32;
   c->context.threads = options->threads;
   c->eager = options->wishes.no_graph;
-  KernelError error;
+  Refusal refusal = {.hint = NULL};
+  KernelError *error = &refusal.why;
   c->device.table = &device_cuda;
   c->ranks = options->ranks;
   c->context.need = need;
   /* What fails here alone is told to the others where ranks meet: they would wait. */
   Status status = named;
-  if (status == STATUS_OK) status = cuda_library(CUDA_LIBRARY_CUDART, &error, &c->context.calls);
+  if (status == STATUS_OK) status = cuda_library(CUDA_LIBRARY_CUDART, error, &c->context.calls);
   if (status != STATUS_OK) c->context.calls = NULL;
   c->context.cache = cuda_cache_folder(cuda_libraries_replaced());
-  if (status == STATUS_OK) status = choose_gpu(c, &error);
+  if (status == STATUS_OK) status = choose_gpu(c, options->wishes.which, &refusal);
   if (status == STATUS_OK && !(c->context.modules = cuda_modules_create()))
-    status = cuda_fail(&error, STATUS_SYSTEM, "out of memory");
-  if (status == STATUS_OK) status = create_streams(c, options, &error);
-  if (status == STATUS_OK) status = create_faults(c, &error);
-  status = cuda_ranks_open(c, status, &error);
+    status = cuda_fail(error, STATUS_SYSTEM, "out of memory");
+  if (status == STATUS_OK) status = create_streams(c, options, error);
+  if (status == STATUS_OK) status = create_faults(c, error);
+  status = cuda_ranks_open(c, status, error);
   if (status != STATUS_OK) {
     cuda_close(&c->device);
     if (named != STATUS_OK) return named;
-    return diag_error(diag, status, "--device=cuda", NULL, "%s", error.text);
+    return diag_error(diag, status, "--device", refusal.hint, "%s", error->text);
   }
   *out = &c->device;
   return STATUS_OK;

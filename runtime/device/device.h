@@ -88,9 +88,9 @@ struct DeviceTable {
   bool grants;            /* it knows what DeviceWishes are; else each of them is refused */
   const Backend *backend; /* its kernels; plans for the backend's target run here */
 
-  /* Can it be opened on this machine?  STATUS_SYSTEM, with a message that says what is missing.
-   * NULL: always. */
-  Status (*present)(Diag *diag);
+  /* Can it be opened on this machine, as wished?  STATUS_USAGE, with a message that says what is
+   * wrong with the wishes, else STATUS_SYSTEM with what is missing.  NULL: always. */
+  Status (*present)(const DeviceWishes *wishes, Diag *diag);
   /* STATUS_USAGE or STATUS_SYSTEM, with a message: no driver, no such number of threads. */
   Status (*open)(const DeviceOptions *options, Diag *diag, Device **out_device);
   void (*close)(Device *device);    /* waits for nothing; may be NULL */

@@ -70,7 +70,15 @@ static Status no_device(const char *name, const char *path, Diag *diag) {
   device_names(names, sizeof names);
   for (const Missing *m = missing; m->name; m++)
     if (strcmp(m->name, name) == 0) why = m->why;
-  const char *hint = "--device=FILE with a slash in it loads a plug-in from elsewhere";
+  char hint[160] = "--device=FILE with a slash in it loads a plug-in from elsewhere", list[256];
+  const char *known[16], *near;
+  size_t n = 0;
+  char *rest;
+  text_format(list, sizeof list, "%s", names);
+  for (char *at = strtok_r(list, " ", &rest); at && n < 16; at = strtok_r(NULL, " ", &rest))
+    known[n++] = at;
+  near = diag_nearest(strcasestr(name, "gpu") ? "cuda" : name, known, n); /* gpu is near to cpu */
+  if (near && !why) text_format(hint, sizeof hint, "did you mean --device=%s?", near);
   if (why)
     return diag_error(diag, STATUS_SYSTEM, "--device", hint,
                       "there is no device '%s': %s; this build has: %s", name, why, names);
@@ -100,7 +108,7 @@ Status device_choose(const char *text, Diag *diag, const DeviceTable **out_devic
   *out_device = NULL;
   out_wishes->which = colon ? colon + 1 : NULL;
   if (colon && !colon[1])
-    return diag_error(diag, STATUS_USAGE, "--device", NULL,
+    return diag_error(diag, STATUS_USAGE, "--device", "--device=cuda:0 is the first GPU",
                       "nothing stands behind the colon of '%s'", text);
   text_format(name, sizeof name, "%.*s", colon ? (int)(colon - text) : PATH_MAX - 1, text);
   return device_find(name, diag, out_device);

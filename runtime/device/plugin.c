@@ -19,8 +19,9 @@ Status device_plugin_load(const char *path, Diag *diag, const DeviceTable **out_
     const char *why = dlerror();
     size_t n = strlen(path);
     if (why && strncmp(why, path, n) == 0 && strncmp(why + n, ": ", 2) == 0) why += n + 2;
-    return diag_error(diag, STATUS_SYSTEM, path, NULL, "the device cannot be loaded: %s",
-                      why ? why : "unknown error");
+    return diag_error(diag, STATUS_SYSTEM, path,
+                      "a name with a slash is a plug-in's file; cpu and cuda are names without",
+                      "the device cannot be loaded: %s", why ? why : "unknown error");
   }
   const DevicePlugin *plugin = dlsym(library, "graphc_device");
   if (!plugin)

@@ -13,7 +13,7 @@
 /* What the two must agree on.  The number is for changes that leave every size as it was. */
 #define DEVICE_PLUGIN_BUILD                                                                        \
   {                                                                                                \
-    3, PLAN_VERSION, sizeof(DeviceTable), sizeof(Backend), sizeof(Target), sizeof(Graph),          \
+    4, PLAN_VERSION, sizeof(DeviceTable), sizeof(Backend), sizeof(Target), sizeof(Graph),          \
         sizeof(Node), sizeof(KernelSpec), sizeof(DeviceOptions), sizeof(DeviceCollective),         \
         sizeof(Ranks), sizeof(RanksTable)                                                          \
   }

@@ -88,7 +88,7 @@ static Status open_executor(graphrun_plan *p, const char *path, const graphrun_o
   p->device = strdup(o->device ? o->device : DEVICE_DEFAULT);
   if (!p->device) return diag_no_memory(p->diag, 1);
   TRY(device_choose(p->device, p->diag, &device, &options.wishes));
-  if (device->present) TRY(device->present(p->diag));
+  if (device->present) TRY(device->present(&options.wishes, p->diag));
   options.device = device;
   TRY(plan_open(path, device, p->diag, &p->plan));
   const Plan *plan = p->plan;

@@ -22,7 +22,7 @@
 
 typedef struct Slot {
   _Atomic pid_t process; /* 0: it has not begun */
-  atomic_bool told;
+  atomic_bool told, ready;
   _Atomic int64_t terminated; /* when, in ns; 0: it was not; INT64_MAX: it had parted before */
   char place[RANKS_PLACE_MAX];
 } Slot;
@@ -150,21 +150,31 @@ static void put_end(int code, char *out, size_t size) {
     snprintf(out, size, "ended with exit code %d", code);
 }
 
+bool board_is_ready(const Board *b) {
+  for (uint32_t r = 0; b && r < b->shared->count; r++)
+    if (!b->shared->slots[r].ready) return false;
+  return true;
+}
+
+bool board_has_told(const Board *b) {
+  for (uint32_t r = 0; b && r < b->shared->count; r++)
+    if (b->shared->slots[r].told) return true;
+  return false;
+}
+
 Status board_explain(const Board *b, int code, Diag *diag) {
   char lost[96] = "a rank", end[128], place[RANKS_PLACE_MAX + 64] = "";
   bool begun = !b;
-  for (uint32_t r = 0; b && r < b->shared->count; r++) {
-    begun |= b->shared->slots[r].process != 0;
-    if (b->shared->slots[r].told) return STATUS_OK;
-  }
+  for (uint32_t r = 0; b && r < b->shared->count; r++) begun |= b->shared->slots[r].process != 0;
+  if (board_has_told(b)) return STATUS_OK;
   if (!b && code <= 128) return STATUS_OK; /* it will have said why */
   if (!begun) return no_rank_began(code, diag);
   if (b) put_place(b->shared, put_lost(b, lost, sizeof lost), place, sizeof place);
   put_end(code, end, sizeof end);
   return diag_error(diag, STATUS_SYSTEM, "--ranks",
-                    code == 128 + SIGKILL ? "the system does so when memory runs out; --resume "
-                                            "goes on from the last checkpoint of a training run"
-                                          : NULL,
+                    code == 128 + SIGKILL
+                        ? "the system does so when memory runs out; " RANKS_LAST_HINT
+                        : RANKS_LAST_HINT,
                     "%s %s%s", lost, end, place);
 }
 
@@ -212,6 +222,10 @@ char *board_join(void) {
   sigaction(SIGTERM, &end, NULL);
   own->process = getpid();
   return own->place;
+}
+
+void board_ready(void) {
+  if (own) own->ready = true;
 }
 
 void board_told(void) {

@@ -21,6 +21,10 @@ void board_destroy(Board *board);
 bool board_is_lost(Board *board);
 /* Ends those that have not. */
 void board_end(const Board *board);
+/* All ranks have begun, and know what to do with a signal. */
+bool board_is_ready(const Board *board);
+/* A rank has said why it fails. */
+bool board_has_told(const Board *board);
 /* They have ended with `code`, which is not 0.  STATUS_OK when one of them has told why; otherwise
  * adds what is known, and returns STATUS_SYSTEM. */
 Status board_explain(const Board *board, int code, Diag *diag);
@@ -31,6 +35,8 @@ Status board_explain(const Board *board, int code, Diag *diag);
  * the rank notes what it waits for, RANKS_PLACE_MAX bytes (Ranks.waits); NULL: nobody would read
  * it. */
 char *board_join(void);
+/* From now on RANKS_STOP does to this rank what it should. */
+void board_ready(void);
 /* This rank has said on stderr why it fails. */
 void board_told(void);
 /* This rank has parted from the others: what happens to it now is nothing to them. */

@@ -4,7 +4,7 @@
 
 #include "runtime/ranks/ranks.h"
 
-#define RANKS_MODULE_VERSION 2
+#define RANKS_MODULE_VERSION 3
 
 typedef struct RanksModule {
   int version;

@@ -24,24 +24,54 @@ bool ranks_launched(void) {
   return getenv("OMPI_COMM_WORLD_SIZE") || getenv("PMIX_RANK") || getenv("PMI_RANK");
 }
 
+static uint32_t number_of(const char *name) {
+  const char *text = getenv(name);
+  long n = text ? strtol(text, NULL, 10) : 0;
+  return n > 0 && n < 100000 ? (uint32_t)n : 0;
+}
+
+uint32_t ranks_apart(bool *out_first) {
+  uint32_t n = number_of("SLURM_STEP_NUM_TASKS");
+  *out_first = number_of("SLURM_PROCID") == 0;
+  return n > 1 && !ranks_launched() ? n : 0;
+}
+
+/* MPI that was built for another PMI makes a world of its own for each process. */
+static Status check_world(uint32_t count, Diag *diag) {
+  uint32_t tasks = number_of("PMI_SIZE");
+  if (tasks <= 1) tasks = number_of("SLURM_STEP_NUM_TASKS");
+  if (count > 1 || tasks <= 1 || number_of("OMPI_COMM_WORLD_SIZE") == 1) return STATUS_OK;
+  if (number_of("SLURM_PROCID")) return STATUS_SYSTEM; /* the first one tells */
+  return diag_error(diag, STATUS_SYSTEM, "--ranks", RANKS_APART_HINT,
+                    "%u processes were started, and MPI connects none of them", tasks);
+}
+
 uint32_t ranks_on_host(void) {
   static const char *const names[] = {"OMPI_COMM_WORLD_LOCAL_SIZE", "MPI_LOCALNRANKS",
                                       "SLURM_NTASKS_PER_NODE"};
   for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
-    const char *text = getenv(names[i]);
-    long n = text ? strtol(text, NULL, 10) : 0;
-    if (n > 0 && n < 100000) return (uint32_t)n;
+    uint32_t n = number_of(names[i]);
+    if (n) return n;
   }
   return 1;
 }
 
 static volatile sig_atomic_t starter; /* mpirun's process; 0: it does not run */
-static volatile sig_atomic_t asked;
+static volatile sig_atomic_t asked;   /* by which signal; 0: not */
+static volatile sig_atomic_t waiting; /* RANKS_STOP is to be handed on when the ranks listen */
 
+/* RANKS_STOP may come several times: Slurm sends it to all processes of a job. */
 static void hand_on(int number) {
-  (void)number;
-  if (starter > 0) kill((pid_t)starter, asked ? SIGTERM : RANKS_STOP);
-  asked = 1;
+  if (!asked || number == RANKS_STOP)
+    waiting = 1;
+  else if (starter > 0)
+    kill((pid_t)starter, SIGTERM);
+  if (!asked || number != RANKS_STOP) asked = number;
+}
+
+void ranks_listen(void) {
+  struct sigaction on = {.sa_handler = hand_on, .sa_flags = SA_RESTART};
+  sigaction(RANKS_STOP, &on, NULL);
 }
 
 /* The process that becomes mpirun: in a group of its own, so that a terminal's SIGINT reaches it
@@ -77,6 +107,10 @@ static int await_starter(pid_t child, Board *board) {
     pid_t ended = waitpid(child, &status, WNOHANG);
     if (ended == child || (ended < 0 && errno != EINTR)) return status;
     nanosleep(&(struct timespec){0, 20000000}, NULL);
+    if (waiting && board_is_ready(board)) {
+      waiting = 0;
+      kill(child, RANKS_STOP);
+    }
     if (round % 10) continue;
     if (!board_is_lost(board))
       lost = 0;
@@ -91,13 +125,14 @@ static int await_starter(pid_t child, Board *board) {
 /* Waits for it; an error number when it could not be started. */
 static int run_starter(char **command, Board *board, int *out_code) {
   int report[2], error = 0, status = 0;
-  struct sigaction on = {.sa_handler = hand_on, .sa_flags = SA_RESTART}, interrupt, terminate;
-  sigset_t both, before;
+  struct sigaction on = {.sa_handler = hand_on, .sa_flags = SA_RESTART}, interrupt, terminate, stop;
+  sigset_t all, before;
   if (pipe2(report, O_CLOEXEC) != 0) return errno;
-  sigemptyset(&both);
-  sigaddset(&both, SIGINT);
-  sigaddset(&both, SIGTERM);
-  sigprocmask(SIG_BLOCK, &both, &before);
+  sigemptyset(&all);
+  sigaddset(&all, SIGINT);
+  sigaddset(&all, SIGTERM);
+  sigaddset(&all, RANKS_STOP);
+  sigprocmask(SIG_BLOCK, &all, &before);
   pid_t child = fork();
   if (child == 0) become(command, report[1]);
   if (child < 0) error = errno;
@@ -105,6 +140,7 @@ static int run_starter(char **command, Board *board, int *out_code) {
   starter = child > 0 ? child : 0;
   sigaction(SIGINT, &on, &interrupt);
   sigaction(SIGTERM, &on, &terminate);
+  sigaction(RANKS_STOP, &on, &stop);
   sigprocmask(SIG_SETMASK, &before, NULL);
   if (child > 0 && read(report[0], &error, sizeof error) < 0) error = errno;
   close(report[0]);
@@ -112,8 +148,16 @@ static int run_starter(char **command, Board *board, int *out_code) {
   starter = 0;
   sigaction(SIGINT, &interrupt, NULL);
   sigaction(SIGTERM, &terminate, NULL);
+  sigaction(RANKS_STOP, &stop, NULL);
   if (!error) *out_code = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
   return error;
+}
+
+/* A user who ended them need not be told which of them ended first. */
+static Status explain(const Board *board, int code, Diag *diag) {
+  if (!asked || board_has_told(board)) return board_explain(board, code, diag);
+  return diag_error(diag, STATUS_SYSTEM, "--ranks", RANKS_LAST_HINT,
+                    "signal %d (%s) ended the ranks", (int)asked, strsignal((int)asked));
 }
 
 /* mpirun counts slots and refuses more ranks, binds each to a core and so all its threads, and
@@ -138,7 +182,7 @@ Status ranks_launch(uint32_t count, char **argv, Diag *diag, int *out_code) {
   Board *board = board_create(count);
   int error = run_starter(all, board, out_code);
   free(all);
-  if (!error && *out_code && board_explain(board, *out_code, diag) != STATUS_OK)
+  if (!error && *out_code && explain(board, *out_code, diag) != STATUS_OK)
     *out_code = STATUS_SYSTEM;
   board_destroy(board);
   if (!error) return STATUS_OK;
@@ -170,7 +214,7 @@ Status ranks_open(Diag *diag, Ranks **out) {
   if (*out) {
     (*out)->timeout = RANKS_PATIENCE;
     (*out)->waits = board_join();
-    return STATUS_OK;
+    return check_world((*out)->count, diag);
   }
   return diag_error(diag, STATUS_SYSTEM, MODULE, NULL,
                     module->version == RANKS_MODULE_VERSION ? "MPI does not start"

@@ -12,6 +12,7 @@
 
 #define RANKS_ERROR_MAX 300
 #define RANKS_PLACE_MAX 240
+#define RANKS_LAST_HINT "--resume goes on from the last checkpoint of a training run"
 #define RANKS_PATIENCE 600 /* seconds to wait for a rank where files are read or written */
 
 typedef struct RanksTable RanksTable;
@@ -43,6 +44,9 @@ struct RanksTable {
   Status (*gather)(Ranks *ranks, void *value, RankBlocks blocks);
   /* The last call; with a `status` that is not 0 all others are ended, unless ranks->agreed. */
   void (*close)(Ranks *ranks, int status);
+  /* Before a message that this rank alone fails with, by a hash of it; true: another rank tells the
+   * same, or the cause of it.  NULL: nobody knows. */
+  bool (*told)(Ranks *ranks, uint64_t hash);
 };
 
 /* Block r: its first byte and its length. */

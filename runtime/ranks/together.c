@@ -43,6 +43,11 @@ Status together(Ranks *ranks, Status own, bool *stop, Diag *diag) {
   return status;
 }
 
+void together_tell(Ranks *ranks, Diag *diag) {
+  if (!ranks || ranks->agreed || !ranks->table->told || diag_error_count(diag) == 0) return;
+  if (ranks->table->told(ranks, hash_messages(diag))) diag_clear(diag);
+}
+
 Status together_same(Ranks *ranks, uint64_t value, const char *what, Diag *diag) {
   if (!ranks) return STATUS_OK;
   uint64_t *all = calloc(ranks->count, sizeof *all);

@@ -18,4 +18,8 @@ Status together(Ranks *ranks, Status own, bool *stop, Diag *diag);
 /* STATUS_INVALID when a rank has another value than the first: `what` says of what. */
 Status together_same(Ranks *ranks, uint64_t value, const char *what, Diag *diag);
 
+/* Before a rank that fails alone prints why: forgets it where another rank tells the same, or what
+ * it follows from. */
+void together_tell(Ranks *ranks, Diag *diag);
+
 #endif

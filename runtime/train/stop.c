@@ -12,13 +12,18 @@ static void note_signal(int signal) {
   if (signal == SIGTERM) board_terminated();
 }
 
+static const struct sigaction again = {.sa_handler = note_signal, .sa_flags = SA_RESTART};
+
+void stop_listen(void) {
+  sigaction(RANKS_STOP, &again, NULL);
+}
+
 void stop_install(StopHandlers *old) {
   struct sigaction stop = {.sa_handler = note_signal, .sa_flags = SA_RESTART | (int)SA_RESETHAND};
   struct sigaction ignore = {.sa_handler = SIG_IGN};
-  stop_signal = stop_terminated = 0;
   sigaction(SIGINT, &stop, &old->interrupt);
   sigaction(SIGTERM, &stop, &old->terminate);
-  sigaction(RANKS_STOP, &stop, &old->stop);
+  sigaction(RANKS_STOP, &again, &old->stop);
   sigaction(SIGXFSZ, &ignore, &old->size);
   sigaction(SIGPIPE, &ignore, &old->pipe);
 }
@@ -29,4 +34,5 @@ void stop_restore(const StopHandlers *old) {
   sigaction(RANKS_STOP, &old->stop, NULL);
   sigaction(SIGXFSZ, &old->size, NULL);
   sigaction(SIGPIPE, &old->pipe, NULL);
+  stop_signal = stop_terminated = 0;
 }

@@ -11,7 +11,9 @@ typedef struct StopHandlers {
   struct sigaction interrupt, terminate, stop, size, pipe;
 } StopHandlers;
 
-/* A second signal of the same kind ends the process at once.  A file that grows too large, or a
+/* For a rank, before it trains: RANKS_STOP is noted, and ends the run when it has begun. */
+void stop_listen(void);
+/* A second SIGINT or SIGTERM ends the process at once.  A file that grows too large, or a
  * reader of our messages that went away, is an error of the write, not the end of the run. */
 void stop_install(StopHandlers *old);
 void stop_restore(const StopHandlers *old);

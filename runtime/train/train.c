@@ -366,7 +366,12 @@ static Status find_checkpoint(Train *t, bool there) {
 
 /* Of what killed processes left half done; only of a run that is ours. */
 static void clean_folder(const Train *t) {
-  file_replace_clean(t->checkpoint);
+  static const char *const names[] = {"checkpoint.safetensors", "report.html", "config.defs"};
+  char path[PATH_MAX + 32];
+  for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+    snprintf(path, sizeof path, "%s/%s", t->options->out, names[i]);
+    file_replace_clean(path);
+  }
   keep_clean(t->options->out);
 }
 

@@ -30,9 +30,9 @@ static void begin(void) {
   begun = true;
 }
 
-static Status sim_present(Diag *diag) {
+static Status sim_present(const DeviceWishes *wishes, Diag *diag) {
   begin();
-  return device_cuda.present(diag);
+  return device_cuda.present(wishes, diag);
 }
 
 static Status sim_open(const DeviceOptions *options, Diag *diag, Device **out) {

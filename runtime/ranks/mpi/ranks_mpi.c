@@ -17,14 +17,19 @@
 
 #define PIECE ((size_t)1 << 30) /* a message's length is an int */
 #define TAG 1
-#define ENDING 3 /* seconds that a rank waits which got SIGTERM */
+#define TAG_TOLD 2
+#define ENDING 3    /* seconds that a rank waits which got SIGTERM */
+#define STOOD 1     /* seconds between two looks at messages: this rank itself stood still */
+#define TELLING 0.5 /* seconds that ranks of larger numbers wait for one to say the same */
 
 typedef struct MpiRanks {
   Ranks ranks;
   MPI_Request *requests;
-  int *peers; /* of each request: from whom; -1: it is ours that is sent */
+  int *peers; /* of each request: from whom, or to whom */
   int n;
   size_t room, peer_room;
+  bool lost, told; /* some did not come: the requests that are left are theirs; it is told */
+  uint64_t says;   /* what this rank tells */
 } MpiRanks;
 
 static double now(void) {
@@ -44,7 +49,7 @@ static void post(MpiRanks *m, bool receive, void *at, size_t bytes, uint32_t pee
   for (size_t done = 0; done < bytes; done += PIECE) {
     int n = (int)(bytes - done < PIECE ? bytes - done : PIECE);
     char *piece = (char *)at + done;
-    m->peers[m->n] = receive ? (int)peer : -1;
+    m->peers[m->n] = (int)peer;
     if (receive)
       MPI_Irecv(piece, n, MPI_BYTE, (int)peer, TAG, MPI_COMM_WORLD, &m->requests[m->n++]);
     else
@@ -52,27 +57,84 @@ static void post(MpiRanks *m, bool receive, void *at, size_t bytes, uint32_t pee
   }
 }
 
-/* Names the ranks whose messages have not come. */
+/* The rank has not sent its message, or not taken ours. */
+static bool is_missing(const MpiRanks *m, int rank) {
+  for (int i = 0; i < m->n; i++)
+    if (m->requests[i] != MPI_REQUEST_NULL && m->peers[i] == rank) return true;
+  return false;
+}
+
+/* Each says to all what it is about to tell; true: it need not be told.  A rank that waited for one
+ * which fails with a message of its own, or which went on without this one, has nothing to add. */
+static bool tell(MpiRanks *m, uint64_t says) {
+  const Ranks *ranks = &m->ranks;
+  double begin = now(), patience = ranks->rank ? TELLING : TELLING / 10;
+  m->says = says;
+  for (uint32_t r = 0; r < ranks->count; r++) {
+    MPI_Request sent;
+    if (r == ranks->rank) continue;
+    if (MPI_Isend(&m->says, sizeof m->says, MPI_BYTE, (int)r, TAG_TOLD, MPI_COMM_WORLD, &sent) ==
+        MPI_SUCCESS)
+      MPI_Request_free(&sent);
+  }
+  while (now() - begin < patience) {
+    int come = 0;
+    MPI_Status from;
+    uint64_t other;
+    if (MPI_Iprobe(MPI_ANY_SOURCE, TAG_TOLD, MPI_COMM_WORLD, &come, &from) != MPI_SUCCESS)
+      return false;
+    if (!come) {
+      nanosleep(&(struct timespec){0, 1000000}, NULL);
+      continue;
+    }
+    MPI_Recv(&other, sizeof other, MPI_BYTE, from.MPI_SOURCE, TAG_TOLD, MPI_COMM_WORLD,
+             MPI_STATUS_IGNORE);
+    if (m->lost && is_missing(m, from.MPI_SOURCE)) return true;
+    if (from.MPI_SOURCE < (int)ranks->rank && other == says) return true;
+  }
+  return false;
+}
+
+/* While the memory of messages is still there: it is not when the failure is told. */
+static void tell_lost(MpiRanks *m) {
+  uint64_t says = 0; /* the same wherever each waited */
+  for (uint32_t r = 0; r < m->ranks.count; r++)
+    says = says * 31 + (is_missing(m, (int)r) ? r + 1 : 0);
+  m->lost = true;
+  m->told = tell(m, says);
+  for (int i = 0; i < m->n; i++) {
+    if (m->requests[i] == MPI_REQUEST_NULL) continue;
+    MPI_Cancel(&m->requests[i]);
+    MPI_Request_free(&m->requests[i]);
+  }
+}
+
+/* Names the ranks that did not come. MPI_Testall tells of all requests or of none: each is asked
+ * for, so that only those are left that wait for a rank which is lost. */
 static Status missing(MpiRanks *m, double seconds, bool ending) {
   char list[160] = "";
   size_t used = 0;
-  int last = -1;
-  for (int i = 0; i < m->n; i++) {
-    if (m->requests[i] == MPI_REQUEST_NULL || m->peers[i] < 0 || m->peers[i] == last) continue;
-    last = m->peers[i];
+  int done, several = 0;
+  for (int i = 0; i < m->n; i++) MPI_Test(&m->requests[i], &done, MPI_STATUS_IGNORE);
+  for (int r = 0; r < (int)m->ranks.count; r++) {
+    if (!is_missing(m, r)) continue;
     if (used + 16 < sizeof list)
-      used += (size_t)snprintf(list + used, sizeof list - used, "%s%d", used ? ", " : "", last);
+      used += (size_t)snprintf(list + used, sizeof list - used, "%s%d", used ? ", " : "", r);
+    several++;
   }
+  if (!several) return STATUS_OK; /* the last message has just come */
+  tell_lost(m);
   snprintf(m->ranks.error, sizeof m->ranks.error,
-           used ? "rank %s did not come within %.0f s%s: it ended, or stands still"
-                : "%sa message was not taken within %.0f s%s",
+           several == 1 ? "rank %s did not come within %.0f s%s: it ended, or stands still"
+                        : "ranks %s did not come within %.0f s%s: they ended, or stand still",
            list, seconds, ending ? " of the signal to end" : "");
   return STATUS_SYSTEM;
 }
 
-/* Waits at first without giving up the core: a wait between equal ranks is short. */
+/* Waits at first without giving up the core: a wait between equal ranks is short.  While this
+ * process itself was stopped it has waited for nobody. */
 static Status finish(MpiRanks *m) {
-  double begin = now();
+  double begin = now(), looked = begin;
   for (uint64_t round = 0;; round++) {
     int done = 0;
     if (MPI_Testall(m->n, m->requests, &done, MPI_STATUSES_IGNORE) != MPI_SUCCESS) {
@@ -81,7 +143,10 @@ static Status finish(MpiRanks *m) {
     }
     if (done) return STATUS_OK;
     if (round < 1000) continue;
-    double seconds = now() - begin;
+    double at = now();
+    if (at - looked > STOOD) begin += at - looked;
+    looked = at;
+    double seconds = at - begin;
     bool ending = m->ranks.terminated && *m->ranks.terminated && m->ranks.timeout > ENDING;
     if (seconds > (ending ? ENDING : m->ranks.timeout)) return missing(m, seconds, ending);
     if (seconds < 1e-3)
@@ -133,8 +198,15 @@ static Status mpi_gather(Ranks *ranks, void *value, RankBlocks blocks) {
   return finish(m);
 }
 
+static bool mpi_told(Ranks *ranks, uint64_t hash) {
+  MpiRanks *m = (MpiRanks *)ranks;
+  if (!m->lost) m->told = tell(m, hash);
+  return m->told;
+}
+
 static void mpi_close(Ranks *ranks, int status) {
   MpiRanks *m = (MpiRanks *)ranks;
+  if (m->told) sleep(2); /* the one that tells it ends all: not before it has */
   if (status && !ranks->agreed) {
     /* Ends the others, which may be waiting for this one; but it waits for ever where the network
      * is gone. */
@@ -149,7 +221,7 @@ static void mpi_close(Ranks *ranks, int status) {
   free(m);
 }
 
-static const RanksTable ranks_mpi = {mpi_exchange, mpi_gather, mpi_close};
+static const RanksTable ranks_mpi = {mpi_exchange, mpi_gather, mpi_close, mpi_told};
 
 static uint32_t place_on_host(void) {
   MPI_Comm host;

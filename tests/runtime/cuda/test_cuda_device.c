@@ -12,8 +12,12 @@ static void check_refused(const CusimOptions *options, const char *says) {
   CU_ASSERT_PTR_NULL(d);
   CU_ASSERT_PTR_NOT_NULL_FATAL(strstr(diag_entry(diag, 0)->text, says));
   diag_clear(diag);
-  CU_ASSERT_EQUAL(device_cuda.present(diag), STATUS_SYSTEM);
+  CU_ASSERT_EQUAL(device_cuda.present(&(DeviceWishes){0}, diag), STATUS_SYSTEM);
   CU_ASSERT_PTR_NOT_NULL_FATAL(strstr(diag_entry(diag, 0)->text, says));
+  CU_ASSERT_PTR_NOT_NULL(strstr(diag_entry(diag, 0)->hint, "nvidia-smi"));
+  diag_clear(diag); /* what was typed comes first */
+  CU_ASSERT_EQUAL(device_cuda.present(&(DeviceWishes){.which = "x"}, diag), STATUS_USAGE);
+  CU_ASSERT_PTR_NOT_NULL_FATAL(strstr(diag_entry(diag, 0)->text, "'cuda:x' is no list of GPUs"));
   CU_ASSERT(cuda_lab_end("refused"));
   diag_destroy(diag);
 }
@@ -49,12 +53,14 @@ static void lists_of_gpus(void) {
     int gpu;          /* that is taken */
   } rows[] = {{NULL, 0, STATUS_OK, NULL, 0},
               {NULL, 1, STATUS_OK, NULL, 1},
-              {NULL, 2, STATUS_SYSTEM, "there is no GPU 2: the driver finds 2, from 0", 0},
+              {NULL, 2, STATUS_SYSTEM,
+               "there is no GPU 2, for process 2 of this host: the driver finds 2, GPU 0 to 1", 0},
               {"1", 0, STATUS_OK, NULL, 1},
               {"1,0", 0, STATUS_OK, NULL, 1},
               {"1,0", 1, STATUS_OK, NULL, 0},
               {"1", 1, STATUS_USAGE, "'cuda:1' names 1 GPU,", 0},
-              {"7", 0, STATUS_SYSTEM, "there is no GPU 7", 0},
+              {"7", 0, STATUS_SYSTEM,
+               "there is no GPU 7, which 'cuda:7' names: the driver finds 2, GPU 0 to 1", 0},
               {"a", 0, STATUS_USAGE, "'cuda:a' is no list of GPUs", 0},
               {"0,", 0, STATUS_USAGE, "is no list", 0},
               {"0;1", 0, STATUS_USAGE, "is no list", 0},
@@ -67,6 +73,10 @@ static void lists_of_gpus(void) {
     options.wishes = (DeviceWishes){.which = rows[i].which, .place = rows[i].place};
     cuda_lab_begin(&(CusimOptions){.devices = 2, .print = true});
     CU_ASSERT_EQUAL(device_cuda.open(&options, diag, &d), rows[i].status);
+    Diag *early = diag_create(); /* the first of them is asked before any is started */
+    if (rows[i].place == 0)
+      CU_ASSERT_EQUAL(device_cuda.present(&options.wishes, early), rows[i].status);
+    diag_destroy(early);
     if (rows[i].says) CU_ASSERT_PTR_NOT_NULL_FATAL(strstr(diag_entry(diag, 0)->text, rows[i].says));
     CU_ASSERT_EQUAL(d == NULL, rows[i].status != STATUS_OK);
     if (d) CU_ASSERT_EQUAL(((CudaContext *)d->table->context(d))->ordinal, rows[i].gpu);

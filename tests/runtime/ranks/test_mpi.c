@@ -73,6 +73,8 @@ static void lose_one(const char *signal, const char *out, const char *says) {
   Shell s = shell(LOSE_ONE, 2, out, out, out, signal);
   CU_ASSERT(s.code != 0 && s.code != 90 && s.code != 91);
   CU_ASSERT_PTR_NOT_NULL(strstr(s.err, says));
+  const char *error = strstr(s.err, "error: "); /* one, and so one culprit */
+  CU_ASSERT(error && !strstr(error + 1, "error: "));
   if (s.code == 90 || s.code == 91 || !strstr(s.err, says))
     printf("\n%s: exit %d\n%s\n", signal, s.code, s.err);
   shell_free(&s);
@@ -84,7 +86,8 @@ static void lose_one(const char *signal, const char *out, const char *says) {
 static void a_rank_is_lost(void) {
   shell_must(TRAIN " --steps=4000 --stop-at=120 --out=all", 1);
   lose_one("STOP", "stopped", "rank 1 did not come within 3 s");
-  lose_one("KILL", "killed", "rank 1 of 2 was ended by signal 9 (Killed); rank 0 waited for it");
+  lose_one("KILL", "killed",
+           "rank 1 of 2 was ended by signal 9 (Killed); rank 0 waited for it in step ");
   lose_one("TERM", "ended", "the checkpoint is written");
   shell_must("for d in stopped killed ended; do cmp all/checkpoint.safetensors "
              "$d/checkpoint.safetensors && cmp all/metrics.jsonl $d/metrics.jsonl || exit 1; done");
@@ -110,21 +113,92 @@ static void starter_hangs(void) {
   CU_ASSERT_TRUE(shell_says("a starter that hangs", s, 4, 1, says));
 }
 
-/* SIGINT to the program that the user started: the ranks end after a step, as one process does. */
-static void interrupted(void) {
+/* A signal to the program that the user started: the ranks end after a step, as one process does.
+ * Slurm's may come more than once. */
+static void interrupt(const char *kill, const char *out) {
   Shell s = shell(
-      TRAIN " --steps=4000 --checkpoint-every=5 --out=int --ranks=2 & job=$!; "
-            "for i in $(seq 600); do [ -s int/checkpoint.safetensors.prev ] && break; sleep 0.1; "
-            "done; kill -TERM $job; wait $job",
-      2);
+      TRAIN " --steps=4000 --checkpoint-every=5 --out=%s --ranks=2 & job=$!; "
+            "for i in $(seq 600); do [ -s %s/checkpoint.safetensors.prev ] && break; sleep 0.1; "
+            "done; %s; wait $job",
+      2, out, out, kill);
   CU_ASSERT_EQUAL(s.code, 4);
   CU_ASSERT_PTR_NOT_NULL(strstr(s.err, "stopped by a signal after"));
   CU_ASSERT_PTR_NULL(strstr(s.err, "rank 1"));
   if (s.code != 4) printf("\nexit %d\n%s\n", s.code, s.err);
   shell_free(&s);
-  shell_must(TRAIN " --steps=4000 --stop-at=120 --out=int --resume && "
-                   "cmp all/checkpoint.safetensors int/checkpoint.safetensors",
-             1);
+  shell_must(TRAIN " --steps=4000 --stop-at=120 --out=%s --resume && "
+                   "cmp all/checkpoint.safetensors %s/checkpoint.safetensors",
+             1, out, out);
+}
+
+static void interrupted(void) {
+  interrupt("kill -TERM $job", "int");
+  interrupt("kill -USR1 $job; kill -USR1 $job; sleep 0.1; kill -USR1 $job", "usr");
+}
+
+/* Before the ranks listen, as soon as there is an mpirun: it is handed on when they do. */
+static void interrupted_early(void) {
+  static const char *const says[] = {
+      "early/checkpoint.safetensors: error: stopped by a signal after", NULL};
+  CU_ASSERT(shell_says("early",
+                       shell(TRAIN " --steps=4000 --out=early --ranks=2 & job=$!; "
+                                   "until grep -q . /proc/$job/task/$job/children; do :; done; "
+                                   "kill -USR1 $job; wait $job",
+                             2),
+                       4, 1, says));
+  static const char *const ended[] = {"--ranks: error: signal 15 (Terminated) ended the ranks",
+                                      NULL};
+  CU_ASSERT(shell_says("an evaluation",
+                       shell("$GRAPHRUN eval p2.xml --weights=one/checkpoint.safetensors "
+                             "--data=s/synth.domains --ranks=2 & job=$!; "
+                             "until grep -q . /proc/$job/task/$job/children; do :; done; "
+                             "kill -TERM $job; wait $job"),
+                       4, 1, ended));
+}
+
+/* What several ranks find wrong in the same step, without having met, is told once. */
+static void alike(void) {
+  static const char *const says[] = {"far: error: step 0, kernel ",
+                                     "gather 'all/bad' (far.xml:9): ", "is outside 0..1",
+                                     "hint: do the data fit the plan?", NULL};
+  shell_must(
+      "cat > far.xml <<'END'\n"
+      "<model name='far' xmlns='urn:graphc:model:1'>\n"
+      "<program name='far' kind='train'>\n"
+      "<input name='images' shape='1 4 32 16 3'/><input name='labels' shape='1 4' dtype='i32'/>\n"
+      "<pass name='all' units='4' unit='1'><reshape name='rows' in='images' shape='4 1536'/>\n"
+      "<reshape name='ids' in='labels' shape='4'/>\n"
+      "<parameter name='table' shape='2 4'/>\n"
+      "<sum name='sums' in='rows' axes='1'/><expr name='where' value='7 + 0 * sums'/>\n"
+      "<cast name='at' in='where' dtype='i32'/>\n"
+      "<gather name='bad' in='table' index='at'/>\n"
+      "<expr name='loss' value='mean(bad)'/></pass>\n"
+      "<gradient name='G' of='all/loss'/><output value='all/loss'/></program>\n"
+      "<training domains='station' ids='12' steps='3' warmup-steps='0'/>\n"
+      "<sampler batch-ids='4' batch-images='1'/><augment height='32' width='16'/></model>\n"
+      "END\n"
+      "$GRAPHC far.xml --ranks=4 -o far.plan.xml");
+  CU_ASSERT(shell_says("an index",
+                       shell("$GRAPHRUN train far.plan.xml --out=far "
+                             "--ranks=4 --quiet"),
+                       1, 1, says));
+}
+
+/* Tasks of srun that Slurm gives no PMI: each would do all of the work, into one folder. */
+static void no_pmi(void) {
+  static const char *const apart[] = {"srun started 2 processes, and none of them knows the others",
+                                      "hint: srun --mpi=pmix", NULL};
+  static const char *const world[] = {"2 processes were started, and MPI connects none of them",
+                                      "hint: srun --mpi=pmix", NULL};
+  static const char *const none[] = {NULL};
+#define TASK(N) "SLURM_STEP_NUM_TASKS=2 SLURM_PROCID=" #N " "
+  CU_ASSERT(shell_says("no PMI", shell(TASK(0) TRAIN " --out=x", 2), 4, 1, apart));
+  CU_ASSERT(shell_says("no PMI, the other", shell(TASK(1) TRAIN " --out=x", 2), 4, 0, none));
+  CU_ASSERT(shell_says("--ranks", shell(TASK(0) TRAIN " --out=x --ranks=2", 2), 4, 1, apart));
+  CU_ASSERT(
+      shell_says("another PMI", shell("PMI_RANK=0 PMI_SIZE=2 " TRAIN " --out=x", 2), 4, 1, world));
+  shell_must(TASK(1) TRAIN " --steps=2 --out=own",
+             1); /* runs that have nothing to do with each other */
 }
 
 /* Ranks share the images of an evaluation, whatever number the plan is for; more ranks than images
@@ -198,7 +272,19 @@ static void failures(void) {
   static const char *const alone[] = {"is for 2 ranks, and this process runs alone",
                                       "graphrun train --ranks=2", NULL};
   static const char *const odd[] = {"3 ranks cannot share batches of 4 identities in 4 shards",
-                                    "1, 2, 4 can", NULL};
+                                    "1, 2, 4 can",
+                                    "hint: each rank takes as many identities: 3 ranks share "
+                                    "batches of 6, with --shards=3",
+                                    NULL};
+  static const char *const eight[] = {"8 ranks cannot share batches of 8 identities in 4 shards",
+                                      "hint: --shards=8 lets 8 ranks share them", NULL};
+  static const char *const three[] = {"2 ranks cannot share batches of 3 identities in 4 shards at "
+                                      "most; 1 can",
+                                      "batches of 4, with --shards=4", NULL};
+  static const char *const sampler[] = {
+      "bare.xml:27:5: error: 2 ranks: the model has no <sampler>, by which they would share the "
+      "images that program 'step' takes here",
+      "hint: <sampler batch-ids", NULL};
   static const char *const images[] = {
       "sine.xml:11:7: error: 2 ranks: the model trains on no images",
       "program 'step' draws 'amplitude' here", NULL};
@@ -232,6 +318,18 @@ static void failures(void) {
   CU_ASSERT_TRUE(shell_says(
       "odd", shell("$GRAPHC $TOP/models/cdvm_small.xml -D @d.defs " SIZES " --ranks=3 -o x.xml"), 1,
       1, odd));
+  CU_ASSERT_TRUE(shell_says("eight",
+                            shell("$GRAPHC $TOP/models/cdvm_small.xml -D @d.defs " SIZES
+                                  " -D batch_ids=8 --ranks=8 -o x.xml"),
+                            1, 1, eight));
+  CU_ASSERT_TRUE(shell_says("three",
+                            shell("$GRAPHC $TOP/models/cdvm_small.xml -D @d.defs " SIZES
+                                  " -D batch_ids=3 --ranks=2 -o x.xml"),
+                            1, 1, three));
+  shell_must(
+      "grep -v '<sampler' $TOP/models/examples/mlp.xml | sed 's#\\.\\./lib#lib#' > bare.xml");
+  CU_ASSERT_TRUE(shell_says(
+      "no sampler", shell("$GRAPHC bare.xml -I $TOP/models --ranks=2 -o x.xml"), 1, 1, sampler));
   CU_ASSERT_TRUE(shell_says("no images",
                             shell("$GRAPHC $TOP/models/examples/maml.xml --ranks=2 -o x.xml"), 1, 1,
                             images));
@@ -245,6 +343,9 @@ int main(void) {
                                       {"another number of ranks", another_number},
                                       {"a rank is lost", a_rank_is_lost},
                                       {"interrupted", interrupted},
+                                      {"interrupted early", interrupted_early},
+                                      {"found alike", alike},
+                                      {"no PMI", no_pmi},
                                       {"evaluation", evaluation},
                                       {"local shares", local_shares},
                                       {"on streams", on_streams},

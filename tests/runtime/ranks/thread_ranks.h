@@ -49,6 +49,6 @@ static void thread_close(Ranks *ranks, int status) {
   (void)ranks, (void)status;
 }
 
-static const RanksTable thread_ranks = {thread_exchange, thread_gather, thread_close};
+static const RanksTable thread_ranks = {thread_exchange, thread_gather, thread_close, NULL};
 
 #endif

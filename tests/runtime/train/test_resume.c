@@ -150,15 +150,16 @@ static void test_temporaries(void) {
   static const char *const other[] = {"checkpoint.safetensors.tmp", "checkpoint.safetensors.x.tmp",
                                       "checkpoint.safetensors.12.tmp2", "other.12.tmp"};
   TrainOptions o = stopped("temporary");
-  const char *stale = train_file(o.out, "checkpoint.safetensors.4711.tmp");
-  put(stale, "half", 4);
+  static const char *const stale[] = {"checkpoint.safetensors.4711.tmp", "report.html.4711.tmp",
+                                      "config.defs.4711.tmp"};
+  for (size_t i = 0; i < 3; i++) put(train_file(o.out, stale[i]), "half", 4);
   for (size_t i = 0; i < 4; i++) put(train_file(o.out, other[i]), "x", 1);
   TrainOptions anew = o;
   anew.resume = false;
   train_refused(&anew, STATUS_INVALID, "the folder holds a run already");
-  CU_ASSERT(train_exists(stale));
+  for (size_t i = 0; i < 3; i++) CU_ASSERT(train_exists(train_file(o.out, stale[i])));
   train_ok(&o);
-  CU_ASSERT(!train_exists(stale));
+  for (size_t i = 0; i < 3; i++) CU_ASSERT(!train_exists(train_file(o.out, stale[i])));
   for (size_t i = 0; i < 4; i++) CU_ASSERT(train_exists(train_file(o.out, other[i])));
 }
 
