@@ -438,7 +438,7 @@ static const OptionRow options[] = {
      .commands = EVAL,
      AT(pictures),
      .value = "DIR",
-     .standard = "pictures",
+     .otherwise = "pictures",
      .files = OPTION_FOLDER,
      .help = "their folder"},
     {.name = "shown",

@@ -9,18 +9,18 @@ static Status refuse(Diag *diag, const char *hint, const char *text) {
 
 Status graphrun_eval(const Args *a, const EvalOptions *eval, Diag *diag) {
   bool results = a->visualize && pictures_of_results(a->visualize);
-  if (!a->visualize && (a->beside || a->beside_weights || a->shown))
-    return refuse(diag, "--visualize=tsne, for example",
-                  "--beside, --beside-weights and --shown are of pictures, and --visualize names "
-                  "none");
   if (!results && a->n_operands > 1)
     return refuse(diag, "graphrun eval PLAN --weights=F --data=DATA",
                   "eval takes one plan, and several operands are named");
+  if (!a->visualize && (a->beside || a->beside_weights || a->shown || a->pictures))
+    return refuse(diag, "--visualize=tsne, for example",
+                  "--pictures, --shown, --beside and --beside-weights are of pictures, and "
+                  "--visualize names none");
   if (!a->visualize) return eval_run(eval, diag);
   if (a->joined) return refuse(diag, "leave out --ranks", "pictures are drawn by one process");
   PicturesOptions o = {.eval = *eval,
                        .what = a->visualize,
-                       .out = a->pictures,
+                       .out = a->pictures ? a->pictures : "pictures",
                        .beside = a->beside,
                        .beside_weights = a->beside_weights,
                        .images = a->shown,

@@ -317,8 +317,8 @@ Status tsne_place(const ProductRows *rows, int64_t dim, const TsneOptions *o, do
   TsneOptions options = *o;
   double most = (double)(rows->count - 1) / 3;
   if (rows->count < 4 || rows->count > TSNE_MOST)
-    return diag_error(diag, STATUS_INVALID, "t-SNE", NULL, "places 4 to %d images, not %lld",
-                      TSNE_MOST, (long long)rows->count);
+    return diag_error(diag, STATUS_INVALID, "t-SNE", "--shown=N says how many of each domain",
+                      "places 4 to %d images, not %lld", TSNE_MOST, (long long)rows->count);
   if (options.perplexity > most) options.perplexity = most;
   Tsne t = {.rows = rows, .dim = dim, .n = rows->count, .o = &options};
   t.keep = (int64_t)(3 * options.perplexity);

@@ -80,6 +80,14 @@ static Status each_word(const PicturesOptions *o, bool drawn, Diag *diag) {
   return STATUS_OK;
 }
 
+static bool shows_beside(const char *what) {
+  for (const char *at = what; *at; at += *at == ',') {
+    if (is_word(at, "tsne") || is_word(at, "attention")) return true;
+    at += word_length(at);
+  }
+  return false;
+}
+
 /* Pictures of networks and of results have other operands. */
 static Status check(const PicturesOptions *o, Diag *diag) {
   bool results = pictures_of_results(o->what), networks = false;
@@ -98,6 +106,9 @@ static Status check(const PicturesOptions *o, Diag *diag) {
   if (results && (o->beside || o->beside_weights || o->eval.data || o->eval.weights))
     return diag_error(diag, STATUS_USAGE, "--visualize", "leave them out",
                       "roc and sweep need neither --data nor --weights nor --beside");
+  if (o->beside && !shows_beside(o->what))
+    return diag_error(diag, STATUS_USAGE, "--beside", "leave it out",
+                      "a second network is shown by tsne and attention alone");
   return STATUS_OK;
 }
 

@@ -127,7 +127,9 @@ static Status draw_curves(const Results *r, const char *domain, PlotLine *lines,
                           "has no curve of domain '%s'", domain);
     if (!roc) continue;
     PlotPoint *points;
-    text_format(names[n], sizeof *names, "%s (%.4f)", r->o->results[i], number_of(roc, "area"));
+    const char *path = r->o->results[i], *slash = strrchr(path, '/');
+    text_format(names[n], sizeof *names, "%.4f %s", number_of(roc, "area"),
+                slash ? slash + 1 : path);
     lines[n] = (PlotLine){.name = names[n]};
     status = curve_points(r, i, roc, &points, &lines[n].n);
     lines[n++].points = points;

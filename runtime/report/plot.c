@@ -33,7 +33,16 @@ static void put_text(FILE *out, double x, double y, const char *attributes, cons
 
 /* ---- lines --------------------------------------------------------------------------------- */
 
-enum { WIDTH = 640, HEIGHT = 420, LEFT = 66, RIGHT = 20, TOP = 40, BOTTOM = 54, LEGEND = 22 };
+enum {
+  WIDTH = 640,
+  HEIGHT = 420,
+  LEFT = 66,
+  RIGHT = 20,
+  TOP = 40,
+  BOTTOM = 54,
+  LEGEND = 20,
+  IN_ROW = 3
+};
 #define TICKS_MOST 12
 
 typedef struct Axis {
@@ -146,17 +155,25 @@ static void put_line(FILE *out, const PlotLine *line, uint32_t i, const Axis *x,
 
 static void put_names(FILE *out, const PlotLines *p) {
   char turn[80];
-  double middle = TOP + (HEIGHT - TOP - BOTTOM) / 2.0, at = LEFT;
+  double middle = TOP + (HEIGHT - TOP - BOTTOM) / 2.0;
   snprintf(turn, sizeof turn, " text-anchor=\"middle\" transform=\"rotate(-90 16 %.2f)\"", middle);
   put_text(out, LEFT, 22, " font-size=\"15\" font-weight=\"600\"", p->title);
   put_text(out, LEFT + (WIDTH - LEFT - RIGHT) / 2.0, HEIGHT - BOTTOM + 42,
            " text-anchor=\"middle\"", p->x_name);
   put_text(out, 16, middle, turn, p->y_name);
+}
+
+/* Rows of IN_ROW names, cut to their room. */
+static void put_legend(FILE *out, const PlotLines *p) {
+  double room = (double)(WIDTH - LEFT - RIGHT) / IN_ROW;
   for (uint32_t i = 0; i < p->n; i++) {
-    fprintf(out, "<path stroke=\"%s\" stroke-width=\"2.4\"%s d=\"M%.2f %dh22\"/>\n", plot_color(i),
-            i < PLOT_COLORS ? "" : " stroke-dasharray=\"6 3\"", at, HEIGHT + LEGEND / 2 - 6);
-    put_text(out, at + 28, HEIGHT + LEGEND / 2 - 2, "", p->lines[i].name);
-    at += (WIDTH - LEFT - RIGHT) / (double)(p->n > 1 ? p->n : 1);
+    double x = LEFT + i % IN_ROW * room, y = HEIGHT + 6 + (int)(i / IN_ROW) * LEGEND;
+    fprintf(out,
+            "<path stroke=\"%s\" stroke-width=\"2.4\"%s d=\"M%.2f %.2fh22\"/>\n"
+            "<text x=\"%.2f\" y=\"%.2f\">",
+            plot_color(i), i < PLOT_COLORS ? "" : " stroke-dasharray=\"6 3\"", x, y, x + 28, y + 4);
+    markup_short(out, p->lines[i].name, (size_t)((room - 34) / 7));
+    fputs("</text>\n", out);
   }
 }
 
@@ -173,13 +190,14 @@ void plot_lines(FILE *out, const PlotLines *p) {
     }
   loosen(&x);
   loosen(&y);
-  put_head(out, WIDTH, HEIGHT + LEGEND, p->title);
+  put_head(out, WIDTH, HEIGHT + 6 + LEGEND * ceil((double)p->n / IN_ROW), p->title);
   put_y_ticks(out, &y);
   put_x_ticks(out, p, &x);
   fprintf(out, "<path fill=\"none\" stroke=\"#5b6572\" d=\"M%d %dV%dH%d\"/>\n", LEFT, TOP,
           HEIGHT - BOTTOM, WIDTH - RIGHT);
   for (uint32_t i = 0; i < p->n; i++) put_line(out, &p->lines[i], i, &x, &y);
   put_names(out, p);
+  put_legend(out, p);
   fputs("</svg>\n", out);
 }
 

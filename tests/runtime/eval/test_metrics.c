@@ -131,7 +131,7 @@ static void check_sample(Sample *s) {
   CU_ASSERT_DOUBLE_EQUAL(metrics_cmc(&r, s->gallery.count), 1, 0);
   static const MetricsOptions others[] = {{.threads = 2},
                                           {.threads = 5},
-                                          {.threads = 2, .block = 1, .panel = 1},
+                                          {.threads = 2, .block = 3, .panel = 5},
                                           {.threads = 1, .block = 7, .panel = 33},
                                           {.threads = 3, .block = 1000, .panel = 100000}};
   for (size_t i = 0; i < sizeof others / sizeof *others; i++) {

@@ -189,7 +189,7 @@ static void test_results(void) {
   CU_ASSERT_STRING_EQUAL(table, "domain,V,map,rank1\nhand,1,0.541667,0.500000\n"
                                 "hand,2,0.541667,0.500000\nhand,2,0.541667,0.500000\n"
                                 "hand,8,0.541667,0.500000\n");
-  CU_ASSERT_PTR_NOT_NULL(strstr(curve, ">8.json (0.4583)<"));
+  CU_ASSERT_PTR_NOT_NULL(strstr(curve, ">0.4583 8.json<"));
   free(table);
   free(curve);
   char *picture = text_of("s/sweep-hand.svg");
@@ -216,6 +216,10 @@ static void test_refusals(void) {
   refused(2, "the others from a network", "--visualize=roc,tsne 1.json");
   refused(2, "sweep need neither", "--visualize=roc 1.json --data=hand");
   refused(2, "--visualize names none", NET " --shown=3");
+  refused(2, "--visualize names none", NET);
+  refused(2, "by tsne and attention alone",
+          NET " --visualize=ranks --beside=net2.plan.xml --beside-weights=gain.safetensors");
+  refused(1, "places 4 to 50000 images, not 3", NET " --visualize=tsne --shown=3");
   refused(2, "several operands",
           "net1.plan.xml net2.plan.xml --weights=gain.safetensors --data=hand");
   refused(2, "a plan and its weights", NET " --visualize=tsne --beside=net2.plan.xml");
