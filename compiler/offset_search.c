@@ -67,35 +67,65 @@ static int by_breadth(const void *a, const void *b, void *context) {
 
 typedef int (*Compare)(const void *, const void *, void *);
 
-typedef struct Found {
+typedef struct Range {
   int64_t offset, top;
+} Range;
+
+typedef struct Life {
   uint32_t start, end;
+} Life;
+
+/* Those that have an offset, sorted by it: two lists, since most lives do not meet an item's and
+ * their ranges are then never read. */
+typedef struct Found {
+  Range *ranges;
+  Life *lives;
+  uint32_t *meet; /* scratch: whose lives meet the item's */
+  uint32_t n;
 } Found;
 
-/* Finds offsets of the items in p->order; those found lie in one dense list, sorted by offset. */
-static int64_t greedy_in_order(Search *p) {
-  Found *list = malloc((p->n + 1) * sizeof *list);
-  if (!list) return -1;
-  int64_t top = 0;
-  for (uint32_t k = 0; k < p->n; k++) {
-    const OffsetItem *item = &p->items[p->order[k]];
-    int64_t at = 0, best = -1, best_gap = INT64_MAX;
-    for (uint32_t j = 0; j < k; j++) {
-      const Found *other = &list[j];
-      if (other->end < item->start || other->start > item->end) continue;
-      int64_t gap = other->offset - at;
-      if (gap >= item->bytes && gap < best_gap) best = at, best_gap = gap;
-      if (other->top > at) at = other->top;
-    }
-    if (best < 0) best = at;
-    p->offset[p->order[k]] = best;
-    if (best + item->bytes > top) top = best + item->bytes;
-    uint32_t slot = k;
-    while (slot && list[slot - 1].offset > best) slot--;
-    memmove(&list[slot + 1], &list[slot], (k - slot) * sizeof *list);
-    list[slot] = (Found){best, best + item->bytes, item->start, item->end};
+/* The start of the tightest gap. */
+static int64_t find_gap(const Found *f, const OffsetItem *item) {
+  int64_t at = 0, best = -1, best_gap = INT64_MAX;
+  uint32_t start = item->start, end = item->end, n = 0;
+  for (uint32_t j = 0; j < f->n; j++) { /* without a branch: which ones meet cannot be foretold */
+    f->meet[n] = j;
+    n += (uint32_t)(f->lives[j].end >= start) & (uint32_t)(f->lives[j].start <= end);
   }
-  free(list);
+  for (uint32_t k = 0; k < n && best_gap > item->bytes; k++) {
+    const Range *other = &f->ranges[f->meet[k]];
+    int64_t gap = other->offset - at;
+    if (gap >= item->bytes && gap < best_gap) best = at, best_gap = gap;
+    if (other->top > at) at = other->top;
+  }
+  return best < 0 ? at : best;
+}
+
+static void found_add(Found *f, const OffsetItem *item, int64_t offset) {
+  uint32_t slot = f->n++;
+  while (slot && f->ranges[slot - 1].offset > offset) slot--;
+  size_t behind = f->n - 1 - slot;
+  memmove(&f->ranges[slot + 1], &f->ranges[slot], behind * sizeof *f->ranges);
+  memmove(&f->lives[slot + 1], &f->lives[slot], behind * sizeof *f->lives);
+  f->ranges[slot] = (Range){offset, offset + item->bytes};
+  f->lives[slot] = (Life){item->start, item->end};
+}
+
+/* Finds offsets of the items in p->order. */
+static int64_t greedy_in_order(Search *p) {
+  Found f = {malloc((p->n + 1) * sizeof *f.ranges), malloc((p->n + 1) * sizeof *f.lives),
+             malloc((p->n + 1) * sizeof *f.meet), 0};
+  int64_t top = f.ranges && f.lives && f.meet ? 0 : -1;
+  for (uint32_t k = 0; top >= 0 && k < p->n; k++) {
+    const OffsetItem *item = &p->items[p->order[k]];
+    int64_t offset = find_gap(&f, item);
+    p->offset[p->order[k]] = offset;
+    if (offset + item->bytes > top) top = offset + item->bytes;
+    found_add(&f, item, offset);
+  }
+  free(f.ranges);
+  free(f.lives);
+  free(f.meet);
   return top;
 }
 

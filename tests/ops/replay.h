@@ -142,10 +142,12 @@ static inline double replay_difference(const Replay *r, const double *const *dir
 }
 
 /* The slope along a direction.  Rounding grows and truncation shrinks as steps become smaller; of
- * two steps that agree best the smaller one is taken. */
+ * two steps that agree best the smaller one is taken.  Two that agree in ten digits are enough: of
+ * the larger one's truncation, which is most of what lies between them, the smaller one has a part
+ * in 4096. */
 static inline double replay_slope(const Replay *r, const double *const *directions) {
   double last = replay_difference(r, directions, 0x1p-6), best = last, least = INFINITY;
-  for (int k = 8; k <= 12; k += 2) {
+  for (int k = 8; k <= 12 && !(least <= 1e-10 * fabs(best)); k += 2) {
     double now = replay_difference(r, directions, ldexp(1, -k));
     if (fabs(now - last) < least) {
       least = fabs(now - last);

@@ -99,28 +99,37 @@ static Replay replay_of(StepGraph *s, const Function *f, const Move *m) {
                   .masks_only = m->masks_only};
 }
 
-/* The slope of the function along the move's parameters of one group. */
+/* The slope of the function along the move's parameters of one group.  The others of the move stay,
+ * and so does what hangs on them alone; what the move holds (no direction) is held. */
 static double slope(StepGraph *s, const Function *f, const Move *m, Group group) {
   const double **along = calloc(m->n + 1, sizeof *along);
-  for (uint32_t i = 0; i < m->n; i++)
-    if (in_group(s, m->parameter[i], group)) along[i] = m->along[i];
-  Replay r = replay_of(s, f, m);
+  NodeId *nodes = calloc(m->n + 1, sizeof *nodes);
+  Move part = {.nodes = nodes, .masks_only = m->masks_only};
+  bool moves = false;
+  for (uint32_t i = 0; i < m->n; i++) {
+    if (m->along[i] && !in_group(s, m->parameter[i], group)) continue;
+    along[part.n] = m->along[i];
+    nodes[part.n++] = m->nodes[i];
+    moves |= m->along[i] != NULL;
+  }
+  Replay r = replay_of(s, f, &part);
   replay_start(&r);
-  double result = replay_slope(&r, along);
+  double result = moves ? replay_slope(&r, along) : 0;
   replay_free(&r);
+  free(nodes);
   free(along);
   return result;
 }
 
-/* grad(L - c L_inv) + c grad_D L_inv - lambda c grad_{not D} L_inv along the move. */
+/* grad(L - c L_inv) + c grad_D L_inv - lambda c grad_{not D} L_inv along the move: L along D, and
+ * L - (1 + lambda) c L_inv along what is not D. */
 static double field_slope(StepGraph *s, const char *pass, const Move *m) {
   NodeId scalars[2] = {step_output(s, pass, "/total"), step_output(s, pass, "/inv")};
-  static const double minus_c = -C;
-  const double *rest_weights[2] = {NULL, &minus_c}, *one[1] = {NULL};
+  static const double reversed = -(1 + STEP_LAMBDA) * C;
+  const double *weights[2] = {NULL, &reversed};
   CU_ASSERT_FATAL(scalars[0] != NODE_NONE && scalars[1] != NODE_NONE);
-  Function rest = {scalars, rest_weights, 2}, inv = {scalars + 1, one, 1};
-  return slope(s, &rest, m, ALL) + C * slope(s, &inv, m, CLASSIFIERS) -
-         STEP_LAMBDA * C * slope(s, &inv, m, OTHERS);
+  Function total = {scalars, weights, 1}, rest = {scalars, weights, 2};
+  return slope(s, &total, m, CLASSIFIERS) + slope(s, &rest, m, OTHERS);
 }
 
 /* <F(theta), v> with v as it is.  The caller frees both arrays. */
@@ -196,10 +205,11 @@ static void report(void) {
 }
 
 static void test_replayed(void) {
-  static const char *const parts[] = {"",      "stem/",  "stage1/", "stage4/",
-                                      "/dom/", "/attr/", "/fuse/",  "cls"};
+  static const char *const parts[] = {"",        "/dom/",  "stem/",  "stage1/",
+                                      "stage4/", "/attr/", "/fuse/", "cls"};
   StepGraph s = step_open("models/cdvm_small.xml", STEP, 1);
-  for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) check_part(&s, parts[i], i + 1, false);
+  size_t n = support_all() ? sizeof parts / sizeof *parts : 2;
+  for (size_t i = 0; i < n; i++) check_part(&s, parts[i], i + 1, false);
   report();
   step_close(&s);
 }
