@@ -1,7 +1,8 @@
-/* The page: its texts, the data as JSON, each picture once as a template. */
+/* The page: its texts, and, packed, the data as JSON and each picture once. */
 #include "compiler/page.h"
 
 #include "compiler/page_data.h"
+#include "compiler/page_pack.h"
 #include "compiler/page_texts.h"
 #include "compiler/page_views.h"
 #include "graph/base/replace.h"
@@ -77,34 +78,39 @@ static Status make_data(Page *page, json_t **out) {
 
 /* ---- the page ---- */
 
-/* In a script `</script` would end it; within JSON `<` stands in strings only. */
-static int put_json(const char *text, size_t length, void *context) {
-  FILE *out = context;
-  for (size_t i = 0; i < length; i++)
-    if (text[i] == '<')
-      fputs("\\u003c", out);
-    else
-      putc(text[i], out);
-  return ferror(out) ? -1 : 0;
+static Status put_packed(Page *page, const char *id, json_t *data) {
+  char *text = data ? json_dumps(data, JSON_COMPACT) : NULL;
+  Status status = text ? STATUS_OK : no_memory(page);
+  if (text) {
+    fprintf(page->out, "<script type=\"text/plain\" id=\"%s\">", id);
+    status = page_pack(text, strlen(text), page->out, page->diag);
+    fputs("</script>\n", page->out);
+  }
+  free(text);
+  return status;
 }
 
-static void put_pictures(Page *page) {
+static json_t *pictures(const Page *page) {
+  json_t *list = json_array();
   for (uint32_t i = 0; i < draw_pages_count(page->pictures); i++)
-    fprintf(page->out, "<template id=\"svg%u\">%s</template>\n", i,
-            draw_pages_text(page->pictures, i));
+    if (json_array_append_new(list, json_string(draw_pages_text(page->pictures, i))) != 0) {
+      json_decref(list);
+      return NULL;
+    }
+  return list;
 }
 
 static Status put_page(Page *page) {
-  json_t *data;
+  json_t *data, *svg = NULL;
   TRY(make_data(page, &data));
   fprintf(page->out, "%s<style>\n%s</style>\n</head>\n<body>\n%s", page_text_head, page_text_style,
           page_text_body);
-  put_pictures(page);
-  fputs("<script type=\"application/json\" id=\"data\">", page->out);
-  int failed = json_dump_callback(data, put_json, page->out, JSON_COMPACT);
+  Status status = put_packed(page, "data", data);
   json_decref(data);
-  fprintf(page->out, "</script>\n<script>\n%s</script>\n</body>\n</html>\n", page_text_script);
-  return failed ? no_memory(page) : STATUS_OK;
+  if (status == STATUS_OK) status = put_packed(page, "pictures", svg = pictures(page));
+  json_decref(svg);
+  fprintf(page->out, "<script>\n%s</script>\n</body>\n</html>\n", page_text_script);
+  return status;
 }
 
 static Status save(const char *data, size_t bytes, const char *path, Diag *diag) {

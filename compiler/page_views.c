@@ -100,27 +100,26 @@ static void note_nodes(Views *v, uint32_t part, const View *view) {
   }
 }
 
-static Status put_view(Views *v, uint32_t part, const View *view, uint32_t picture) {
+static Status put_view(Views *v, uint32_t part, const DrawShown *shown) {
   json_t *boxes = json_array();
   json_t *one =
-      json_pack("{s:s, s:s, s:i, s:i, s:o}", "path", strings_text(v->paths, v->parts[part].path),
-                "title", v->parts[part].title, "parent",
-                v->parts[part].parent == VIEW_NONE ? -1 : (int)v->parts[part].parent, "svg",
-                (int)picture, "boxes", boxes);
+      json_pack("{s:s, s:s, s:i, s:i, s:s, s:o}", "path",
+                strings_text(v->paths, v->parts[part].path), "title", v->parts[part].title,
+                "parent", v->parts[part].parent == VIEW_NONE ? -1 : (int)v->parts[part].parent,
+                "svg", (int)shown->picture, "texts", shown->texts, "boxes", boxes);
   if (!one || json_array_append_new(v->list, one) != 0) return no_memory(v);
-  note_nodes(v, part, view);
-  return put_boxes(v, part, view, boxes);
+  note_nodes(v, part, shown->view);
+  return put_boxes(v, part, shown->view, boxes);
 }
 
 static Status draw_part(Views *v, uint32_t part) {
-  View *view;
-  uint32_t picture;
+  DrawShown shown;
   ViewOptions options = v->options;
   const char *path = strings_text(v->paths, v->parts[part].path);
   options.scope = *path ? path : NULL;
-  TRY(draw_pages_add(v->pictures, v->plan, v->p, v->of, &options, v->diag, &view, &picture));
-  Status status = put_view(v, part, view, picture);
-  view_free(view);
+  TRY(draw_pages_add(v->pictures, v->plan, v->p, v->of, &options, v->diag, &shown));
+  Status status = put_view(v, part, &shown);
+  draw_shown_free(&shown);
   return status;
 }
 

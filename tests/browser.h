@@ -28,8 +28,9 @@ typedef struct Browser {
 #define BROWSER_PATIENCE 60000 /* ms */
 
 static inline const char *browser_program(void) {
-  static const char *const places[] = {"/usr/bin/chromium", "/usr/bin/chromium-browser"};
-  for (size_t i = 0; i < 2; i++)
+  static const char *const places[] = {"/usr/bin/chromium", "/usr/bin/chromium-browser",
+                                       "/usr/bin/chromium-headless-shell"};
+  for (size_t i = 0; i < sizeof places / sizeof *places; i++)
     if (access(places[i], X_OK) == 0) return places[i];
   return NULL;
 }

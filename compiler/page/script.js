@@ -1,9 +1,17 @@
-/* The page of a compiled model.  DATA stands in the page as JSON, pictures as templates; nothing is
+/* The page of a compiled model.  DATA and the pictures stand in the page as JSON, packed; nothing is
  * fetched.  What is shown follows the address: #program=NAME&view=SCOPE&node=N&tab=NAME&q=TEXT, so
  * a place can be sent to somebody. */
 "use strict";
-(() => {
-  const DATA = JSON.parse(document.getElementById("data").textContent);
+(async () => {
+  const unpack = async (id) => {
+    const text = atob(document.getElementById(id).textContent), packed = Uint8Array.from(text, (c) => c.charCodeAt(0));
+    return JSON.parse(await new Response(new Blob([packed]).stream().pipeThrough(new DecompressionStream("deflate"))).text());
+  };
+  if (!globalThis.DecompressionStream) {
+    document.getElementById("facts").textContent = "This page needs a browser of 2023 or later.";
+    return;
+  }
+  const [DATA, PICTURES] = await Promise.all([unpack("data"), unpack("pictures")]);
   const S = DATA.strings;
   const $ = (id) => document.getElementById(id);
   const make = (tag, text, attributes = {}) => {
@@ -125,7 +133,9 @@
     still = true;
     const v = program.views[view], host = $("picture");
     host.querySelector("svg")?.remove();
-    const svg = document.importNode($("svg" + v.svg).content, true).querySelector("svg");
+    const svg = document.importNode(new DOMParser().parseFromString(PICTURES[v.svg], "image/svg+xml").documentElement, true);
+    const texts = v.texts.split("\n");
+    svg.querySelectorAll("text").forEach((t, i) => { t.textContent = texts[i]; });
     const [w, h] = size(svg);
     svg.setAttribute("width", w);
     svg.setAttribute("height", h);
@@ -475,4 +485,5 @@
   $("model").textContent = DATA.model;
   for (const p of DATA.programs) $("program").append(make("option", p.name, { value: p.name }));
   read();
+  document.body.dataset.ready = "";
 })();

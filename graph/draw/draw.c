@@ -46,8 +46,7 @@ static Status lay_out(const Draw *d, GVC_t *context, Agraph_t *root) {
                     "Graphviz cannot draw this picture%s%s", *said ? ": " : "", said);
 }
 
-static Status view_briefly(const Draw *d, uint32_t boxes, DrawBrief brief, View **view,
-                           Agraph_t **root) {
+Status draw_view(const Draw *d, uint32_t boxes, DrawBrief brief, View **view, Agraph_t **root) {
   ViewOptions options = d->options->view;
   options.boxes = boxes;
   *root = NULL;
@@ -61,18 +60,14 @@ static Status view_briefly(const Draw *d, uint32_t boxes, DrawBrief brief, View 
   return status;
 }
 
-Status draw_view(const Draw *d, uint32_t boxes, View **view, Agraph_t **root) {
-  return view_briefly(d, boxes, DRAW_FULL, view, root);
-}
-
 static bool fits(Agraph_t *root) {
   return GD_bb(root).UR.x <= DRAW_WIDTH && GD_bb(root).UR.y <= DRAW_HEIGHT;
 }
 
-Status draw_lay_out(const Draw *d, GVC_t *context, View **view, Agraph_t **root) {
+Status draw_lay_out(const Draw *d, GVC_t *context, View **view, Agraph_t **root, DrawBrief *brief) {
   bool automatic = is_automatic(d);
   uint32_t boxes = d->options->view.boxes;
-  DrawBrief brief = DRAW_FULL;
+  *brief = DRAW_FULL;
   if (is_dot(d) && !automatic) return STATUS_OK;
   for (int tries = 1;; tries++) {
     TRY(lay_out(d, context, *root));
@@ -85,8 +80,8 @@ Status draw_lay_out(const Draw *d, GVC_t *context, View **view, Agraph_t **root)
     agclose(*root);
     *view = NULL;
     *root = NULL;
-    if (wide) brief = tries < DRAW_LAST_WORDS ? DRAW_NAMES : DRAW_SILENT;
-    TRY(view_briefly(d, boxes, brief, view, root));
+    if (wide) *brief = tries < DRAW_LAST_WORDS ? DRAW_NAMES : DRAW_SILENT;
+    TRY(draw_view(d, boxes, *brief, view, root));
   }
 }
 
@@ -122,8 +117,9 @@ Status draw_program(const Plan *plan, const PlanProgram *program, const OpTable 
   TRY(view_open(plan, program, ops, diag, &d.of));
   Agraph_t *root = NULL;
   View *view = NULL;
-  Status status = draw_view(&d, options->view.boxes, &view, &root);
-  if (status == STATUS_OK) status = draw_lay_out(&d, context, &view, &root);
+  DrawBrief brief;
+  Status status = draw_view(&d, options->view.boxes, DRAW_FULL, &view, &root);
+  if (status == STATUS_OK) status = draw_lay_out(&d, context, &view, &root, &brief);
   view_free(view);
   view_close(d.of);
   if (status == STATUS_OK) status = write_picture(&d, context, root);

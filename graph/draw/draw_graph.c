@@ -339,8 +339,11 @@ static bool hold_up(Agraph_t *const *clusters, const View *v, Agnode_t *const *n
   return true;
 }
 
-static void set_arrow(Agedge_t *edge, const ViewArrow *arrow, bool silent) {
+static void set_arrow(Agedge_t *edge, const ViewArrow *arrow, uint32_t index, bool silent,
+                      bool page) {
   char name[32];
+  snprintf(name, sizeof name, "e%u", index);
+  if (page) set(edge, "id", name);
   if (arrow->from.cluster) {
     snprintf(name, sizeof name, "cluster%u", arrow->from.index);
     set(edge, "ltail", name);
@@ -365,7 +368,7 @@ static void set_arrow(Agedge_t *edge, const ViewArrow *arrow, bool silent) {
 }
 
 static bool draw_arrows(Agraph_t *root, const View *v, Agnode_t *const *nodes, const Ranks *r,
-                        bool silent) {
+                        bool silent, bool page) {
   for (uint32_t i = 0; i < v->n_arrows; i++) {
     const ViewArrow *arrow = &v->arrows[i];
     uint32_t from = arrow->from.cluster ? r->tail[arrow->from.index] : arrow->from.index,
@@ -373,13 +376,13 @@ static bool draw_arrows(Agraph_t *root, const View *v, Agnode_t *const *nodes, c
     if (from == VIEW_NONE || to == VIEW_NONE) continue;
     Agedge_t *edge = agedge(root, nodes[from], nodes[to], NULL, 1);
     if (!edge) return false;
-    set_arrow(edge, arrow, silent || v->n_arrows > FEW_LABELS);
+    set_arrow(edge, arrow, i, silent || v->n_arrows > FEW_LABELS, page);
   }
   return true;
 }
 
 static bool connect(Agraph_t *root, const View *v, Agraph_t *const *clusters,
-                    Agnode_t *const *nodes, bool silent) {
+                    Agnode_t *const *nodes, bool silent, bool page) {
   Ranks r = {.depth = calloc(v->n_boxes + 1, sizeof *r.depth),
              .height = calloc(v->n_boxes + 1, sizeof *r.height),
              .head = calloc(v->n_clusters + 1, sizeof *r.head),
@@ -390,7 +393,7 @@ static bool connect(Agraph_t *root, const View *v, Agraph_t *const *clusters,
   if (ok) {
     find_ranks(v, &r);
     find_ends(v, &r);
-    ok = hold_up(clusters, v, nodes, &r) && draw_arrows(root, v, nodes, &r, silent) &&
+    ok = hold_up(clusters, v, nodes, &r) && draw_arrows(root, v, nodes, &r, silent, page) &&
          draw_rows(root, v, nodes, &r);
   }
   free(r.depth);
@@ -487,7 +490,7 @@ static bool draw_all(Agraph_t *root, const View *v, const DrawOptions *options, 
     nodes[i] = draw_box(in, v, i, options, scale, brief != DRAW_FULL);
     if (!nodes[i]) return false;
   }
-  return connect(root, v, clusters, nodes, brief == DRAW_SILENT);
+  return connect(root, v, clusters, nodes, brief == DRAW_SILENT, options->page);
 }
 
 Agraph_t *draw_graph(const Plan *plan, const PlanProgram *program, const View *v,

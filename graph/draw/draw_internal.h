@@ -7,6 +7,13 @@
 
 #include <graphviz/gvc.h>
 
+/* What is left out of a picture that would be too wide. */
+typedef enum DrawBrief {
+  DRAW_FULL,
+  DRAW_NAMES,  /* boxes outside of the scope have names alone */
+  DRAW_SILENT, /* and arrows say what they carry only to a pointer that rests on them */
+} DrawBrief;
+
 /* A picture under way. */
 typedef struct Draw {
   const Plan *plan;
@@ -22,22 +29,16 @@ typedef struct Draw {
 void draw_listen(void);
 /* The view, with at most so many boxes where it is automatic (0: as it likes), and its graph; on
  * failure both are NULL. */
-Status draw_view(const Draw *d, uint32_t boxes, View **view, Agraph_t **root);
-/* Lays the graph out unless it is to be text.  An automatic view is made again with fewer boxes
- * while it is too wide: what is too wide is known only then.  The caller releases what is not NULL,
- * also after a failure. */
-Status draw_lay_out(const Draw *d, GVC_t *context, View **view, Agraph_t **root);
+Status draw_view(const Draw *d, uint32_t boxes, DrawBrief brief, View **view, Agraph_t **root);
+/* Lays the graph out unless it is to be text.  An automatic view is made again with fewer boxes, or
+ * words, while it is too large: what is too large is known only then.  The caller releases what is
+ * not NULL, also after a failure.  *brief: what it was drawn with. */
+Status draw_lay_out(const Draw *d, GVC_t *context, View **view, Agraph_t **root, DrawBrief *brief);
 /* As the format that the options name; gvFreeRenderData. */
 Status draw_render(const Draw *d, GVC_t *context, Agraph_t *root, char **data, unsigned *length);
 /* ---- draw_ids.c ---- */
 extern Agiddisc_t draw_ids;
 /* ---- draw_graph.c ---- */
-/* What is left out of a picture that would be too wide. */
-typedef enum DrawBrief {
-  DRAW_FULL,
-  DRAW_NAMES,  /* boxes outside of the scope have names alone */
-  DRAW_SILENT, /* and arrows say what they carry only to a pointer that rests on them */
-} DrawBrief;
 /* The view as a graph of the library, for agclose to release; NULL when out of memory. */
 Agraph_t *draw_graph(const Plan *plan, const PlanProgram *program, const View *view,
                      const DrawOptions *options, DrawBrief brief);

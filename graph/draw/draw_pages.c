@@ -1,15 +1,17 @@
-/* Layouts take most of the time of a page: equal graphs share one. */
+/* Layouts take most of the time of a page: graphs that are equal but for digits share one. */
 #include "graph/draw/draw_pages.h"
 
 #include "graph/base/array.h"
 #include "graph/draw/draw_internal.h"
+#include "graph/draw/draw_texts.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 typedef struct Picture {
-  char *svg;      /* owned */
-  uint32_t boxes; /* the bound its view was made with, 0: none */
+  char *svg, *ids; /* owned; of each text element what it belongs to */
+  uint32_t boxes;  /* the bound its view was made with, 0: none */
+  DrawBrief brief; /* what was left out of it */
 } Picture;
 
 struct DrawPages {
@@ -29,7 +31,10 @@ DrawPages *draw_pages_create(void) {
 
 void draw_pages_destroy(DrawPages *pages) {
   if (!pages) return;
-  for (uint32_t i = 0; i < pages->n; i++) free(pages->pictures[i].svg);
+  for (uint32_t i = 0; i < pages->n; i++) {
+    free(pages->pictures[i].svg);
+    free(pages->pictures[i].ids);
+  }
   free(pages->pictures);
   strings_destroy(pages->graphs);
   free(pages);
@@ -50,74 +55,71 @@ static uint32_t find_text(DrawPages *pages, Agraph_t *root) {
   FILE *out = open_memstream(&text, &length);
   bool ok = out && agwrite(root, out) == 0;
   if (out && fclose(out) != 0) ok = false;
+  if (ok) draw_texts_level(text);
   uint32_t id = ok ? strings_intern_n(pages->graphs, text, length) : UINT32_MAX;
   free(text);
   return id == UINT32_MAX ? UINT32_MAX : id - 1;
 }
 
-/* Cuts what a page says itself: titles, comments and the name of the font. */
-static void slim(char *svg) {
-  static const char *const cut[][2] = {
-      {"<title>", "</title>\n"}, {"<!--", "-->\n"}, {" font-family=\"", "\""}};
-  char *to = svg;
-  for (const char *at = svg; *at;) {
-    size_t k = 0;
-    while (k < 3 && strncmp(at, cut[k][0], strlen(cut[k][0])) != 0) k++;
-    const char *end = k < 3 ? strstr(at + strlen(cut[k][0]), cut[k][1]) : NULL;
-    if (end)
-      at = end + strlen(cut[k][1]);
-    else
-      *to++ = *at++;
-  }
-  *to = 0;
+void draw_shown_free(DrawShown *shown) {
+  view_free(shown->view);
+  free(shown->texts);
+  *shown = (DrawShown){0};
 }
 
-static Status add_picture(DrawPages *pages, const Draw *d, GVC_t *context, View **view,
-                          Agraph_t **root) {
+/* Lays out what no picture looks like. */
+static Status add_picture(DrawPages *pages, const Draw *d, GVC_t *context, Agraph_t **root,
+                          DrawShown *out) {
   char *data = NULL;
   unsigned length = 0;
-  uint32_t before = (*view)->n_boxes;
+  Picture picture = {0};
+  uint32_t before = out->view->n_boxes;
   TRY(ARRAY_RESERVE(pages->pictures, pages->cap, pages->n, 1, d->diag));
-  TRY(draw_lay_out(d, context, view, root));
+  TRY(draw_lay_out(d, context, &out->view, root, &picture.brief));
   TRY(draw_render(d, context, *root, &data, &length));
   const char *svg = strstr(data, "<svg");
-  char *copy = svg ? strdup(svg) : NULL;
+  picture.svg = svg ? strdup(svg) : NULL;
   gvFreeRenderData(data);
-  if (!copy) return diag_no_memory(d->diag, length);
-  slim(copy);
-  uint32_t now = (*view)->n_boxes;
-  pages->pictures[pages->n++] = (Picture){copy, now == before ? 0 : now};
-  return STATUS_OK;
+  if (picture.svg) draw_texts_take(picture.svg, &picture.ids, &out->texts);
+  if (out->view->n_boxes != before) picture.boxes = out->view->n_boxes;
+  pages->pictures[pages->n++] = picture;
+  return picture.svg && picture.ids && out->texts ? STATUS_OK : diag_no_memory(d->diag, length);
 }
 
-static Status find_picture(DrawPages *pages, const Draw *d, GVC_t *context, View **view,
-                           Agraph_t **root, uint32_t *out) {
-  *out = find_text(pages, *root);
-  if (*out == UINT32_MAX) return diag_no_memory(d->diag, 0);
-  if (*out == pages->n) return add_picture(pages, d, context, view, root);
-  uint32_t boxes = pages->pictures[*out].boxes;
-  if (!boxes) return STATUS_OK;
-  view_free(*view);
-  agclose(*root);
-  return draw_view(d, boxes, view, root);
+/* A view that looks like a picture, which may have been made with fewer boxes or words. */
+static Status use_picture(const Picture *picture, const Draw *d, Agraph_t **root, DrawShown *out) {
+  if (picture->boxes || picture->brief != DRAW_FULL) {
+    view_free(out->view);
+    agclose(*root);
+    out->view = NULL;
+    *root = NULL;
+    TRY(draw_view(d, picture->boxes, picture->brief, &out->view, root));
+  }
+  out->texts = draw_texts_of(*root, picture->ids);
+  return out->texts ? STATUS_OK : diag_no_memory(d->diag, strlen(picture->ids));
+}
+
+static Status show(DrawPages *pages, const Draw *d, GVC_t *context, Agraph_t **root,
+                   DrawShown *out) {
+  TRY(draw_view(d, 0, DRAW_FULL, &out->view, root));
+  out->picture = find_text(pages, *root);
+  if (out->picture == UINT32_MAX) return diag_no_memory(d->diag, 0);
+  if (out->picture == pages->n) return add_picture(pages, d, context, root, out);
+  return use_picture(&pages->pictures[out->picture], d, root, out);
 }
 
 Status draw_pages_add(DrawPages *pages, const Plan *plan, const PlanProgram *program,
-                      ViewProgram *of, const ViewOptions *options, Diag *diag, View **out_view,
-                      uint32_t *out_picture) {
+                      ViewProgram *of, const ViewOptions *options, Diag *diag, DrawShown *out) {
   DrawOptions page = {.format = "svg", .view = *options, .page = true};
   Draw d = {plan, program, of, &page, plan_text(plan, program->name), diag};
-  *out_view = NULL;
+  *out = (DrawShown){0};
   draw_listen();
   GVC_t *context = gvContext();
   if (!context) return diag_no_memory(diag, sizeof(void *));
   Agraph_t *root = NULL;
-  Status status = draw_view(&d, 0, out_view, &root);
-  if (status == STATUS_OK) status = find_picture(pages, &d, context, out_view, &root, out_picture);
+  Status status = show(pages, &d, context, &root, out);
   if (root) agclose(root);
   agseterrf(NULL);
-  if (status == STATUS_OK) return status;
-  view_free(*out_view);
-  *out_view = NULL;
+  if (status != STATUS_OK) draw_shown_free(out);
   return status;
 }

@@ -8,15 +8,21 @@
 typedef struct DrawPages DrawPages;
 DrawPages *draw_pages_create(void); /* NULL when out of memory */
 void draw_pages_destroy(DrawPages *pages);
-/* How many there are, and their texts: `<svg ...>`. */
+/* How many there are, and what they are: `<svg ...>`, whose text elements are empty. */
 uint32_t draw_pages_count(const DrawPages *pages);
 const char *draw_pages_text(const DrawPages *pages, uint32_t picture);
 
-/* An automatic view and the number of its picture, in which its boxes have the ids b0, b1, ... and
- * its clusters c0, c1, ...  Views that look alike have one picture, which is laid out once.  The
- * caller frees *out_view. */
+/* A view as it is shown. */
+typedef struct DrawShown {
+  View *view;
+  uint32_t picture; /* its boxes have the ids b0, b1, ..., its clusters c0, c1, ... */
+  char *texts;      /* of the picture's text elements in order, each with a line feed behind it */
+} DrawShown;
+void draw_shown_free(DrawShown *shown);
+
+/* An automatic view.  Views that look alike but for digits have one picture, which is laid out
+ * once: digits of one font are equally wide.  On failure *out is empty. */
 Status draw_pages_add(DrawPages *pages, const Plan *plan, const PlanProgram *program,
-                      ViewProgram *of, const ViewOptions *options, Diag *diag, View **out_view,
-                      uint32_t *out_picture);
+                      ViewProgram *of, const ViewOptions *options, Diag *diag, DrawShown *out);
 
 #endif

@@ -1,6 +1,7 @@
 /* The page of a compiled model in a real browser: opened, searched, clicked through, with the
  * keyboard alone, and nothing to complain of; skipped where Chromium is not installed. */
 #include "tests/browser.h"
+#include "tests/compiler/hostile_page.h"
 
 static void at(Browser *b, const char *path) {
   CU_ASSERT(browser_says(b, "document.querySelector('#path [aria-current]').textContent", path));
@@ -68,24 +69,58 @@ static void keys_alone(Browser *b) {
   CU_ASSERT(browser_says(b, "document.activeElement.getAttribute('role')", "button"));
 }
 
-/* Each view opens without complaint. */
-static void every_view(Browser *b) {
-  CU_ASSERT(browser_says(
+static void wait_until_ready(Browser *b) {
+  CU_ASSERT_FATAL(browser_says(
       b,
-      "(() => { const d = JSON.parse(document.getElementById('data').textContent); let n = 0;"
-      " for (const p of d.programs) for (const v of p.views) {"
-      "  location.hash = '#' + new URLSearchParams({program: p.name, view: v.path});"
-      "  window.dispatchEvent(new HashChangeEvent('hashchange'));"
-      "  const shown = document.querySelectorAll('#picture g.node').length;"
-      "  if (shown !== v.boxes.filter((x) => x.id[0] === 'b').length) n++; }"
-      " return String(n); })()",
-      "0"));
+      "new Promise((done) => { const look = () => 'ready' in document.body.dataset ? done('ready') "
+      ": setTimeout(look, 20); look(); })",
+      "ready"));
+}
+
+/* Each view opens without complaint: as many boxes as it has, and a word in each. */
+static void every_view(Browser *b) {
+  CU_ASSERT(
+      browser_says(b,
+                   "(async () => { const text = atob(document.getElementById('data').textContent);"
+                   " const bytes = Uint8Array.from(text, (c) => c.charCodeAt(0));"
+                   " const d = await new Response(new Blob([bytes]).stream().pipeThrough("
+                   "  new DecompressionStream('deflate'))).json(); let n = 0, all = 0;"
+                   " for (const p of d.programs) for (const v of p.views) { all++;"
+                   "  location.hash = '#' + new URLSearchParams({program: p.name, view: v.path});"
+                   "  window.dispatchEvent(new HashChangeEvent('hashchange'));"
+                   "  const shown = [...document.querySelectorAll('#picture g.node')];"
+                   "  if (shown.length !== v.boxes.filter((x) => x.id[0] === 'b').length ||"
+                   "   !shown.every((g) => g.querySelector('text').textContent)) n++; }"
+                   " return n + ' of ' + (all > 0); })()",
+                   "0 of true"));
+}
+
+/* Names are shown, not run. */
+static void hostile(void) {
+  Browser b;
+  hostile_page("hostile.html");
+  CU_ASSERT_FATAL(browser_open(&b, support_path("hostile.html")));
+  wait_until_ready(&b);
+  CU_ASSERT(browser_says(&b, "document.title", hostile_names[0]));
+  CU_ASSERT(browser_says(&b, "document.querySelector('#program option').value", hostile_names[0]));
+  CU_ASSERT(browser_says(&b, "String(document.scripts.length)", "3"));
+  every_view(&b);
+  browser_key(&b, "/");
+  browser_type(&b, "onerror");
+  browser_key(&b, "Enter");
+  CU_ASSERT(browser_says(
+      &b, "String(document.querySelector('#facts').textContent.includes('<img src=x'))", "true"));
+  CU_ASSERT(browser_says(&b, "String(document.images.length) + typeof hostile", "0undefined"));
+  if (b.errors) printf("\n%s\n", b.error);
+  CU_ASSERT_EQUAL(b.errors, 0);
+  browser_close(&b);
 }
 
 static void page(void) {
   Browser b;
   shell_must("$GRAPHC $TOP/models/examples/maml.xml --emit=html:maml.html");
   CU_ASSERT_FATAL(browser_open(&b, support_path("maml.html")));
+  wait_until_ready(&b);
   looks_well(&b);
   clicks_through(&b);
   searches(&b);
@@ -102,6 +137,6 @@ int main(void) {
     printf("skipped: Chromium is not installed (apt-get install chromium)\n");
     return 77;
   }
-  static const SupportTest tests[] = {{"the page of a model", page}};
+  static const SupportTest tests[] = {{"the page of a model", page}, {"names", hostile}};
   return support_run("page browser", tests, sizeof tests / sizeof *tests);
 }

@@ -60,26 +60,25 @@ static void check_view(const Levels *l, const char *scope, const View *v) {
 
 static void open_level(Levels *l, uint32_t index) {
   const char *scope = index ? strings_text(l->paths, index) : "";
-  View *v = NULL;
-  uint32_t picture;
+  DrawShown shown;
   ViewOptions options = l->options;
   options.scope = *scope ? scope : NULL;
   if (!l->all && index >= FIRST && index % SAMPLE) return;
-  Status status =
-      draw_pages_add(l->pictures, l->plan, l->p, l->of, &options, l->diag, &v, &picture);
+  Status status = draw_pages_add(l->pictures, l->plan, l->p, l->of, &options, l->diag, &shown);
+  const View *v = shown.view;
   CU_ASSERT_EQUAL(status, STATUS_OK);
   if (!v) {
     printf("\n%s, %s: '%s' is not opened\n", l->model, plan_text(l->plan, l->p->name), scope);
     return;
   }
   seen++;
-  check_size(l, scope, draw_pages_text(l->pictures, picture));
+  check_size(l, scope, draw_pages_text(l->pictures, shown.picture));
   check_view(l, scope, v);
   for (uint32_t i = 0; i < v->n_boxes; i++)
     if (*v->boxes[i].path) strings_intern(l->paths, v->boxes[i].path);
   for (uint32_t i = 0; i < v->n_clusters; i++)
     if (*v->clusters[i].path) strings_intern(l->paths, v->clusters[i].path);
-  view_free(v);
+  draw_shown_free(&shown);
 }
 
 static void check_program(const char *model, const Plan *plan, const PlanProgram *p, Diag *diag) {
