@@ -249,16 +249,6 @@ static Status check_scope(const PlanProgram *p, const ReportView *view, Diag *di
                                                      : scope_unknown(p, 1, view->scope, diag);
 }
 
-Status peak_text(const Plan *plan, const ReportView *view, FILE *out, Diag *diag) {
-  const PlanProgram *p = program_of(plan, view);
-  Peak peak;
-  TRY(check_scope(p, view, diag));
-  Status status = peak_find(plan, p, diag, &peak);
-  if (status == STATUS_OK) status = put_peak(plan, p, &peak, view, out, diag);
-  peak_free(&peak);
-  return status;
-}
-
 /* ---- JSON ---- */
 
 static json_t *place_json(const Graph *g, NodeId id) {
@@ -341,12 +331,12 @@ static Status put_json(const Plan *plan, const PlanProgram *p, const Peak *peak,
   return ok ? STATUS_OK : diag_error(diag, STATUS_SYSTEM, "--explain-peak", NULL, "cannot write");
 }
 
-Status peak_json(const Plan *plan, const ReportView *view, FILE *out, Diag *diag) {
+Status peak_write(const Plan *plan, const ReportView *view, bool json, FILE *out, Diag *diag) {
   const PlanProgram *p = program_of(plan, view);
   Peak peak;
   TRY(check_scope(p, view, diag));
   Status status = peak_find(plan, p, diag, &peak);
-  if (status == STATUS_OK) status = put_json(plan, p, &peak, view, out, diag);
+  if (status == STATUS_OK) status = (json ? put_json : put_peak)(plan, p, &peak, view, out, diag);
   peak_free(&peak);
   return status;
 }

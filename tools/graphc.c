@@ -342,8 +342,7 @@ static Status report(const Job *j, const Plan *plan, const PlanProgram *program)
                                   : report_text(plan, &view, stdout, j->diag));
   if (form && peak) fputc('\n', stdout);
   if (!peak) return STATUS_OK;
-  return strcmp(peak, "json") == 0 ? peak_json(plan, &view, stdout, j->diag)
-                                   : peak_text(plan, &view, stdout, j->diag);
+  return peak_write(plan, &view, strcmp(peak, "json") == 0, stdout, j->diag);
 }
 
 /* What follows prints. */

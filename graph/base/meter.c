@@ -2,6 +2,7 @@
  * counts reads no clock. */
 #include "graph/base/meter.h"
 
+#include "graph/base/duration.h"
 #include "graph/base/terminal.h"
 
 #include <inttypes.h>
@@ -29,27 +30,16 @@ static double clock_seconds(void) {
   return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 }
 
-static const char *duration(double seconds, char text[32]) {
-  int64_t s = (int64_t)(seconds + 0.5);
-  if (s < 60)
-    snprintf(text, 32, "%" PRId64 " s", s);
-  else if (s < 3600)
-    snprintf(text, 32, "%" PRId64 ":%02" PRId64, s / 60, s % 60);
-  else
-    snprintf(text, 32, "%" PRId64 ":%02" PRId64 ":%02" PRId64, s / 3600, s / 60 % 60, s % 60);
-  return text;
-}
-
 static void print_line(Meter *m) {
-  char passed[32], left[32] = "?";
+  char passed[DURATION_MAX], left[DURATION_MAX] = "?";
   int64_t done = atomic_load(&m->done), total = atomic_load(&m->total);
   double seconds = clock_seconds() - m->started;
   if (seconds < METER_SECONDS) return;
   if (done > total) done = total;
-  if (done > 0) duration(seconds / (double)done * (double)(total - done), left);
+  if (done > 0) duration_text(seconds / (double)done * (double)(total - done), left);
   fprintf(stderr, "\r%s", m->what);
   if (total) fprintf(stderr, " %" PRId64 "/%" PRId64 " %s", done, total, m->unit);
-  fprintf(stderr, "  %s  ETA %s\033[K", duration(seconds, passed), left);
+  fprintf(stderr, "  %s  ETA %s\033[K", duration_text(seconds, passed), left);
   fflush(stderr);
   m->open = true;
 }

@@ -88,9 +88,13 @@ static Status open_executor(graphrun_plan *p, const char *path, const graphrun_o
   p->device = strdup(o->device ? o->device : DEVICE_DEFAULT);
   if (!p->device) return diag_no_memory(p->diag, 1);
   TRY(device_choose(p->device, p->diag, &device, &options.wishes));
+  options.wishes.tf32 = o->tf32 != 0;
+  options.wishes.no_graph = o->no_graph != 0;
+  if (!device->grants) TRY(device_wishes_none(device->name, &options.wishes, p->diag));
   if (device->present) TRY(device->present(&options.wishes, p->diag));
   options.device = device;
   TRY(plan_open(path, device, p->diag, &p->plan));
+  TRY(plan_fits_wishes(p->plan, &options.wishes, p->diag));
   const Plan *plan = p->plan;
   p->program_names = calloc((size_t)plan->n_programs + 1, sizeof *p->program_names);
   p->inputs = calloc((size_t)plan->n_programs + 1, sizeof *p->inputs);

@@ -53,6 +53,8 @@ typedef struct graphrun_options {
   uint32_t threads;    /* 0: one for each core; results do not depend on it */
   const char *device;  /* NULL: "cpu"; as --device has it */
   const char *program; /* NULL: all can run; else those that need no more memory than this one */
+  int tf32;            /* not 0: as --math=tf32 has it; refused where it would do nothing */
+  int no_graph;        /* not 0: as --no-graph has it, the same */
 } graphrun_options;
 
 /* A dense value, row-major; what it holds lies elsewhere. */

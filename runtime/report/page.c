@@ -1,6 +1,7 @@
 /* The page of a run: how it goes, evaluations, curves, configuration, diagram. */
 #include "runtime/report/page.h"
 
+#include "graph/base/duration.h"
 #include "graph/base/replace.h"
 #include "graph/base/text.h"
 #include "runtime/report/chart.h"
@@ -232,6 +233,7 @@ static void put_numbers(FILE *out, const Record *r) {
 /* ---- the rest ---- */
 
 static void put_title(FILE *out, const Record *r, const PageState *state) {
+  char took[DURATION_MAX];
   const char *model = record_fact(r, "model");
   fputs("<h1>", out);
   markup_short(out, model ? model : "run", 120);
@@ -244,9 +246,7 @@ static void put_title(FILE *out, const Record *r, const PageState *state) {
                                                                     : "");
   markup_text(out, state->status ? state->status : "run");
   fprintf(out, "</span>: %" PRId64 " of %" PRId64 " steps", r->steps, state->end);
-  if (r->seconds > 0)
-    fprintf(out, " in %.*f %s", r->seconds < 600 ? 1 : 0,
-            r->seconds < 600 ? r->seconds : r->seconds / 60, r->seconds < 600 ? "s" : "minutes");
+  if (r->seconds > 0) fprintf(out, " in %s", duration_text(r->seconds, took));
   fprintf(out, "</p>\n<progress max=\"%" PRId64 "\" value=\"%" PRId64 "\"></progress>\n",
           state->end, r->steps);
   if (state->message) {

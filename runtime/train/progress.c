@@ -2,6 +2,7 @@
  * read here and in times.jsonl only. */
 #include "runtime/train/progress.h"
 
+#include "graph/base/duration.h"
 #include "graph/base/terminal.h"
 #include "graph/base/text.h"
 
@@ -30,19 +31,6 @@ void progress_start(Progress *p, int64_t end, int64_t images, bool quiet) {
   p->shown = p->started;
 }
 
-static const char *duration_text(double seconds, char text[32]) {
-  int64_t s = (int64_t)(seconds + 0.5);
-  if (seconds < 10)
-    snprintf(text, 32, "%.1f s", seconds);
-  else if (s < 60)
-    snprintf(text, 32, "%" PRId64 " s", s);
-  else if (s < 3600)
-    snprintf(text, 32, "%" PRId64 ":%02" PRId64, s / 60, s % 60);
-  else
-    snprintf(text, 32, "%" PRId64 ":%02" PRId64 ":%02" PRId64, s / 3600, s / 60 % 60, s % 60);
-  return text;
-}
-
 /* `512 images/s`, or steps. */
 static const char *rate_text(const Progress *p, double steps_per_second, char text[64]) {
   double rate = p->images ? steps_per_second * (double)p->images : steps_per_second;
@@ -51,7 +39,7 @@ static const char *rate_text(const Progress *p, double steps_per_second, char te
 }
 
 static void print_line(Progress *p, int64_t step) {
-  char loss[40] = "", rate[64], left[32];
+  char loss[40] = "", rate[64], left[DURATION_MAX];
   if (!isnan(p->loss_sum)) snprintf(loss, sizeof loss, "  loss %.4g", p->loss_sum / (double)p->n);
   fprintf(stderr, "%sstep %" PRId64 "/%" PRId64 "%s%s%s  %s  ETA %s%s", p->terminal ? "\r" : "",
           step + 1, p->end, loss, *p->score ? "  " : "", p->score,
@@ -103,7 +91,7 @@ void progress_clear(Progress *p) {
 
 void progress_summary(const Progress *p, char *text, size_t size) {
   double seconds = progress_clock() - p->started;
-  char took[32], rate[64], loss[80] = "", data[64] = "";
+  char took[DURATION_MAX], rate[64], loss[80] = "", data[64] = "";
   /* Windows that overlap are compared with themselves. */
   int window = p->steps < PROGRESS_WINDOW ? (int)p->steps : PROGRESS_WINDOW;
   if (!isnan(p->last) && p->steps >= 2 * PROGRESS_WINDOW)

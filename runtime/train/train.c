@@ -322,7 +322,7 @@ static Status open_data(Train *t) {
                       "--data=DATA names a CSV manifest, a folder or a .domains file",
                       "the model trains on images, and --data is not given");
   PaperChoice choice = {0};
-  if (o->protocol) TRY(paper_parse(o->protocol, t->diag, &choice));
+  if (o->protocol && paper_is(o->protocol)) TRY(paper_parse(o->protocol, t->diag, &choice));
   TRY(dataset_read_of_plan(o->data, &choice, false, t->plan, t->diag, &t->data));
   /* Before the length of the schedule follows from them; a checkpoint says more of other data. */
   if (!o->resume) TRY(loader_check(t->plan, t->data, t->diag));
@@ -464,8 +464,10 @@ static Status open_scores(Train *t) {
     if (!data)
       return diag_error(t->diag, STATUS_USAGE, "--eval-every", "--eval-data=DATA names them",
                         "there are no data to evaluate on");
+    /* One of the paper's names the sets of --data. */
+    bool of_data = o->protocol && paper_is(o->protocol) && o->eval_data;
     DuringOptions options = {.data = data,
-                             .protocol = o->eval_data ? NULL : o->protocol,
+                             .protocol = of_data ? NULL : o->protocol,
                              .skip_bad_images = o->skip_bad_images,
                              .workers = o->workers ? o->workers : o->threads,
                              .threads = o->threads,
@@ -486,6 +488,12 @@ static Status check_options(const TrainOptions *o, Diag *diag) {
                       "--init=F names the file",
                       "says what is taken from a file, and there is no "
                       "--init");
+  if (o->protocol && !paper_is(o->protocol) && !o->eval_every && !o->eval_data)
+    return diag_error(diag, STATUS_USAGE, "--protocol",
+                      "--eval-data=DATA evaluates while training; of --data it is one of the "
+                      "paper's: 1, 2[:SET] or 3[:SET]",
+                      "'%s' says how evaluations take queries and galleries, and there are none",
+                      o->protocol);
   if (o->select_best && !o->eval_every && !o->eval_data)
     return diag_error(diag, STATUS_USAGE, "--select", "--eval-data=DATA names what it chooses on",
                       "best is the highest mAP of the evaluations, and there are none");
@@ -524,6 +532,7 @@ static Status set_up(Train *t) {
 
 /* What every rank must have alike, as one number. */
 static uint64_t hash_run(const Train *t) {
+  const char *protocol = t->options->protocol;
   const uint64_t run[] = {t->plan->model_hash,
                           t->plan->shards,
                           (uint64_t)t->schedule.total_steps,
@@ -533,7 +542,8 @@ static uint64_t hash_run(const Train *t) {
                           (uint64_t)t->run.step,
                           t->data ? t->data->fingerprint : 0,
                           t->eval_data,
-                          (uint64_t)t->options->eval_every};
+                          (uint64_t)t->options->eval_every,
+                          protocol ? XXH3_64bits(protocol, strlen(protocol)) : 0};
   return XXH3_64bits(run, sizeof run);
 }
 

@@ -8,7 +8,8 @@
 typedef struct TrainOptions {
   const char *plan;          /* the plan's file */
   const char *data;          /* DATA; NULL: the model reads no images */
-  const char *protocol;      /* one of the paper's: `data` names the sets; NULL: none */
+  const char *protocol;      /* one of the paper's: `data` names the sets; another one: of the
+                                evaluations      (EvalOptions); NULL: none */
   const DeviceTable *device; /* what runs it; NULL: the CPU */
   DeviceWishes wishes;
   const char *out;              /* folder; made when it is not there (its parent must be) */

@@ -101,6 +101,12 @@ static void test_not_opened(void) {
   o = (graphrun_options){.size = sizeof o, .threads = 1000};
   s = graphrun_open(support_path("line.plan.xml"), &o, &p, m, sizeof m);
   says(m, s, GRAPHRUN_USAGE, "threads: error: at most 64, not 1000", "");
+  o = (graphrun_options){.size = sizeof o, .tf32 = 1};
+  s = graphrun_open(support_path("line.plan.xml"), &o, &p, m, sizeof m);
+  says(m, s, GRAPHRUN_USAGE, "--math", "cpu");
+  o = (graphrun_options){.size = sizeof o, .no_graph = 1};
+  s = graphrun_open(support_path("line.plan.xml"), &o, &p, m, sizeof m);
+  says(m, s, GRAPHRUN_USAGE, "--no-graph", "cpu");
   o = (graphrun_options){.threads = 1};
   s = graphrun_open(support_path("line.plan.xml"), &o, &p, m, sizeof m);
   says(m, s, GRAPHRUN_USAGE, "their size is not set", "sizeof(graphrun_options)");

@@ -86,6 +86,21 @@ static void figures(void) {
   CU_ASSERT(whole("all/checkpoint-00000000.safetensors", 0));
 }
 
+/* Splits instead of the data's own queries: figures as of eval, training as without. */
+static void by_protocol(void) {
+  shell_must(TRAIN "--out=split --quiet " EVAL "--protocol=split:ilids:3:5 --keep=all "
+                   "--checkpoint-every=4 && cmp split/checkpoint.safetensors "
+                   "some/checkpoint.safetensors && grep -q -e --protocol=split:ilids:3:5 "
+                   "split/config.defs && ! cmp -s split/metrics.jsonl some/metrics.jsonl");
+  shell_must("$GRAPHRUN eval cnn.plan.xml --data=d/test.domains --protocol=split:ilids:3:5 "
+             "--out=s.json --weights=split/checkpoint-00000004.safetensors >/dev/null");
+  Shell s = shell("tr , '\\n' < s.json | sed -n '/\"map\"/s/.*: //p' | head -1");
+  double map = strtod(s.out, NULL);
+  shell_free(&s);
+  CU_ASSERT(map > 0 && map <= 1);
+  CU_ASSERT_EQUAL(train_metric(support_path("split"), 3, "eval/mAP"), map);
+}
+
 /* A run that stops and goes on has the same lines and files; epochs are counted in steps. */
 static void resumed(void) {
   shell_must(TRAIN "--out=part --quiet --select=best --stop-at=6 " EVAL);
@@ -203,6 +218,8 @@ static void refused(void) {
   SAYS(STATUS_USAGE, "--keep=none", "--keep is a number of checkpoints from 1, or all");
   SAYS(STATUS_USAGE, "--eval-every=2 --select=first", "--select is last or best, not 'first'");
   SAYS(STATUS_USAGE, "--select=best", "--eval-data=DATA names what it chooses on");
+  SAYS(STATUS_USAGE, "--protocol=market", "--eval-data=DATA evaluates while training");
+  SAYS(STATUS_USAGE, EVAL "--protocol=split:nobody:1:1", "there is no split 'nobody'");
   SAYS(STATUS_INVALID, "--eval-data=nothing", "nothing: error: cannot read");
   shell_must(
       "mkdir q && cp d/plaza/bounding_box_train/*.jpg q/ 2>/dev/null || "
@@ -266,6 +283,7 @@ int main(void) {
   static const SupportTest tests[] = {
       {"training is as without evaluation", nothing_changes},
       {"the figures are those of eval", figures},
+      {"and of its protocol", by_protocol},
       {"resumed runs have the same lines", resumed},
       {"the last weights, or the best where that was asked for", chosen},
       {"checkpoints stay, and are found again", kept},
