@@ -99,7 +99,7 @@ static Status write_picture(const Draw *d, GVC_t *context, Agraph_t *root) {
   if (!dot) TRY(draw_render(d, context, root, &data, &length));
   FILE *out = standard ? stdout : fopen(d->path, "w");
   bool ok = out != NULL;
-  if (ok) ok = dot ? agwrite(root, out) == 0 : fwrite(data, 1, length, out) == length;
+  if (ok) ok = dot ? draw_dot(root, out) : fwrite(data, 1, length, out) == length;
   if (out) ok = !ferror(out) && ok;
   if (out && (standard ? fflush(out) : fclose(out)) != 0) ok = false;
   if (data) gvFreeRenderData(data);

@@ -36,6 +36,9 @@ Status draw_view(const Draw *d, uint32_t boxes, DrawBrief brief, View **view, Ag
 Status draw_lay_out(const Draw *d, GVC_t *context, View **view, Agraph_t **root, DrawBrief *brief);
 /* As the format that the options name; gvFreeRenderData. */
 Status draw_render(const Draw *d, GVC_t *context, Agraph_t *root, char **data, unsigned *length);
+/* ---- draw_dot.c ---- */
+/* Writes the graph as Graphviz text; false when it cannot. */
+bool draw_dot(Agraph_t *root, FILE *out);
 /* ---- draw_ids.c ---- */
 extern Agiddisc_t draw_ids;
 /* ---- draw_graph.c ---- */

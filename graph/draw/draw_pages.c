@@ -53,7 +53,7 @@ static uint32_t find_text(DrawPages *pages, Agraph_t *root) {
   char *text = NULL;
   size_t length = 0;
   FILE *out = open_memstream(&text, &length);
-  bool ok = out && agwrite(root, out) == 0;
+  bool ok = out && draw_dot(root, out);
   if (out && fclose(out) != 0) ok = false;
   if (ok) draw_texts_level(text);
   uint32_t id = ok ? strings_intern_n(pages->graphs, text, length) : UINT32_MAX;
