@@ -57,8 +57,9 @@ typedef struct Peak {
 Status peak_find(const Plan *plan, const PlanProgram *program, Diag *diag, Peak *out);
 void peak_free(Peak *peak);
 
-/* The rows as a report, text or JSON: those of the view's program, else of the program with the largest scratch;
- * of its scope only, in groups of `depth` parts.  Sums are of the whole program. */
+/* The rows as a report, text or JSON: those of the view's program, else of the program with the
+ * largest scratch; of its scope only, in groups of `depth` parts.  Sums are of the whole program.
+ */
 Status peak_write(const Plan *plan, const ReportView *view, bool json, FILE *out, Diag *diag);
 
 /* ---- of compiler/peak_cost.c ---- */
