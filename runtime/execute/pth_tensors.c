@@ -63,14 +63,16 @@ static bool read_part(const Pickle *k, uint32_t storage, const PthStorage *s, in
   return *first >= 0 && *count >= 0 && *first <= s->count && *count <= s->count - *first;
 }
 
-/* True when all elements from `offset` on lie among the first `most`. */
+/* True when all elements from `offset` on lie among the first `most`; where there are none, the
+ * offset may be any. */
 static bool is_inside(const View *v, int64_t count, int64_t offset, int64_t most) {
   int64_t last = offset, far;
-  if (offset < 0 || offset > most) return false;
-  for (int i = 0; i < v->rank && count > 0; i++)
+  if (offset < 0) return false;
+  if (count == 0) return true;
+  for (int i = 0; i < v->rank; i++)
     if (!checked_mul(v->dim[i] - 1, v->stride[i], &far) || !checked_add(last, far, &last))
       return false;
-  return count == 0 || last < most;
+  return last < most;
 }
 
 static const PthStorage *storage_of(const Pth *p, uint32_t storage) {

@@ -66,7 +66,7 @@ static void add_views(Bytes *b, const PthBlock *f) {
                {"column", {1, 1, {3}, {4}}},
                {"last", {11, 3, {1, 1, 1}, {INT64_MAX, 7, 1}}},
                {"scalar", {5, 0, {0}, {0}}},
-               {"empty", {12, 2, {0, 3}, {3, 1}}},
+               {"empty", {13, 2, {0, 3}, {3, 1}}},
                {"deep", {0, 9, {1, 1, 1, 1, 1, 1, 1, 2, 2}, {1, 1, 1, 1, 1, 1, 1, 1, 2}}}};
   for (size_t i = 0; i < sizeof views / sizeof *views; i++) {
     op_text(b, views[i].name);
@@ -391,7 +391,7 @@ static void test_tensors(void) {
        {1, 1, {12}, {1}},
        "r.pth: tensor x: error: lies outside of its storage, which has 12 elements"},
       {"a stride", {"0", "Float", 12, floats, 48}, {0, 2, {2, 2}, {11, 1}}, "lies outside of"},
-      {"an offset", {"0", "Float", 12, floats, 48}, {13, 1, {0}, {1}}, "lies outside of"},
+      {"an offset", {"0", "Float", 12, floats, 48}, {12, 1, {1}, {1}}, "lies outside of"},
       {"an offset below 0", {"0", "Float", 12, floats, 48}, {-1, 1, {1}, {1}}, "lies outside of"},
       {"a product",
        {"0", "Float", 12, floats, 48},
