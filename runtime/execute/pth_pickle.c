@@ -19,6 +19,7 @@
 typedef enum PickleRole {
   ROLE_STORAGE,   /* named in the tuple of a storage, never called */
   ROLE_TENSOR,    /* makes a tensor of (storage, offset, sizes, strides, ...) */
+  ROLE_EMPTY,     /* makes a tensor of nothing, whose attributes are those arguments */
   ROLE_PARAMETER, /* gives its first argument, a tensor */
   ROLE_DICT,      /* makes a dictionary, of nothing, of one, or of a list of pairs */
   ROLE_TUPLE,     /* gives its first argument, a tuple */
@@ -36,6 +37,11 @@ typedef enum PickleRole {
       STORAGE(MODULE, "Byte", FILE_U8, "U8", 1), STORAGE(MODULE, "Bool", FILE_BOOL, "BOOL", 1),    \
       STORAGE(MODULE, "ComplexFloat", FILE_OTHER, "C64", 8),                                       \
       STORAGE(MODULE, "ComplexDouble", FILE_OTHER, "C128", 16)
+#define EMPTY(MODULE, NAME)                                                                        \
+  { .module = MODULE, .name = NAME "Tensor", .role = ROLE_EMPTY }
+#define EMPTIES(MODULE)                                                                            \
+  EMPTY(MODULE, "Float"), EMPTY(MODULE, "Double"), EMPTY(MODULE, "Half"), EMPTY(MODULE, "Long"),   \
+      EMPTY(MODULE, "Int"), EMPTY(MODULE, "Short"), EMPTY(MODULE, "Char"), EMPTY(MODULE, "Byte")
 #define NAMED(MODULE, NAME, ROLE)                                                                  \
   { .module = MODULE, .name = NAME, .role = ROLE }
 
@@ -44,7 +50,10 @@ static const PickleGlobal globals[] = {
     STORAGES("torch.cuda"), /* before 0.4 */
     NAMED("torch._utils", "_rebuild_tensor_v2", ROLE_TENSOR),
     NAMED("torch._utils", "_rebuild_tensor", ROLE_TENSOR), /* before 0.4 */
+    EMPTIES("torch"),                                      /* the first versions */
+    EMPTIES("torch.cuda"),
     NAMED("torch._utils", "_rebuild_parameter", ROLE_PARAMETER),
+    NAMED("torch.nn.parameter", "Parameter", ROLE_PARAMETER), /* before 0.4 */
     NAMED("torch._utils", "_rebuild_parameter_with_state", ROLE_PARAMETER),
     NAMED("torch", "Size", ROLE_TUPLE),
     NAMED("collections", "OrderedDict", ROLE_DICT),
@@ -396,6 +405,9 @@ static Status call(Pickle *p, const PickleGlobal *g, uint32_t args) {
   switch ((PickleRole)g->role) {
   case ROLE_TENSOR:
     return push(p, (PickleValue){.kind = PICKLE_TENSOR, .args = args});
+  case ROLE_EMPTY:
+    if (p->values[args].count) break;
+    return push(p, (PickleValue){.kind = PICKLE_TENSOR});
   case ROLE_PARAMETER:
     if (!pickle_is(p, first, PICKLE_TENSOR)) break;
     return push_id(p, first);
@@ -427,13 +439,16 @@ static Status do_call(Pickle *p, int arg) {
   return call(p, p->values[global].global, args);
 }
 
-/* Attributes of an object: those of a dictionary are no tensors (its versions). */
+/* Attributes of an object: those of a dictionary (its versions) or a parameter (whether it is
+ * trained) are no tensors, those of a tensor of nothing say what it is. */
 static Status do_build(Pickle *p, int arg) {
   uint32_t state, object;
   (void)arg;
   TRY(pop(p, &state));
   TRY(pop(p, &object));
-  if (!pickle_is(p, object, PICKLE_DICT) && !pickle_is(p, object, PICKLE_OTHER))
+  PickleValue *v = &p->values[object];
+  if (v->kind == PICKLE_TENSOR && !v->args && pickle_is(p, state, PICKLE_TUPLE)) v->args = state;
+  if (v->kind != PICKLE_DICT && v->kind != PICKLE_OTHER && v->kind != PICKLE_TENSOR)
     return damaged(p, "it sets attributes of what has none");
   return push_id(p, object);
 }

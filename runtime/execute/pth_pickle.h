@@ -21,7 +21,7 @@ typedef enum PickleKind {
   PICKLE_DICT,
   PICKLE_GLOBAL,  /* a name of the list */
   PICKLE_STORAGE, /* args: the tuple that says which one */
-  PICKLE_TENSOR,  /* args: the tuple (storage, offset, sizes, strides, ...) */
+  PICKLE_TENSOR,  /* args: the tuple (storage, offset, sizes, strides, ...); 0: none was given */
   PICKLE_OTHER    /* of a class that no tensor needs */
 } PickleKind;
 

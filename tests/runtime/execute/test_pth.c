@@ -365,6 +365,31 @@ static void test_opcodes(void) {
   }
 }
 
+/* As the first versions wrote: a tensor of nothing that then is told what it is, a Parameter that
+ * is told whether it is trained. */
+static void test_first_versions(void) {
+  for (int cuda = 0; cuda < 2; cuda++) {
+    Bytes b = begin();
+    op(&b, '}');
+    op_text(&b, "w");
+    op_global(&b, "torch.nn.parameter", "Parameter");
+    op_global(&b, cuda ? "torch.cuda" : "torch", "FloatTensor");
+    OPS(&b, ")\x81q\1(");
+    op_block(&b, &one);
+    OPS(&b, "K\3K\2\x85K\4\x85tb\x85\x81(\x88\x89}tbs");
+    op_text(&b, "v");
+    OPS(&b, "h\1s");
+    SafeFile *f = read_pickle(&b, true);
+    expect(f, "w", "F32", "(2)", "37");
+    expect(f, "v", "F32", "(2)", "37");
+    safe_close(f);
+  }
+  PICKLE(never, "}X\1\0\0\0xctorch\nFloatTensor\n)\x81s");
+  refused_pickle("never told", &never, 0, "r.pth: tensor x: error: is made in a way", "hint");
+  PICKLE(sized, "ctorch\nFloatTensor\nK\3\x85R");
+  refused_pickle("with a size", &sized, 0, "calls 'torch.FloatTensor' with arguments", "hint");
+}
+
 /* The place of the message is the opcode's byte in the file. */
 static void test_place(void) {
   PICKLE(b, "cos\nsystem\n.");
@@ -632,6 +657,7 @@ int main(void) {
       {"a checkpoint", test_checkpoint},
       {"nested", test_nested},
       {"spellings", test_spellings},
+      {"the first versions", test_first_versions},
       {"a part of a storage", test_part},
       {"refused opcodes and names", test_opcodes},
       {"the place of an opcode", test_place},
