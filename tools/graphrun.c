@@ -208,6 +208,7 @@ static Status run_check_data(const Args *a, Diag *diag) {
                         .protocol = a->protocol,
                         .defines = a->defines,
                         .layouts = a->layouts,
+                        .published = a->published,
                         .workers = threads_of(a)};
   return check_data_run(&o, diag);
 }

@@ -23,7 +23,7 @@ typedef struct Args {
   const char *cell, *changed; /* of study */
   int64_t seeds, jobs;
   bool dry_run, tables;
-  bool resume, quiet, defines, layouts, no_graph, tensorboard, json, roc;
+  bool resume, quiet, defines, layouts, published, no_graph, tensorboard, json, roc;
 } Args;
 
 enum {

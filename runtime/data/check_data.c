@@ -52,7 +52,6 @@ Status check_print_domains(const DataSet *data, Diag *diag) {
     print_split(d, SPLIT_GALLERY, d->n_gallery, seen);
     printf("  %s\n", d->layout->word);
   }
-  fflush(stdout); /* opening the images takes a while */
   free(seen);
   return STATUS_OK;
 }
@@ -163,6 +162,9 @@ static Status check_images(const DataSet *data, Threads *threads, Diag *diag) {
 
 static Status check_all(const CheckDataOptions *options, const DataSet *data, Diag *diag) {
   TRY(check_print_domains(data, diag));
+  TRY(check_unmatched(data, diag));
+  TRY(check_published(data, options->published, diag));
+  fflush(stdout); /* opening the images takes a while */
   Threads *threads;
   TRY(threads_create(options->workers ? options->workers : 1, diag, &threads));
   Status status = check_images(data, threads, diag);

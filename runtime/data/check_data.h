@@ -12,6 +12,7 @@ typedef struct CheckDataOptions {
   const char
       *protocol;    /* one of the paper's: DATA names its sets, no image is opened; NULL: none */
   bool defines;     /* print `domains=...` and `ids=...` only, for graphc -D @FILE */
+  bool published;   /* a set that is not as large as published is an error */
   bool layouts;     /* print the table of layouts only; `data` may be NULL */
   uint32_t workers; /* threads that decode; 0: 1 */
 } CheckDataOptions;

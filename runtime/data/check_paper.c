@@ -11,6 +11,7 @@ static Status print_sources(const CheckDataOptions *o, const PaperAsk *ask, cons
   TRY(dataset_read_for(o->data, ask, diag, &data));
   printf("protocol %s trains on %s images of\n", word, all ? "all" : "the training");
   Status status = check_print_domains(data, diag);
+  if (status == STATUS_OK) status = check_published(data, o->published, diag);
   dataset_destroy(data);
   return status;
 }
@@ -21,6 +22,7 @@ static Status print_targets(const CheckDataOptions *o, const PaperAsk *ask, cons
   TRY(dataset_read_for(o->data, ask, diag, &data));
   printf("protocol %s tests\n", word);
   Status status = check_print_domains(data, diag);
+  if (status == STATUS_OK) status = check_published(data, o->published, diag);
   for (uint32_t k = 0; k < data->n_domains; k++) {
     const DataDomain *d = &data->domains[k];
     const char *split = d->paper < PAPER_SETS ? paper_set(d->paper)->split : NULL;

@@ -125,6 +125,14 @@ static bool fill_images(Gather *g) {
   return fill_classes(g, &pids);
 }
 
+static void take_counts(const DataRows *rows, DataDomain *d) {
+  for (const DataCount *c = rows->counts; c; c = c->next)
+    if (strcmp(c->domain, d->name) == 0) {
+      d->somebody = c->people;
+      d->somebodys = c->images;
+    }
+}
+
 static Status fill_domain(Gather *g) {
   DataDomain *d = g->domain;
   const DataRows *rows = g->rows;
@@ -194,6 +202,7 @@ static Status assemble(const DataRows *rows, DataSet *data) {
   for (uint32_t k = 0; k < data->n_domains; k++) {
     g.domain = &data->domains[k];
     TRY(fill_domain(&g));
+    take_counts(rows, g.domain);
     g.domain->fingerprint = fingerprint(rows, g.domain->name);
   }
   data->fingerprint = fingerprint(rows, NULL);
@@ -227,6 +236,8 @@ static Status read_any(DataRows *rows, const char *path, const PaperAsk *ask) {
     TRY(data_layout_recognise(path, rows->diag, &layout));
   else if (ends_with(path, ".csv"))
     layout = data_layout_find("csv");
+  else if (ends_with(path, ".mat"))
+    layout = data_layout_find("cuhk03mat");
   if (!layout)
     return diag_error(rows->diag, STATUS_INVALID, path,
                       "a .csv manifest, a .domains file or a folder in a layout that is known",
@@ -235,6 +246,7 @@ static Status read_any(DataRows *rows, const char *path, const PaperAsk *ask) {
   for (size_t i = first; i < rows->n; i++)
     rows->rows[i].paper = (uint8_t)paper_set_of_layout(layout->word);
   TRY(data_rows_number(rows, 0, layout->numbering, false));
+  TRY(data_rows_count(rows, 0));
   return data_rows_split(rows, 0, false);
 }
 

@@ -42,7 +42,8 @@ typedef struct DataDomain {
   const char **classes; /* the training identities */
   uint32_t n_classes;
   uint32_t n_train, n_query, n_gallery;
-  uint64_t fingerprint; /* as the data set's, of this domain alone and without its name */
+  uint32_t somebody, somebodys; /* identities and images of somebody that were read, whatever for */
+  uint64_t fingerprint;         /* as the data set's, of this domain alone and without its name */
 } DataDomain;
 
 typedef struct DataSet {

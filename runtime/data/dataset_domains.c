@@ -31,6 +31,8 @@ typedef struct Line {
   int n;
   bool zero_is_person; /* zero=person */
   const char *splits;  /* splits=FILE; NULL: not given */
+  const char *boxes;   /* boxes=...; NULL: not given */
+  int validation;      /* val=..., as DataRows has it */
   uint32_t given;      /* options by their place in `kinds` of take_option */
   Numbering numbering; /* pids=... */
   struct Line *next;
@@ -91,10 +93,11 @@ static Status take_option(Line *l, const char *word) {
     l->splits = data_path(l->rows->arena, l->file, word + 7);
     return l->splits ? STATUS_OK : diag_no_memory(l->rows->diag, strlen(word));
   }
-  static const char *const known[] = {"split=train", "split=all", "pids=one", "pids=anew",
-                                      "zero=person"};
+  static const char *const known[] = {"split=train", "split=all",     "pids=one",
+                                      "pids=anew",   "zero=person",   "val=train",
+                                      "val=unused",  "boxes=labeled", "boxes=detected"};
   enum { KNOWN = sizeof known / sizeof *known };
-  static const uint8_t kinds[KNOWN] = {0, 0, 1, 1, 2};
+  static const uint8_t kinds[KNOWN] = {0, 0, 1, 1, 2, 3, 3, 4, 4};
   uint32_t i = 0;
   while (i < KNOWN && strcmp(word, known[i]) != 0) i++;
   if (i < KNOWN && l->given >> kinds[i] & 1)
@@ -105,6 +108,9 @@ static Status take_option(Line *l, const char *word) {
   if (i == 2) l->numbering = NUMBERS_ONE;
   if (i == 3) l->numbering = NUMBERS_ANEW;
   if (i == 4) l->zero_is_person = true;
+  if (i == 5) l->validation = VALIDATION_TRAIN;
+  if (i == 6) l->validation = VALIDATION_UNUSED;
+  if (i == 7 || i == 8) l->boxes = known[i] + 6;
   if (i < KNOWN) return STATUS_OK;
   if (!strchr(word, '=')) /* the rest of a path, most likely */
     return diag_error(l->rows->diag, STATUS_INVALID, l->is.place, QUOTE_HINT,
@@ -121,10 +127,6 @@ static Status find_layout(const Line *l, const DataLayout **out) {
   uint32_t n = 0;
   *out = data_layout_find(l->words[LAYOUT]);
   if (*out) return STATUS_OK;
-  if (strcmp(l->words[LAYOUT], "cuhk03mat") == 0)
-    return diag_error(l->rows->diag, STATUS_INVALID, l->is.place,
-                      "cuhk03np reads the same images as folders (labeled, detected)",
-                      "cuhk-03.mat is not read");
   for (; n < 64 && data_layout_at(n); n++) words[n] = data_layout_at(n)->word;
   const char *near = diag_nearest(l->words[LAYOUT], words, n);
   if (!near) return form_error(l, "unknown layout '%s'", l->words[LAYOUT]);
@@ -147,6 +149,12 @@ static Status check_line(Line *l, const Lines *before) {
     return diag_error(diag, STATUS_INVALID, l->is.place, "leave pids=... away",
                       "the layout %s says itself who is one person", (*layout)->word);
   if (l->numbering == NUMBERS_UNSAID) l->numbering = (*layout)->numbering;
+  if (l->validation && !(*layout)->validates)
+    return diag_error(diag, STATUS_INVALID, l->is.place, "leave val=... away",
+                      "the layout %s has no images for validation", (*layout)->word);
+  if (l->boxes && !(*layout)->boxes)
+    return diag_error(diag, STATUS_INVALID, l->is.place, "leave boxes=... away",
+                      "the layout %s has boxes of one kind", (*layout)->word);
   l->is.name = l->words[NAME];
   for (const Line *other = before->first; other; other = other->next)
     if (strcmp(other->is.name, l->is.name) == 0)
@@ -164,6 +172,8 @@ static Status read_set(const Line *l) {
     return diag_error(rows->diag, STATUS_INVALID, l->is.place, "paths are relative to this file",
                       "cannot read '%s': %s", path, strerror(errno));
   size_t first = rows->n;
+  rows->boxes = l->boxes;
+  rows->validation = l->validation;
   TRY(layout->read(layout, rows, path, l->is.name));
   for (size_t i = first; i < rows->n; i++) {
     DataRow *row = &rows->rows[i];
@@ -172,6 +182,7 @@ static Status read_set(const Line *l) {
     if (l->zero_is_person) row->nobody = false;
   }
   TRY(data_rows_number(rows, first, l->numbering, l->is.all));
+  TRY(data_rows_count(rows, first));
   TRY(data_rows_split(rows, first, l->is.all));
   if (rows->n > first) return STATUS_OK;
   return diag_error(rows->diag, STATUS_INVALID, l->is.place, NULL,

@@ -4,6 +4,7 @@
 
 #include "graph/base/open_file.h"
 #include "graph/base/text.h"
+#include "runtime/data/mat_images.h"
 
 #include <errno.h>
 #include <gdk-pixbuf/gdk-pixbuf.h>
@@ -174,6 +175,8 @@ static Status decode(const uint8_t *data, size_t length, Image *out, char *error
 
 Status image_read(const char *path, Image *out, char *error) {
   *out = (Image){0};
+  const char *inside = mat_image_inside(path);
+  if (inside) return mat_image_read(path, inside, out, error);
   uint8_t *data = NULL;
   size_t length = 0;
   Status status = read_file(path, &data, &length, error);

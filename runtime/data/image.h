@@ -19,10 +19,10 @@ typedef struct Image {
 /* True when a file is called as JPEG, PNG and BMP files are: in folders only such are images. */
 bool image_is_named(const char *name);
 
-/* Decodes a file; EXIF orientation is ignored, an alpha channel dropped.  A file that is truncated,
- * or larger than 64 megapixels or 65535 pixels a side, is refused.  On failure `error`
- * (IMAGE_ERROR_MAX bytes) says why and the status is STATUS_INVALID (STATUS_SYSTEM: out of memory).
- * Thread-safe. */
+/* Decodes a file, or an image inside one (runtime/data/mat_images.h); EXIF orientation is ignored,
+ * an alpha channel dropped.  A file that is truncated, or larger than 64 megapixels or 65535 pixels
+ * a side, is refused.  On failure `error` (IMAGE_ERROR_MAX bytes) says why and the status is
+ * STATUS_INVALID (STATUS_SYSTEM: out of memory). Thread-safe. */
 Status image_read(const char *path, Image *out, char *error);
 
 /* Resizes to float RGB in 0..1: (height, width, 3) into `out`.  Bicubic with a = -0.5; when it

@@ -64,7 +64,9 @@ static size_t within_camera(const DataPart *part, const DataName *name) {
 
 static const char *const here[] = {"", NULL};
 static const char *const duke_roots[] = {"", "DukeMTMC-reID", NULL};
-static const char *const cuhk03_roots[] = {"labeled", "cuhk03-np/labeled", "detected", "", NULL};
+static const char *const cuhk03_roots[] = {
+    "labeled", "cuhk03-np/labeled", "detected", "cuhk03-np/detected", "", NULL};
+static const char *const cuhk03mat_roots[] = {"", "cuhk03_release", NULL};
 static const char *const msmt17_roots[] = {"", "MSMT17_V1", "MSMT17_V2", NULL};
 static const char *const cuhk02_roots[] = {"", "Dataset", NULL};
 static const char *const viper_roots[] = {"", "VIPeR", NULL};
@@ -147,27 +149,46 @@ static const DataLayout layouts[] = {
              "list_gallery.txt (test or mask_test_v2): 0000/0000_000_01_0303morning_0015_0.jpg 0",
      .identity = "behind the path; train/ and test/ before it, since they are numbered anew",
      .camera = "3rd field",
-     .use = "by list; validation is trained on with split=all only",
+     .use = "by list; validation is trained on with split=all or val=train",
      .people = 4101,
      .images = 126441,
      .read = data_read_msmt17,
      .roots = msmt17_roots,
+     .validates = true,
      .numbering = NUMBERS_ONE,
      .recognise = data_msmt17_recognise},
     {.word = "cuhk03np",
      .set = "CUHK03, new protocol",
-     .form = "labeled (else detected): bounding_box_train, query, bounding_box_test: 0001_c1_1.png",
+     .form = "labeled (else, or with boxes=detected, detected): bounding_box_train, query, "
+             "bounding_box_test: 0001_c1_1.png",
      .identity = "1st field; train/ and test/ before it where both use a number",
      .camera = "digits after c",
      .use = "by folder",
      .people = 1467,
      .images = 14096,
+     .images_detected = 14097,
      .read = data_read_parts,
      .roots = cuhk03_roots,
+     .boxes = true,
      PARTS(market_parts),
      .parse = parse_market,
      .numbering = NUMBERS_APART,
      .recognise = data_parts_recognise},
+    {.word = "cuhk03mat",
+     .set = "CUHK03, as it comes",
+     .form = "cuhk-03.mat (or in cuhk03_release), and cuhk03_new_protocol_config_labeled.mat (or "
+             "_detected) beside it or above",
+     .identity = "camera pair and person",
+     .camera = "1 or 2 of the pair",
+     .use = "by the config (new protocol), else the first of its test sets; boxes=labeled|detected",
+     .people = 1467,
+     .images = 14096,
+     .images_detected = 14097,
+     .read = data_read_cuhk03mat,
+     .roots = cuhk03mat_roots,
+     .boxes = true,
+     .numbering = NUMBERS_ONE,
+     .recognise = data_cuhk03mat_recognise},
     {.word = "cuhk02",
      .set = "CUHK02",
      .form = "P1/cam1, P1/cam2 .. P5/cam2: 001_1.png",
@@ -285,9 +306,10 @@ Status data_layout_recognise(const char *path, Diag *diag, const DataLayout **ou
 }
 
 const char *data_layouts_form(Arena *arena) {
-  const char *text =
-      "a line is NAME LAYOUT PATH [split=train|all] [pids=one|anew] [zero=person] [splits=FILE], a "
-      "PATH with blanks in \"\"; LAYOUT is ";
+  const char *text = "a line is NAME LAYOUT PATH [split=train|all] [pids=one|anew] [zero=person] "
+                     "[val=train|unused] "
+                     "[boxes=labeled|detected] [splits=FILE], a "
+                     "PATH with blanks in \"\"; LAYOUT is ";
   for (size_t i = 0; i < N_LAYOUTS && text; i++)
     text = arena_printf(arena, "%s%s%s", text,
                         i == 0              ? ""

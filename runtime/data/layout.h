@@ -33,7 +33,8 @@ struct DataLayout {
   const char *set;  /* what it is called */
   /* For people: folders and a name; what tells identity and camera; what is for what. */
   const char *form, *identity, *camera, *use;
-  uint32_t people, images; /* as published, of what is somebody's; 0: any number */
+  uint32_t people, images;  /* as published, of what is somebody's; 0: any number */
+  uint32_t images_detected; /* of the detected boxes, where both kinds are */
   /* --protocol of published results; NULL: the set's own query and gallery. */
   const char *protocol;
   /* Reads PATH; `domain` NULL: it is called as the file or folder is. */
@@ -48,6 +49,8 @@ struct DataLayout {
    * NULL: none. */
   size_t (*within)(const DataPart *part, const DataName *name);
   bool zero_is_nobody; /* identity 0 outside training */
+  bool boxes;          /* comes in labeled and in detected boxes */
+  bool validates;      /* has images for validation */
   Numbering numbering; /* of training and tests */
   bool whole;          /* a part that is missing is worth a warning */
   /* Whether a folder given as DATA is of this layout, perhaps without any image (`empty`); NULL: it
@@ -76,6 +79,9 @@ Status data_read_parts(const DataLayout *layout, DataRows *rows, const char *pat
                        const char *domain);
 Status data_read_msmt17(const DataLayout *layout, DataRows *rows, const char *path,
                         const char *domain);
+Status data_read_cuhk03mat(const DataLayout *layout, DataRows *rows, const char *path,
+                           const char *domain);
+bool data_cuhk03mat_recognise(const DataLayout *layout, const char *path, bool empty);
 bool data_parts_recognise(const DataLayout *layout, const char *path, bool empty);
 bool data_msmt17_recognise(const DataLayout *layout, const char *path, bool empty);
 

@@ -52,10 +52,12 @@ static bool is_folder(const char *path) {
 /* ---- where the parts are ---- */
 
 /* The root below `path` where one of the layout's parts is; NULL: none is there. */
-static const char *find_root(const DataLayout *layout, Arena *arena, const char *path) {
+static const char *find_root(const DataLayout *layout, Arena *arena, const char *path,
+                             const char *boxes) {
   for (const char *const *root = layout->roots; *root; root++) {
     const char *at = data_join(arena, path, *root);
-    for (uint32_t i = 0; at && i < layout->n_parts; i++) {
+    bool other = boxes && **root && strcmp(data_base(*root), boxes) != 0;
+    for (uint32_t i = 0; at && !other && i < layout->n_parts; i++) {
       const char *folder = data_join(arena, at, layout->parts[i].folder);
       if (folder && is_folder(folder)) return *root;
     }
@@ -77,7 +79,7 @@ static bool holds_image(const DataLayout *layout, const char *folder) {
 /* A part that is the folder itself says nothing: any folder would do. */
 bool data_parts_recognise(const DataLayout *layout, const char *path, bool empty) {
   Arena *arena = arena_create();
-  const char *root = arena ? find_root(layout, arena, path) : NULL;
+  const char *root = arena ? find_root(layout, arena, path, NULL) : NULL;
   bool known = root && (*root || *layout->parts->folder), found = known && empty;
   const char *at = known ? data_join(arena, path, root) : NULL;
   for (uint32_t i = 0; at && !found && i < layout->n_parts; i++) {
@@ -224,7 +226,7 @@ Status data_read_parts(const DataLayout *layout, DataRows *rows, const char *pat
                        const char *domain) {
   Parts p = {.layout = layout, .rows = rows, .set = data_trim(rows->arena, path)};
   if (!p.set) return diag_no_memory(rows->diag, strlen(path));
-  p.root = find_root(layout, rows->arena, p.set);
+  p.root = find_root(layout, rows->arena, p.set, rows->boxes);
   p.domain = domain ? domain : data_set_name(rows->arena, p.set);
   if (!p.domain) return diag_no_memory(rows->diag, strlen(path));
   size_t before = rows->n;

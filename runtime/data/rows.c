@@ -45,7 +45,8 @@ static const Reason reasons[LEFT_COUNT] = {
     [LEFT_UNUSED] = {"image", "images", "of split unused", NULL},
     [LEFT_UNLISTED] = {"image", "images", "that no list names",
                        "list_train.txt, list_val.txt, list_query.txt and list_gallery.txt do"},
-    [LEFT_VALIDATION] = {"image", "images", "for validation", "split=all trains on them too"},
+    [LEFT_VALIDATION] = {"image", "images", "for validation",
+                         "val=train in the line, or split=all, trains on them too"},
     [LEFT_NOBODY_QUERY] = {"query image", "query images",
                            "of identity 0, which is nobody in this layout,",
                            "zero=person in the line of a .domains file makes it a person"},
@@ -73,6 +74,23 @@ bool data_rows_leave_row(DataRows *rows, LeftOut why, const DataRow *row) {
   return data_rows_leave(rows, (DataLeft){why, row->set, row->written, row->line, NULL});
 }
 
+Status data_rows_count(DataRows *rows, size_t first) {
+  size_t n = rows->n - first, kept = 0;
+  Arena *scratch = arena_create();
+  const char **pids = scratch ? arena_array(scratch, n + 1, sizeof *pids) : NULL;
+  DataCount *count = arena_alloc(rows->arena, sizeof *count);
+  IdentityRanks ranks = {0};
+  for (size_t i = first; pids && i < rows->n; i++)
+    if (!rows->rows[i].nobody) pids[kept++] = rows->rows[i].pid;
+  bool ok = pids && count && identity_rank(scratch, pids, (uint32_t)kept, &ranks);
+  if (ok && n) {
+    *count = (DataCount){rows->rows[first].domain, ranks.n, (uint32_t)kept, rows->counts};
+    rows->counts = count;
+  }
+  arena_destroy(scratch);
+  return ok ? STATUS_OK : diag_no_memory(rows->diag, n * sizeof *pids);
+}
+
 void data_rows_report(const DataRows *rows) {
   for (const DataLeftCount *at = rows->left; at; at = at->next) {
     const Reason *reason = &reasons[at->first.why];
@@ -97,13 +115,14 @@ Status data_rows_split(DataRows *rows, size_t first, bool all) {
       why = LEFT_NOBODY_QUERY;
     else if (row.nobody && all)
       why = LEFT_NOBODY_TRAIN;
-    else if (row.split == SPLIT_VALIDATION && !all)
+    else if (row.split == SPLIT_VALIDATION &&
+             (rows->validation == VALIDATION_UNSAID ? !all : rows->validation == VALIDATION_UNUSED))
       why = LEFT_VALIDATION;
     if (why != LEFT_COUNT) {
       if (!data_rows_leave_row(rows, why, &row)) return diag_no_memory(rows->diag, sizeof row);
       continue;
     }
-    if (all) row.split = SPLIT_TRAIN;
+    if (all || row.split == SPLIT_VALIDATION) row.split = SPLIT_TRAIN;
     rows->rows[kept++] = row;
   }
   rows->n = kept;

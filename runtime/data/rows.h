@@ -46,12 +46,26 @@ typedef struct DataLeftCount {
   struct DataLeftCount *next;
 } DataLeftCount;
 
+/* Whether images of a list for validation are trained on. */
+enum { VALIDATION_UNSAID /* with split=all */, VALIDATION_TRAIN, VALIDATION_UNUSED };
+
+/* How many people and images of somebody a domain's set holds, whatever is read of it. */
+typedef struct DataCount {
+  const char *domain;
+  uint32_t people, images;
+  struct DataCount *next;
+} DataCount;
+
 typedef struct DataRows {
   Arena *arena;
   DataRow *rows;
   size_t n, capacity;
   DataLeftCount *left, **left_end;
+  DataCount *counts;
   Diag *diag;
+  /* What the line of a description says of the set that is being read. */
+  const char *boxes; /* labeled or detected; NULL: it does not say */
+  int validation;    /* VALIDATION_... */
 } DataRows;
 
 /* Appends a row; strings must live in the arena.  False when out of memory. */
@@ -60,10 +74,13 @@ bool data_rows_add(DataRows *rows, DataRow row);
  * when out of memory. */
 bool data_rows_leave(DataRows *rows, DataLeft left);
 bool data_rows_leave_row(DataRows *rows, LeftOut why, const DataRow *row);
+/* Counts the rows from `first` on, which are one domain's if their layout has published numbers. */
+Status data_rows_count(DataRows *rows, size_t first);
 /* One warning for each kind and set, with the number and the first. */
 void data_rows_report(const DataRows *rows);
 /* Takes the rows from `first` on, a domain's, into their splits: queries of nobody leave.  With
- * `all` everybody becomes training data, without what is nobody's; without it validation leaves. */
+ * `all` everybody becomes training data, without what is nobody's; without it validation leaves,
+ * unless `rows->validation` says otherwise. */
 Status data_rows_split(DataRows *rows, size_t first, bool all);
 /* An image with two identities or cameras is an error, however its path is spelled; one that a
  * split holds twice is drawn more often than others: worth a warning. */

@@ -74,9 +74,11 @@ static void errors(void) {
       {"one zip none.csv\n", "~/x.domains:1: error: unknown layout 'zip'\nhint: $FORM\n"},
       {"one markt none.csv\n",
        "~/x.domains:1: error: unknown layout 'markt'\nhint: did you mean 'market'?\n"},
-      {"one cuhk03mat cuhk-03.mat\n",
-       "~/x.domains:1: error: cuhk-03.mat is not read\n"
-       "hint: cuhk03np reads the same images as folders (labeled, detected)\n"},
+      {"one market none val=train\n",
+       "~/x.domains:1: error: the layout market has no images for validation\n"
+       "hint: leave val=... away\n"},
+      {"one viper none boxes=detected\n", "~/x.domains:1: error: the layout viper has boxes of one "
+                                          "kind\nhint: leave boxes=... away\n"},
       {"one csv a.csv split=test\n",
        "~/x.domains:1: error: unknown option 'split=test'\nhint: $FORM\n"},
       {"one csv a.csv spilt=all\n",

@@ -120,7 +120,8 @@ static void duke(void) {
 static void msmt17(void) {
 #define VALIDATION ": warning: 2373 images for validation are left out (the first is '"
 #define VALIDATION_END                                                                             \
-  "/0059/0059_029_15_0303morning_0251_2.jpg')\nhint: split=all trains on them too\n"
+  "/0059/0059_029_15_0303morning_0251_2.jpg')\nhint: val=train in the line, or split=all, trains " \
+  "on them too\n"
   original_msmt17("msmt", false);
   check_set("msmt17", "msmt", (Counts){124068, 4101, 15, 30248, 11659, 82161, 1041},
             "~/msmt" VALIDATION "train" VALIDATION_END, 126441, 4101, "");
