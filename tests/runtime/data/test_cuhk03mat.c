@@ -89,7 +89,7 @@ static void write_config(const char *path, const char *wrong) {
   double train[64], query[64], gallery[64];
   size_t n[3] = {0}, names = 0, sides[2] = {64, 1};
   matvar_t *list;
-  static char text[64][32];
+  static char text[64][48];
   mat_t *mat = Mat_CreateVer(support_path(path), NULL, MAT_FT_MAT5);
   for (int pair = 1; pair <= 2; pair++)
     for (int person = 1; person <= (pair == 2 ? 2 : 3); person++)
