@@ -70,6 +70,8 @@ static void check_set(const char *word, const char *folder, Counts as_it_is, con
       line, data,
       (Counts){all_images, all_people, data->domains[0].n_cameras, all_images, 0, 0, all_people});
   check_text(text, left_of_all);
+  CU_ASSERT_EQUAL(data->domains[0].somebody, data_layout_find(word)->people);
+  CU_ASSERT_EQUAL(data->domains[0].somebodys, data_layout_find(word)->images);
   free(text);
   dataset_destroy(data);
 }

@@ -13,24 +13,19 @@ static bool prints(const char *what, Shell s, const char *const *parts) {
   return ok;
 }
 
-/* Every small set and the two boxes of CUHK03; larger ones are in test_layouts. */
+/* Every small set; larger ones are counted in test_layouts. */
 static void whole(void) {
   original_viper("viper");
   original_prid("prid");
   original_grid("grid");
   original_ilids("ilids");
-  original_cuhk02("c2");
-  original_cuhk03np("np", 768);
   support_write("all.domains",
-                "viper viper viper\nprid prid prid\ngrid grid grid\nilids ilids ilids\n"
-                "c2 cuhk02 c2\nc3 cuhk03np np split=all\n");
+                "viper viper viper\nprid prid prid\ngrid grid grid\nilids ilids ilids\n");
   CU_ASSERT(prints("whole", shell("\"$GRAPHRUN\" check-data all.domains --published"),
                    PARTS("viper: 632 identities, 1264 images, as VIPeR was published\n",
                          "prid: 934 identities, 1134 images, as PRID 2011, single shot was",
                          "grid: 250 identities, 500 images, as GRID",
-                         "ilids: 119 identities, 476 images, as i-LIDS",
-                         "c2: 1816 identities, 7264 images, as CUHK02 was published",
-                         "c3: 1467 identities, 14096 images, as CUHK03")));
+                         "ilids: 119 identities, 476 images, as i-LIDS")));
 }
 
 /* One image is missing: a warning; asked for it, an error.  A small part of a set is one on
