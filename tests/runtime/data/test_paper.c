@@ -1,6 +1,6 @@
 /* The paper's protocols over a description file: what is trained on and tested of small sets in
  * their original layouts, by check-data, train and eval. */
-#include "runtime/data/paper.h"
+#include "runtime/data/dataset.h"
 #include "tests/runtime/data/original_sets.h"
 #include "tests/shell.h"
 
@@ -133,6 +133,33 @@ static void sources(void) {
   CU_ASSERT(defines("3:m", "domains=ms cuhk03 sysu\nids=6 5 3\n"));
 }
 
+/* Images of the domain `d` of a line, for training and in all; whether no more is there. */
+static bool counts(const char *line, unsigned train, unsigned all) {
+  DataSet *data = NULL;
+  Status status = dataset_read(support_write("line.domains", line), NULL, &data);
+  bool ok =
+      status == STATUS_OK && data->domains[0].n_train == train && data->domains[0].n_images == all;
+  if (!ok && data)
+    printf("\n%s: %u of %u\n", line, data->domains[0].n_train, data->domains[0].n_images);
+  dataset_destroy(data);
+  return ok;
+}
+
+/* Validation and boxes as a line says. */
+static void choices(void) {
+  CU_ASSERT(counts("d msmt17 msmt\n", 6, 12));
+  CU_ASSERT(counts("d msmt17 msmt val=train\n", 7, 13));
+  CU_ASSERT(counts("d msmt17 msmt val=unused\n", 6, 12));
+  CU_ASSERT(counts("d msmt17 msmt split=all\n", 13, 13));
+  CU_ASSERT(counts("d msmt17 msmt split=all val=unused\n", 12, 12));
+  CU_ASSERT(counts("d cuhk03np np\n", 6, 10));
+  picture("np/detected/bounding_box_train/0001_c1_1.bmp", 1);
+  CU_ASSERT(counts("d cuhk03np np\n", 6, 10));
+  CU_ASSERT(counts("d cuhk03np np boxes=labeled\n", 6, 10));
+  CU_ASSERT(counts("d cuhk03np np boxes=detected\n", 1, 1));
+  CU_ASSERT(counts("d cuhk03np np/detected\n", 1, 1));
+}
+
 /* ---- training and evaluation ---- */
 
 static const char model[] =
@@ -261,8 +288,8 @@ static void mistakes(void) {
 
 int main(void) {
   static const SupportTest tests[] = {
-      {"check-data", check_data}, {"sources", sources},   {"train and eval", runs},
-      {"average", average},       {"mistakes", mistakes},
+      {"check-data", check_data}, {"sources", sources}, {"choices", choices},
+      {"train and eval", runs},   {"average", average}, {"mistakes", mistakes},
   };
   make_sets();
   return support_run("paper", tests, sizeof tests / sizeof *tests);
