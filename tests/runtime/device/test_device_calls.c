@@ -243,14 +243,15 @@ static bool begins(const char *text, const char *with) {
   return strncmp(text, with, strlen(with)) == 0;
 }
 
-/* Where the message must say that it happened: the step with its line, else what was under way. */
+/* Where the message must say that it happened: the kernel with its line, else what was under way.
+ */
 static bool is_placed(BrokenCall call, const char *text) {
   bool program =
       begins(text, "p: error: ") || begins(text, "q: error: ") || begins(text, "r: error: ");
-  bool step = strstr(text, ": error: step ") && strstr(text, "m.xml:");
+  bool kernel = strstr(text, ": error: kernel ") && strstr(text, "m.xml:");
   if (call == BROKEN_open) return begins(text, "toy: error: ");
-  if (call == BROKEN_launch || call == BROKEN_create) return program && step;
-  return step ? program : strstr(text, "the device 'toy'") && (program || begins(text, "m: "));
+  if (call == BROKEN_launch || call == BROKEN_create) return program && kernel;
+  return kernel ? program : strstr(text, "the device 'toy'") && (program || begins(text, "m: "));
 }
 
 static void fails_well(const Case *k, BrokenCall call, uint32_t at, BrokenHow how) {
@@ -378,7 +379,7 @@ static bool meets_well(const Plan *plan, BrokenCall call, uint32_t at, BrokenHow
   if (how != BROKEN_DROPPED)
     ok = ok && status == STATUS_SYSTEM && diag_error_count(diag) == 1 && !control->faults &&
          !control->alive && strstr(text, "collective is broken") &&
-         strstr(text, ": error: step ") && strstr(text, ".xml:");
+         strstr(text, ": error: kernel ") && strstr(text, ".xml:");
   if (!ok) printf("\n  %s %u (%d): %s%s", broken_names[call], at, (int)how, text, control->fault);
   free(text);
   free(have.data);
@@ -511,7 +512,7 @@ static void data_are_at_fault(void) {
   CU_ASSERT_EQUAL(executor_read(x, 0, &output, 1, &t, c.diag), STATUS_INVALID);
   executor_destroy(x);
   char *text = support_messages(c.diag);
-  bool ok = diag_error_count(c.diag) == 1 && strstr(text, "p: error: step 0, gather 'some'") &&
+  bool ok = diag_error_count(c.diag) == 1 && strstr(text, "p: error: kernel 0, gather 'some'") &&
             strstr(text, "g.xml:4): ") && strstr(text, "hint: do the data fit the plan?");
   if (!ok) printf("\n%s", text);
   CU_ASSERT(ok);
