@@ -33,6 +33,9 @@ static const Arrows arrows[] = {
     {"runtime/report", "graph/base"},
     {"runtime/pictures", "graph/base graph/ir graph/plan kernels runtime/device runtime/execute "
                          "runtime/data runtime/eval runtime/report"},
+    {"runtime/use", "graph/base graph/ir graph/plan ops kernels runtime/device runtime/execute "
+                    "runtime/data runtime/eval runtime/report"},
+    {"runtime/onnx", "graph/base graph/ir graph/plan ops runtime/execute runtime/eval"},
     {"runtime/train", "graph/base graph/ir graph/plan ops runtime/execute runtime/data "
                       "runtime/ranks runtime/eval runtime/report"},
     {"runtime/study", "graph/base graph/ir graph/plan graph/language runtime/execute runtime/data "

@@ -24,6 +24,7 @@
 #include "runtime/train/train.h"
 #include "tools/graphrun_options.h"
 #include "tools/graphrun_pictures.h"
+#include "tools/graphrun_use.h"
 #include "tools/version.h"
 
 #include <errno.h>
@@ -60,7 +61,7 @@ static bool skips(const Args *a) {
 
 /* What a command writes must not replace what it reads. */
 static Status keep_inputs(const Args *a, const char *out, Diag *diag) {
-  const char *const read[] = {a->operand, a->data, a->weights, a->feed, a->compare};
+  const char *const read[] = {a->operand, a->data, a->weights, a->feed, a->compare, a->features};
   for (size_t i = 0; i < sizeof read / sizeof *read; i++)
     if (file_same(out, read[i]))
       return usage_error(diag, "name another file", "the result would replace its input '%s'",
@@ -222,6 +223,7 @@ static Status run_eval(const Args *a, Diag *diag) {
                    .wishes = wishes,
                    .weights = a->weights,
                    .data = a->data,
+                   .features = a->features,
                    .domain = a->domain,
                    .protocol = a->protocol,
                    .baseline_color = a->baseline != NULL,
@@ -250,6 +252,22 @@ static Status run_info_start(const Args *a, Diag *diag) {
                        "--init-skip and --init-prefix say what is taken from a file, and there is "
                        "no --init");
   return info_start_run(a->operand, &start, diag);
+}
+
+static Status run_use(const Args *a, uint32_t command, Diag *diag) {
+  const DeviceTable *device;
+  DeviceWishes wishes;
+  TRY(keep_inputs(a, a->out, diag));
+  TRY(device_of(a, diag, &device, &wishes));
+  UseOptions o = {.network = {.plan = a->operand,
+                              .weights = a->weights,
+                              .device = device,
+                              .wishes = wishes,
+                              .threads = threads_of(a)},
+                  .workers = a->workers ? (uint32_t)a->workers : threads_of(a),
+                  .skip_bad_images = skips(a),
+                  .progress = true};
+  return graphrun_use(a, command, &o, diag);
 }
 
 static Status run_info(const Args *a, Diag *diag) {
@@ -344,6 +362,11 @@ static Status run_command(const Args *a, uint32_t command, Diag *diag) {
     return run_study(a, diag);
   case CHECK_DATA:
     return run_check_data(a, diag);
+  case EXTRACT:
+  case SEARCH:
+  case COMPARE_IMAGES:
+  case EXPORT:
+    return run_use(a, command, diag);
   default:
     return run_synth(a, diag);
   }

@@ -193,7 +193,6 @@ static Status assemble(const DataRows *rows, DataSet *data) {
   if (rows->n == 0)
     return diag_error(rows->diag, STATUS_INVALID, data->path, data_layouts_form(data->arena),
                       "names no domain");
-  TRY(data_rows_check_files(rows, data->path));
   data->domains = arena_array(data->arena, DOMAINS_MAX, sizeof *data->domains);
   if (!data->domains) return diag_no_memory(rows->diag, DOMAINS_MAX * sizeof *data->domains);
   for (size_t i = 0; i < rows->n; i++)
@@ -220,7 +219,8 @@ static bool ends_with(const char *text, const char *tail) {
   return n >= m && strcmp(text + n - m, tail) == 0;
 }
 
-static Status read_any(DataRows *rows, const char *path, const PaperAsk *ask) {
+/* `any`: what is no data set is taken as images. */
+static Status read_any(DataRows *rows, const char *path, const PaperAsk *ask, bool any) {
   struct stat info;
   size_t first = rows->n;
   if (stat(path, &info) != 0)
@@ -232,12 +232,17 @@ static Status read_any(DataRows *rows, const char *path, const PaperAsk *ask) {
                       "DATA is a .domains file: a line NAME LAYOUT PATH for each set",
                       "the paper's protocol %s needs a file that names the sets", ask->choice.text);
   const DataLayout *layout = NULL;
-  if (S_ISDIR(info.st_mode))
-    TRY(data_layout_recognise(path, rows->diag, &layout));
-  else if (ends_with(path, ".csv"))
+  if (S_ISDIR(info.st_mode)) {
+    Status status = data_layout_recognise(path, any ? NULL : rows->diag, &layout);
+    if (status != STATUS_OK && any) return data_read_plain(rows, path);
+    TRY(status);
+  } else if (ends_with(path, ".csv")) {
     layout = data_layout_find("csv");
-  else if (ends_with(path, ".mat"))
+  } else if (ends_with(path, ".mat")) {
     layout = data_layout_find("cuhk03mat");
+  } else if (any) {
+    return data_read_plain(rows, path);
+  }
   if (!layout)
     return diag_error(rows->diag, STATUS_INVALID, path,
                       "a .csv manifest, a .domains file or a folder in a layout that is known",
@@ -250,28 +255,44 @@ static Status read_any(DataRows *rows, const char *path, const PaperAsk *ask) {
   return data_rows_split(rows, 0, false);
 }
 
+static Status read(const char *path, const PaperAsk *ask, bool any, Diag *diag, DataSet **out) {
+  DataRows rows = {.arena = arena_create(), .diag = diag};
+  *out = NULL;
+  if (!rows.arena) return diag_no_memory(diag, sizeof rows);
+  Status status = read_any(&rows, path, ask, any);
+  if (status == STATUS_OK) status = data_rows_check_files(&rows, path);
+  if (status == STATUS_OK) status = dataset_from_rows(&rows, path, out);
+  data_rows_report(&rows);
+  free(rows.rows);
+  if (status != STATUS_OK) arena_destroy(rows.arena);
+  return status;
+}
+
 Status dataset_read(const char *path, Diag *diag, DataSet **out) {
-  return dataset_read_for(path, NULL, diag, out);
+  return read(path, NULL, false, diag, out);
 }
 
 Status dataset_read_for(const char *path, const PaperAsk *ask, Diag *diag, DataSet **out) {
-  *out = NULL;
+  return read(path, ask, false, diag, out);
+}
+
+Status dataset_read_images(const char *path, Diag *diag, DataSet **out) {
+  return read(path, NULL, true, diag, out);
+}
+
+Status dataset_from_rows(const DataRows *rows, const char *path, DataSet **out) {
   DataSet *data = calloc(1, sizeof *data);
-  if (data) data->arena = arena_create();
-  if (!data || !data->arena) {
-    free(data);
-    return diag_no_memory(diag, sizeof *data);
+  *out = NULL;
+  if (data) {
+    data->arena = rows->arena;
+    data->path = arena_strdup(data->arena, path);
   }
-  DataRows rows = {.arena = data->arena, .diag = diag};
-  data->path = arena_strdup(data->arena, path);
-  Status status = data->path ? read_any(&rows, path, ask) : diag_no_memory(diag, strlen(path));
-  if (status == STATUS_OK) status = assemble(&rows, data);
-  data_rows_report(&rows);
-  free(rows.rows);
+  Status status =
+      data && data->path ? assemble(rows, data) : diag_no_memory(rows->diag, sizeof *data);
   if (status == STATUS_OK)
     *out = data;
   else
-    dataset_destroy(data);
+    free(data);
   return status;
 }
 

@@ -44,6 +44,8 @@ typedef struct DataDomain {
   uint32_t n_train, n_query, n_gallery;
   uint32_t somebody, somebodys; /* identities and images of somebody that were read, whatever for */
   uint64_t fingerprint;         /* as the data set's, of this domain alone and without its name */
+  /* The same with the sizes of the files, where these were known before; 0: ask. */
+  uint64_t files;
 } DataDomain;
 
 typedef struct DataSet {
@@ -67,6 +69,14 @@ Status dataset_read_for(const char *path, const PaperAsk *ask, Diag *diag, DataS
 struct Plan;
 Status dataset_read_of_plan(const char *path, const PaperChoice *choice, bool targets,
                             const struct Plan *plan, Diag *diag, DataSet **out);
+/* The same; but a folder in no layout that is known is one domain, `plain`, of the images in it and
+ * in the folders below, by path, and an image is one of its own: the gallery of nobody known (pid
+ * and camera ""). */
+Status dataset_read_images(const char *path, Diag *diag, DataSet **out);
+/* A data set of rows that were one before, whose arena becomes its own; `path` is the place of
+ * messages.  No file is looked for. */
+struct DataRows;
+Status dataset_from_rows(const struct DataRows *rows, const char *path, DataSet **out);
 void dataset_destroy(DataSet *data);
 /* NULL when there is no domain of that name. */
 const DataDomain *dataset_domain(const DataSet *data, const char *name);

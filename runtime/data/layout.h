@@ -82,6 +82,9 @@ Status data_read_msmt17(const DataLayout *layout, DataRows *rows, const char *pa
 Status data_read_cuhk03mat(const DataLayout *layout, DataRows *rows, const char *path,
                            const char *domain);
 bool data_cuhk03mat_recognise(const DataLayout *layout, const char *path, bool empty);
+/* Images of which nothing is known (plain.c): of a folder and those below it, or one file. */
+Status data_read_plain(DataRows *rows, const char *path);
+const DataLayout *data_layout_plain(void);
 bool data_parts_recognise(const DataLayout *layout, const char *path, bool empty);
 bool data_msmt17_recognise(const DataLayout *layout, const char *path, bool empty);
 

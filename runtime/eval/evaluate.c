@@ -4,10 +4,10 @@
 
 #include "graph/base/text.h"
 #include "runtime/data/layout.h"
+#include "runtime/eval/described.h"
 #include "runtime/eval/evaluation.h"
+#include "runtime/eval/network.h"
 #include "runtime/eval/split_list.h"
-#include "runtime/execute/open.h"
-#include "runtime/execute/weights.h"
 #include "runtime/ranks/together.h"
 
 #include <inttypes.h>
@@ -17,12 +17,12 @@
 
 typedef struct Eval {
   EvalOptions o;
+  Arena *arena;
   Protocol protocol;
   DataSet *data;
-  Plan *plan;         /* NULL: colour */
-  Executor *executor; /* NULL: colour */
-  char step[32];      /* of the weights; "": the file does not say */
-  uint32_t program;
+  TrainedNetwork network;     /* its plan NULL: colour, or features of a file */
+  Described described;        /* of --features */
+  DescribedBy by;             /* its model NULL: colour */
   json_t *other;              /* of --compare */
   const DataDomain **domains; /* to test on */
   EvaluationDomain *results;  /* (n_domains) */
@@ -35,14 +35,20 @@ typedef struct Eval {
 
 static Status check_options(Eval *e) {
   EvalOptions *o = &e->o;
-  const char *hint = "graphrun eval PLAN --weights=F --data=DATA, or --baseline=color --data=DATA";
+  const char *hint = "graphrun eval PLAN --weights=F --data=DATA, --baseline=color --data=DATA, or "
+                     "--features=F";
+  if (o->features && (o->plan || o->weights || o->data || o->baseline_color))
+    return diag_error(e->diag, STATUS_USAGE, "--features", hint,
+                      "the file holds images and features: it is evaluated without a plan, weights "
+                      "and data");
+  if (o->features) o->data = o->features;
   if (!o->data) return diag_error(e->diag, STATUS_USAGE, "eval", hint, "--data is missing");
   if (o->baseline_color && (o->plan || o->weights))
     return diag_error(e->diag, STATUS_USAGE, "--baseline", hint,
                       "the colour baseline takes no plan and no weights");
-  if (!o->baseline_color && !o->plan)
+  if (!o->baseline_color && !o->features && !o->plan)
     return diag_error(e->diag, STATUS_USAGE, "eval", hint, "no plan is named");
-  if (!o->baseline_color && !o->weights)
+  if (!o->baseline_color && !o->features && !o->weights)
     return diag_error(e->diag, STATUS_USAGE, "eval", hint, "--weights is missing");
   if (o->threads == 0) o->threads = 1;
   if (o->ranks_shown.n == 0) TRY(choices_ranks(NULL, &o->ranks_shown, e->diag));
@@ -81,58 +87,34 @@ static Status choose_domains(Eval *e) {
     if (can_test(e, &data->domains[i])) e->domains[e->n_domains++] = &data->domains[i];
   if (e->n_domains > 0) return STATUS_OK;
   char hint[96];
-  const char *protocol = data->domains[0].layout->protocol;
-  snprintf(hint, sizeof hint, "--protocol=%s:10:0 draws queries and gallery at random",
-           protocol ? protocol : "split:ilids");
+  const DataLayout *layout = data->domains[0].layout;
+  if (layout == data_layout_plain())
+    snprintf(hint, sizeof hint, "nobody is known on its images: graphrun search finds alike ones");
+  else
+    snprintf(hint, sizeof hint, "--protocol=%s:10:0 draws queries and gallery at random",
+             layout->protocol ? layout->protocol : "split:ilids");
   return diag_error(e->diag, STATUS_INVALID, e->o.data, hint, "no domain has query images");
 }
 
 /* ---- the network --------------------------------------------------------------------------- */
 
-static Status find_program(Eval *e) {
-  for (uint32_t i = 0; i < e->plan->n_programs; i++)
-    if (e->plan->programs[i].kind == PROGRAM_EVALUATE) {
-      e->program = i;
-      return STATUS_OK;
-    }
-  return plan_program_require(e->plan, e->o.plan, "evaluate", e->diag, &e->program);
-}
-
-static Status open_network(Eval *e) {
-  TRY(find_program(e));
-  ExecutorOptions options = {
-      .threads = e->o.threads, .program = e->program, .device = e->o.device, .wishes = e->o.wishes};
-  TRY(executor_create_with(e->plan, &options, e->diag, &e->executor));
-  SafeFile *file;
-  TRY(safe_read(e->o.weights, e->diag, &file));
-  const char *step = safe_metadata(file, "step");
-  if (step) text_format(e->step, sizeof e->step, ", step %s", step);
-  Status status =
-      weights_load(e->executor, file, e->o.weights, WEIGHTS_PROGRAM, e->program, e->diag);
-  safe_close(file);
-  return status;
+static NetworkOptions network_options(const Eval *e) {
+  return (NetworkOptions){.plan = e->o.plan,
+                          .weights = e->o.weights,
+                          .device = e->o.device,
+                          .wishes = e->o.wishes,
+                          .threads = e->o.threads};
 }
 
 /* ---- printing ------------------------------------------------------------------------------ */
 
-/* Choices that a model makes for tests are parameters called test_...; they are printed. */
-static void print_choices(const Plan *plan) {
-  for (uint32_t i = 0; i < plan->n_params; i++) {
-    const char *name = plan_text(plan, plan->params[i].name);
-    if (strncmp(name, "test_", 5) == 0)
-      printf(", %s=%s", name, plan_text(plan, plan->params[i].value));
-  }
-}
-
 static void print_head(const Eval *e) {
-  if (e->plan) {
-    printf("model     %s %016" PRIx64 ", %s", e->head.model, e->plan->model_hash,
-           e->plan->precision->name);
-    print_choices(e->plan);
-    printf("\nweights   %s%s\n", e->o.weights, e->step);
-  } else {
+  const DescribedBy *by = &e->by;
+  if (by->model)
+    printf("model     %s %016" PRIx64 ", %s%s\nweights   %s%s%s\n", by->model, by->model_hash,
+           by->precision, by->choices, by->weights, *by->step ? ", step " : "", by->step);
+  else
     puts("model     colour histograms: 6 stripes, HSV 8x4x4, square roots");
-  }
   printf("data      %s\n", e->o.data);
   const char *separator = "          without queries and not tested on:";
   for (uint32_t i = 0; !e->o.domain && i < e->data->n_domains; i++) {
@@ -159,12 +141,6 @@ static void print_head(const Eval *e) {
            r->k2, r->lambda);
 }
 
-static bool trained_on(const Plan *plan, const char *domain) {
-  for (uint32_t i = 0; plan && plan->has_training && i < plan->training.n_domains; i++)
-    if (strcmp(plan_text(plan, plan->training.domains[i]), domain) == 0) return true;
-  return false;
-}
-
 static void print_ranks(const RankList *ranks, const double *cmc) {
   for (int i = 0; i < ranks->n; i++) {
     char name[40];
@@ -189,7 +165,8 @@ static void print_curve(const MetricsCurve *c) {
 static void print_domain(const Eval *e, const EvaluationDomain *d) {
   const Trial *first = &d->trials[0].images;
   printf("\ndomain    %s%s: %" PRId64 " identities, %" PRId64 " cameras, %" PRId64 " images\n",
-         d->domain->name, trained_on(e->plan, d->domain->name) ? " (a domain of the training)" : "",
+         d->domain->name,
+         described_trained_on(&e->by, d->domain->name) ? " (a domain of the training)" : "",
          d->identities, d->cameras, d->images);
   printf("          %" PRId64 " queries, %" PRId64 " in the gallery%s (%" PRId64
          " distractors); %" PRId64 " skipped, without a match\n",
@@ -250,8 +227,8 @@ static Status evaluate_all(Eval *e) {
     Protocol protocol;
     warn_protocol(e, e->domains[i]);
     TRY(protocol_open(&e->protocol, e->domains[i], e->diag, &protocol));
-    Status status = evaluation_domain(&e->o, &protocol, e->domains[i], e->executor, e->program,
-                                      result, e->diag);
+    Status status = evaluation_domain(&e->o, &protocol, e->domains[i], e->network.executor,
+                                      e->network.program, result, e->diag);
     protocol_release(&protocol);
     TRY(status);
     e->n_results++;
@@ -263,10 +240,28 @@ static Status evaluate_all(Eval *e) {
   return STATUS_OK;
 }
 
+static Status read_data(Eval *e) {
+  NetworkOptions options = network_options(e);
+  if (e->o.plan) TRY(network_open_plan(&options, &e->network, e->diag));
+  if (!e->o.features)
+    return dataset_read_of_plan(e->o.data, &e->protocol.paper, true, e->network.plan, e->diag,
+                                &e->data);
+  if (e->protocol.kind == PROTOCOL_PAPER)
+    return diag_error(
+        e->diag, STATUS_USAGE, "--protocol",
+        "graphrun eval PLAN --weights=F --data=SETS.domains --protocol=...",
+        "the paper's protocols choose among the images of a .domains file, and a file "
+        "of features names none");
+  TRY(described_read(e->o.features, e->diag, &e->described));
+  e->data = e->described.data;
+  e->by = e->described.by;
+  e->o.described = &e->described;
+  return STATUS_OK;
+}
+
 static Status set_up(Eval *e) {
   TRY(check_options(e));
-  if (e->o.plan) TRY(plan_open(e->o.plan, e->o.device, e->diag, &e->plan));
-  TRY(dataset_read_of_plan(e->o.data, &e->protocol.paper, true, e->plan, e->diag, &e->data));
+  TRY(read_data(e));
   TRY(choose_domains(e));
   e->head = (EvaluationHead){.domains = e->domains,
                              .n_domains = e->n_domains,
@@ -275,13 +270,16 @@ static Status set_up(Eval *e) {
                              .ranks = &e->o.ranks_shown};
   if (e->o.compare) TRY(evaluation_read(e->o.compare, &e->head, e->diag, &e->other));
   if (e->o.out && together_first(e->o.ranks)) TRY(evaluation_can_write(e->o.out, e->diag));
-  if (!e->o.baseline_color) {
-    TRY(open_network(e));
-    e->head.model = plan_text(e->plan, e->plan->model_name);
-    e->head.model_hash = e->plan->model_hash;
-    e->head.weights = e->o.weights;
-    e->head.plan = e->plan;
+  if (!e->o.baseline_color && !e->o.features) {
+    NetworkOptions options = network_options(e);
+    TRY(network_start(&options, &e->network, e->diag));
+    TRY(described_by(&e->network, e->o.weights, e->arena, &e->by, e->diag));
   }
+  e->head.model = e->by.model;
+  e->head.model_hash = e->by.model_hash;
+  e->head.weights = e->by.weights;
+  e->head.params = e->by.params;
+  e->head.n_params = e->by.n_params;
   return STATUS_OK;
 }
 
@@ -300,15 +298,16 @@ static Status run(Eval *e) {
 }
 
 Status eval_run(const EvalOptions *options, Diag *diag) {
-  Eval e = {.o = *options, .diag = diag};
-  Status status = run(&e);
+  Eval e = {.o = *options, .arena = arena_create(), .diag = diag};
+  Status status = e.arena ? run(&e) : diag_no_memory(diag, sizeof e);
   for (uint32_t i = 0; i < e.n_results; i++) evaluation_release(&e.results[i]);
   free(e.results);
   free(e.domains);
   json_decref(e.other);
-  executor_destroy(e.executor);
-  plan_destroy(e.plan);
-  dataset_destroy(e.data);
+  network_close(&e.network);
+  if (!e.o.features) dataset_destroy(e.data);
+  described_release(&e.described);
+  arena_destroy(e.arena);
   protocol_release(&e.protocol);
   return status;
 }

@@ -11,13 +11,17 @@
 #include "runtime/execute/execute.h"
 
 struct EvaluationDomain; /* runtime/eval/evaluation.h */
+struct Described;        /* runtime/eval/described.h */
 
 typedef struct EvalOptions {
   const char *plan, *weights; /* NULL with baseline_color */
   const DeviceTable *device;  /* what runs the plan; NULL: the CPU */
   DeviceWishes wishes;
-  const char *data;   /* as dataset_read takes it */
-  const char *domain; /* NULL: every domain that can be tested on */
+  const char *data; /* as dataset_read takes it */
+  /* Instead of plan, weights and data: a file of `graphrun extract`. */
+  const char *features;
+  const struct Described *described; /* what was read from it; of eval_run */
+  const char *domain;                /* NULL: every domain that can be tested on */
   /* NULL or "market": the manifest's query and gallery.  "split:NAME:TRIALS:SEED": TRIALS random
    * splits, averaged; runtime/eval/protocol.h lists the NAMEs. */
   const char *protocol;

@@ -2,6 +2,7 @@
 #include "runtime/eval/evaluation.h"
 
 #include "graph/base/text.h"
+#include "runtime/eval/described.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -224,8 +225,27 @@ static Meter *start_meter(const Work *w, const char *what, const char *unit, int
   return shown ? meter_start(what, unit, total) : NULL;
 }
 
+/* From a file that has the features of all images. */
+static Status take_described(Work *w) {
+  const Described *from = w->options->described;
+  const DataDomain *d = w->out->domain;
+  int64_t first = from->first[d - from->data->domains];
+  TRY(features_create(w->n_rows, from->features.dim, &w->features, w->diag));
+  for (uint32_t i = 0; i < d->n_images; i++) {
+    if (w->row[i] < 0) continue;
+    bool bad = from->features.bad[first + i];
+    memcpy(w->features.rows + w->row[i] * w->features.dim,
+           from->features.rows + (first + i) * w->features.dim,
+           (size_t)w->features.dim * sizeof(float));
+    w->features.bad[w->row[i]] = bad;
+    w->features.n_bad += bad;
+  }
+  return STATUS_OK;
+}
+
 static Status describe(Work *w, Executor *executor, uint32_t program) {
   const EvalOptions *o = w->options;
+  if (o->described) return take_described(w);
   FeatureJob job = {.paths = w->paths,
                     .count = w->n_rows,
                     .workers = o->workers ? o->workers : o->threads,

@@ -75,14 +75,15 @@ static void hash_text(uint64_t hash, char out[17]) {
 
 /* The list and the files' sizes: sets of one layout may list the same names.  Which files lie
  * there decides, and neither the folder nor the domain's name. */
-static void images_text(const DataDomain *d, char out[17]) {
+uint64_t evaluation_files(const DataDomain *d) {
   uint64_t hash = d->fingerprint;
+  if (d->files) return d->files;
   for (uint32_t i = 0; i < d->n_images; i++) {
     struct stat info;
     int64_t size = stat(d->images[i].path, &info) == 0 ? (int64_t)info.st_size : -1;
     hash = XXH3_64bits_withSeed(&size, sizeof size, hash);
   }
-  hash_text(hash, out);
+  return hash;
 }
 
 /* [[k, share], ...] */
@@ -108,7 +109,7 @@ static json_t *curve_object(const MetricsCurve *c) {
 
 static json_t *domain_object(const EvaluationDomain *d, const RankList *ranks) {
   char data[17];
-  images_text(d->domain, data);
+  hash_text(evaluation_files(d->domain), data);
   json_t *trials = json_array();
   for (uint32_t t = 0; trials && t < d->n_trials; t++) {
     const MetricsResult *r = &d->trials[t].result;
@@ -135,11 +136,10 @@ static json_t *domain_object(const EvaluationDomain *d, const RankList *ranks) {
   return domain;
 }
 
-static json_t *params_object(const Plan *plan) {
+static json_t *params_object(const EvaluationHead *head) {
   json_t *object = json_object();
-  for (uint32_t i = 0; object && i < plan->n_params; i++)
-    json_object_set_new(object, plan_text(plan, plan->params[i].name),
-                        json_string(plan_text(plan, plan->params[i].value)));
+  for (uint32_t i = 0; object && i < head->n_params; i++)
+    json_object_set_new(object, head->params[2 * i], json_string(head->params[2 * i + 1]));
   return object;
 }
 
@@ -156,7 +156,7 @@ Status evaluation_write(const char *path, const EvaluationHead *head,
                                : json_pack("{s:s}", "baseline", "color");
   json_t *root = json_pack("{s:s, s:s, s:o, s:o}", "format", FORMAT, "protocol", head->protocol,
                            "source", source, "domains", list);
-  if (head->plan) json_object_set_new(root, "params", params_object(head->plan));
+  if (head->params) json_object_set_new(root, "params", params_object(head));
   const MetricsRerank *r = head->rerank;
   if (r)
     json_object_set_new(root, "rerank",
@@ -175,7 +175,7 @@ Status evaluation_write(const char *path, const EvaluationHead *head,
 static const json_t *find_domain(const json_t *file, const DataDomain *domain) {
   const json_t *list = json_object_get(file, "domains"), *found = NULL;
   char ours[17];
-  images_text(domain, ours);
+  hash_text(evaluation_files(domain), ours);
   for (size_t i = 0; i < json_array_size(list); i++) {
     const json_t *theirs = json_array_get(list, i);
     const char *data = json_string_value(json_object_get(theirs, "data"));

@@ -47,11 +47,15 @@ typedef struct EvaluationHead {
   const char *protocol; /* as given */
   const char *model;    /* NULL: colour */
   uint64_t model_hash;
-  const Plan *plan;            /* whose parameters are written; NULL: none are */
+  const char *const *params; /* (2 n_params) names and values of the model's; NULL: colour */
+  uint32_t n_params;
   const char *weights;         /* path as given; NULL: colour */
   const MetricsRerank *rerank; /* NULL: none */
   const RankList *ranks;       /* of the CMC */
 } EvaluationHead;
+
+/* Which images a domain has: its list and the sizes of its files. */
+uint64_t evaluation_files(const DataDomain *domain);
 
 /* Writes PATH: format, protocol, and per domain its fingerprint, the figures and a list for each
  * column of the queries (trial, path, pid, camera, ap, first). */

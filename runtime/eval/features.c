@@ -13,8 +13,8 @@
 
 #define COLOR_BATCH 64
 
-static Status features_create(const FeatureJob *job, int64_t dim, Features *out, Diag *diag) {
-  size_t count = (size_t)job->count, row = (size_t)dim * sizeof *out->rows;
+Status features_create(int64_t n, int64_t dim, Features *out, Diag *diag) {
+  size_t count = (size_t)n, row = (size_t)dim * sizeof *out->rows;
   *out = (Features){.dim = dim};
   out->rows = calloc(count ? count : 1, row);
   out->bad = calloc(count ? count : 1, sizeof *out->bad);
@@ -146,7 +146,7 @@ Status features_output(const FeatureJob *job, Executor *executor, uint32_t progr
   *out = (Features){0};
   TRY(network_bind(&network, diag));
   const int64_t *shape = network.images.shape.dim;
-  TRY(features_create(job, network.dim, out, diag));
+  TRY(features_create(job->count, network.dim, out, diag));
   ReaderJob reading = {.paths = job->paths,
                        .count = job->count,
                        .batch = shape[0],
@@ -176,7 +176,7 @@ static Status color_convert(const void *context, const Image *image, void *out) 
 }
 
 Status features_color(const FeatureJob *job, Features *out, Diag *diag) {
-  TRY(features_create(job, COLOR_DIM, out, diag));
+  TRY(features_create(job->count, COLOR_DIM, out, diag));
   ReaderJob reading = {.paths = job->paths,
                        .count = job->count,
                        .batch = COLOR_BATCH,

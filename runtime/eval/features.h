@@ -22,6 +22,8 @@ typedef struct Features {
   int64_t n_bad;
 } Features;
 
+/* Rows of zeros, none of them unreadable. On success the caller releases `out`. */
+Status features_create(int64_t count, int64_t dim, Features *out, Diag *diag);
 /* Features by the program's output `ynorm` (n, dim) of its input `images` (n, height, width, 3);
  * images are only resized.  The last batch is filled up with black images, whose features are
  * dropped.  Decoding runs ahead of the program by a few batches.  On success the caller releases

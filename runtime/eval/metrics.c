@@ -81,6 +81,10 @@ static Status sum_queries(const Evaluation *e, MetricsResult *out, Diag *diag) {
     out->minp += out->inp[q];
     out->chance += e->chance[q];
   }
+  if (out->scored == 0 && e->unmatched) {
+    out->map = out->minp = out->chance = NAN;
+    return STATUS_OK;
+  }
   if (out->scored == 0)
     return diag_error(diag, STATUS_INVALID, e->query->place,
                       "every identity of the query needs gallery images of another camera",
@@ -168,6 +172,7 @@ Status metrics_evaluate(const MetricsSet *query, const MetricsSet *gallery, int6
   out->inp = calloc(nq, sizeof *out->inp);
   out->first = calloc(nq, sizeof *out->first);
   Evaluation e = {.query = query,
+                  .unmatched = options->unmatched,
                   .gallery = gallery,
                   .dim = dim,
                   .scale = {calloc(nq, sizeof(float)), calloc(ng, sizeof(float))},

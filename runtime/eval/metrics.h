@@ -41,6 +41,7 @@ typedef struct MetricsOptions {
   bool curve;                  /* count the distances of all pairs, too */
   int64_t nearest;             /* how many are kept of what is found for each query */
   Ranks *ranks;                /* that share the queries, and call this together; NULL: one */
+  bool unmatched;              /* no query need have a match: figures are then no numbers */
   int64_t block, panel; /* queries and gallery entries that meet at once; 0: chosen.  No result
                            depends on them */
 } MetricsOptions;

@@ -23,6 +23,7 @@ typedef struct Evaluation {
   int64_t from, to; /* queries that this process ranks */
   int64_t block, panel;
   int threads;
+  bool unmatched;            /* no query need have a match */
   bool products;             /* nothing but products */
   float *scale[2];           /* (query), (gallery): 1 / length; 0 for a row of zeros */
   const Entry *by_id;        /* (gallery) */

@@ -27,7 +27,7 @@ static void complete_in_bash(const char *program, const Try *tries, size_t n) {
 static void test_bash(void) {
   static const Try run[] = {
       {"graphrun tr", "train\n"},
-      {"graphrun help c", "compare check-data\n"},
+      {"graphrun help c", "compare-images compare check-data\n"},
       {"graphrun --ver", "--version\n"},
       {"graphrun train --checkpoint", "--checkpoint-every=\n"},
       {"graphrun train --warm", "\n"},

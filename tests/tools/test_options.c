@@ -24,7 +24,10 @@ static void test_mistakes(void) {
       {"$GRAPHRUN check-data", 2, 1, {"no data set: graphrun check-data DATA"}},
       {"$GRAPHRUN train a b", 2, 1, {"one plan at a time: what is 'b'?"}},
       {"$GRAPHRUN train a --warm=3", 2, 1, {"train has no option --warm", "an option of bench"}},
-      {"$GRAPHRUN info a --threads=3", 2, 1, {"info has no option --threads", "train, eval, exec"}},
+      {"$GRAPHRUN info a --threads=3",
+       2,
+       1,
+       {"info has no option --threads", "train, eval, extract, search"}},
       {"$GRAPHRUN train a --quite", 2, 1, {"unknown option '--quite'", "did you mean --quiet?"}},
       {"$GRAPHRUN bench a --st=3x", 2, 1, {"--steps is 1..", "not '3x'"}},
       {"$GRAPHRUN train a --st=3", 2, 1, {"short for several options: --steps --stop-at"}},
@@ -95,11 +98,11 @@ static void test_scripts(void) {
 
 /* Each line fits a terminal; what help says of defaults and bounds holds. */
 static void test_text(void) {
-  shell_must(
-      "for c in train eval exec bench info compare study check-data synth; do $GRAPHRUN help $c; "
-      "done >all\n"
-      "$GRAPHRUN --help >>all && $GRAPHC --help >>all\n"
-      "! grep -E '.{81}' all");
+  shell_must("for c in train eval extract search compare-images export exec bench info compare "
+             "study check-data synth; do $GRAPHRUN help $c; "
+             "done >all\n"
+             "$GRAPHRUN --help >>all && $GRAPHC --help >>all\n"
+             "! grep -E '.{81}' all");
   shell_must("$GRAPHRUN train -h | grep -q -- '--rank-timeout=S .*'\n"
              "$GRAPHRUN train -h | tr -s ' \\n' ' ' | grep -q '(1..86400 seconds; default: 8)'\n"
              "$GRAPHRUN synth -h | grep -q -- '--domains=N  *domains (1..16; default: 4)'\n"
