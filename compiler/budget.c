@@ -4,6 +4,7 @@
 #include "compiler/report.h"
 #include "graph/base/text.h"
 
+#include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -23,6 +24,17 @@ bool budget_parse(const char *text, int64_t *out) {
   }
   *out = value >= 1 && value <= (double)PLAN_ARENA_MAX ? (int64_t)value : 0;
   return !*end && *out > 0;
+}
+
+bool budget_suggest(const char *text, char *out, size_t size) {
+  size_t n = 0;
+  int64_t bytes;
+  for (; *text && n + 1 < size; text++)
+    if (*text != ' ') out[n++] = (char)toupper((unsigned char)*text);
+  if (n > 1 && out[n - 1] == 'B') n--; /* bytes are what is counted */
+  if (n > 1 && out[n - 1] == 'I') out[n - 1] = 'i';
+  out[n] = '\0';
+  return !*text && budget_parse(out, &bytes);
 }
 
 /* `note:` lines, the largest first. */

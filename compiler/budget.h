@@ -8,6 +8,9 @@
  * False when it is none, or less than 1. */
 bool budget_parse(const char *text, int64_t *out_bytes);
 
+/* What was meant by a text that is none (`80GB`, `80 g`), in `out`; false: nothing is near. */
+bool budget_suggest(const char *text, char *out, size_t size);
+
 /* STATUS_NO_FIT when the arena of some program is larger than `bytes`: the message names the
  * largest, what it needs, and the largest values at its peak with their lines.  `option` is the
  * text of which budget_parse made `bytes`. */

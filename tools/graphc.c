@@ -91,8 +91,13 @@ static Status take_build_options(Job *j) {
                             .n_keep = a->keep.n,
                             .inputs = a->inputs.at,
                             .n_inputs = a->inputs.n};
-  if (a->memory && !budget_parse(a->memory, &j->memory))
-    return usage_error("--memory is a number of bytes such as 80G or 40Gi, not '%s'", a->memory);
+  if (a->memory && !budget_parse(a->memory, &j->memory)) {
+    char near[32], hint[64];
+    bool found = budget_suggest(a->memory, near, sizeof near);
+    if (found) text_format(hint, sizeof hint, "did you mean --memory=%s?", near);
+    return options_refuse(&graphc_table, found ? hint : NULL,
+                          "--memory is a number of bytes such as 80G or 40Gi, not '%s'", a->memory);
+  }
   return take_target(j);
 }
 

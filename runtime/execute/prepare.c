@@ -157,9 +157,7 @@ static Status check_alone(const Executor *x, const PlanProgram *p, Diag *diag) {
     meet |= op_desc(p->graph->nodes[id].op)->op_class == OP_CLASS_COLLECTIVE;
   if (!meet) return STATUS_OK;
   char hint[120];
-  snprintf(hint, sizeof hint,
-           "graphrun train --ranks=%u starts as many; graphc without --ranks "
-           "compiles for one",
+  snprintf(hint, sizeof hint, "--ranks=%u starts as many; graphc without --ranks compiles for one",
            x->plan->ranks);
   return diag_error(diag, STATUS_INVALID, plan_place(x->plan), hint,
                     "program '%s' is for %u ranks, and this process runs alone",

@@ -72,6 +72,9 @@ static void to_the_byte(void) {
        "hint: smaller");
   SAYS(2, "$GRAPHC $TOP/models/examples/cnn.xml --memory=lots",
        "--memory is a number of bytes such as 80G or 40Gi, not 'lots'");
+  SAYS(2, "$GRAPHC $TOP/models/examples/cnn.xml --memory=80GB", "not '80GB'",
+       "hint: did you mean --memory=80G?");
+  SAYS(2, "$GRAPHC $TOP/models/examples/cnn.xml --memory='40 gib'", "did you mean --memory=40Gi?");
 }
 
 int main(void) {

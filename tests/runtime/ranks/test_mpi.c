@@ -156,6 +156,23 @@ static void interrupted_early(void) {
                        4, 1, ended));
 }
 
+/* The whole run stands still for longer than ranks wait for each other, as on a machine that
+ * sleeps, and goes on. */
+static void suspended(void) {
+  static const char *const says[] = {"checkpoint.safetensors: error: stopped by a signal after",
+                                     NULL};
+  CU_ASSERT(shell_says(
+      "suspended",
+      shell(TRAIN
+            " --steps=4000 --out=slept --ranks=2 --rank-timeout=2 --quiet & job=$!; "
+            "for i in $(seq 600); do [ -s slept/metrics.jsonl ] && break; sleep 0.1; done; "
+            "starter=$(cat /proc/$job/task/$job/children); "
+            "ranks=$(cat /proc/${starter%%%% *}/task/*/children); kill -STOP $ranks; sleep 3; "
+            "kill -CONT $ranks; sleep 1; kill -TERM $job; wait $job",
+            2),
+      4, 1, says));
+}
+
 /* What several ranks find wrong in the same step, without having met, is told once. */
 static void alike(void) {
   static const char *const says[] = {"far: error: step 0, kernel ",
@@ -270,7 +287,7 @@ static void failures(void) {
   static const char *const ranks[] = {"the plan is for 4 ranks, there are 2",
                                       "hint: graphc --ranks=2 compiles for as many", NULL};
   static const char *const alone[] = {"is for 2 ranks, and this process runs alone",
-                                      "graphrun train --ranks=2", NULL};
+                                      "hint: --ranks=2 starts as many", NULL};
   static const char *const odd[] = {"3 ranks cannot share batches of 4 identities in 4 shards",
                                     "1, 2, 4 can",
                                     "hint: each rank takes as many identities: 3 ranks share "
@@ -344,6 +361,7 @@ int main(void) {
                                       {"a rank is lost", a_rank_is_lost},
                                       {"interrupted", interrupted},
                                       {"interrupted early", interrupted_early},
+                                      {"suspended", suspended},
                                       {"found alike", alike},
                                       {"no PMI", no_pmi},
                                       {"evaluation", evaluation},
