@@ -329,6 +329,7 @@ static Status run_study(const Args *a, Diag *diag) {
                     .jobs = (uint32_t)a->jobs,
                     .threads = (uint32_t)a->threads,
                     .workers = (uint32_t)a->workers,
+                    .skip_bad_images = skips(a),
                     .device = a->device,
                     .resume = a->resume,
                     .dry_run = a->dry_run,

@@ -794,7 +794,7 @@ static const OptionRow options[] = {
      .help = "all random draws follow from it"},
     {.name = "bad-images",
      .kind = OPTION_WORD,
-     .commands = TRAIN | EVAL | USES,
+     .commands = TRAIN | EVAL | USES | STUDY,
      AT(bad_images),
      .value = "fatal|skip",
      .standard = "fatal",

@@ -241,10 +241,12 @@ static json_t *sets_of(const StudySource *s, const Cell *cell) {
   return list;
 }
 
-static json_t *hash_of(const DataSet *set) {
-  char hash[17];
+/* What is done with images that cannot be read is of the data. */
+static json_t *hash_of(const StudySource *s, const DataSet *set) {
+  char hash[64];
   if (!set) return json_null();
-  snprintf(hash, sizeof hash, "%016" PRIx64, set->fingerprint);
+  snprintf(hash, sizeof hash, "%016" PRIx64 "%s", set->fingerprint,
+           s->options->skip_bad_images ? ", without unreadable images" : "");
   return json_string(hash);
 }
 
@@ -253,7 +255,7 @@ static json_t *tests_of(const StudySource *s, const Cell *cell) {
   for (uint32_t i = 0; i < cell->training->n_tests; i++) {
     const StudyTest *test = &s->file->tests[cell->training->first_test + i];
     json_object_set_new(object, test->name,
-                        json_pack("{s:o, s:o, s:o}", "data", hash_of(source_test(s, test)->set),
+                        json_pack("{s:o, s:o, s:o}", "data", hash_of(s, source_test(s, test)->set),
                                   "domain", text_or_null(test->domain), "protocol",
                                   text_or_null(test->protocol)));
   }
@@ -318,8 +320,8 @@ static Status identify(const StudySource *s, Cell *cell, const char *text) {
   cell->identity =
       json_pack("{s:s, s:s, s:o, s:I, s:o, s:o, s:o, s:o, s:o, s:s}", "model", cell->row->model,
                 "text", text, "sets", sets_of(s, cell), "seed", (json_int_t)cell->seed, "data",
-                hash_of(source_training(s, cell->training)->set), "init", init_of(s, init), "start",
-                other_of(cell->start), "same time", other_of(cell->timed), "tests",
+                hash_of(s, source_training(s, cell->training)->set), "init", init_of(s, init),
+                "start", other_of(cell->start), "same time", other_of(cell->timed), "tests",
                 tests_of(s, cell), "program", s->options->version);
   return cell->identity ? STATUS_OK
                         : diag_error(s->diag, STATUS_INVALID, cell->row->model,

@@ -202,6 +202,7 @@ static void add_how(const Work *w, Command *c) {
   uint32_t share = threads_default() / (o->jobs ? o->jobs : 1);
   command_add(c, "--threads=%u", o->threads ? o->threads : share ? share : 1);
   if (o->workers) command_add(c, "--workers=%u", o->workers);
+  if (o->skip_bad_images) command_add(c, "--bad-images=skip");
   command_option(c, "device", o->device);
 }
 
