@@ -31,7 +31,7 @@ typedef struct StudyOptions {
   const char *device;        /* NULL: the command's own */
   uint32_t part, parts;      /* of the cells, part 0..parts-1; parts 0: all */
   StudyChanged changed;
-  bool skip_bad_images; /* of training and evaluation, as their --bad-images=skip */
+  bool skip_bad_images;         /* of training and evaluation, as their --bad-images=skip */
   bool resume, dry_run, tables; /* tables: nothing but them */
   const char *version;          /* of this program, as cells note it */
 } StudyOptions;
