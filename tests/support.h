@@ -110,6 +110,16 @@ static inline bool support_all(void) {
   return getenv("TESTS_ALL") != NULL;
 }
 
+/* Whether cases run that take long under the sanitizers and whose like has run: there for --full
+ * only. */
+static inline bool support_long(void) {
+#ifdef __SANITIZE_ADDRESS__
+  return support_all();
+#else
+  return true;
+#endif
+}
+
 typedef struct SupportTest {
   const char *name;
   void (*run)(void);

@@ -22,8 +22,8 @@ typedef struct Elab {
   /* Names of the current program: by string id of the path, the location of the definition. */
   uint32_t *defined, *defined_in;
   uint32_t cap_defined, cap_defined_in, program;
-  uint64_t n_elements, n_work;
-  After after; /* at the top of the model */
+  uint64_t n_elements, n_work, n_too_deep; /* calls of templates beyond ELAB_DEPTH_MAX */
+  After after;                             /* at the top of the model */
   uint32_t cap_params;
   /* With options->sharers: the sampler, the parameter that says how many identities it draws, and
    * whether that was met. */

@@ -72,7 +72,8 @@ static Status elaborate_group(Elab *e, const Frame *f, const RawElement *raw) {
 /* True when going on would only repeat what is wrong. */
 static bool too_much(const Elab *e) {
   return e->n_work > ELAB_WORK_MAX || e->n_elements > ELAB_ELEMENTS_MAX ||
-         arena_size(e->l->arena) > ELAB_BYTES_MAX || diag_error_count(e->l->diag) > DIAG_MAX_ERRORS;
+         e->n_too_deep > DIAG_MAX_ERRORS || arena_size(e->l->arena) > ELAB_BYTES_MAX ||
+         diag_error_count(e->l->diag) > DIAG_MAX_ERRORS;
 }
 
 static Status elaborate_for(Elab *e, const Frame *f, const RawElement *raw) {
@@ -205,9 +206,11 @@ static Status open_scope(Elab *e, const Frame *caller, const RawElement *call, F
 
 static Status elaborate_call(Elab *e, const Frame *f, const RawElement *call,
                              const Template *template) {
-  if (f->depth >= ELAB_DEPTH_MAX)
+  if (f->depth >= ELAB_DEPTH_MAX) {
+    e->n_too_deep++; /* two templates that call each other twice come here 2^64 times */
     return raw_error(e->l, call, NULL, f->chain, "does a template call itself?",
                      "templates are nested more than %d deep", ELAB_DEPTH_MAX);
+  }
   Frame body = *f;
   body.env = e->globals;
   body.top = false;

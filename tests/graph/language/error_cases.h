@@ -2,6 +2,8 @@
 #ifndef TESTS_GRAPH_LANGUAGE_ERROR_CASES_H
 #define TESTS_GRAPH_LANGUAGE_ERROR_CASES_H
 
+#include <stdbool.h>
+
 #define MODEL "<model name=\"m\" xmlns=\"urn:graphc:model:1\">\n"
 #define PROGRAM(BODY) MODEL "<program name=\"p\">\n" BODY "</program>\n</model>\n"
 
@@ -14,6 +16,7 @@ typedef struct Case {
   const char *define;
   int errors; /* 0: one; -1: some */
   int code;   /* 0: exit code 1 */
+  bool large; /* under the sanitizers for --full only */
 } Case;
 
 static const Case cases[] = {
@@ -225,7 +228,8 @@ static const Case cases[] = {
     {.what = "element bomb",
      PROGRAM("<for each=\"i\" in=\"range(0, 99999)\"><for each=\"j\" in=\"range(0, 99)\">"
              "<input name=\"x${i}_${j}\"/></for></for>\n"),
-     {"the model expands to more than 1000000 elements"}},
+     {"the model expands to more than 1000000 elements"},
+     .large = true},
     {.what = "expression",
      MODEL "<param name=\"width\" type=\"int\" value=\"8\"/>\n"
            "<let name=\"k\" value=\"widht + 1\"/>\n</model>\n",
