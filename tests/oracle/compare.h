@@ -28,7 +28,8 @@ typedef struct Comparison {
   const json_t *entry;
   Compiled compiled;
   Executor *executor;
-  uint32_t program; /* the last one that ran */
+  uint32_t program;  /* the last one that ran */
+  uint32_t programs; /* of the plan as it was built */
   uint32_t deviations;
   uint32_t compared, fields; /* tensors and scalars; fields of the file */
   double worst;              /* largest error over its limit */

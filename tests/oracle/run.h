@@ -8,6 +8,39 @@
 
 #define ORACLE_SHARDS 4
 
+/* "extract" is what the file calls evaluate. */
+static const char *oracle_program(const Comparison *c, size_t i) {
+  const json_t *programs = json_object_get(c->entry, "programs");
+  const char *name = json_string_value(json_array_get(programs, i));
+  return strcmp(name, "evaluate") == 0 ? "extract" : name;
+}
+
+/* Moves the programs that the case runs to the front; how many they are.  The states stay those of
+ * all. */
+static uint32_t oracle_choose(const Comparison *c, Plan *plan) {
+  size_t n = json_array_size(json_object_get(c->entry, "programs"));
+  uint32_t kept = 0;
+  for (uint32_t p = 0; p < plan->n_programs; p++)
+    for (size_t i = 0; i < n; i++) {
+      if (strcmp(plan_text(plan, plan->programs[p].name), oracle_program(c, i)) != 0) continue;
+      PlanProgram other = plan->programs[kept];
+      plan->programs[kept++] = plan->programs[p];
+      plan->programs[p] = other;
+      break;
+    }
+  return kept;
+}
+
+/* The passes behind the build pass for the programs that the case runs alone, which is most of a
+ * case's time: the plan has the others again when it is released. */
+static Status oracle_plan(Comparison *c, const PipelineOptions *pipeline) {
+  Compiled *k = &c->compiled;
+  TRY(build_plan(k->model, &pipeline->build, k->diag, &k->plan));
+  c->programs = k->plan->n_programs;
+  k->plan->n_programs = oracle_choose(c, k->plan);
+  return pipeline_finish(k->plan, pipeline, NULL, k->diag);
+}
+
 static bool oracle_compile(Comparison *c) {
   static const char *const keep[] = {
       "F:*",    "v:*",        "JTv:*",         "p:*",           "u:*",           "G:*",
@@ -29,7 +62,7 @@ static bool oracle_compile(Comparison *c) {
   Compiled *k = &c->compiled;
   k->diag = diag_create();
   k->status = model_load(&options, ops_table(), k->diag, &k->model);
-  if (k->status == STATUS_OK) k->status = pipeline_run(k->model, &pipeline, k->diag, &k->plan);
+  if (k->status == STATUS_OK) k->status = oracle_plan(c, &pipeline);
   if (k->status == STATUS_OK) k->status = executor_create(k->plan, 2, k->diag, &c->executor);
   if (k->status != STATUS_OK) {
     printf("\n    %s:\n", c->name);
@@ -93,11 +126,8 @@ static void oracle_case(const Oracle *o, const char *name, const json_t *entry) 
   Comparison c = {.oracle = o, .name = name, .entry = entry};
   bool ok = oracle_compile(&c);
   if (ok) oracle_set_states(&c);
-  const json_t *programs = json_object_get(entry, "programs");
-  for (size_t i = 0; ok && i < json_array_size(programs); i++) {
-    const char *program = json_string_value(json_array_get(programs, i));
-    ok = oracle_run_program(&c, strcmp(program, "evaluate") == 0 ? "extract" : program);
-  }
+  size_t n = json_array_size(json_object_get(entry, "programs"));
+  for (size_t i = 0; ok && i < n; i++) ok = oracle_run_program(&c, oracle_program(&c, i));
   if (ok) compare_all(&c);
   CU_ASSERT_TRUE(ok);
   CU_ASSERT_TRUE(c.compared > 0);
@@ -107,6 +137,7 @@ static void oracle_case(const Oracle *o, const char *name, const json_t *entry) 
     printf("\n    %s: %u deviations in all", name, c.deviations);
   printf("\n    %-40s %.2g of the tolerance", name, c.worst);
   executor_destroy(c.executor);
+  if (c.compiled.plan) c.compiled.plan->n_programs = c.programs;
   support_release(&c.compiled);
 }
 
