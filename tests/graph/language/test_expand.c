@@ -10,6 +10,7 @@
 static char *plan_bytes(Compiled *c, size_t *length) {
   Plan *plan = c->plan;
   plan->n_written = 0;
+  for (uint32_t i = 1; i < plan->symbols->n_origins; i++) plan->symbols->origins[i].loc = 0;
   for (uint32_t i = 0; i < plan->n_states; i++) plan->states[i].loc = 0;
   for (uint32_t i = 0; i < plan->n_programs; i++) {
     PlanProgram *p = &plan->programs[i];
@@ -74,7 +75,7 @@ static void test_cdvm(void) {
   CU_ASSERT_TRUE(same_after_expansion("models/cdvm.xml", defines, 3));
   glob_t paths;
   CU_ASSERT_EQUAL_FATAL(glob("models/ablations/*.xml", 0, NULL, &paths), 0);
-  CU_ASSERT_EQUAL(paths.gl_pathc, 15);
+  CU_ASSERT(paths.gl_pathc >= 24);
   for (size_t i = 0; i < paths.gl_pathc; i++)
     CU_ASSERT_TRUE(same_after_expansion(paths.gl_pathv[i], defines, 3));
   globfree(&paths);
