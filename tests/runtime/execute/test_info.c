@@ -67,7 +67,7 @@ static void test_refusals(void) {
   }
 }
 
-/* A checkpoint is told apart from other files that are no plans. */
+/* A checkpoint is told apart from other files that are no plans; info says what it holds. */
 static void test_no_plan(void) {
   static const char file[] = "\2\0\0\0\0\0\0\0{}";
   FILE *out = fopen(support_path("c.safetensors"), "wb");
@@ -75,10 +75,19 @@ static void test_no_plan(void) {
   fclose(out);
   int code;
   char *text = info(support_path("c.safetensors"), &code);
-  CU_ASSERT_EQUAL(code, 1);
+  CU_ASSERT_EQUAL(code, 0);
+  says(text, "weights     safetensors\ntensors     0, 0 elements\n");
+  free(text);
+  Diag *diag = diag_create();
+  Plan *plan;
+  CU_ASSERT_EQUAL(
+      plan_read(support_path("c.safetensors"), ops_table(), targets_table(), diag, &plan),
+      STATUS_INVALID);
+  text = support_messages(diag);
   says(text, "c.safetensors: error: this is a safetensors file (a checkpoint?), no plan\nhint: a ");
   says(text, "exec and eval --weights=F");
   free(text);
+  diag_destroy(diag);
   text = info(support_write("m.xml", "<model name='m'/>\n"), &code);
   says(text, "m.xml: error: this is no plan\nhint: graphc MODEL.xml makes a plan from a model\n");
   free(text);
