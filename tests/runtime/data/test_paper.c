@@ -4,23 +4,6 @@
 #include "tests/runtime/data/original_sets.h"
 #include "tests/shell.h"
 
-/* A picture of one colour, 4 x 8; folders are made. */
-static void picture(const char *path, int color) {
-  char *whole = strdup(support_path(path));
-  if (!whole) exit(1);
-  original_folders(whole);
-  free(whole);
-  unsigned char header[54] = "BM", row[12];
-  const unsigned char fields[] = {
-      [2] = 150, [10] = 54, [14] = 40, [18] = 4, [22] = 8, [26] = 1, [28] = 24};
-  memcpy(header + 2, fields + 2, sizeof fields - 2);
-  FILE *out = fopen(support_path(path), "wb");
-  if (!out) exit(1);
-  fwrite(header, 1, sizeof header, out);
-  for (int i = 0; i < 12; i++) row[i] = (unsigned char)(color >> i % 3 * 8);
-  for (int y = 0; y < 8; y++) fwrite(row, 1, sizeof row, out);
-  fclose(out);
-}
 #define PARTS(...) ((const char *const[]){__VA_ARGS__, NULL})
 
 static bool prints(const char *what, Shell s, const char *const *parts) {
@@ -35,7 +18,7 @@ static bool prints(const char *what, Shell s, const char *const *parts) {
 static void put(const char *format, int a, int b, int color) {
   char name[128];
   snprintf(name, sizeof name, format, a, b);
-  picture(name, color);
+  original_picture(name, color);
 }
 
 /* Every set of the paper: 3 people for training, 2 for tests, 2 cameras. */
@@ -56,7 +39,7 @@ static void make_sets(void) {
     put("np/labeled/query/%04d_c%d_1.bmp", pid, 1, 0x102030 * pid);
     put("np/labeled/bounding_box_test/%04d_c%d_1.bmp", pid, 2, 0x102030 * pid);
   }
-  picture("market/bounding_box_test/0000_c2s1_000001_00.bmp", 7);
+  original_picture("market/bounding_box_test/0000_c2s1_000001_00.bmp", 7);
   for (int i = 0; i < 4; i++) {
     char name[64];
     snprintf(name, sizeof name, "msmt/list_%s.txt", names[i]);
@@ -70,7 +53,7 @@ static void make_sets(void) {
       put("msmt/mask_test_v2/%1$04d/%1$04d_000_%2$02d_0303morning_0001_0.bmp", pid, c, 99 * pid);
       fprintf(lists[c + 1], "%04d/%04d_000_%02d_0303morning_0001_0.bmp %d\n", pid, pid, c, pid);
     }
-  picture("msmt/mask_train_v2/0000/0000_001_03_0303morning_0002_0.bmp", 3);
+  original_picture("msmt/mask_train_v2/0000/0000_001_03_0303morning_0002_0.bmp", 3);
   fputs("0000/0000_001_03_0303morning_0002_0.bmp 0\n", lists[1]);
   for (int i = 0; i < 4; i++) fclose(lists[i]);
   for (int pid = 1; pid <= 4; pid++) {
@@ -83,8 +66,8 @@ static void make_sets(void) {
     put("ilids/Persons/%04d%03d.bmp", pid, 1, 0x102030 * pid);
     put("ilids/Persons/%04d%03d.bmp", pid, 2, 0x102030 * pid);
   }
-  picture("prid/single_shot/cam_b/person_0201.bmp", 5);
-  picture("grid/gallery/0000_3_25004_107_32_106_221.bmp", 6);
+  original_picture("prid/single_shot/cam_b/person_0201.bmp", 5);
+  original_picture("grid/gallery/0000_3_25004_107_32_106_221.bmp", 6);
   support_write("all.domains", "# every set once\n"
                                "market   market   market\n"
                                "ms       msmt17   msmt\n"
@@ -153,7 +136,7 @@ static void choices(void) {
   CU_ASSERT(counts("d msmt17 msmt split=all\n", 13, 13));
   CU_ASSERT(counts("d msmt17 msmt split=all val=unused\n", 12, 12));
   CU_ASSERT(counts("d cuhk03np np\n", 6, 10));
-  picture("np/detected/bounding_box_train/0001_c1_1.bmp", 1);
+  original_picture("np/detected/bounding_box_train/0001_c1_1.bmp", 1);
   CU_ASSERT(counts("d cuhk03np np\n", 6, 10));
   CU_ASSERT(counts("d cuhk03np np boxes=labeled\n", 6, 10));
   CU_ASSERT(counts("d cuhk03np np boxes=detected\n", 1, 1));

@@ -3,24 +3,6 @@
 #include "tests/runtime/data/original_sets.h"
 #include "tests/shell.h"
 
-/* A picture of one colour, 4 x 8; folders are made. */
-static void picture(const char *path, int color) {
-  char *whole = strdup(support_path(path));
-  if (!whole) exit(1);
-  original_folders(whole);
-  free(whole);
-  unsigned char header[54] = "BM", row[12];
-  const unsigned char fields[] = {
-      [2] = 150, [10] = 54, [14] = 40, [18] = 4, [22] = 8, [26] = 1, [28] = 24};
-  memcpy(header + 2, fields + 2, sizeof fields - 2);
-  FILE *out = fopen(support_path(path), "wb");
-  if (!out) exit(1);
-  fwrite(header, 1, sizeof header, out);
-  for (int i = 0; i < 12; i++) row[i] = (unsigned char)(color >> i % 3 * 8);
-  for (int y = 0; y < 8; y++) fwrite(row, 1, sizeof row, out);
-  fclose(out);
-}
-
 static bool prints(const char *what, Shell s, int code, const char *const *parts) {
   bool ok = s.code == code;
   for (; ok && *parts; parts++) ok = strstr(s.out, *parts) != NULL;
@@ -36,11 +18,11 @@ static void grid(void) {
   for (int i = 0; i < 4; i++) {
     char name[64];
     snprintf(name, sizeof name, "grid/probe/%04d_1_25004_107_32_106_221.jpeg", i + 1);
-    picture(name, 0x102030 * (i + 1));
+    original_picture(name, 0x102030 * (i + 1));
     snprintf(name, sizeof name, "grid/gallery/%04d_5_25023_116_1_132_226.jpeg", i + 1);
-    picture(name, 0x102030 * (i + 1));
+    original_picture(name, 0x102030 * (i + 1));
   }
-  picture("grid/gallery/0000_2_25004_107_32_106_221.jpeg", 0xFF0000);
+  original_picture("grid/gallery/0000_2_25004_107_32_106_221.jpeg", 0xFF0000);
   CU_ASSERT(prints("grid",
                    shell("\"$GRAPHRUN\" eval --baseline=color --data=grid "
                          "--protocol=split:grid:2:0 --out=grid.json && cat grid.json"),
@@ -55,9 +37,9 @@ static void published(void) {
   for (int i = 0; i < 3; i++) {
     char name[64];
     snprintf(name, sizeof name, "viper/cam_a/%03d_0.bmp", i);
-    picture(name, 0x102030 * (i + 1));
+    original_picture(name, 0x102030 * (i + 1));
     snprintf(name, sizeof name, "viper/cam_b/%03d_90.bmp", i);
-    picture(name, 0x102030 * (i + 1));
+    original_picture(name, 0x102030 * (i + 1));
   }
   Shell s = shell("\"$GRAPHRUN\" eval --baseline=color --data=viper");
   CU_ASSERT(shell_says("viper", s, 0, 0,
@@ -66,19 +48,19 @@ static void published(void) {
   s = shell("\"$GRAPHRUN\" eval --baseline=color --data=viper --protocol=split:viper:3:1");
   CU_ASSERT_STRING_EQUAL(s.err, "");
   CU_ASSERT(prints("viper", s, 0, PARTS("queries from camera 'cam_a'")));
-  picture("ilids/Persons/0001001.jpg", 1);
-  picture("ilids/Persons/0001002.jpg", 1);
+  original_picture("ilids/Persons/0001001.jpg", 1);
+  original_picture("ilids/Persons/0001002.jpg", 1);
   s = shell("\"$GRAPHRUN\" eval --baseline=color --data=ilids");
   CU_ASSERT(shell_says("ilids", s, 1, 1, PARTS("hint: --protocol=split:ilids:10:0 draws")));
 }
 
 /* A Market-style set that counts from 0: 0000 is no query and matches none. */
 static void from_zero(void) {
-  picture("own/bounding_box_train/0000_c1s1_000000_00.bmp", 0);
-  picture("own/query/0000_c1s1_000004_00.bmp", 0x10);
-  picture("own/query/0002_c1s1_000005_00.bmp", 0x2000);
-  picture("own/bounding_box_test/0000_c2s1_000006_00.bmp", 0x2000);
-  picture("own/bounding_box_test/0002_c2s1_000007_00.bmp", 0x2000);
+  original_picture("own/bounding_box_train/0000_c1s1_000000_00.bmp", 0);
+  original_picture("own/query/0000_c1s1_000004_00.bmp", 0x10);
+  original_picture("own/query/0002_c1s1_000005_00.bmp", 0x2000);
+  original_picture("own/bounding_box_test/0000_c2s1_000006_00.bmp", 0x2000);
+  original_picture("own/bounding_box_test/0002_c2s1_000007_00.bmp", 0x2000);
   CU_ASSERT(prints("own", shell("\"$GRAPHRUN\" eval --baseline=color --data=own 2>&1"), 0,
                    PARTS("1 identities", "1 queries, 2 in the gallery (1 distractors)",
                          "mAP       50.00 %",
@@ -87,9 +69,9 @@ static void from_zero(void) {
 
 /* One person in two spellings: the picture of the query's own camera is taken out. */
 static void spellings(void) {
-  picture("s/0.bmp", 0x2000);
-  picture("s/1.bmp", 0x20);
-  picture("s/2.bmp", 0x2000);
+  original_picture("s/0.bmp", 0x2000);
+  original_picture("s/1.bmp", 0x20);
+  original_picture("s/2.bmp", 0x2000);
   support_write("s.csv", "path,pid,camera,split\ns/0.bmp,0002,1,query\ns/2.bmp,2,01,gallery\n"
                          "s/1.bmp,02,2,gallery\ns/0.bmp,0003,3,unused\n");
   CU_ASSERT(
@@ -123,14 +105,14 @@ static void everywhere(void) {
   if (s.code != 0) printf("\n%s", s.err);
   CU_ASSERT_EQUAL_FATAL(s.code, 0);
   shell_free(&s);
-  picture("mix/bounding_box_train/0001_c1s1_000000_00.bmp", 1);
-  picture("mix/bounding_box_train/0002_c1s1_000000_00.bmp", 2);
-  picture("mix/query/0003_c1s1_000000_00.bmp", 3);
-  picture("mix/bounding_box_test/0003_c2s1_000000_00.bmp", 3);
-  picture("mix/bounding_box_test/0003_c2s1_000001_00.webp", 3);
-  picture("mix/query/0003_c3s1_000000_00.tif", 3);
-  picture("mix/query/-1_c3s1_000000_00.bmp", 3);
-  picture("mix/bounding_box_train/me.bmp", 3);
+  original_picture("mix/bounding_box_train/0001_c1s1_000000_00.bmp", 1);
+  original_picture("mix/bounding_box_train/0002_c1s1_000000_00.bmp", 2);
+  original_picture("mix/query/0003_c1s1_000000_00.bmp", 3);
+  original_picture("mix/bounding_box_test/0003_c2s1_000000_00.bmp", 3);
+  original_picture("mix/bounding_box_test/0003_c2s1_000001_00.webp", 3);
+  original_picture("mix/query/0003_c3s1_000000_00.tif", 3);
+  original_picture("mix/query/-1_c3s1_000000_00.bmp", 3);
+  original_picture("mix/bounding_box_train/me.bmp", 3);
   for (size_t i = 0; i < sizeof commands / sizeof *commands; i++) {
     s = shell("%s", commands[i]);
     int warnings = 0;
@@ -167,19 +149,19 @@ static void no_features(void) {
                 "<expr name='y' value='level + 1'/><output value='y'/></program></model>");
   shell_must("\"$GRAPHC\" dark.xml && \"$GRAPHC\" start.xml && "
              "\"$GRAPHRUN\" exec start.plan.xml --program=p -o w.st");
-  picture("dark/query/0001_c1s1_000000_00.bmp", 0x10);
-  picture("dark/query/0002_c1s1_000000_00.bmp", 0x20);
-  picture("dark/bounding_box_test/0001_c2s1_000000_00.bmp", 0x30);
-  picture("dark/bounding_box_test/0002_c2s1_000000_00.bmp", 0x40);
+  original_picture("dark/query/0001_c1s1_000000_00.bmp", 0x10);
+  original_picture("dark/query/0002_c1s1_000000_00.bmp", 0x20);
+  original_picture("dark/bounding_box_test/0001_c2s1_000000_00.bmp", 0x30);
+  original_picture("dark/bounding_box_test/0002_c2s1_000000_00.bmp", 0x40);
   static const char eval[] = "\"$GRAPHRUN\" eval dark.plan.xml --weights=w.st --data=dark";
   CU_ASSERT(shell_says("dark", shell(eval), 0, 0,
                        PARTS("dark: domain dark: warning: all 4 features are equal, and 0\n"
                              "hint: images that are equally near are ranked in the order of")));
-  picture("dark/query/0002_c1s1_000000_00.bmp", 0xF020F0);
+  original_picture("dark/query/0002_c1s1_000000_00.bmp", 0xF020F0);
   CU_ASSERT(shell_says("dim", shell(eval), 0, 0, PARTS("warning: 3 of 4 features are 0\n")));
-  picture("dark/query/0001_c1s1_000000_00.bmp", 0xF0F020);
-  picture("dark/bounding_box_test/0001_c2s1_000000_00.bmp", 0x20F0F0);
-  picture("dark/bounding_box_test/0002_c2s1_000000_00.bmp", 0xF02020);
+  original_picture("dark/query/0001_c1s1_000000_00.bmp", 0xF0F020);
+  original_picture("dark/bounding_box_test/0001_c2s1_000000_00.bmp", 0x20F0F0);
+  original_picture("dark/bounding_box_test/0002_c2s1_000000_00.bmp", 0xF02020);
   CU_ASSERT(shell_says("bright", shell("%s 2>err; ! grep feature err", eval), 0, 0, PARTS("")));
   Shell s = shell("rm -rf same && mkdir -p same/query same/bounding_box_test && for i in 1 2; do "
                   "cp dark/query/0001_c1s1_000000_00.bmp same/query/000${i}_c1s1_000000_00.bmp; "
