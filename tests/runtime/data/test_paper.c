@@ -198,6 +198,13 @@ static void runs(void) {
       prints("train on all", shell(TRAIN "--protocol=3 --quiet && echo done"), PARTS("done")));
 }
 
+static double printed_number(const Shell *s) {
+  char *end;
+  double value = strtod(s->out, &end);
+  CU_ASSERT(end > s->out && strcmp(end, "\n") == 0);
+  return value;
+}
+
 /* The mean over the sets is of what `eval` prints of each by itself, with the same splits. */
 static void average(void) {
   double map[4], mean = 0, printed = -1;
@@ -206,13 +213,13 @@ static void average(void) {
     Shell s = shell("\"$GRAPHRUN\" eval --baseline=color --data=all.domains --domain=%s "
                     "--protocol=split:%s:10:7 | sed -n 's/^mAP *\\([0-9.]*\\).*/\\1/p'",
                     sets[i], sets[i]);
-    map[i] = atof(s.out);
+    map[i] = printed_number(&s);
     mean += map[i] / 4;
     shell_free(&s);
   }
   Shell s = shell("\"$GRAPHRUN\" eval --baseline=color --data=all.domains --protocol=1:7 | "
                   "sed -n 's/^average.*mAP \\([0-9.]*\\).*/\\1/p'");
-  printed = atof(s.out);
+  printed = printed_number(&s);
   shell_free(&s);
   CU_ASSERT(mean > 1 && printed > mean - 0.011 && printed < mean + 0.011);
   CU_ASSERT(prints("one",

@@ -28,7 +28,7 @@ static void check_trial(const char *set, const char *option, uint32_t index, con
   CU_ASSERT(index < protocol.trials);
   for (int side = 0; side < 2; side++) {
     const int64_t *images = side ? trial.gallery : trial.query;
-    strcat(text, side ? " |" : "");
+    if (side) snprintf(text + strlen(text), sizeof text - strlen(text), " |");
     for (int64_t i = 0; i < (side ? trial.n_gallery : trial.n_query); i++) {
       const char *path = d->images[images[i]].path, *slash = strrchr(path, '/');
       while (slash > path && slash[-1] != '/') slash--;
