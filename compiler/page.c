@@ -5,6 +5,7 @@
 #include "compiler/page_pack.h"
 #include "compiler/page_texts.h"
 #include "compiler/page_views.h"
+#include "compiler/report_json.h"
 #include "graph/base/replace.h"
 #include "ops/ops.h"
 
@@ -44,7 +45,7 @@ static json_t *names_of_roles(void) {
 static json_t *texts(const Strings *strings) {
   json_t *list = json_array();
   for (uint32_t i = 0; i < strings_count(strings); i++)
-    json_array_append_new(list, json_string(strings_text(strings, i)));
+    json_array_append_new(list, report_json_string(strings_text(strings, i)));
   return list;
 }
 
@@ -64,13 +65,14 @@ static Status make_data(Page *page, json_t **out) {
   json_t *programs = json_array(), *locs = NULL;
   Status status = programs ? fill_programs(page, programs) : no_memory(page);
   if (status == STATUS_OK) status = page_locs(page->plan, page->strings, page->diag, &locs);
-  *out = status == STATUS_OK ? json_pack("{s:s, s:s, s:s, s:I, s:o, s:o, s:o, s:o, s:o}", "model",
-                                         plan_text(page->plan, page->plan->model_name), "source",
-                                         page->options->source, "target", page->plan->target->name,
-                                         "state", (json_int_t)page->plan->state_bytes, "ops",
-                                         names_of_ops(), "roles", names_of_roles(), "strings",
-                                         texts(page->strings), "locs", locs, "programs", programs)
-                             : NULL;
+  *out = status == STATUS_OK
+             ? json_pack("{s:s, s:o, s:s, s:I, s:o, s:o, s:o, s:o, s:o}", "model",
+                         plan_text(page->plan, page->plan->model_name), "source",
+                         report_json_string(page->options->source), "target",
+                         page->plan->target->name, "state", (json_int_t)page->plan->state_bytes,
+                         "ops", names_of_ops(), "roles", names_of_roles(), "strings",
+                         texts(page->strings), "locs", locs, "programs", programs)
+             : NULL;
   if (*out) return STATUS_OK;
   json_decref(programs);
   return status == STATUS_OK ? no_memory(page) : status;

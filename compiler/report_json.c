@@ -13,11 +13,7 @@ json_t *report_json_string(const char *text) {
   json_t *value = json_string(text);
   if (value || !text) return value;
   char *copy = strdup(text); /* the path of a file need not be UTF-8 */
-  for (char *at = copy; at && *at;) {
-    size_t n = text_char_length(at, strlen(at));
-    if (!n) *at = '?';
-    at += n ? n : 1;
-  }
+  if (copy) text_repair(copy);
   value = copy ? json_string(copy) : NULL;
   free(copy);
   return value;

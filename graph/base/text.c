@@ -38,6 +38,15 @@ void text_print(const char *text, FILE *out) {
   }
 }
 
+void text_repair(char *text) {
+  for (size_t left = strlen(text), n; left; text += n, left -= n) {
+    n = text_char_length(text, left);
+    if (n) continue;
+    *text = '?';
+    n = 1;
+  }
+}
+
 /* A character has at most three bytes that continue it: what has more is no UTF-8, and is cut
  * anywhere. */
 size_t text_cut_n(const char *text, size_t length, size_t most) {

@@ -13,6 +13,10 @@ size_t text_char_length(const char *text, size_t left);
 /* Prints a text of a stranger: what commands a terminal, and what is no character, becomes `?`. */
 void text_print(const char *text, FILE *out);
 
+/* Makes it UTF-8: each byte that is no part of a character becomes `?`.  The path of a file may
+ * hold some, JSON and XML may not. */
+void text_repair(char *text);
+
 /* How many of the first `length` bytes may be shown where `most` fit: no part of a character stands
  * at the end.  For `%.*s`. */
 size_t text_cut_n(const char *text, size_t length, size_t most);

@@ -40,6 +40,11 @@ EmbedCall embed_begin(graphrun_plan *plan) {
   return (EmbedCall){plan, uselocale(plan->plain)};
 }
 
+Status embed_nothing(graphrun_plan *plan, const char *what, const char *of) {
+  return diag_error(plan->diag, STATUS_USAGE, plan_place(plan->plan), NULL,
+                    of ? "%s of '%s' is NULL" : "%s is NULL", what, of);
+}
+
 graphrun_status embed_end(const EmbedCall *call, Status status) {
   graphrun_plan *plan = call->plan;
   free(plan->message);
@@ -57,16 +62,18 @@ graphrun_status embed_end(const EmbedCall *call, Status status) {
 }
 
 const char *graphrun_message(const graphrun_plan *plan) {
-  return plan && plan->message ? plan->message : "";
+  if (!plan) return "plan: error: is NULL\nhint: graphrun_open makes one, and says why not\n";
+  return plan->message ? plan->message : "";
 }
 
 Status embed_unknown(graphrun_plan *plan, const char *what, const char *name,
                      const char *const *names, size_t n) {
+  if (!name) return embed_nothing(plan, what, NULL);
   char hint[300] = "graphrun info lists what the plan has";
-  const char *near = diag_nearest(name ? name : "", names, n);
+  const char *near = diag_nearest(name, names, n);
   if (near) text_format(hint, sizeof hint, "did you mean '%s'?", near);
   return diag_error(plan->diag, STATUS_USAGE, plan_place(plan->plan), hint, "has no %s '%s'", what,
-                    name ? name : "(null)");
+                    name);
 }
 
 Status embed_program(graphrun_plan *plan, const char *name, uint32_t *out) {
@@ -124,6 +131,10 @@ static Status take_options(const graphrun_options *given, graphrun_options *out,
 
 graphrun_status graphrun_open(const char *path, const graphrun_options *given,
                               graphrun_plan **out_plan, char *message, size_t size) {
+  if (!out_plan) {
+    if (message && size) text_format(message, size, "out_plan: error: is NULL\n");
+    return GRAPHRUN_USAGE;
+  }
   *out_plan = NULL;
   if (message && size) text_format(message, size, "out of memory\n");
   graphrun_plan *p = calloc(1, sizeof *p);
@@ -171,15 +182,15 @@ void graphrun_close(graphrun_plan *p) {
 /* ---- what it holds ---- */
 
 const char *graphrun_model(const graphrun_plan *p) {
-  return plan_text(p->plan, p->plan->model_name);
+  return p ? plan_text(p->plan, p->plan->model_name) : NULL;
 }
 
 size_t graphrun_program_count(const graphrun_plan *p) {
-  return p->plan->n_programs;
+  return p ? p->plan->n_programs : 0;
 }
 
 const char *graphrun_program_name(const graphrun_plan *p, size_t index) {
-  return index < p->plan->n_programs ? p->program_names[index] : NULL;
+  return p && index < p->plan->n_programs ? p->program_names[index] : NULL;
 }
 
 void embed_describe(const graphrun_plan *p, uint32_t name, DType dtype, const Shape *shape,
@@ -192,17 +203,18 @@ void embed_describe(const graphrun_plan *p, uint32_t name, DType dtype, const Sh
 }
 
 size_t graphrun_value_count(const graphrun_plan *p, const char *program, graphrun_kind kind) {
+  if (!p) return 0;
   uint32_t i = program ? plan_program_find(p->plan, program) : UINT32_MAX;
   if (kind == GRAPHRUN_STATE) return p->plan->n_states;
-  if (i == UINT32_MAX) return 0;
+  if (i == UINT32_MAX || (kind != GRAPHRUN_INPUT && kind != GRAPHRUN_OUTPUT)) return 0;
   return kind == GRAPHRUN_INPUT ? p->plan->programs[i].n_inputs
                                 : p->plan->programs[i].graph->n_outputs;
 }
 
 int graphrun_value_at(const graphrun_plan *p, const char *program, graphrun_kind kind, size_t index,
                       graphrun_value *out) {
+  if (!out || index >= graphrun_value_count(p, program, kind)) return 0;
   const Plan *plan = p->plan;
-  if (index >= graphrun_value_count(p, program, kind)) return 0;
   if (kind == GRAPHRUN_STATE) {
     const State *s = &plan->states[index];
     embed_describe(p, s->name, (DType)s->dtype, &s->shape, out);

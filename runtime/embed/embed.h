@@ -40,6 +40,8 @@ Status embed_program(graphrun_plan *plan, const char *name, uint32_t *out);
 /* What one value of the plan is. */
 void embed_describe(const graphrun_plan *plan, uint32_t name, DType dtype, const Shape *shape,
                     graphrun_value *out);
+/* An argument that must not be NULL: `the data` of input 'x'. */
+Status embed_nothing(graphrun_plan *plan, const char *what, const char *of);
 /* A name that is not there: the message names the nearest of `n`. */
 Status embed_unknown(graphrun_plan *plan, const char *what, const char *name,
                      const char *const *names, size_t n);

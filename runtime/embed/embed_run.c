@@ -38,6 +38,14 @@ static Status wrong_value(graphrun_plan *p, const PlanInput *in, graphrun_type t
                     type_name(type), shape_text(shape, given, sizeof given));
 }
 
+static Status wrong_rank(graphrun_plan *p, const PlanInput *in, uint32_t rank) {
+  char own[SHAPE_TEXT_MAX];
+  return diag_error(p->diag, STATUS_INVALID, plan_place(p->plan), NULL,
+                    "input '%s' is %s %s, what was given has %u dimensions",
+                    plan_text(p->plan, in->name), dtype_name((DType)in->dtype),
+                    shape_text(&in->shape, own, sizeof own), rank);
+}
+
 static Status set_input(graphrun_plan *p, const char *program, const char *name, graphrun_type type,
                         uint32_t rank, const int64_t *dims, const void *data) {
   uint32_t which;
@@ -45,14 +53,13 @@ static Status set_input(graphrun_plan *p, const char *program, const char *name,
   const PlanProgram *own = &p->plan->programs[which];
   const PlanInput *in = name ? plan_input_find(own, name) : NULL;
   if (!in) return unknown_input(p, own, name);
-  Shape shape = {.rank = (uint8_t)(rank < RANK_MAX ? rank : RANK_MAX)};
-  if (rank && dims) memcpy(shape.dim, dims, shape.rank * sizeof *dims);
-  if (rank > RANK_MAX || (rank && !dims) || (unsigned)type != in->dtype ||
-      !shape_equal(&shape, &in->shape))
+  if (rank && !dims) return embed_nothing(p, "the shape", name);
+  if (rank > RANK_MAX) return wrong_rank(p, in, rank);
+  Shape shape = {.rank = (uint8_t)rank};
+  if (rank) memcpy(shape.dim, dims, rank * sizeof *dims);
+  if ((unsigned)type != in->dtype || !shape_equal(&shape, &in->shape))
     return wrong_value(p, in, type, &shape);
-  if (!data)
-    return diag_error(p->diag, STATUS_USAGE, plan_place(p->plan), NULL,
-                      "input '%s' is given no data", name);
+  if (!data) return embed_nothing(p, "the data", name);
   size_t bytes = (size_t)shape_count(&shape) * dtype_size((DType)in->dtype);
   EmbedInput *to = &p->inputs[which][in - own->inputs];
   if (!to->data) to->data = malloc(bytes + 1);
@@ -64,6 +71,7 @@ static Status set_input(graphrun_plan *p, const char *program, const char *name,
 graphrun_status graphrun_set_input(graphrun_plan *p, const char *program, const char *name,
                                    graphrun_type type, uint32_t rank, const int64_t *shape,
                                    const void *data) {
+  if (!p) return GRAPHRUN_USAGE;
   EmbedCall call = embed_begin(p);
   return embed_end(&call, set_input(p, program, name, type, rank, shape, data));
 }
@@ -117,6 +125,7 @@ static Status run(graphrun_plan *p, const char *program) {
 }
 
 graphrun_status graphrun_run(graphrun_plan *p, const char *program) {
+  if (!p) return GRAPHRUN_USAGE;
   EmbedCall call = embed_begin(p);
   return embed_end(&call, run(p, program));
 }
@@ -134,6 +143,7 @@ static Status commit(graphrun_plan *p) {
 }
 
 graphrun_status graphrun_commit(graphrun_plan *p) {
+  if (!p) return GRAPHRUN_USAGE;
   EmbedCall call = embed_begin(p);
   return embed_end(&call, commit(p));
 }
@@ -157,7 +167,8 @@ static Status get_output(graphrun_plan *p, const char *program, const char *name
                       "graphrun_run comes before, graphrun_commit behind it",
                       "the last run was not of program '%s', or is committed", program);
   TRY(executor_read(p->executor, which, &i, 1, &from, p->diag));
-  if ((size_t)tensor_bytes(&from) != bytes || !data)
+  if (!data) return embed_nothing(p, "the data", name);
+  if ((size_t)tensor_bytes(&from) != bytes)
     return wrong_bytes(p, "output", name, bytes, (size_t)tensor_bytes(&from));
   memcpy(data, from.data, bytes);
   return STATUS_OK;
@@ -165,13 +176,15 @@ static Status get_output(graphrun_plan *p, const char *program, const char *name
 
 graphrun_status graphrun_get_output(graphrun_plan *p, const char *program, const char *name,
                                     void *data, size_t bytes) {
+  if (!p) return GRAPHRUN_USAGE;
   EmbedCall call = embed_begin(p);
   return embed_end(&call, get_output(p, program, name, data, bytes));
 }
 
 /* ---- states ---- */
 
-static Status find_state(graphrun_plan *p, const char *name, size_t bytes, Tensor *out) {
+static Status find_state(graphrun_plan *p, const char *name, const void *data, size_t bytes,
+                         Tensor *out) {
   const Tensor *states;
   uint32_t i = name ? plan_state_find(p->plan, name) : UINT32_MAX;
   if (i == UINT32_MAX) {
@@ -183,6 +196,7 @@ static Status find_state(graphrun_plan *p, const char *name, size_t bytes, Tenso
     free(names);
     return status;
   }
+  if (!data) return embed_nothing(p, "the data", name);
   TRY(executor_states_read(p->executor, &states, p->diag));
   *out = states[i];
   if ((size_t)tensor_bytes(out) != bytes)
@@ -191,18 +205,20 @@ static Status find_state(graphrun_plan *p, const char *name, size_t bytes, Tenso
 }
 
 graphrun_status graphrun_get_state(graphrun_plan *p, const char *name, void *data, size_t bytes) {
+  if (!p) return GRAPHRUN_USAGE;
   EmbedCall call = embed_begin(p);
   Tensor t;
-  Status status = find_state(p, name, bytes, &t);
+  Status status = find_state(p, name, data, bytes, &t);
   if (status == STATUS_OK) memcpy(data, t.data, bytes);
   return embed_end(&call, status);
 }
 
 graphrun_status graphrun_set_state(graphrun_plan *p, const char *name, const void *data,
                                    size_t bytes) {
+  if (!p) return GRAPHRUN_USAGE;
   EmbedCall call = embed_begin(p);
   Tensor t;
-  Status status = find_state(p, name, bytes, &t);
+  Status status = find_state(p, name, data, bytes, &t);
   if (status == STATUS_OK) {
     memcpy(t.data, data, bytes);
     status = executor_states_write(p->executor, p->diag);
@@ -220,6 +236,7 @@ static Status forget_run(graphrun_plan *p, bool all, Status status) {
 }
 
 graphrun_status graphrun_initialize(graphrun_plan *p, uint64_t seed) {
+  if (!p) return GRAPHRUN_USAGE;
   EmbedCall call = embed_begin(p);
   return embed_end(&call, forget_run(p, true, init_states(p->executor, seed, p->diag)));
 }
@@ -237,6 +254,7 @@ static Status load(graphrun_plan *p, const char *program, const char *path) {
 }
 
 graphrun_status graphrun_load(graphrun_plan *p, const char *program, const char *path) {
+  if (!p) return GRAPHRUN_USAGE;
   EmbedCall call = embed_begin(p);
   return embed_end(&call, load(p, program, path));
 }
@@ -257,6 +275,7 @@ static Status save(graphrun_plan *p, const char *path) {
 }
 
 graphrun_status graphrun_save(graphrun_plan *p, const char *path) {
+  if (!p) return GRAPHRUN_USAGE;
   EmbedCall call = embed_begin(p);
   return embed_end(&call, save(p, path));
 }

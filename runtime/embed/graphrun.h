@@ -80,7 +80,8 @@ GRAPHRUN_PUBLIC graphrun_status graphrun_open(const char *path, const graphrun_o
                                               graphrun_plan **out_plan, char *message, size_t size);
 /* NULL is allowed. */
 GRAPHRUN_PUBLIC void graphrun_close(graphrun_plan *plan);
-/* Errors and warnings of the last call that can fail, one a line with `hint:` lines; "": none. */
+/* Errors and warnings of the last call that can fail, one a line with `hint:` lines; "": none.  Of
+ * no plan (NULL, which all functions refuse) it says so. */
 GRAPHRUN_PUBLIC const char *graphrun_message(const graphrun_plan *plan);
 
 /* ---- what it holds ---- */

@@ -246,8 +246,9 @@ static Status run_all(Bench *b) {
   TRY(put_kernels(b, &limits));
   if (o->trace) {
     feed_all(b);
-    TRY(bench_trace(b->x, b->program, o->trace, b->diag));
-    printf("\ntrace       %s\n", o->trace);
+    bool writes = !o->ranks || o->ranks->rank == 0;
+    TRY(bench_trace(b->x, b->program, writes ? o->trace : NULL, b->diag));
+    printf("\ntrace       %s%s\n", o->trace, o->ranks ? " (of rank 0)" : "");
   }
   put_result(b);
   return STATUS_OK;

@@ -13,7 +13,7 @@ Status bench_table(const Plan *plan, const PlanProgram *program, const StepTime 
 
 /* Runs the program once more and writes every task as a Chrome trace event (chrome://tracing,
  * Perfetto): times in microseconds, one row for each thread, or for each
- * stream of the plan. */
+ * stream of the plan.  Of several ranks all run it and one writes; path NULL: not this one. */
 Status bench_trace(Executor *executor, uint32_t program, const char *path, Diag *diag);
 
 #endif

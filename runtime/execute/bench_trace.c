@@ -36,7 +36,7 @@ static Status write_tasks(const Executor *x, uint32_t program, const Notes *t, c
 Status bench_trace(Executor *x, uint32_t program, const char *path, Diag *diag) {
   TRY(executor_prepare(x, program, diag));
   Notes t = {.room = executor_tasks(x, program)};
-  if (!t.room)
+  if (!t.room && executor_plan(x)->programs[program].n_steps > 0)
     return diag_error(diag, STATUS_USAGE, "--trace", NULL,
                       "the device '%s' does not show the parts of its kernels",
                       executor_plan(x)->target->name);
@@ -46,7 +46,7 @@ Status bench_trace(Executor *x, uint32_t program, const char *path, Diag *diag) 
   Status status = executor_run(x, program, diag);
   if (status == STATUS_OK) status = executor_wait(x, diag);
   executor_observe(x, NULL, NULL);
-  if (status == STATUS_OK) status = write_tasks(x, program, &t, path, diag);
+  if (status == STATUS_OK && path) status = write_tasks(x, program, &t, path, diag);
   free(t.tasks);
   return status;
 }

@@ -138,12 +138,16 @@ static void kernel_ops(const PlanProgram *p, uint32_t s, char *ops) {
 
 static json_t *place_json(const Graph *g, uint32_t loc) {
   char text[SOURCE_WHERE_MAX];
-  return json_string(loc ? source_where(g->symbols, loc, text) : "");
+  if (!loc) return json_string("");
+  source_where(g->symbols, loc, text);
+  text_repair(text); /* the path of a file need not be UTF-8 */
+  return json_string(text);
 }
 
 static bool line_known(const Graph *g, json_t *lines, uint32_t loc) {
   char text[SOURCE_WHERE_MAX];
   source_where(g->symbols, loc, text);
+  text_repair(text);
   for (size_t i = 0; i < json_array_size(lines); i++)
     if (strcmp(json_string_value(json_array_get(lines, i)), text) == 0) return true;
   return false;

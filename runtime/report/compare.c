@@ -7,6 +7,7 @@
 #include "runtime/report/page.h"
 
 #include <inttypes.h>
+#include <limits.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -181,6 +182,17 @@ static Status make_labels(Comparison *c, const char *const *runs, Diag *diag) {
   return STATUS_OK;
 }
 
+static void warn_damage(const Record *record, Diag *diag) {
+  char place[PATH_MAX + 64];
+  snprintf(place, sizeof place, "%s/%s", record->folder, record->damage);
+  if (record->damaged == 1)
+    diag_warning(diag, place, NULL, "is no line of a step, and is left out");
+  else
+    diag_warning(diag, place, NULL,
+                 "is no line of a step; with %" PRId64 " further ones it is left out",
+                 record->damaged - 1);
+}
+
 static Status read_all(Comparison *c, const CompareOptions *o, Diag *diag) {
   Status status = STATUS_OK;
   c->records = calloc(o->n + 1u, sizeof *c->records);
@@ -191,9 +203,10 @@ static Status read_all(Comparison *c, const CompareOptions *o, Diag *diag) {
   for (uint32_t r = 0; r < o->n; r++) { /* all that are none are named */
     Status own = record_open(o->runs[r], diag, &c->records[r]);
     if (own == STATUS_OK) own = record_update(c->records[r], NULL, NULL, diag);
-    if (own == STATUS_OK && c->records[r]->damaged)
-      diag_warning(diag, o->runs[r], NULL, "%" PRId64 " lines of its files are damaged",
-                   c->records[r]->damaged);
+    if (own == STATUS_OK && c->records[r]->damaged) warn_damage(c->records[r], diag);
+    if (own == STATUS_OK && !c->records[r]->n_params && !c->records[r]->n_facts)
+      diag_warning(diag, o->runs[r], NULL,
+                   "has no configuration (config.defs): it is not compared with the others'");
     if (status == STATUS_OK) status = own;
   }
   return status;

@@ -260,7 +260,9 @@ static void put_title(FILE *out, const Record *r, const PageState *state) {
     fputs("</p>\n", out);
   }
   if (r->damaged)
-    fprintf(out, "<p class=\"bad\">%" PRId64 " lines of the files are damaged.</p>\n", r->damaged);
+    fprintf(out, "<p class=\"bad\">%" PRId64 " line%s damaged: %s%s.</p>\n", r->damaged,
+            r->damaged == 1 ? " of the files is" : "s of the files are", r->damage,
+            r->damaged == 1 ? "" : ", and further ones");
 }
 
 static void put_texts(FILE *out, const RecordText *list, uint32_t n, bool code) {

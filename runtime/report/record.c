@@ -2,6 +2,7 @@
 #include "runtime/report/record.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <limits.h>
 #include <math.h>
 #include <stdio.h>
@@ -10,6 +11,7 @@
 #include <unistd.h>
 
 #define SCORE "eval/"
+#define STEP_MAX ((int64_t)1 << 53) /* as JSON's numbers */
 
 /* ---- texts ---- */
 
@@ -88,6 +90,7 @@ void record_close(Record *r) {
   free(r->score_keys);
   free(r->scores);
   free(r->clock);
+  free(r->damage);
   free(r->folder);
   free(r);
 }
@@ -186,14 +189,28 @@ static double seconds_at(const Record *r, int64_t step) {
   return i >= 0 && i < r->n_clock ? r->clock[i] : (double)NAN;
 }
 
+static const char *name_of(bool times) {
+  return times ? "times.jsonl" : "metrics.jsonl";
+}
+
+static Status note_damage(Record *r, bool times, Diag *diag) {
+  if (r->damaged++ == 0 &&
+      asprintf(&r->damage, "%s:%" PRId64, name_of(times), r->at[times].lines) < 0) {
+    r->damage = NULL;
+    return diag_no_memory(diag, 64);
+  }
+  return STATUS_OK;
+}
+
 static Status take_line(Record *r, const char *text, size_t length, bool times, RecordReader reader,
                         void *context, Diag *diag) {
   json_t *line = json_loadb(text, length, 0, NULL);
   const json_t *step = json_object_get(line, "step");
   int64_t at = json_is_integer(step) ? json_integer_value(step) : -1;
   Status status = STATUS_OK;
+  if (at > STEP_MAX) at = -1;
   if (at < 0)
-    r->damaged++;
+    status = note_damage(r, times, diag);
   else
     status = times ? take_times(r, at, line, diag) : take_metrics(r, at, line, diag);
   if (at >= 0 && reader) reader(context, at, seconds_at(r, at), line, times);
@@ -205,7 +222,7 @@ static Status read_lines(Record *r, bool times, RecordReader reader, void *conte
   char path[PATH_MAX], *line = NULL;
   size_t size = 0;
   Status status = STATUS_OK;
-  snprintf(path, sizeof path, "%s/%s", r->folder, times ? "times.jsonl" : "metrics.jsonl");
+  snprintf(path, sizeof path, "%s/%s", r->folder, name_of(times));
   FILE *in = fopen(path, "re");
   if (!in && times) return STATUS_OK; /* nothing but curves lacks */
   if (!in) return diag_error(diag, STATUS_SYSTEM, path, NULL, "cannot read: %s", strerror(errno));
@@ -213,8 +230,11 @@ static Status read_lines(Record *r, bool times, RecordReader reader, void *conte
   for (ssize_t length; status == STATUS_OK && (length = getline(&line, &size, in)) > 0;) {
     if (line[length - 1] != '\n') break; /* the rest comes */
     r->at[times].bytes += length;
+    r->at[times].lines++;
     status = take_line(r, line, (size_t)length, times, reader, context, diag);
   }
+  if (status == STATUS_OK && ferror(in)) /* a folder opens, and says so only here */
+    status = diag_error(diag, STATUS_SYSTEM, path, NULL, "cannot read: %s", strerror(errno));
   free(line);
   fclose(in);
   return status;

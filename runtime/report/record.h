@@ -37,8 +37,9 @@ typedef struct Record {
   uint32_t n_scores;
   int64_t steps;   /* one more than the last step of metrics.jsonl */
   int64_t damaged; /* lines that are none */
+  char *damage;    /* the first of them: `metrics.jsonl:5`; NULL: none */
   struct {
-    int64_t bytes; /* read so far */
+    int64_t bytes, lines; /* read so far */
   } at[2];
   double seconds; /* of all steps so far, evaluations included */
   double *clock;  /* seconds at each step of the latest update, from clock_first on */

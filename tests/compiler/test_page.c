@@ -213,6 +213,20 @@ static void names_end_nothing(void) {
   free(page);
 }
 
+/* The path of a model need not be UTF-8, as JSON must be. */
+static void path_is_repaired(void) {
+  support_write("m\xff.xml", "<model name=\"m\" xmlns=\"urn:graphc:model:1\"><program name=\"p\">"
+                             "<input name=\"x\" shape=\"4\"/><tanh name=\"y\" in=\"x\"/>"
+                             "<output value=\"y\"/></program></model>");
+  shell_must("$GRAPHC m\xff.xml --emit=html:odd.html");
+  char *page = shell_slurp(support_path("odd.html"), NULL);
+  json_t *data = unpack(page, "data");
+  CU_ASSERT_STRING_EQUAL(json_string_value(json_object_get(data, "source")), "m?.xml");
+  CU_ASSERT(has_string(json_object_get(data, "strings"), "m?.xml"));
+  json_decref(data);
+  free(page);
+}
+
 /* Pictures that are shared have the words that each of them has alone. */
 static void words_are_those_of_pictures(void) {
   char *page = shell_slurp(support_path("extract.html"), NULL);
@@ -259,6 +273,7 @@ static void refusals(void) {
 int main(void) {
   static const SupportTest tests[] = {{"the data add up", adds_up},
                                       {"names", names_end_nothing},
+                                      {"a path that is no UTF-8", path_is_repaired},
                                       {"words", words_are_those_of_pictures},
                                       {"refusals", refusals}};
   return support_run("page", tests, sizeof tests / sizeof *tests);

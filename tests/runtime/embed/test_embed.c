@@ -141,9 +141,13 @@ static void test_wrong_values(void) {
   s = graphrun_set_input(p, "step", "x", GRAPHRUN_F64, 2, two, x);
   says(graphrun_message(p), s, GRAPHRUN_INVALID, "input 'x' is f32", "is f64 (8, 1)");
   s = graphrun_set_input(p, "step", "x", (graphrun_type)77, 200, NULL, x);
+  says(graphrun_message(p), s, GRAPHRUN_USAGE, "the shape of 'x' is NULL", "");
+  s = graphrun_set_input(p, "step", "x", (graphrun_type)77, 2, two, x);
   says(graphrun_message(p), s, GRAPHRUN_INVALID, "input 'x' is f32", "");
+  s = graphrun_set_input(p, "step", "x", GRAPHRUN_F32, 200, two, x);
+  says(graphrun_message(p), s, GRAPHRUN_INVALID, "input 'x' is f32", "has 200 dimensions");
   s = graphrun_set_input(p, "step", "x", GRAPHRUN_F32, 2, two, NULL);
-  says(graphrun_message(p), s, GRAPHRUN_USAGE, "no data", "");
+  says(graphrun_message(p), s, GRAPHRUN_USAGE, "the data of 'x' is NULL", "");
   s = graphrun_run(p, "step");
   says(graphrun_message(p), s, GRAPHRUN_USAGE, "reads input 'rate', f32 ()", "graphrun_set_input");
   CU_ASSERT_PTR_NOT_NULL(strstr(graphrun_message(p), "reads input 'x', f32 (8, 1)"));
@@ -158,6 +162,14 @@ static void test_wrong_values(void) {
   says(graphrun_message(p), s, GRAPHRUN_USAGE, "has no output 'z'", "");
   s = graphrun_get_output(p, "predict", "y", y, 16);
   says(graphrun_message(p), s, GRAPHRUN_INVALID, "output 'y' has 32 bytes, not 16", "");
+  s = graphrun_get_output(p, "predict", "y", NULL, sizeof y);
+  says(graphrun_message(p), s, GRAPHRUN_USAGE, "the data of 'y' is NULL", "");
+  s = graphrun_get_state(p, "slope", NULL, 4);
+  says(graphrun_message(p), s, GRAPHRUN_USAGE, "the data of 'slope' is NULL", "");
+  s = graphrun_set_state(p, "slope", NULL, 4);
+  says(graphrun_message(p), s, GRAPHRUN_USAGE, "the data of 'slope' is NULL", "");
+  s = graphrun_run(p, NULL);
+  says(graphrun_message(p), s, GRAPHRUN_USAGE, "program is NULL", "");
   s = graphrun_get_state(p, "solpe", y, 4);
   says(graphrun_message(p), s, GRAPHRUN_USAGE, "has no state 'solpe'", "did you mean 'slope'?");
   s = graphrun_set_state(p, "slope", y, 8);
@@ -166,6 +178,36 @@ static void test_wrong_values(void) {
   says(graphrun_message(p), s, GRAPHRUN_INVALID, "nope.safetensors", "No such file");
   s = graphrun_save(p, "/nope/x.safetensors");
   says(graphrun_message(p), s, GRAPHRUN_SYSTEM, "/nope/x.safetensors", "");
+  graphrun_close(p);
+}
+
+/* A caller that did not look whether there is a plan is told so, by every function. */
+static void test_no_plan(void) {
+  graphrun_value v = {0};
+  char message[200];
+  const char *path = support_path("line.plan.xml");
+  float y[8];
+  CU_ASSERT_EQUAL(graphrun_open(path, NULL, NULL, message, sizeof message), GRAPHRUN_USAGE);
+  CU_ASSERT_PTR_NOT_NULL(strstr(message, "out_plan: error: is NULL"));
+  CU_ASSERT_EQUAL(graphrun_open(path, NULL, NULL, NULL, 0), GRAPHRUN_USAGE);
+  CU_ASSERT_PTR_NULL(graphrun_model(NULL));
+  CU_ASSERT_EQUAL(graphrun_program_count(NULL), 0);
+  CU_ASSERT_PTR_NULL(graphrun_program_name(NULL, 0));
+  CU_ASSERT_EQUAL(graphrun_value_count(NULL, "step", GRAPHRUN_INPUT), 0);
+  CU_ASSERT_EQUAL(graphrun_value_at(NULL, "step", GRAPHRUN_INPUT, 0, &v), 0);
+  CU_ASSERT_EQUAL(set_x(NULL, "step"), GRAPHRUN_USAGE);
+  CU_ASSERT_EQUAL(graphrun_run(NULL, "step"), GRAPHRUN_USAGE);
+  CU_ASSERT_EQUAL(graphrun_get_output(NULL, "step", "y", y, sizeof y), GRAPHRUN_USAGE);
+  CU_ASSERT_EQUAL(graphrun_commit(NULL), GRAPHRUN_USAGE);
+  CU_ASSERT_EQUAL(graphrun_get_state(NULL, "slope", y, 4), GRAPHRUN_USAGE);
+  CU_ASSERT_EQUAL(graphrun_set_state(NULL, "slope", y, 4), GRAPHRUN_USAGE);
+  CU_ASSERT_EQUAL(graphrun_initialize(NULL, 0), GRAPHRUN_USAGE);
+  CU_ASSERT_EQUAL(graphrun_load(NULL, NULL, path), GRAPHRUN_USAGE);
+  CU_ASSERT_EQUAL(graphrun_save(NULL, path), GRAPHRUN_USAGE);
+  CU_ASSERT_PTR_NOT_NULL(strstr(graphrun_message(NULL), "plan: error: is NULL"));
+  graphrun_plan *p = open_line();
+  CU_ASSERT_EQUAL(graphrun_value_at(p, "step", GRAPHRUN_INPUT, 0, NULL), 0);
+  CU_ASSERT_EQUAL(graphrun_value_count(p, "step", (graphrun_kind)77), 0);
   graphrun_close(p);
 }
 
@@ -303,6 +345,7 @@ int main(void) {
       {"what cannot be opened", test_not_opened},
       {"options of an older caller", test_older_options},
       {"wrong names and values", test_wrong_values},
+      {"no plan", test_no_plan},
       {"the same as exec", test_same_as_exec},
       {"the order of calls", test_order},
       {"inputs stay", test_inputs_stay},

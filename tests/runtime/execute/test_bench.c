@@ -245,6 +245,30 @@ static void test_hostile_trace(void) {
   json_decref(root);
 }
 
+/* The path of a model that is no UTF-8, which JSON cannot hold, has `?` for what is none; a program
+ * without a kernel has a trace without a slice. */
+static void test_odd_traces(void) {
+  support_write("n\xff\xfe.xml", "<model name=\"n\" xmlns=\"urn:graphc:model:1\">\n"
+                                 "<program name=\"p\"><input name=\"x\" shape=\"4\"/>\n"
+                                 "<tanh name=\"y\" in=\"x\"/><output value=\"y\"/></program>\n"
+                                 "<program name=\"q\"><input name=\"x\" shape=\"4\"/>\n"
+                                 "<output value=\"x\"/></program></model>\n");
+  shell_must("\"$GRAPHC\" n\xff\xfe.xml -o n.plan.xml");
+  shell_must("\"$GRAPHRUN\" bench n.plan.xml --program=p --steps=1 --trace=n.json");
+  json_t *root = load(support_path("n.json")), *event;
+  size_t i, found = 0;
+  json_array_foreach(json_object_get(root, "traceEvents"), i, event) {
+    const json_t *at = json_object_get(json_object_get(event, "args"), "at");
+    found += at && strcmp(json_string_value(at), "n??.xml:3") == 0;
+  }
+  CU_ASSERT_EQUAL(found, 1);
+  json_decref(root);
+  shell_must("\"$GRAPHRUN\" bench n.plan.xml --program=q --steps=1 --trace=n.json");
+  root = load(support_path("n.json"));
+  CU_ASSERT_EQUAL(see(root).kernels, 0);
+  json_decref(root);
+}
+
 static void test_errors(void) {
   char arguments[600];
   int code;
@@ -273,6 +297,7 @@ int main(void) {
                                {"trace", test_trace},
                                {"trace of streams", test_stream_trace},
                                {"trace with hostile names", test_hostile_trace},
+                               {"trace of an odd path, and of nothing", test_odd_traces},
                                {"errors", test_errors}};
   return support_run("bench", tests, sizeof tests / sizeof *tests);
 }

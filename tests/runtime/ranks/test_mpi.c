@@ -2,6 +2,8 @@
  * ranks, also when a run goes on with another number, and an end for all when one is lost. */
 #include "tests/shell.h"
 
+#include <jansson.h>
+
 #define SIZES "-D width=8 -D height=32 -D image_width=16 -D batch_ids=4 -D batch_images=2"
 #define LOCAL "$GRAPHRUN train l%d.xml --data=s/synth.domains --seed=3 --threads=1 --workers=1"
 #define TRAIN "$GRAPHRUN train p%d.xml --data=s/synth.domains --seed=3 --threads=1 --workers=1"
@@ -47,6 +49,16 @@ static void evaluated(void) {
 }
 
 /* Two ranks, then four, then one. */
+/* The ranks' clocks are their own: the first one's step is the trace, and the only one written. */
+static void traced(void) {
+  shell_must("$GRAPHRUN bench p2.xml --ranks=2 --threads=1 --steps=1 --trace=step.json | "
+             "grep 'trace       step.json (of rank 0)'");
+  json_t *root = json_load_file(support_path("step.json"), 0, NULL);
+  CU_ASSERT_PTR_NOT_NULL_FATAL(root);
+  CU_ASSERT(json_array_size(json_object_get(root, "traceEvents")) > 1000);
+  json_decref(root);
+}
+
 static void another_number(void) {
   shell_must(TRAIN " --steps=9 --stop-at=3 --out=mix --ranks=2", 2);
   shell_must(TRAIN " --steps=9 --stop-at=6 --out=mix --ranks=4 --resume", 4);
@@ -357,6 +369,7 @@ int main(void) {
   static const SupportTest tests[] = {{"same bytes", same_bytes},
                                       {"whole batches", whole_batches},
                                       {"evaluated while training", evaluated},
+                                      {"traced", traced},
                                       {"another number of ranks", another_number},
                                       {"a rank is lost", a_rank_is_lost},
                                       {"interrupted", interrupted},

@@ -125,7 +125,7 @@ static void hostile(void) {
   xmlDoc *doc = page_from(folder, &state);
   CU_ASSERT(holds(doc, "a<b>&'x\""));
   CU_ASSERT(holds(doc, "<b>\xef\xbf\xbd\xef\xbf\xbd & \"q\" \xe2\x82\xac"));
-  CU_ASSERT(holds(doc, "6 lines of the files are damaged"));
+  CU_ASSERT(holds(doc, "6 lines of the files are damaged: times.jsonl:2, and further ones."));
   CU_ASSERT(holds(doc, "1 not finite"));
   CU_ASSERT_EQUAL(count(doc, "//*[name()='b' or name()='i' or name()='script']"), 0);
   xmlFreeDoc(doc);
@@ -442,14 +442,23 @@ static void compared(void) {
   shell_must("$GRAPHRUN compare run other --json > j1 && $GRAPHRUN compare run other -o j2.json "
              ">/dev/null && cmp j1 j2.json && grep -q '\"seed\": \\[' j1");
   /* Hostile folders, alone and beside others. */
-  shell_must("$GRAPHRUN compare hostile run one none bad --out=h.html > h.txt 2> h.err && "
-             "grep -q 'hostile: warning: 6 lines' h.err && mv h.html page/report.html && "
-             "$GRAPHRUN compare hostile --json > h.json 2>/dev/null");
+  shell_must(
+      "$GRAPHRUN compare hostile run one none bad --out=h.html > h.txt 2> h.err && "
+      "grep -q 'hostile/times.jsonl:2: warning: is no line of a step; with 5 further' h.err && "
+      "grep -q 'none: warning: has no configuration' h.err && mv h.html page/report.html && "
+      "$GRAPHRUN compare hostile --json > h.json 2>/dev/null");
   xmlFreeDoc(page_of(support_path("page")));
   CU_ASSERT(shell_says("no run", shell("$GRAPHRUN compare run nothing page"), STATUS_INVALID, 2,
                        (const char *[]){"nothing/metrics.jsonl: error: cannot read",
                                         "page/metrics.jsonl: error: cannot read",
                                         "hint: a run is a folder", NULL}));
+  /* Further than numbers of JSON are whole; a folder where the lines should be. */
+  shell_must("cp -r run far && echo '{\"step\":9223372036854775807}' >> far/metrics.jsonl && "
+             "$GRAPHRUN compare run far > far.txt 2> far.err && "
+             "grep -q 'far/metrics.jsonl:[0-9]*: warning: is no line of a step, and is' far.err && "
+             "rm -r far/metrics.jsonl && mkdir far/metrics.jsonl");
+  CU_ASSERT(shell_says("a folder", shell("$GRAPHRUN compare run far"), STATUS_SYSTEM, 1,
+                       (const char *[]){"far/metrics.jsonl: error: cannot read: Is a dir", NULL}));
   CU_ASSERT(shell_says("out", shell("$GRAPHRUN compare run -o x.txt"), STATUS_USAGE, 1,
                        (const char *[]){"--out: error: the name 'x.txt'", NULL}));
 }
