@@ -31,23 +31,15 @@ static inline char *shell_slurp(const char *path, size_t *length) {
   return text;
 }
 
-/* Runs a line of sh in the test's folder: $GRAPHC and $GRAPHRUN are the tools, $TOP the repository.
- */
-static inline Shell shell(const char *format, ...) __attribute__((format(printf, 1, 2)));
-static inline Shell shell(const char *format, ...) {
-  char line[8192];
-  va_list args;
-  va_start(args, format);
-  vsnprintf(line, sizeof line, format, args);
-  va_end(args);
+static inline Shell shell_run(const char *before, const char *line) {
   if (!getenv("TOP")) {
     char top[512];
     if (!getcwd(top, sizeof top) || setenv("TOP", top, 1) != 0) exit(1);
   }
   char *command = NULL;
   const char *folder = support_folder();
-  if (asprintf(&command, "cd '%s' && { %s\n} >'%s/.out' 2>'%s/.err' </dev/null", folder, line,
-               folder, folder) < 0)
+  if (asprintf(&command, "cd '%s' && { %s%s\n} >'%s/.out' 2>'%s/.err' </dev/null", folder, before,
+               line, folder, folder) < 0)
     exit(1);
   int status = system(command);
   free(command);
@@ -57,15 +49,76 @@ static inline Shell shell(const char *format, ...) {
   return s;
 }
 
+static inline char *shell_text(const char *format, va_list args) {
+  char *text = NULL;
+  if (vasprintf(&text, format, args) < 0) exit(1);
+  return text;
+}
+
+/* Runs lines of sh in the test's folder: $GRAPHC and $GRAPHRUN are the tools, $TOP the repository.
+ * The code is the last command's. */
+static inline Shell shell(const char *format, ...) __attribute__((format(printf, 1, 2)));
+static inline Shell shell(const char *format, ...) {
+  va_list args;
+  va_start(args, format);
+  char *lines = shell_text(format, args);
+  va_end(args);
+  Shell s = shell_run("", lines);
+  free(lines);
+  return s;
+}
+
+/* The first command of `lines` whose failure `set -e` passes over: one before the last that has
+ * `&&` or begins with `!`, and no `||` that says what then. NULL when there is none. */
+static inline const char *shell_hidden(const char *lines) {
+  const char *begin = lines, *c = lines;
+  bool hides = *begin == '!';
+  char quote = 0;
+  for (; *c; c++) {
+    if (*c == '\\' && c[1] && quote != '\'') {
+      c++;
+    } else if (quote ? *c == quote : *c == '"' || *c == '\'') {
+      quote = quote ? 0 : *c;
+    } else if (quote) {
+      continue;
+    } else if (*c == ';' || *c == '\n') {
+      const char *next = c + strspn(c, "; \n");
+      if (hides && *next) return begin;
+      begin = next, hides = *next == '!', c = next - 1;
+    } else if (strncmp(c, "&&", 2) == 0) {
+      hides = true, c += 1 + strspn(c + 2, " \n");
+    } else if (strncmp(c, "||", 2) == 0) {
+      hides = false, c++;
+    }
+  }
+  return NULL;
+}
+
+/* As shell, for lines that all must do what they say: the first that fails ends the rest. A command
+ * that would hide its failure is refused. What stands before a `|` may fail unseen: keep what is to
+ * be tested out of there. */
+static inline Shell shell_all(const char *format, ...) __attribute__((format(printf, 1, 2)));
+static inline Shell shell_all(const char *format, ...) {
+  va_list args;
+  va_start(args, format);
+  char *lines = shell_text(format, args);
+  va_end(args);
+  const char *hidden = shell_hidden(lines);
+  if (hidden) printf("\nits failure would not be seen (write two lines, or || exit 1): %s", hidden);
+  Shell s = shell_run(hidden ? "exit 1; " : "set -e\n", lines);
+  free(lines);
+  return s;
+}
+
 static inline void shell_free(Shell *s) {
   free(s->out);
   free(s->err);
 }
 
-/* A line that only prepares: the test ends when it fails. */
+/* Lines that only prepare, or check: the test ends when one of them fails. */
 #define shell_must(...)                                                                            \
   do {                                                                                             \
-    Shell must = shell(__VA_ARGS__);                                                               \
+    Shell must = shell_all(__VA_ARGS__);                                                           \
     if (must.code != 0) printf("\n%s%s", must.err, must.out);                                      \
     CU_ASSERT_EQUAL_FATAL(must.code, 0);                                                           \
     shell_free(&must);                                                                             \

@@ -4,7 +4,7 @@
 
 /* Programs that say of a machine what a test wants, before those that are there. */
 static void pretend(const char *smi) {
-  shell_must("rm -rf bin && mkdir bin && cat >bin/nvidia-smi <<'END'\n#!/bin/sh\n%s\nEND\n"
+  shell_must("rm -rf bin; mkdir bin; cat >bin/nvidia-smi <<'END'\n#!/bin/sh\n%s\nEND\n"
              "printf '#!/bin/sh\\necho no libraries\\n' >bin/ldconfig\n"
              "chmod +x bin/nvidia-smi bin/ldconfig",
              smi);

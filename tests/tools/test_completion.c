@@ -80,7 +80,7 @@ static void test_zsh(void) {
     printf("(no zsh here) ");
     return;
   }
-  shell_must("mkdir -p z folder && touch file.xml && $GRAPHC --help=zsh >z/_graphc\n"
+  shell_must("mkdir -p z folder; touch file.xml; $GRAPHC --help=zsh >z/_graphc\n"
              "$GRAPHRUN --help=zsh >z/_graphrun && zsh -n z/_graphc && zsh -n z/_graphrun");
   char lines[2000] = "", expect[2000] = "";
   size_t n = 0, m = 0;
@@ -100,15 +100,15 @@ static void test_zsh(void) {
 static void test_manual_pages(void) {
   shell_must(
       "page() { \"$@\" --help=man >page.1 && \"$@\" --help >help || exit 1\n"
-      "  if command -v mandoc >/dev/null; then mandoc -T lint page.1 | grep . && exit 1; fi\n"
+      "  if command -v mandoc >/dev/null; then ! mandoc -T lint page.1 | grep . || exit 1; fi\n"
       "  if command -v man >/dev/null; then\n"
-      "    man --warnings -E UTF-8 -l -Tutf8 -Z page.1 2>&1 >/dev/null | grep . && exit 1\n"
+      "    ! man --warnings -E UTF-8 -l -Tutf8 -Z page.1 2>&1 >/dev/null | grep . || exit 1\n"
       "  fi\n"
       "  for option in $(grep -oE '^ +(-., )?--?[a-zA-Z-]+' help | tr -d ,); do\n"
       "    sed 's/\\\\f.//g; s/\\\\-/-/g' page.1 | grep -q -- \"$option\" || exit 1\n"
       "  done; }\n"
       "for command in $($GRAPHRUN --help=commands); do page $GRAPHRUN $command; done\n"
-      "page $GRAPHRUN && page $GRAPHC\n"
+      "page $GRAPHRUN; page $GRAPHC\n"
       "test \"$($GRAPHRUN --help=commands | head -n 1)\" = train");
 }
 

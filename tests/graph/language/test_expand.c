@@ -109,19 +109,15 @@ static void test_awkward(void) {
 /* Working folder, path of the models, locale, size of the environment, address space: none of them
  * is in the plan. */
 static void test_same_bytes(void) {
-  Shell s =
-      shell("cp -r \"$TOP/models\" . && mkdir -p far/away && cp -r models far/away && cd far\n"
-            "M=cdvm_small.xml; D='-D batch_ids=2'\n"
-            "\"$GRAPHC\" away/models/$M $D -o ../1.xml >/dev/null && cd ../models/ablations\n"
-            "LC_ALL=de_DE.UTF-8 LC_NUMERIC=de_DE.UTF-8 X=$(head -c 5000 /dev/zero | tr '\\0' x) "
-            "\"$GRAPHC\" ../$M $D -o ../../2.xml >/dev/null && cd ../..\n"
-            "\"$GRAPHC\" \"$PWD/models/$M\" -D @models/small.defs $D -o 3.xml >/dev/null\n"
-            "A=; setarch -R true 2>/dev/null && A='setarch -R'\n"
-            "$A \"$GRAPHC\" models/$M $D -o 4.xml >/dev/null\n"
-            "cmp 1.xml 2.xml && cmp 1.xml 3.xml && cmp 1.xml 4.xml && ! grep -q \"$PWD\" 1.xml");
-  if (s.code) printf("\n%s%s", s.out, s.err);
-  CU_ASSERT_EQUAL(s.code, 0);
-  shell_free(&s);
+  shell_must("cp -r \"$TOP/models\" .; mkdir -p far/away; cp -r models far/away; cd far\n"
+             "M=cdvm_small.xml; D='-D batch_ids=2'\n"
+             "\"$GRAPHC\" away/models/$M $D -o ../1.xml >/dev/null; cd ../models/ablations\n"
+             "LC_ALL=de_DE.UTF-8 LC_NUMERIC=de_DE.UTF-8 X=$(head -c 5000 /dev/zero | tr '\\0' x) "
+             "\"$GRAPHC\" ../$M $D -o ../../2.xml >/dev/null; cd ../..\n"
+             "\"$GRAPHC\" \"$PWD/models/$M\" -D @models/small.defs $D -o 3.xml >/dev/null\n"
+             "A=; ! setarch -R true 2>/dev/null || A='setarch -R'\n"
+             "$A \"$GRAPHC\" models/$M $D -o 4.xml >/dev/null\n"
+             "cmp 1.xml 2.xml; cmp 1.xml 3.xml; cmp 1.xml 4.xml; ! grep -q \"$PWD\" 1.xml");
 }
 
 int main(void) {

@@ -33,14 +33,14 @@ static void remove_hosts(void) {
 static void prepare(void) {
   shell_must("printf '#!/bin/sh\\n. %%s/hosts; h=$1; shift; case $h in 10.77.0.1) n=$a;; *) n=$b;; "
              "esac\\nexec ip netns exec $n sh -c \"$*\"\\n' \"$PWD\" > agent && chmod +x agent");
-  shell_must("$GRAPHRUN synth s --seed=1 --domains=3 --ids=8 --test-ids=2 --cameras=2 --images=2 &&"
-             " $GRAPHRUN check-data s/synth.domains --defines > d.defs &&"
-             " for n in 1 2; do $GRAPHC $TOP/models/cdvm_small.xml -D @d.defs " SIZES
+  shell_must("$GRAPHRUN synth s --seed=1 --domains=3 --ids=8 --test-ids=2 --cameras=2 --images=2\n"
+             "$GRAPHRUN check-data s/synth.domains --defines > d.defs\n"
+             "for n in 1 2; do $GRAPHC $TOP/models/cdvm_small.xml -D @d.defs " SIZES
              " --ranks=$n -o p$n.xml || exit 1; done");
 }
 
 #define ON_TWO                                                                                     \
-  ". ./hosts; root=; [ $(id -u) = 0 ] && root=--allow-run-as-root; "                               \
+  ". ./hosts; root=; [ $(id -u) != 0 ] || root=--allow-run-as-root; "                              \
   "ip netns exec $a mpirun $root --mca plm_rsh_agent \"$PWD/agent\" " NET                          \
   " --host 10.77.0.1:1,10.77.0.2:1 --bind-to none $GRAPHRUN train p2.xml --data=s/synth.domains "  \
   "--seed=3 --threads=1 --workers=1 "

