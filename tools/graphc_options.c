@@ -302,7 +302,9 @@ static const OptionRow options[] = {
      .words = pass_words,
      .otherwise = "offsets",
      .help = "--emit shows the graph after this pass"},
+    {0},
 };
+static const OptionRow *const all_options[] = {options, NULL};
 
 static void print_version(FILE *out) {
   version_print(out, "graphc", BUILD_COMPILER_LIBRARIES);
@@ -313,8 +315,7 @@ const ProgramTable graphc_table = {
     .summary = "compiles a model to a plan",
     .commands = commands,
     .n_commands = sizeof commands / sizeof *commands,
-    .options = options,
-    .n_options = sizeof options / sizeof *options,
+    .options = all_options,
     .also = "graphrun(1)",
     .version = print_version,
 };

@@ -89,9 +89,19 @@ static Status refuse(const ProgramTable *table, const CommandRow *command, const
 
 /* ---- the table ---- */
 
+/* The row after `row`, the first after NULL; NULL: that was the last. `*part` is the array where it
+ * stands. */
+static const OptionRow *next_row(const ProgramTable *table, const OptionRow *row, uint32_t *part) {
+  if (!row) *part = 0;
+  row = row ? row + 1 : table->options[0];
+  while (row && !row->commands) row = table->options[++*part];
+  return row;
+}
+
 const OptionRow *options_of(const ProgramTable *table, const CommandRow *command, uint32_t i) {
-  for (uint32_t k = 0; k < table->n_options; k++)
-    if ((table->options[k].commands & command->bit) && i-- == 0) return &table->options[k];
+  uint32_t part;
+  for (const OptionRow *row = NULL; (row = next_row(table, row, &part));)
+    if ((row->commands & command->bit) && i-- == 0) return row;
   return i < OPTIONS_COMMON ? &options_common[i] : NULL;
 }
 
@@ -266,14 +276,16 @@ static Status take_value(const ProgramTable *table, const CommandRow *command, c
 
 size_t options_lists(const ProgramTable *table, int argc) {
   size_t n = 1;
-  for (uint32_t i = 0; i < table->n_options; i++) n += table->options[i].kind == OPTION_LIST;
+  uint32_t part;
+  for (const OptionRow *row = NULL; (row = next_row(table, row, &part));)
+    n += row->kind == OPTION_LIST;
   return n * (size_t)argc;
 }
 
 static Status take_defaults(const ProgramTable *table, const CommandRow *command, int argc,
                             const char **lists, void *args) {
-  for (uint32_t i = 0, n = 0; i < table->n_options; i++) {
-    const OptionRow *row = &table->options[i];
+  uint32_t part, n = 0;
+  for (const OptionRow *row = NULL; (row = next_row(table, row, &part));) {
     void *at = (char *)args + row->at;
     if (row->kind == OPTION_LIST)
       ((OptionList *)at)->at = lists + (size_t)n++ * (size_t)argc;

@@ -43,8 +43,8 @@ typedef struct OptionRow {
   const char *otherwise;      /* the same in words, when it is no value */
   const char *unit;           /* of a number; NULL: none */
   OptionFiles files;
-  bool alone;       /* with it the command needs no operand */
-  const char *help; /* a sentence without capital and full stop */
+  bool alone;                 /* with it the command needs no operand */
+  const char *help;           /* a sentence without capital and full stop */
 } OptionRow;
 #define OPTION_MANY ((int64_t)1 << 40)
 
@@ -65,8 +65,9 @@ typedef struct ProgramTable {
   const char *name, *summary, *text;
   const CommandRow *commands;
   uint32_t n_commands;
-  const OptionRow *options; /* those that every program has are not listed: --help, --version */
-  uint32_t n_options;
+  /* Arrays, each ended by a row without a command, and NULL after the last. Those that every
+   * program has are not listed: --help, --version. */
+  const OptionRow *const *options;
   const char *also; /* manual pages to see, `a(1), b(1)` */
   void (*version)(FILE *out);
 } ProgramTable;
