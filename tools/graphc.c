@@ -175,9 +175,10 @@ static Status check_shown(const Args *a) {
 static Status take_options(Job *j, const ParsedLine *line) {
   const Args *a = &j->args;
   TRY(take_build_options(j));
-  if (a->output && !*a->output) return usage_error("%s", "option '-o' needs a file");
   if (a->emit && !is_format(a->emit))
     return usage_error("--emit is dot, svg, png, pdf, html or text, not '%s'", a->emit);
+  if (a->emit && a->emit[strlen(a->emit) - 1] == ':')
+    return usage_error("--emit=%s has no file behind its colon", a->emit);
   if (a->check && a->output)
     return usage_error("--check writes nothing: what is -o '%s' for?", a->output);
   j->model = (ModelOptions){.path = line->n_operands ? line->operands[0] : NULL,

@@ -226,6 +226,17 @@ static Status unknown_command(const ProgramTable *table, const char *name) {
   return options_refuse(table, near ? hint : NULL, "there is no command '%s'", name);
 }
 
+/* A path of no letters, which no file can have: `--data=$DATA` where DATA is not set. */
+static Status empty_path(const ProgramTable *table, const CommandRow *command,
+                         const OptionRow *row) {
+  const char *hint = "a variable of the shell that is not set leaves nothing there";
+  if (row && row->name)
+    return refuse(table, command, hint, "--%s is empty, not %s", row->name, row->value);
+  if (row) return refuse(table, command, hint, "-%c is empty, not %s", row->letter, row->value);
+  return refuse(table, command, hint, "an operand is empty: %s%s%s %s", table->name,
+                command->name ? " " : "", command->name ? command->name : "", command->operands);
+}
+
 /* ---- values ---- */
 
 static Status take_number(const ProgramTable *table, const CommandRow *command,
@@ -255,6 +266,7 @@ static Status take_value(const ProgramTable *table, const CommandRow *command, c
   void *at = (char *)args + row->at;
   OptionList *list = at;
   if (!value) value = row->bare;
+  if (row->files && !*value) return empty_path(table, command, row);
   if (row->kind == OPTION_WORD && !has_word(option_words(row), value))
     return unknown_word(table, command, row, value);
   switch (row->kind) {
@@ -365,6 +377,8 @@ static Status check_operands(const ProgramTable *table, const CommandRow *comman
   if (line->n_operands < command->least && !alone)
     return refuse(table, command, NULL, "no %s: %s%s%s %s", command->noun, table->name,
                   *name ? " " : "", name, command->operands);
+  for (uint32_t i = 0; command->files && i < line->n_operands; i++)
+    if (!*line->operands[i]) return empty_path(table, command, NULL);
   return STATUS_OK;
 }
 

@@ -42,7 +42,7 @@ typedef struct OptionRow {
   const char *standard;       /* its value when it is not given; NULL: none */
   const char *otherwise;      /* the same in words, when it is no value */
   const char *unit;           /* of a number; NULL: none */
-  OptionFiles files;
+  OptionFiles files;          /* what its value is; an empty one is refused */
   bool alone;                 /* with it the command needs no operand */
   const char *help;           /* a sentence without capital and full stop */
 } OptionRow;
@@ -54,7 +54,7 @@ typedef struct CommandRow {
   const char *noun;     /* what an operand is: "plan" */
   const char *operands; /* as help shows them: "PLAN" */
   uint32_t least, most; /* how many operands */
-  OptionFiles files;    /* what they are */
+  OptionFiles files;    /* what they are; an empty one is refused */
   const char *must;     /* what else the usage line shows: "--out=DIR [--data=DATA]" */
   const char *summary;  /* one line: a sentence without capital and full stop */
   const char *text;     /* paragraphs, with an empty line between; indented lines stay; or NULL */

@@ -29,6 +29,8 @@ static bool parse_number(const char **at, char end, uint64_t most, uint64_t *out
 }
 
 static Status read_list(const char *path, Diag *diag, Protocol *out) {
+  if (!*path)
+    return diag_error(diag, STATUS_USAGE, "--protocol", "list:splits.csv", "list: names no file");
   out->kind = PROTOCOL_LIST;
   TRY(split_list_read(path, diag, &out->list));
   out->trials = out->list->trials;

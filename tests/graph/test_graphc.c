@@ -33,7 +33,7 @@ static void test_usage(void) {
       {"ok.xml --check=1", 2, 1, {"takes no value"}},
       {"ok.xml -D", 2, 1, {"option '-D' needs a value"}},
       {"ok.xml -o", 2, 1, {"option '-o' needs a value"}},
-      {"ok.xml -o ''", 2, 1, {"option '-o' needs a file"}},
+      {"ok.xml -o ''", 2, 1, {"-o is empty, not PLAN"}},
       {"ok.xml --report=xml", 2, 1, {"--report is text or json, not 'xml'"}},
       {"ok.xml --precision=bf16", 2, 1, {"--precision is one of f32 f64 f32+f64, not 'bf16'"}},
       {"ok.xml --emit=gif", 2, 1, {"--emit is dot, svg, png, pdf, html or text, not 'gif'"}},

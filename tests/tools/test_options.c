@@ -63,9 +63,34 @@ static void test_mistakes(void) {
       {"$GRAPHC a.xml --dump-after=ordr", 2, 1, {"--dump-after is one of", "'order'?"}},
       {"$GRAPHC a.xml --sync=both", 2, 1, {"--sync is global or local, not 'both'"}},
       {"$GRAPHC a.xml b.xml", 2, 1, {"one model at a time: what is 'b.xml'?"}},
+      {"$GRAPHC ''", 2, 1, {"an operand is empty: graphc MODEL.xml", "hint: a variable"}},
+      {"$GRAPHC a.xml -I ''", 2, 1, {"-I is empty, not DIR"}},
+      {"$GRAPHC a.xml --emit=svg:", 2, 1, {"--emit=svg: has no file behind its colon"}},
+      {"$GRAPHRUN info ''", 2, 1, {"an operand is empty: graphrun info PLAN|FILE", "hint: a var"}},
+      {"$GRAPHRUN compare a ''", 2, 1, {"an operand is empty: graphrun compare RUN..."}},
+      {"$GRAPHRUN train a --out=b --data=", 2, 1, {"--data is empty, not DATA", "hint: a var"}},
+      {"$GRAPHRUN train a -o ''", 2, 1, {"--out is empty, not DIR"}},
+      {"$GRAPHRUN eval --baseline=color --data=b --protocol=list:",
+       2,
+       1,
+       {"--protocol: error: list: names no"}},
       {"$GRAPHC help nope", 2, 1, {"there is no command 'nope'"}},
   };
   check(rows, sizeof rows / sizeof *rows);
+}
+
+/* Whatever takes a path says that it got none, and looks for no file of that name. */
+static void test_empty_paths(void) {
+  shell_must("n=0; for c in $($GRAPHRUN --help=commands); do\n"
+             "  for o in $($GRAPHRUN $c --help |\n"
+             "             grep -oE '^ +(-., )?--[a-z-]+=(DATA|DIR|IMAGE|PLAN|F)\\>' |\n"
+             "             grep -oE -- '--[a-z-]+'); do\n"
+             "    n=$((n + 1)); code=0; $GRAPHRUN $c x y $o= >out 2>err || code=$?\n"
+             "    test $code = 2 && test $(grep -c ' error: ' err) = 1 &&\n"
+             "      grep -q \"error: $o is empty, not \" err || { echo $c; cat err; exit 1; }\n"
+             "  done\n"
+             "done\n"
+             "test $n -gt 25");
 }
 
 /* Help on a command, however it is asked for, is the same text. */
@@ -125,6 +150,7 @@ static void test_text(void) {
 
 int main(void) {
   static const SupportTest tests[] = {{"mistakes", test_mistakes},
+                                      {"empty paths", test_empty_paths},
                                       {"ways to help", test_ways_to_help},
                                       {"scripts", test_scripts},
                                       {"the text of help", test_text}};
