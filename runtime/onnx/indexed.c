@@ -22,13 +22,22 @@ static const char *zeros(Translation *t, const uint8_t *axis) {
   return onnx_binary(&t->m, "Expand", zero, onnx_shape(t, &node->shape, axis));
 }
 
+/* What an op of one operand works along, and the axes of its result, which has that one whole. */
+static Status begin_along(Translation *t, uint32_t attr, const char *what, int64_t *along,
+                          uint8_t axis[RANK_MAX]) {
+  NodeId in = node_input(t->g, t->id, 0);
+  *along = node_attr_int(t->g, t->id, attr);
+  TRY(refuse_batch(t, in, *along, what));
+  memcpy(axis, axes_of(t, in), RANK_MAX);
+  axis[*along] = AXIS_FULL;
+  return STATUS_OK;
+}
+
 static Status translate_arg_max(Translation *t) {
   NodeId in = node_input(t->g, t->id, 0);
-  int64_t along = node_attr_int(t->g, t->id, ARG_MAX_AXIS);
+  int64_t along;
   uint8_t axis[RANK_MAX];
-  TRY(refuse_batch(t, in, along, "chooses among"));
-  memcpy(axis, axes_of(t, in), sizeof axis);
-  axis[along] = AXIS_FULL;
+  TRY(begin_along(t, ARG_MAX_AXIS, "chooses among", &along, axis));
   const char *x = onnx_plain(t, in);
   OnnxAttr attrs[] = {ONNX_INT("axis", along), ONNX_INT("keepdims", 1)};
   return onnx_set(t, onnx_cast(&t->m, onnx_node(&t->m, "ArgMax", &x, 1, attrs, 2), ONNX_INT32),
@@ -37,11 +46,9 @@ static Status translate_arg_max(Translation *t) {
 
 static Status translate_sum_along(Translation *t) {
   NodeId in = node_input(t->g, t->id, 0);
-  int64_t along = node_attr_int(t->g, t->id, SCAN_AXIS);
+  int64_t along;
   uint8_t axis[RANK_MAX];
-  TRY(refuse_batch(t, in, along, "adds up"));
-  memcpy(axis, axes_of(t, in), sizeof axis);
-  axis[along] = AXIS_FULL;
+  TRY(begin_along(t, SCAN_AXIS, "adds up", &along, axis));
   const char *inputs[] = {onnx_full(t, in, ~(1u << along)), NULL};
   inputs[1] = onnx_scalar(&t->m, ONNX_INT64, (double)along);
   OnnxAttr attrs[] = {ONNX_INT("exclusive", node_attr_int(t->g, t->id, SCAN_EXCLUSIVE)),
@@ -52,11 +59,9 @@ static Status translate_sum_along(Translation *t) {
 /* Equals stand in the order of their indices in both. */
 static Status translate_arg_sort(Translation *t) {
   NodeId in = node_input(t->g, t->id, 0);
-  int64_t along = node_attr_int(t->g, t->id, ARG_SORT_AXIS);
+  int64_t along;
   uint8_t axis[RANK_MAX];
-  TRY(refuse_batch(t, in, along, "sorts"));
-  memcpy(axis, axes_of(t, in), sizeof axis);
-  axis[along] = AXIS_FULL;
+  TRY(begin_along(t, ARG_SORT_AXIS, "sorts", &along, axis));
   const char *inputs[] = {onnx_full(t, in, ~(1u << along)), NULL};
   inputs[1] = onnx_ints(&t->m, &onnx_of(t, t->id)->shape.dim[along], 1);
   OnnxAttr attrs[] = {ONNX_INT("axis", along),

@@ -26,7 +26,7 @@ typedef struct Attention {
 
 /* The shape of the output behind its rows. */
 static Status map_shape(Attention *a, uint32_t i) {
-  const PictureNetwork *n = &a->networks.at[i];
+  const TrainedNetwork *n = &a->networks.at[i].trained;
   const Graph *g = n->plan->programs[n->program].graph;
   for (uint32_t k = 0; k < g->n_outputs; k++) {
     if (strcmp(graph_text(g, g->outputs[k].name), "attention") != 0) continue;
@@ -36,14 +36,14 @@ static Status map_shape(Attention *a, uint32_t i) {
     a->map_w[i] = shape->dim[2];
     return STATUS_OK;
   }
-  return diag_error(a->diag, STATUS_INVALID, n->name, "its shape is (n, h, w)",
+  return diag_error(a->diag, STATUS_INVALID, a->networks.at[i].name, "its shape is (n, h, w)",
                     "the output 'attention' has another shape");
 }
 
 static Status make_maps(Attention *a) {
   const EvalOptions *e = &a->o->eval;
   for (uint32_t i = 0; i < a->networks.n; i++) {
-    PictureNetwork *n = &a->networks.at[i];
+    TrainedNetwork *n = &a->networks.at[i].trained;
     FeatureJob job = {.paths = a->images.paths,
                       .count = a->images.n,
                       .workers = e->workers ? e->workers : e->threads,
@@ -51,8 +51,8 @@ static Status make_maps(Attention *a) {
     TRY(map_shape(a, i));
     TRY(features_output(&job, n->executor, n->program, "attention", &a->maps[i], a->diag));
   }
-  const PlanInput *input =
-      plan_input_find(&a->networks.at[0].plan->programs[a->networks.at[0].program], "images");
+  const TrainedNetwork *first = &a->networks.at[0].trained;
+  const PlanInput *input = plan_input_find(&first->plan->programs[first->program], "images");
   a->wide = input ? (HIGH * input->shape.dim[2] + input->shape.dim[1] / 2) / input->shape.dim[1]
                   : HIGH / 2;
   return STATUS_OK;

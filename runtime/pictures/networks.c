@@ -1,8 +1,6 @@
 /* The networks that pictures are of, and the images that they are shown. */
 #include "graph/base/philox.h"
 #include "graph/base/text.h"
-#include "runtime/execute/open.h"
-#include "runtime/execute/weights.h"
 #include "runtime/pictures/pictures_parts.h"
 
 #include <stdlib.h>
@@ -17,11 +15,14 @@ static bool has_output(const Plan *plan, uint32_t program, const char *output) {
   return false;
 }
 
-static Status find_program(PictureNetwork *n, const char *path, ProgramKind kind,
-                           const char *output, Diag *diag) {
-  for (; n->program < n->plan->n_programs; n->program++)
-    if (n->plan->programs[n->program].kind == kind && has_output(n->plan, n->program, output))
+/* Its name. */
+static Status find_program(const Plan *plan, const char *path, ProgramKind kind, const char *output,
+                           Diag *diag, const char **out) {
+  for (uint32_t p = 0; p < plan->n_programs; p++)
+    if (plan->programs[p].kind == kind && has_output(plan, p, output)) {
+      *out = plan_text(plan, plan->programs[p].name);
       return STATUS_OK;
+    }
   return diag_error(diag, STATUS_INVALID, path,
                     kind == PROGRAM_EXTRACT
                         ? "models/cdvm.xml has such a program: <embedding attention=\"true\"/>"
@@ -46,17 +47,15 @@ static void name_network(const char *path, char name[64]) {
 static Status open_one(const PicturesOptions *o, const char *path, const char *weights,
                        ProgramKind kind, const char *output, PictureNetwork *n, Diag *diag) {
   const EvalOptions *e = &o->eval;
-  TRY(plan_open(path, e->device, diag, &n->plan));
+  NetworkOptions options = {.plan = path,
+                            .weights = weights,
+                            .device = e->device,
+                            .wishes = e->wishes,
+                            .threads = e->threads};
+  TRY(network_open_plan(&options, &n->trained, diag));
   name_network(path, n->name);
-  TRY(find_program(n, path, kind, output, diag));
-  ExecutorOptions options = {
-      .threads = e->threads, .program = n->program, .device = e->device, .wishes = e->wishes};
-  TRY(executor_create_with(n->plan, &options, diag, &n->executor));
-  SafeFile *file;
-  TRY(safe_read(weights, diag, &file));
-  Status status = weights_load(n->executor, file, weights, WEIGHTS_PROGRAM, n->program, diag);
-  safe_close(file);
-  return status;
+  TRY(find_program(n->trained.plan, path, kind, output, diag, &options.program));
+  return network_start(&options, &n->trained, diag);
 }
 
 static Status check_named(const PicturesOptions *o, Diag *diag) {
@@ -93,10 +92,7 @@ Status picture_networks_open(const PicturesOptions *o, ProgramKind kind, const c
 }
 
 void picture_networks_close(PictureNetworks *networks) {
-  for (uint32_t i = 0; i < networks->n; i++) {
-    executor_destroy(networks->at[i].executor);
-    plan_destroy(networks->at[i].plan);
-  }
+  for (uint32_t i = 0; i < networks->n; i++) network_close(&networks->at[i].trained);
   *networks = (PictureNetworks){0};
 }
 

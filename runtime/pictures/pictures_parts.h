@@ -4,6 +4,7 @@
 
 #include "runtime/data/dataset.h"
 #include "runtime/eval/features.h"
+#include "runtime/eval/network.h"
 #include "runtime/pictures/pictures.h"
 
 #include <jansson.h>
@@ -37,9 +38,7 @@ void picture_field(FILE *out, const char *text);
 
 #define PICTURE_NETWORKS 2
 typedef struct PictureNetwork {
-  Plan *plan;         /* NULL: colour */
-  Executor *executor; /* NULL: colour */
-  uint32_t program;
+  TrainedNetwork trained; /* without executor: colour */
   char name[64]; /* of the plan's file, without its folder and end: models may be called the same */
 } PictureNetwork;
 typedef struct PictureNetworks {

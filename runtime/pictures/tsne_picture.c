@@ -17,14 +17,14 @@ typedef struct Places {
 static Status describe(const PicturesOptions *o, const PictureNetwork *network,
                        const PictureImages *images, Features *out, Diag *diag) {
   const EvalOptions *e = &o->eval;
+  const TrainedNetwork *n = &network->trained;
   FeatureJob job = {.paths = images->paths,
                     .count = images->n,
                     .workers = e->workers ? e->workers : e->threads,
                     .skip_bad = e->skip_bad_images,
                     .meter = e->progress ? meter_start("describing", "images", images->n) : NULL};
-  Status status = network->executor
-                      ? features_network(&job, network->executor, network->program, out, diag)
-                      : features_color(&job, out, diag);
+  Status status = n->executor ? features_network(&job, n->executor, n->program, out, diag)
+                              : features_color(&job, out, diag);
   meter_end(job.meter);
   return status;
 }
