@@ -3,7 +3,7 @@
 #ifndef TESTS_RUNTIME_DATA_ORIGINAL_SETS_H
 #define TESTS_RUNTIME_DATA_ORIGINAL_SETS_H
 
-#include "tests/support.h"
+#include "tests/hand_set.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -212,20 +212,7 @@ static inline void original_ilids(const char *root) {
 
 /* A picture of one colour, 4 x 8; folders are made. */
 static inline void original_picture(const char *path, int color) {
-  char *whole = strdup(support_path(path));
-  if (!whole) exit(1);
-  original_folders(whole);
-  free(whole);
-  unsigned char header[54] = "BM", row[12];
-  const unsigned char fields[] = {
-      [2] = 150, [10] = 54, [14] = 40, [18] = 4, [22] = 8, [26] = 1, [28] = 24};
-  memcpy(header + 2, fields + 2, sizeof fields - 2);
-  FILE *out = fopen(support_path(path), "wb");
-  if (!out) exit(1);
-  fwrite(header, 1, sizeof header, out);
-  for (int i = 0; i < 12; i++) row[i] = (unsigned char)(color >> i % 3 * 8);
-  for (int y = 0; y < 8; y++) fwrite(row, 1, sizeof row, out);
-  fclose(out);
+  hand_picture_with(path, 4, 8, 0, color >> 16 & 255, color >> 8 & 255, color & 255);
 }
 
 #endif

@@ -7,6 +7,7 @@
 #include "runtime/execute/init.h"
 #include "runtime/execute/weights.h"
 #include "runtime/synth/synth.h"
+#include "tests/hand_set.h"
 #include "tests/shell.h"
 #include "tests/values.h"
 
@@ -96,43 +97,11 @@ static const char *write_gain(const char *name, float value, int64_t n) {
   return path;
 }
 
-/* An uncompressed picture of one colour, 8 x 16. */
-static void write_bmp(const char *path, int r, int g, int b) {
-  uint8_t file[54 + 8 * 16 * 3] = {'B', 'M'};
-  uint32_t header[] = {sizeof file, 0, 54, 40, 8, 16, 1 | 24 << 16, 0, 8 * 16 * 3};
-  memcpy(file + 2, header, sizeof header);
-  for (int i = 54; i < (int)sizeof file; i += 3) {
-    file[i] = (uint8_t)b;
-    file[i + 1] = (uint8_t)g;
-    file[i + 2] = (uint8_t)r;
-  }
-  FILE *out = fopen(path, "wb");
-  if (!out || fwrite(file, sizeof file, 1, out) != 1 || fclose(out) != 0) exit(1);
-}
-
 static const char *hand_made(void) {
   static const char *folder;
-  static const struct {
-    const char *name;
-    int color[3];
-  } images[] = {{"query/0005_c1s1_000001_01.bmp", {200, 200, 0}},
-                {"query/0007_c1s1_000001_01.bmp", {200, 0, 0}},
-                {"query/0009_c1s1_000001_01.bmp", {0, 0, 200}},
-                {"bounding_box_test/0007_c1s1_000002_01.bmp", {200, 0, 0}},
-                {"bounding_box_test/0007_c2s1_000001_01.bmp", {200, 20, 0}},
-                {"bounding_box_test/0007_c3s1_000001_01.bmp", {0, 200, 0}},
-                {"bounding_box_test/0009_c2s1_000001_01.bmp", {200, 100, 0}}};
   if (folder) return folder;
-  folder = strdup(support_path("hand"));
-  mkdir(folder, 0777);
-  mkdir(support_path("hand/query"), 0777);
-  mkdir(support_path("hand/bounding_box_test"), 0777);
-  for (size_t i = 0; i < sizeof images / sizeof *images; i++) {
-    char path[600];
-    snprintf(path, sizeof path, "%s/%s", folder, images[i].name);
-    write_bmp(path, images[i].color[0], images[i].color[1], images[i].color[2]);
-  }
-  return folder;
+  hand_set(true);
+  return folder = strdup(support_path("hand"));
 }
 
 /* ---- by hand ---- */

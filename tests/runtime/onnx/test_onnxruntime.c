@@ -43,7 +43,7 @@ static void pictures(void) {
                          0,     0, 0,  0};
     char name[32];
     snprintf(name, sizeof name, "sizes/%zu.bmp", i);
-    use_picture(name, 0, 0, 0);
+    hand_picture(name, 0, 0, 0);
     FILE *out = fopen(support_path(name), "wb");
     if (!out || fwrite("BM", 2, 1, out) != 1 || fwrite(header, 52, 1, out) != 1) exit(1);
     for (int k = 0; k < row * h; k++)

@@ -1,49 +1,17 @@
 /* graphrun eval --visualize: what each picture shows, counted and in its order; every message. */
 #include "runtime/data/image.h"
 #include "runtime/execute/safetensors.h"
+#include "tests/hand_set.h"
 #include "tests/shell.h"
 
 #include <math.h>
-#include <sys/stat.h>
 
 /* ---- a network and images ---- */
 
-/* An uncompressed picture of one colour, 8 x 16; its lower half is black where `half`. */
-static void write_bmp(const char *path, const int color[3], bool half) {
-  uint8_t file[54 + 8 * 16 * 3] = {'B', 'M'};
-  uint32_t header[] = {sizeof file, 0, 54, 40, 8, 16, 1 | 24 << 16, 0, 8 * 16 * 3};
-  memcpy(file + 2, header, sizeof header);
-  for (int i = 0; i < 8 * 16 * 3; i++) /* rows from below; blue first */
-    file[54 + i] = half && i < 8 * 8 * 3 ? 0 : (uint8_t)color[2 - i % 3];
-  FILE *out = fopen(path, "wb");
-  if (!out || fwrite(file, sizeof file, 1, out) != 1 || fclose(out) != 0) exit(1);
-}
-
-/* Person 7 finds c2 (7), c2 of 9, c3 (7); for 9 all are equally far; 5 has no match. */
-static void make_images(void) {
-  static const struct {
-    const char *name;
-    int color[3];
-  } images[] = {{"query/0005_c1s1_000001_01.bmp", {200, 200, 0}},
-                {"query/0007_c1s1_000001_01.bmp", {200, 0, 0}},
-                {"query/0009_c1s1_000001_01.bmp", {0, 0, 200}},
-                {"bounding_box_test/0007_c1s1_000002_01.bmp", {200, 0, 0}},
-                {"bounding_box_test/0007_c2s1_000001_01.bmp", {200, 20, 0}},
-                {"bounding_box_test/0007_c3s1_000001_01.bmp", {0, 200, 0}},
-                {"bounding_box_test/0009_c2s1_000001_01.bmp", {200, 100, 0}}};
-  mkdir(support_path("hand"), 0777);
-  mkdir(support_path("hand/query"), 0777);
-  mkdir(support_path("hand/bounding_box_test"), 0777);
-  for (size_t i = 0; i < sizeof images / sizeof *images; i++) {
-    char path[128];
-    snprintf(path, sizeof path, "hand/%s", images[i].name);
-    write_bmp(support_path(path), images[i].color, i == 1);
-  }
-}
-
 /* The feature is the mean colour, the attention how bright each pixel is. */
 static void make_network(void) {
-  make_images();
+  hand_set(true);
+  hand_picture_with("hand/query/0007_c1s1_000001_01.bmp", 8, 16, 8, 200, 0, 0);
   float gain[3] = {1, 1, 1};
   SaveTensor tensor = {"gain", DTYPE_F32, {.rank = 1, .dim = {3}}, gain};
   support_write("net.xml",

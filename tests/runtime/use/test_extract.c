@@ -70,9 +70,9 @@ static void test_numbers(void) {
 
 /* A folder in no layout: at any depth, by path; names with commas and quotes; one image. */
 static void test_plain(void) {
-  use_picture("p/b/x, \"1\".bmp", 200, 0, 0);
-  use_picture("p/a/z.bmp", 0, 200, 0);
-  use_picture("p/c.bmp", 0, 0, 200);
+  hand_picture("p/b/x, \"1\".bmp", 200, 0, 0);
+  hand_picture("p/a/z.bmp", 0, 200, 0);
+  hand_picture("p/c.bmp", 0, 0, 200);
   support_write("p/notes.txt", "no image");
   Shell s = shell(EXTRACT "--data=p/ -o p.npy && cat p.csv");
   CU_ASSERT_PTR_NOT_NULL(strstr(s.err, "p: warning: 1 file of a type that is not read is left"));
@@ -87,7 +87,7 @@ static void test_plain(void) {
 }
 
 static void test_unreadable(void) {
-  use_picture("u/a.bmp", 9, 9, 9);
+  hand_picture("u/a.bmp", 9, 9, 9);
   support_write("u/b.bmp", "no picture");
   CU_ASSERT(shell_says("bad", shell(EXTRACT "--data=u -o u.npy"), 1, 1,
                        PARTS("u/b.bmp: error: the image is no JPEG", "--bad-images=skip")));
