@@ -103,18 +103,28 @@ static Status measure(Forecast *f, const char *path, const Need *need) {
   return status;
 }
 
+/* An empty file for a plan, outside of the study's folder, which a forecast does not make. */
+static Status temporary(const Forecast *f, char *path, size_t size) {
+  const char *named = getenv("TMPDIR"), *folder = named && *named ? named : "/tmp";
+  errno = ENAMETOOLONG;
+  int n = snprintf(path, size, "%s/graphrun-study-XXXXXX", folder);
+  int fd = n > 0 && (size_t)n < size ? mkstemp(path) : -1;
+  if (fd < 0)
+    return diag_error(f->diag, STATUS_SYSTEM, folder,
+                      "TMPDIR=FOLDER, in the environment, names one where files can be made",
+                      "cannot make a file for the plan that the forecast is of: %s",
+                      strerror(errno));
+  close(fd);
+  return STATUS_OK;
+}
+
 /* Compiles into a file that is gone afterwards; `measured`: and runs a step. */
 static Status with_plan(Forecast *f, Cell *cell, Need *need, bool measured) {
-  const char *folder = getenv("TMPDIR");
   char path[4096];
   Command command;
   char *messages = NULL, first[MESSAGE_MAX], hint[MESSAGE_MAX];
   int code = 0;
-  snprintf(path, sizeof path, "%s/graphrun-study-XXXXXX", folder && *folder ? folder : "/tmp");
-  int fd = mkstemp(path);
-  if (fd < 0)
-    return diag_error(f->diag, STATUS_SYSTEM, path, NULL, "cannot write: %s", strerror(errno));
-  close(fd);
+  TRY(temporary(f, path, sizeof path));
   source_compile(f->source, cell, &command);
   command_add(&command, "-o");
   command_add(&command, "%s", path);

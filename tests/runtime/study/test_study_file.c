@@ -62,10 +62,21 @@ static void test_mistakes(void) {
        {"plain.xml:1:1: error: the root is 'model'", "hint: <study"}},
       {"$GRAPHC two.study --check", 1, {"two.study:1:1: error: ", ""}},
       {"$GRAPHRUN study two.study --out=/proc/x", 4, {"/proc/x: error: cannot be made", ""}},
+      {"TMPDIR=/proc $GRAPHRUN study two.study --dry-run",
+       4,
+       {"/proc: error: cannot make a file for the plan", "hint: TMPDIR=FOLDER"}},
+      {"TMPDIR=$(head -c 5000 /dev/zero | tr '\\0' x) $GRAPHRUN study two.study --dry-run",
+       4,
+       {"File name too long", "hint: TMPDIR=FOLDER"}},
   };
   for (size_t i = 0; i < sizeof lines / sizeof *lines; i++)
     CU_ASSERT(
         shell_says(lines[i].line, shell("%s", lines[i].line), lines[i].code, 1, lines[i].parts));
+  /* What a forecast compiles is gone after it. */
+  shell_must(
+      "mkdir plans; TMPDIR=$PWD/plans $GRAPHRUN study two.study --dry-run >dry; rmdir plans\n"
+      "TMPDIR= $GRAPHRUN study two.study --dry-run --only=plain >dry\n"
+      "unset TMPDIR; $GRAPHRUN study two.study --dry-run --only=plain >dry");
 }
 
 int main(void) {
