@@ -69,9 +69,12 @@ Status dataset_read_for(const char *path, const PaperAsk *ask, Diag *diag, DataS
 struct Plan;
 Status dataset_read_of_plan(const char *path, const PaperChoice *choice, bool targets,
                             const struct Plan *plan, Diag *diag, DataSet **out);
-/* The same; but a folder in no layout that is known is one domain, `plain`, of the images in it and
- * in the folders below, by path, and an image is one of its own: the gallery of nobody known (pid
- * and camera ""). */
+/* What `ask`, of a protocol, is for of a data set that was read without one: marks those domains in
+ * `read` (n_domains), and tells each domain which of the paper's sets it is. */
+Status dataset_choose(DataSet *data, const PaperAsk *ask, bool *read, Diag *diag);
+/* Reads DATA as dataset_read does; but a folder in no layout that is known is one domain, `plain`,
+ * of the images in it and in the folders below, by path, and an image is one of its own: the
+ * gallery of nobody known (pid and camera ""). */
 Status dataset_read_images(const char *path, Diag *diag, DataSet **out);
 /* A data set of rows that were one before, whose arena becomes its own; `path` is the place of
  * messages.  No file is looked for. */

@@ -2,6 +2,7 @@
 #include "runtime/data/dataset.h"
 
 #include "graph/plan/plan.h"
+#include "runtime/data/description.h"
 
 #include <stdlib.h>
 
@@ -17,5 +18,25 @@ Status dataset_read_of_plan(const char *path, const PaperChoice *choice, bool ta
   ask.n_domains = n;
   Status status = dataset_read_for(path, &ask, diag, out);
   free(names);
+  return status;
+}
+
+Status dataset_choose(DataSet *data, const PaperAsk *ask, bool *read, Diag *diag) {
+  uint32_t n = data->n_domains;
+  DescriptionLine *lines = calloc(n + 1u, sizeof *lines);
+  DescriptionLine **at = calloc(n + 1u, sizeof *at);
+  Status status = lines && at ? STATUS_OK : diag_no_memory(diag, n * sizeof *lines);
+  for (uint32_t i = 0; status == STATUS_OK && i < n; i++) {
+    const DataDomain *d = &data->domains[i];
+    lines[i] = (DescriptionLine){.place = data->path, .name = d->name, .layout = d->layout};
+    at[i] = &lines[i];
+  }
+  if (status == STATUS_OK) status = description_choose(data->path, at, n, ask, diag);
+  for (uint32_t i = 0; status == STATUS_OK && i < n; i++) {
+    data->domains[i].paper = lines[i].paper;
+    read[i] = lines[i].read;
+  }
+  free(at);
+  free(lines);
   return status;
 }

@@ -57,10 +57,13 @@ static Status require_set(const Choose *c, const char *word, PaperSetId id) {
   if (c->of[id]) return STATUS_OK;
   for (uint32_t i = 0, k = 0; i < c->n && k < 2; i++)
     if (has_layout(c->lines[i], set)) candidates[k++] = c->lines[i];
-  text_format(hint, sizeof hint, "add a line: %s %s PATH", set->name, set->layouts[0]);
+  text_format(hint, sizeof hint,
+              c->ask->features ? "graphrun extract of a .domains file with a line %s %s PATH"
+                               : "add a line: %s %s PATH",
+              set->name, set->layouts[0]);
   if (!candidates[1])
-    return diag_error(c->diag, STATUS_INVALID, c->path, hint,
-                      "protocol %s needs %s, which no line names", word, set->title);
+    return diag_error(c->diag, STATUS_INVALID, c->path, hint, "protocol %s needs %s, which no %s",
+                      word, set->title, c->ask->features ? "domain is" : "line names");
   text_format(hint, sizeof hint, "NAME the one that is meant %s", set->name);
   return diag_error(c->diag, STATUS_INVALID, candidates[1]->place, hint,
                     "protocol %s needs %s, and '%s' and '%s' are of its layout", word, set->title,
@@ -104,10 +107,16 @@ static Status no_arm(const Choose *c) {
                       "protocol %s trains on other sets for each that is tested, and does not say "
                       "which",
                       c->ask->choice.text);
+  list_domains(c, domains, sizeof domains);
+  text_format(hint, sizeof hint, "%s says it", arms);
+  if (c->ask->features)
+    return diag_error(c->diag, STATUS_INVALID, c->path, hint,
+                      "the domains that the network was trained on (%s) are not, of those in the "
+                      "file, what protocol %s trains on",
+                      domains, c->ask->choice.text);
   text_format(hint, sizeof hint,
               "%s says it; graphrun check-data %s --protocol=... --defines prints an arm's domains",
               arms, c->path);
-  list_domains(c, domains, sizeof domains);
   return diag_error(c->diag, STATUS_INVALID, c->path, hint,
                     "the plan's domains (%s) are not those that protocol %s trains on", domains,
                     c->ask->choice.text);

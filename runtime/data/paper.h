@@ -82,6 +82,7 @@ typedef struct PaperAsk {
    * them (NULL) targets are those of all arms, and of sources the option must say which. */
   const char *const *domains;
   uint32_t n_domains;
+  bool features; /* asked of a file of features, whose domains stand for lines */
 } PaperAsk;
 
 #endif

@@ -70,9 +70,11 @@ static json_t *domains_list(const Described *d) {
     char own[20], files[20];
     snprintf(own, sizeof own, "%016" PRIx64, domain->fingerprint);
     snprintf(files, sizeof files, "%016" PRIx64, evaluation_files(domain));
-    ok = json_array_append_new(list, json_pack("{s:s, s:s, s:s, s:s}", "name", domain->name,
-                                               "layout", domain->layout->word, "fingerprint", own,
-                                               "files", files)) == 0;
+    json_t *object = json_pack("{s:s, s:s, s:s, s:s}", "name", domain->name, "layout",
+                               domain->layout->word, "fingerprint", own, "files", files);
+    ok = json_array_append_new(list, object) == 0 &&
+         (!domain->splits ||
+          json_object_set_new(object, "splits", json_string(domain->splits)) == 0);
   }
   if (ok) return list;
   json_decref(list);
@@ -297,13 +299,16 @@ static Status read_domains(const Reading *r) {
             read_hash(safe_metadata(r->file, "fingerprint"), &data->fingerprint);
   for (uint32_t k = 0; ok && k < data->n_domains; k++) {
     DataDomain *d = &data->domains[k];
-    const char *name, *layout, *own, *files;
-    ok = json_unpack(json_array_get(r->domains, k), "{s:s, s:s, s:s, s:s}", "name", &name, "layout",
-                     &layout, "fingerprint", &own, "files", &files) == 0 &&
+    const char *name, *layout, *own, *files, *list = NULL;
+    ok = json_unpack(json_array_get(r->domains, k), "{s:s, s:s, s:s, s:s, s?s}", "name", &name,
+                     "layout", &layout, "fingerprint", &own, "files", &files, "splits",
+                     &list) == 0 &&
          strcmp(name, d->name) == 0 && read_hash(own, &d->fingerprint) &&
          read_hash(files, &d->files);
     const DataLayout *known = ok ? data_layout_find(layout) : NULL;
     if (known) d->layout = known;
+    if (ok && list) d->splits = arena_strdup(r->out->arena, list);
+    ok = ok && (!list || d->splits);
   }
   return ok ? STATUS_OK : refuse(r, "its list of domains is not that of its images");
 }

@@ -20,10 +20,12 @@ typedef struct Eval {
   Arena *arena;
   Protocol protocol;
   DataSet *data;
-  TrainedNetwork network;     /* its plan NULL: colour, or features of a file */
-  Described described;        /* of --features */
-  DescribedBy by;             /* its model NULL: colour */
-  json_t *other;              /* of --compare */
+  TrainedNetwork network; /* its plan NULL: colour, or features of a file */
+  Described described;    /* of --features */
+  DescribedBy by;         /* its model NULL: colour */
+  json_t *other;          /* of --compare */
+  bool
+      *asked; /* (data->n_domains) of a file of features what the paper's protocol tests; or NULL */
   const DataDomain **domains; /* to test on */
   EvaluationDomain *results;  /* (n_domains) */
   uint32_t n_domains, n_results;
@@ -55,14 +57,22 @@ static Status check_options(Eval *e) {
   return protocol_parse(o->protocol, e->diag, &e->protocol);
 }
 
+static bool is_asked(const Eval *e, const DataDomain *d) {
+  return !e->asked || e->asked[d - e->data->domains];
+}
+
 /* Under a split any domain will do; under the manifest's own protocol those that have queries. */
 static bool can_test(const Eval *e, const DataDomain *d) {
+  if (!is_asked(e, d)) return false;
   return protocol_of(&e->protocol, d).kind != PROTOCOL_MARKET || d->n_query > 0;
 }
 
 static Status find_domain(Eval *e) {
   const DataSet *data = e->data;
   const DataDomain *d = dataset_domain(data, e->o.domain);
+  if (d && !is_asked(e, d))
+    return diag_error(e->diag, STATUS_INVALID, e->o.data, NULL, "protocol %s does not test '%s'",
+                      e->o.protocol, d->name);
   if (d) {
     e->domains[e->n_domains++] = d;
     return STATUS_OK;
@@ -118,7 +128,7 @@ static void print_head(const Eval *e) {
   printf("data      %s\n", e->o.data);
   const char *separator = "          without queries and not tested on:";
   for (uint32_t i = 0; !e->o.domain && i < e->data->n_domains; i++) {
-    if (can_test(e, &e->data->domains[i])) continue;
+    if (can_test(e, &e->data->domains[i]) || !is_asked(e, &e->data->domains[i])) continue;
     printf("%s %s", separator, e->data->domains[i].name);
     separator = "";
   }
@@ -240,23 +250,31 @@ static Status evaluate_all(Eval *e) {
   return STATUS_OK;
 }
 
+/* Of features the domains that the paper's protocol tests; those that the network was trained on
+ * tell the arm, as a plan's do. */
+static Status choose_asked(Eval *e) {
+  const DescribedBy *by = &e->by;
+  PaperAsk ask = {.choice = e->protocol.paper,
+                  .targets = true,
+                  .domains = by->n_domains ? by->domains : NULL,
+                  .n_domains = by->n_domains,
+                  .features = true};
+  e->asked = calloc(e->data->n_domains + 1u, sizeof *e->asked);
+  if (!e->asked) return diag_no_memory(e->diag, e->data->n_domains);
+  return dataset_choose(e->data, &ask, e->asked, e->diag);
+}
+
 static Status read_data(Eval *e) {
   NetworkOptions options = network_options(e);
   if (e->o.plan) TRY(network_open_plan(&options, &e->network, e->diag));
   if (!e->o.features)
     return dataset_read_of_plan(e->o.data, &e->protocol.paper, true, e->network.plan, e->diag,
                                 &e->data);
-  if (e->protocol.kind == PROTOCOL_PAPER)
-    return diag_error(
-        e->diag, STATUS_USAGE, "--protocol",
-        "graphrun eval PLAN --weights=F --data=SETS.domains --protocol=...",
-        "the paper's protocols choose among the images of a .domains file, and a file "
-        "of features names none");
   TRY(described_read(e->o.features, e->diag, &e->described));
   e->data = e->described.data;
   e->by = e->described.by;
   e->o.described = &e->described;
-  return STATUS_OK;
+  return e->protocol.kind == PROTOCOL_PAPER ? choose_asked(e) : STATUS_OK;
 }
 
 static Status set_up(Eval *e) {
@@ -303,6 +321,7 @@ Status eval_run(const EvalOptions *options, Diag *diag) {
   for (uint32_t i = 0; i < e.n_results; i++) evaluation_release(&e.results[i]);
   free(e.results);
   free(e.domains);
+  free(e.asked);
   json_decref(e.other);
   network_close(&e.network);
   if (!e.o.features) dataset_destroy(e.data);

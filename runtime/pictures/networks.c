@@ -61,6 +61,10 @@ static Status open_one(const PicturesOptions *o, const char *path, const char *w
 static Status check_named(const PicturesOptions *o, Diag *diag) {
   const EvalOptions *e = &o->eval;
   const char *hint = "graphrun eval PLAN --weights=F --data=DATA --visualize=...";
+  if (e->features)
+    return diag_error(diag, STATUS_USAGE, "--features", hint,
+                      "of a file of features rank lists alone are drawn: tsne and attention "
+                      "describe images");
   if (!e->data) return diag_error(diag, STATUS_USAGE, "eval", hint, "--data is missing");
   if (!e->baseline_color && !e->plan)
     return diag_error(diag, STATUS_USAGE, "eval", hint, "no plan is named");

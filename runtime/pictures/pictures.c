@@ -103,9 +103,10 @@ static Status check(const PicturesOptions *o, Diag *diag) {
     return diag_error(diag, STATUS_USAGE, "--visualize",
                       "graphrun eval --visualize=... F.json..., files of graphrun eval --out",
                       "roc and sweep are drawn from files of results, and none is named");
-  if (results && (o->beside || o->beside_weights || o->eval.data || o->eval.weights))
+  if (results &&
+      (o->beside || o->beside_weights || o->eval.data || o->eval.weights || o->eval.features))
     return diag_error(diag, STATUS_USAGE, "--visualize", "leave them out",
-                      "roc and sweep need neither --data nor --weights nor --beside");
+                      "roc and sweep need neither --data nor --weights, --features nor --beside");
   if (o->beside && !shows_beside(o->what))
     return diag_error(diag, STATUS_USAGE, "--beside", "leave it out",
                       "a second network is shown by tsne and attention alone");

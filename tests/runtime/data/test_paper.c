@@ -21,6 +21,11 @@ static void put(const char *format, int a, int b, int color) {
   original_picture(name, color);
 }
 
+static void refused(int code, const char *message, const char *hint, const char *command) {
+  Shell s = shell("%s", command);
+  CU_ASSERT(shell_says(command, s, code, 1, PARTS(message, hint)));
+}
+
 /* Every set of the paper: 3 people for training, 2 for tests, 2 cameras. */
 static void make_sets(void) {
   FILE *lists[4];
@@ -198,6 +203,45 @@ static void runs(void) {
       prints("train on all", shell(TRAIN "--protocol=3 --quiet && echo done"), PARTS("done")));
 }
 
+#define EXTRACT "\"$GRAPHRUN\" extract tiny.plan.xml --weights=run/checkpoint.safetensors --data="
+
+/* Features of all sets are evaluated by any of the protocols, as the images are: the same file, the
+ * same figures. */
+static void from_features(void) {
+  compile("3 3 3");
+  support_write("viper.txt", "1 2\n3 4\n");
+  shell_must("sed 's/ viper$/& splits=viper.txt/' all.domains >lists.domains\n"
+             "grep -q splits lists.domains");
+  shell_must(TRAIN "--protocol=2 --quiet");
+  shell_must(EXTRACT "all.domains -o all.safetensors >/dev/null\n" EXTRACT
+                     "lists.domains -o lists.safetensors >/dev/null");
+  shell_must("figures() {\n"
+             "  \"$GRAPHRUN\" eval \"$@\" >out; grep -v '^data' out\n"
+             "}\n"
+             "for p in 1:7 1:grid 2 2:market 3:msmt17 market; do for set in all lists; do\n"
+             "  if test $set.$p = lists.1:7 || test $set.$p = lists.2 || test $set = all; then\n"
+             "    figures tiny.plan.xml --weights=run/checkpoint.safetensors --data=$set.domains "
+             "--protocol=$p -o images.json >images\n"
+             "    figures --features=$set.safetensors --protocol=$p -o features.json >features\n"
+             "    cmp images features; cmp images.json features.json; cp images $set.$p\n"
+             "  fi\n"
+             "done; done\n"
+             "cmp all.2 lists.2; test $(grep -c ^domain all.1:7) = 4; ! cmp -s all.1:7 lists.1:7");
+#define FEATURES "\"$GRAPHRUN\" eval --features="
+  refused(1, "all.safetensors: error: protocol 2 does not test 'market'", "",
+          FEATURES "all.safetensors --protocol=2 --domain=market");
+  shell_must(EXTRACT "all.domains --domain=cuhk03 -o one.safetensors");
+  CU_ASSERT(prints("one set", shell(FEATURES "one.safetensors --protocol=2:cuhk03"),
+                   PARTS("protocol  the paper's 2:cuhk03", "domain    cuhk03")));
+  refused(1,
+          "one.safetensors: error: the domains that the network was trained on (market ms sysu) "
+          "are not, of those in the file, what protocol 2 trains on",
+          "hint: --protocol=2:cuhk03, ", FEATURES "one.safetensors --protocol=2");
+  refused(1, "one.safetensors: error: protocol 1 needs GRID, which no domain is",
+          "hint: graphrun extract of a .domains file with a line grid grid PATH",
+          FEATURES "one.safetensors --protocol=1:grid");
+}
+
 static double printed_number(const Shell *s) {
   char *end;
   double value = strtod(s->out, &end);
@@ -229,11 +273,6 @@ static void average(void) {
 }
 
 /* ---- mistakes ---- */
-
-static void refused(int code, const char *message, const char *hint, const char *command) {
-  Shell s = shell("%s", command);
-  CU_ASSERT(shell_says(command, s, code, 1, PARTS(message, hint)));
-}
 
 static void mistakes(void) {
 #define CHECK "\"$GRAPHRUN\" check-data all.domains --defines --protocol="
@@ -278,8 +317,13 @@ static void mistakes(void) {
 
 int main(void) {
   static const SupportTest tests[] = {
-      {"check-data", check_data}, {"sources", sources}, {"choices", choices},
-      {"train and eval", runs},   {"average", average}, {"mistakes", mistakes},
+      {"check-data", check_data},
+      {"sources", sources},
+      {"choices", choices},
+      {"train and eval", runs},
+      {"from features", from_features},
+      {"average", average},
+      {"mistakes", mistakes},
   };
   make_sets();
   return support_run("paper", tests, sizeof tests / sizeof *tests);

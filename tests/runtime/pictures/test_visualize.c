@@ -80,6 +80,18 @@ static void test_ranks(void) {
       "--pictures=c >out && grep -q 'the 1 worst of 2' c/ranks-hand.html");
 }
 
+/* Of features the same page; where the images are gone, without their pixels. */
+static void test_features(void) {
+  shell_must("$GRAPHRUN extract " NET " -o f.safetensors >out");
+  shell_must("$GRAPHRUN eval --features=f.safetensors --visualize=ranks --pictures=f >out\n"
+             "cmp a/ranks-hand.html f/ranks-hand.html\n"
+             "mv hand gone; $GRAPHRUN eval --features=f.safetensors --visualize=ranks --pictures=g "
+             ">out; mv gone hand\n"
+             "sed 's/src=\"[^\"]*\"//g' f/ranks-hand.html >with\n"
+             "sed 's/src=\"[^\"]*\"//g' g/ranks-hand.html | cmp - with; ! cmp -s f/ranks-hand.html "
+             "g/ranks-hand.html");
+}
+
 /* ---- t-SNE ---- */
 
 static void test_tsne(void) {
@@ -183,6 +195,8 @@ static void test_refusals(void) {
   refused(2, "none is named", "--visualize=roc");
   refused(2, "the others from a network", "--visualize=roc,tsne 1.json");
   refused(2, "sweep need neither", "--visualize=roc 1.json --data=hand");
+  refused(2, "sweep need neither", "--visualize=roc 1.json --features=f.safetensors");
+  refused(2, "features rank lists alone are drawn", "--visualize=tsne --features=f.safetensors");
   refused(2, "--visualize names none", NET " --shown=3");
   refused(2, "--visualize names none", NET);
   refused(2, "by tsne and attention alone",
@@ -216,6 +230,7 @@ static void test_refusals(void) {
 int main(void) {
   static const SupportTest tests[] = {{"a network and images", make_network},
                                       {"rank lists", test_ranks},
+                                      {"of features", test_features},
                                       {"t-SNE", test_tsne},
                                       {"attention", test_attention},
                                       {"a map", test_map},
