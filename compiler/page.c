@@ -49,14 +49,23 @@ static json_t *texts(const Strings *strings) {
   return list;
 }
 
+static bool is_shown(const Page *page, const PlanProgram *p) {
+  return !page->options->program || page->options->program == p;
+}
+
 static Status fill_programs(Page *page, json_t *programs) {
+  int64_t nodes = 0;
+  for (uint32_t i = 0; i < page->plan->n_programs; i++)
+    if (is_shown(page, &page->plan->programs[i])) nodes += page->plan->programs[i].graph->n_nodes;
+  meter_expect(page->options->meter, nodes);
   for (uint32_t i = 0; i < page->plan->n_programs; i++) {
     const PlanProgram *p = &page->plan->programs[i];
     json_t *program;
-    if (page->options->program && page->options->program != p) continue;
+    if (!is_shown(page, p)) continue;
     TRY(page_program(page->plan, p, page->strings, page->diag, &program));
     if (json_array_append_new(programs, program) != 0) return no_memory(page);
     TRY(page_views(page->plan, p, page->pictures, page->diag, program));
+    meter_add(page->options->meter, p->graph->n_nodes);
   }
   return STATUS_OK;
 }

@@ -3,9 +3,11 @@
 #ifndef COMPILER_PAGE_H
 #define COMPILER_PAGE_H
 
+#include "graph/base/meter.h"
 #include "graph/plan/plan.h"
 
 typedef struct PageOptions {
+  Meter *meter;               /* gets the nodes that are drawn; may be NULL */
   const char *source;         /* the model's file, as it was named */
   const PlanProgram *program; /* only this one; NULL: each */
 } PageOptions;

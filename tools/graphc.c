@@ -133,6 +133,20 @@ static bool is_page(const Args *a) {
   return a->emit && strncmp(a->emit, "html", 4) == 0;
 }
 
+/* A picture and a text in one stream are neither. */
+static Status check_standard(const Args *a) {
+  const char *file = a->emit ? strchr(a->emit, ':') : NULL;
+  if (!file || strcmp(file, ":-") != 0) return STATUS_OK;
+  const char *other = a->report         ? "--report"
+                      : a->explain_peak ? "--explain-peak"
+                      : a->where        ? "--where"
+                      : a->dump_after   ? "--dump-after"
+                                        : NULL;
+  if (!other) return STATUS_OK;
+  return options_refuse(&graphc_table, "name a file: --emit=FORMAT:FILE",
+                        "--emit=%s and %s would both go to standard output", a->emit, other);
+}
+
 /* An option that nothing given listens to would be a silent mistake. */
 static Status check_page(const Args *a) {
   if (!is_page(a)) return STATUS_OK;
@@ -192,6 +206,7 @@ static Status take_options(Job *j, const ParsedLine *line) {
   TRY(check_output(a));
   TRY(check_alone(a));
   TRY(check_page(a));
+  TRY(check_standard(a));
   return check_shown(a);
 }
 
@@ -223,8 +238,11 @@ static Status split_emit(const Job *j, const Plan *plan, char format[8], char pa
 static Status emit_page(const Job *j, const Plan *plan, const PlanProgram *program) {
   char format[8], path[PATH_MAX];
   TRY(split_emit(j, plan, format, path));
-  PageOptions options = {.source = j->model.path, .program = program};
-  return model_page_write(plan, &options, path, j->diag);
+  Meter *meter = meter_start("drawing", "nodes", 0);
+  PageOptions options = {.meter = meter, .source = j->model.path, .program = program};
+  Status status = model_page_write(plan, &options, path, j->diag);
+  meter_end(meter);
+  return status;
 }
 
 static Status emit(const Job *j, const Plan *plan, const PlanProgram *p) {

@@ -269,6 +269,9 @@ static Status take_value(const ProgramTable *table, const CommandRow *command, c
   if (row->files && !*value) return empty_path(table, command, row);
   if (row->kind == OPTION_WORD && !has_word(option_words(row), value))
     return unknown_word(table, command, row, value);
+  if (row->once && *(const char **)at)
+    return refuse(table, command, "run it once for each",
+                  "--%s is given twice: '%s', and then '%s'", row->name, *(const char **)at, value);
   switch (row->kind) {
   case OPTION_FLAG:
     *(bool *)at = true;

@@ -44,6 +44,7 @@ typedef struct OptionRow {
   const char *unit;           /* of a number; NULL: none */
   OptionFiles files;          /* what its value is; an empty one is refused */
   bool alone;                 /* with it the command needs no operand */
+  bool once;                  /* says what is shown: a second one would take its place silently */
   const char *help;           /* a sentence without capital and full stop */
 } OptionRow;
 #define OPTION_MANY ((int64_t)1 << 40)

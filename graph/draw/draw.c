@@ -11,6 +11,10 @@
 #define DRAW_TRIES 7
 #define DRAW_LAST_WORDS 4 /* tries with words on arrows, which take most of the width */
 
+#define BITMAP_MAX 32767 /* of cairo */
+#define BITMAP_DOTS 96   /* an inch */
+#define BITMAP_EDGE 4    /* points around the picture */
+
 static char said[256]; /* what Graphviz had to say, which would go to standard error */
 
 static int note_said(char *text) {
@@ -92,10 +96,22 @@ Status draw_render(const Draw *d, GVC_t *context, Agraph_t *root, char **data, u
                     "Graphviz cannot draw this picture%s%s", *said ? ": " : "", said);
 }
 
+/* Graphviz makes larger bitmaps smaller, and says so on standard error. */
+static void fit_bitmap(const Draw *d, Agraph_t *root) {
+  double dots = (double)BITMAP_DOTS / 72, longest = GD_bb(root).UR.x + 2 * BITMAP_EDGE;
+  if (GD_bb(root).UR.y + 2 * BITMAP_EDGE > longest) longest = GD_bb(root).UR.y + 2 * BITMAP_EDGE;
+  if (strcmp(d->options->format, "png") != 0 || longest * dots <= BITMAP_MAX) return;
+  GD_drawing(root)->dpi = BITMAP_MAX / longest * 72;
+  diag_warning(d->diag, d->path, "--emit=svg has no largest size; --depth=N, --scope=S",
+               "the picture is drawn at %.0f %% of its size: a PNG has at most %d dots a side",
+               100 * BITMAP_MAX / (longest * dots), BITMAP_MAX);
+}
+
 static Status write_picture(const Draw *d, GVC_t *context, Agraph_t *root) {
   bool standard = strcmp(d->path, "-") == 0, dot = is_dot(d);
   char *data = NULL;
   unsigned length = 0;
+  fit_bitmap(d, root);
   if (!dot) TRY(draw_render(d, context, root, &data, &length));
   FILE *out = standard ? stdout : fopen(d->path, "w");
   bool ok = out != NULL;
@@ -129,7 +145,6 @@ Status draw_program(const Plan *plan, const PlanProgram *program, const OpTable 
   agseterrf(NULL);
   said[strcspn(said, "\n")] = 0;
   if (status == STATUS_OK && *said)
-    diag_warning(diag, options->format, "--emit=svg has no largest size; --depth=N, --scope=S",
-                 "Graphviz: %s", said);
+    diag_warning(diag, options->format, "a smaller --depth=N, --scope=S", "Graphviz: %s", said);
   return status;
 }

@@ -276,6 +276,19 @@ static Status step_towards(Maker *m, const Part *at, const char *scope, Parts *g
   return STATUS_OK;
 }
 
+/* The hint names what opens where the way ended. */
+static Status no_box(Maker *m, const Parts *there, const char *scope) {
+  const char **paths = calloc(there->n + 1u, sizeof *paths);
+  uint32_t n = 0;
+  for (uint32_t i = 0; paths && i < there->n; i++) {
+    const char *path = graph_text(m->of->f.g, there->parts[i].path);
+    if (*path && part_opens(&m->of->f, &there->parts[i])) paths[n++] = path;
+  }
+  Status status = scope_unknown_box(m->of->f.p, 1, scope, paths, n, m->of->f.diag);
+  free(paths);
+  return status;
+}
+
 /* From the top to the part called `scope`. */
 static Status walk(Maker *m, const char *scope, Way *way, Part *out) {
   const Part *at = NULL, *next;
@@ -285,8 +298,7 @@ static Status walk(Maker *m, const char *scope, Way *way, Part *out) {
     TRY(step_towards(m, at, scope, &grouped, &next, &here));
     if (!next && at && (here || part_is_in(&m->of->f, at, scope))) break;
     bool last = next && strcmp(graph_text(m->of->f.g, next->path), scope) == 0;
-    if (!next || (!last && !part_opens(&m->of->f, next)))
-      return scope_unknown(m->of->f.p, 1, scope, m->of->f.diag);
+    if (!next || (!last && !part_opens(&m->of->f, next))) return no_box(m, &grouped, scope);
     TRY(ARRAY_RESERVE(way->siblings, way->cap, way->n, 1, m->of->f.diag));
     way->siblings[way->n++] = grouped;
     at = next;

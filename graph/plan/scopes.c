@@ -57,23 +57,37 @@ static const char *find_ending(const char *const *names, size_t n, const char *s
   return NULL;
 }
 
-static void write_hint(const char *const *names, size_t n, const char *scope, char *hint,
-                       size_t size) {
+static const char *find_near(const char *const *names, size_t n, const char *scope) {
   const char *near = find_ending(names, n, scope);
   if (!near) near = diag_nearest(scope, names, n);
+  return near && strcmp(near, scope) != 0 ? near : NULL; /* a value of that name */
+}
+
+/* Of the scopes at the top, or of the boxes of a picture. */
+static void write_hint(const char *const *names, size_t n, const char *scope, size_t boxes,
+                       char *hint, size_t size) {
+  const char *near = boxes ? find_near(names, boxes, scope) : NULL;
+  if (!near) near = find_near(names, n, scope);
   if (near) {
     text_format(hint, size, "did you mean '%s'?", near);
     return;
   }
-  size_t used = text_format(hint, size, "its scopes:");
-  for (size_t i = 0; i < n; i++)
-    if (!strchr(names[i], '/')) used = text_append(hint, size, used, " %s", names[i]);
-  text_append(hint, size, used, "; --emit=text shows those below");
+  size_t used = text_format(hint, size, boxes ? "there open:" : "its scopes:");
+  for (size_t i = 0; i < (boxes ? boxes : n); i++)
+    if (boxes || !strchr(names[i], '/')) used = text_append(hint, size, used, " %s", names[i]);
+  if (!boxes) text_append(hint, size, used, "; --emit=text shows those below");
 }
 
 Status scope_unknown(const PlanProgram *programs, uint32_t n, const char *scope, Diag *diag) {
+  return scope_unknown_box(programs, n, scope, NULL, 0, diag);
+}
+
+Status scope_unknown_box(const PlanProgram *programs, uint32_t n, const char *scope,
+                         const char *const *boxes, uint32_t n_boxes, Diag *diag) {
   Strings *all = strings_create();
   bool ok = all != NULL;
+  for (uint32_t i = 0; ok && i < n_boxes; i++) ok = strings_intern(all, boxes[i]) != UINT32_MAX;
+  uint32_t shown = ok ? strings_count(all) - 1 : 0;
   for (uint32_t k = 0; ok && k < n; k++) {
     const Graph *g = programs[k].graph;
     for (NodeId id = 1; ok && id < g->n_nodes; id++)
@@ -83,7 +97,7 @@ Status scope_unknown(const PlanProgram *programs, uint32_t n, const char *scope,
   const char **names = calloc((size_t)count + 1, sizeof *names);
   char hint[400] = ""; /* the name 0 is the empty one */
   for (uint32_t i = 0; names && i < count; i++) names[i] = strings_text(all, i);
-  if (names && count) write_hint(names + 1, count - 1, scope, hint, sizeof hint);
+  if (names && count) write_hint(names + 1, count - 1, scope, shown, hint, sizeof hint);
   const Graph *g = programs->graph;
   diag_error(diag, STATUS_INVALID, n == 1 ? graph_text(g, programs->name) : "--scope",
              *hint ? hint : NULL, "%s no scope '%s'", n == 1 ? "the program has" : "there is",

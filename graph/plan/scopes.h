@@ -15,5 +15,9 @@ bool scope_is_of(const PlanProgram *program, const char *scope);
 /* The error that no node of the programs (`n` of them) does; its hint names the scope that was
  * surely meant, or those that there are at the top.  Returns STATUS_INVALID. */
 Status scope_unknown(const PlanProgram *programs, uint32_t n, const char *scope, Diag *diag);
+/* The same of a picture: what may be meant are also its boxes, which are listed instead of scopes.
+ */
+Status scope_unknown_box(const PlanProgram *programs, uint32_t n, const char *scope,
+                         const char *const *boxes, uint32_t n_boxes, Diag *diag);
 
 #endif

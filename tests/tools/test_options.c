@@ -74,6 +74,11 @@ static void test_mistakes(void) {
        2,
        1,
        {"--protocol: error: list: names no"}},
+      {"$GRAPHC a --emit=svg:- --report", 2, 1, {"and --report would both go", "name a file"}},
+      {"$GRAPHC a --emit=text:- --where=4", 2, 1, {"and --where would both go to standard output"}},
+      {"$GRAPHC a --emit=svg:a --emit=png:b", 2, 1, {"--emit is given twice: 'svg:a'", "for each"}},
+      {"$GRAPHC a --report --program=p --program=q", 2, 1, {"--program is given twice: 'p', and"}},
+      {"$GRAPHC a --scope=p --scope=q", 2, 1, {"--scope is given twice"}},
       {"$GRAPHC help nope", 2, 1, {"there is no command 'nope'"}},
   };
   check(rows, sizeof rows / sizeof *rows);

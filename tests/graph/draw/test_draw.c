@@ -160,6 +160,11 @@ static void test_errors(void) {
                            *const program[] = {"has no program 'nothing'", NULL},
                            *const tangle[] = {"arrows make no readable picture",
                                               "a smaller --depth=N", NULL},
+                           *const value[] = {"no scope 'lr'", "hint: there open: +1 +2 ", NULL},
+                           *const box[] = {"no scope 'velocitty'", "did you mean 'velocity'?",
+                                           NULL},
+                           *const part[] = {"no scope 'F0/nowhere'", "there open: F0/support0/h1",
+                                            NULL},
                            *const name[] = {"is no name: it holds '>'", NULL};
   CU_ASSERT_TRUE(shell_says("scope", shell("\"$GRAPHC\" names.xml --emit=dot:- --scope=nowhere"), 1,
                             1, scope));
@@ -169,6 +174,10 @@ static void test_errors(void) {
                             shell("\"$GRAPHC\" \"$TOP/models/cdvm_small.xml\" --emit=svg:t.svg "
                                   "--program=step/cuhk03 --depth=-1"),
                             1, 1, tangle));
+#define MAML "\"$GRAPHC\" \"$TOP/models/examples/maml.xml\" --emit=dot:- "
+  CU_ASSERT_TRUE(shell_says("value", shell(MAML "--scope=lr"), 1, 1, value));
+  CU_ASSERT_TRUE(shell_says("box", shell(MAML "--scope=velocitty"), 1, 1, box));
+  CU_ASSERT_TRUE(shell_says("part", shell(MAML "--scope=F0/nowhere"), 1, 1, part));
   CU_ASSERT_TRUE(shell_says("name", shell("\"$GRAPHC\" hostile.xml --emit=dot:-"), 1, 1, name));
 }
 
