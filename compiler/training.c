@@ -22,6 +22,22 @@ static Status add_schedule(Builder *b, const Element *el) {
   return STATUS_OK;
 }
 
+static Status add_watch(Builder *b, const Element *el) {
+  Plan *plan = b->plan;
+  const char *output = attr_text(el, "output");
+  for (uint32_t i = 0; i < plan->n_watches; i++)
+    if (plan->watches[i].output == intern(b, output))
+      return element_error(b, el, "output", "one watch for each output",
+                           "the output '%s' is watched already", output);
+  TRY(ARRAY_EXTEND(plan->watches, plan->n_watches, 1, b->diag));
+  PlanWatch *watch = &plan->watches[plan->n_watches++];
+  watch->output = intern(b, output);
+  watch->message = intern(b, attr_text(el, "message"));
+  watch->hint = intern(b, attr_text(el, "hint"));
+  watch->above = attr_float(el, "above");
+  return STATUS_OK;
+}
+
 static bool valid_domain(const char *name) {
   return *name && name[strspn(name, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
                                     "0123456789_-")] == 0;
@@ -171,6 +187,7 @@ Status training_build(Builder *b) {
     Status (*read)(Builder *, const Element *);
     bool once;
   } readers[] = {{"schedule", add_schedule, false},
+                 {"watch", add_watch, false},
                  {"training", read_training, true},
                  {"sampler", read_sampler, true},
                  {"augment", read_augment, true}};
@@ -247,10 +264,33 @@ static Status check_schedule(const Builder *b, const Element *el) {
                        "no program has an input '%s'", own);
 }
 
+/* A watch names a scalar output of a program of training. */
+static Status check_watch(const Builder *b, const Element *el) {
+  const char *own = attr_text(el, "output"), *names[64];
+  size_t n = 0;
+  for (uint32_t i = 0; i < b->plan->n_programs; i++) {
+    const PlanProgram *p = &b->plan->programs[i];
+    for (uint32_t k = 0; p->kind == PROGRAM_TRAIN && k < p->graph->n_outputs; k++) {
+      const Output *output = &p->graph->outputs[k];
+      if (!output->declared || p->graph->nodes[output->node].shape.rank) continue;
+      const char *name = graph_text(p->graph, output->name);
+      if (strcmp(name, own) == 0) return STATUS_OK;
+      if (n < 64) names[n++] = name;
+    }
+  }
+  const char *near = diag_nearest(own, names, n);
+  char hint[200];
+  if (near) text_format(hint, sizeof hint, "did you mean '%s'?", near);
+  return element_error(b, el, "output", near ? hint : "<output> makes one, of a single number",
+                       "no program of training has a scalar output '%s'", own);
+}
+
 Status training_check_inputs(Builder *b) {
   Status status = STATUS_OK;
   for (const Element *el = b->model->root->first_child; el; el = el->next) {
-    Status s = strcmp(el->tag, "schedule") == 0 ? check_schedule(b, el) : STATUS_OK;
+    Status s = strcmp(el->tag, "schedule") == 0 ? check_schedule(b, el)
+               : strcmp(el->tag, "watch") == 0  ? check_watch(b, el)
+                                                : STATUS_OK;
     if (status == STATUS_OK) status = s;
   }
   return status;

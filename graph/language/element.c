@@ -162,6 +162,15 @@ static const AttrDesc schedule_attrs[] = {
 };
 ELEMENT(schedule, "schedule", "What a scalar input is at a given step.", "model", false, false);
 
+static const AttrDesc watch_attrs[] = {
+    {"output", ATTR_NAME, NULL, NULL, 0, 0, "a scalar output of training"},
+    {"above", ATTR_FLOAT, NULL, NULL, -1e30, 1e30, "training warns of larger values"},
+    {"message", ATTR_STRING, "", NULL, 0, 0, "what such a value means"},
+    {"hint", ATTR_STRING, "", NULL, 0, 0, "what to do about it"},
+};
+ELEMENT(watch, "watch", "A bound on a scalar output; what exceeds it is warned of in training.",
+        "model", false, false);
+
 static const AttrDesc training_attrs[] = {
     {"domains", ATTR_STRING, "", NULL, 0, 0, "names of the domains, in order"},
     {"ids", ATTR_INTS, "", NULL, 0, 0, "identities of each domain"},
@@ -201,9 +210,9 @@ static const AttrDesc augment_attrs[] = {
 ELEMENT(augment, "augment", "How an image becomes a row of the batch.", "model", false, false);
 
 const ElementDesc *const element_table[] = {
-    &program,     &pass,   &scope,    &input,    &random,   &parameter, &state,
-    &state_field, &alias,  &expr,     &field,    &gradient, &pullback,  &global_norm,
-    &commit,      &output, &schedule, &training, &sampler,  &augment,   NULL,
+    &program,  &pass,  &scope,    &input,    &random,   &parameter,   &state,  &state_field,
+    &alias,    &expr,  &field,    &gradient, &pullback, &global_norm, &commit, &output,
+    &schedule, &watch, &training, &sampler,  &augment,  NULL,
 };
 
 const ElementDesc *element_find(const char *name) {

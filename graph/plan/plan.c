@@ -32,6 +32,7 @@ void plan_destroy(Plan *plan) {
   free(plan->states);
   free(plan->state_offset);
   free(plan->schedules);
+  free(plan->watches);
   free(plan->training.domains);
   free(plan->training.ids);
   free(plan->params);

@@ -12,7 +12,7 @@
 #include "graph/ir/precision.h"
 #include "graph/plan/target.h"
 
-#define PLAN_VERSION 9
+#define PLAN_VERSION 10
 #define OFFSET_NONE (-1)
 #define PLAN_RANKS_MAX 1024
 #define PLAN_ARENA_MAX ((int64_t)1 << 44) /* bytes */
@@ -75,6 +75,12 @@ typedef struct PlanSchedule {
   uint32_t value; /* expression over step, total_steps, warmup_steps and earlier schedules */
 } PlanSchedule;
 
+/* What training warns of: values of a scalar output above a bound. */
+typedef struct PlanWatch {
+  uint32_t output, message, hint; /* message, hint: 0, or empty, when the model has none */
+  double above;
+} PlanWatch;
+
 typedef struct PlanSampler {
   uint8_t kind; /* 0 identity, 1 shuffle */
   int64_t batch_ids, batch_images;
@@ -132,6 +138,8 @@ typedef struct Plan {
   uint32_t n_programs;
   PlanSchedule *schedules;
   uint32_t n_schedules;
+  PlanWatch *watches;
+  uint32_t n_watches;
   bool has_training, has_sampler, has_augment;
   PlanTraining training;
   PlanSampler sampler;

@@ -12,6 +12,7 @@
  *     <states>     name dtype kind trainable init init-a init-b init-site rate decay noise external
  *                  group place offset rank dim...
  *     <schedules>  name value
+ *     <watches>    output message hint above
  *     <training>   epochs warmup-epochs steps warmup-steps choose, then of each domain: name ids
  *     <sampler>    kind batch-ids batch-images
  *     <augment>    height width pad-crop flip jitter brightness contrast saturation hue
@@ -39,8 +40,8 @@
  * A tag has a line of its own.  Everything but target, ops and strings is decimal integers, each followed by
  * one blank or, at the end of a row, a line feed.  Names, values and files are string ids; a
  * floating number is its 64 bits as an integer; states and programs count from 0.  An attribute that
- * the reader's op has and <ops> does not list has its default: a new one needs no new version.  training, sampler
- * and augment are left out where the model has none.  Strings, places and origins that nothing refers to are
+ * the reader's op has and <ops> does not list has its default: a new one needs no new version.  watches, training,
+ * sampler and augment are left out where the model has none.  Strings, places and origins that nothing refers to are
  * not written; the others are numbered in order of first use, so that the same plan gives the same
  * bytes.  In a string, `<`, `>` and `&` are the usual references, and a byte that XML cannot hold
  * (or a line feed or backslash) is a backslash with two hexadecimal digits. */

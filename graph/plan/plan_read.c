@@ -242,6 +242,22 @@ static Status read_training(Reader *r) {
   return checked(r);
 }
 
+static Status read_watches(Reader *r) {
+  uint32_t cap = 0;
+  if (!plan_scan_sees(&r->s, "watches")) return STATUS_OK;
+  plan_scan_open(&r->s, "watches");
+  while (plan_scan_more(&r->s)) {
+    TRY(ARRAY_RESERVE(r->plan->watches, cap, r->plan->n_watches, 1, r->diag));
+    PlanWatch *watch = &r->plan->watches[r->plan->n_watches++];
+    watch->output = take_string(r);
+    watch->message = take_string(r);
+    watch->hint = take_string(r);
+    watch->above = plan_scan_float(&r->s);
+  }
+  plan_scan_close(&r->s, "watches");
+  return checked(r);
+}
+
 static Status read_sampler(Reader *r) {
   PlanSampler *s = &r->plan->sampler;
   if (!plan_scan_sees(&r->s, "sampler")) return STATUS_OK;
@@ -488,6 +504,7 @@ static Status read_body(Reader *r) {
   TRY(read_states(r));
   _Static_assert(sizeof(PlanSchedule) == sizeof(PlanParam), "both are a name and a value");
   TRY(read_pairs(r, "schedules", (PlanParam **)&r->plan->schedules, &r->plan->n_schedules));
+  TRY(read_watches(r));
   TRY(read_training(r));
   TRY(read_sampler(r));
   TRY(read_augment(r));

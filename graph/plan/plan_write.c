@@ -164,6 +164,21 @@ static void put_data(Writer *w) {
   plan_text_end(b, "augment");
 }
 
+static void put_watches(Writer *w) {
+  PlanText *b = &w->body;
+  if (!w->plan->n_watches) return;
+  plan_text_start(b, "watches");
+  for (uint32_t i = 0; i < w->plan->n_watches; i++) {
+    const PlanWatch *watch = &w->plan->watches[i];
+    put_name(w, watch->output);
+    put_name(w, watch->message);
+    put_name(w, watch->hint);
+    plan_text_float(b, watch->above);
+    plan_text_row(b);
+  }
+  plan_text_end(b, "watches");
+}
+
 static void put_lists(Writer *w) {
   PlanText *b = &w->body;
   plan_text_start(b, "schedules");
@@ -173,6 +188,7 @@ static void put_lists(Writer *w) {
     plan_text_row(b);
   }
   plan_text_end(b, "schedules");
+  put_watches(w);
   put_training(w);
   put_data(w);
   plan_text_start(b, "params");

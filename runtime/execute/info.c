@@ -74,6 +74,9 @@ static void print_training(const Plan *plan) {
   for (uint32_t i = 0; i < plan->n_schedules; i++)
     printf("    %s = %s\n", text(plan, plan->schedules[i].name),
            text(plan, plan->schedules[i].value));
+  if (plan->n_watches > 0) puts("watch");
+  for (uint32_t i = 0; i < plan->n_watches; i++)
+    printf("    %s above %g\n", text(plan, plan->watches[i].output), plan->watches[i].above);
 }
 
 static void print_parameters(const Plan *plan) {

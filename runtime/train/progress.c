@@ -41,9 +41,9 @@ static const char *rate_text(const Progress *p, double steps_per_second, char te
 static void print_line(Progress *p, int64_t step) {
   char loss[40] = "", rate[64], left[DURATION_MAX];
   if (!isnan(p->loss_sum)) snprintf(loss, sizeof loss, "  loss %.4g", p->loss_sum / (double)p->n);
-  fprintf(stderr, "%sstep %" PRId64 "/%" PRId64 "%s%s%s  %s  ETA %s%s", p->terminal ? "\r" : "",
-          step + 1, p->end, loss, *p->score ? "  " : "", p->score,
-          rate_text(p, p->pace > 0 ? 1 / p->pace : 0, rate),
+  fprintf(stderr, "%sstep %" PRId64 "/%" PRId64 "%s%s%s%s%s  %s  ETA %s%s", p->terminal ? "\r" : "",
+          step + 1, p->end, loss, *p->watched ? "  " : "", p->watched, *p->score ? "  " : "",
+          p->score, rate_text(p, p->pace > 0 ? 1 / p->pace : 0, rate),
           duration_text((p->pace + p->between) * (double)(p->end - step - 1), left),
           p->terminal ? "\033[K" : "\n");
   p->line_open = p->terminal;

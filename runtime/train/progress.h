@@ -18,6 +18,7 @@ typedef struct Progress {
   double between;        /* seconds between steps, of evaluations, a step; for the ETA */
   double data_seconds;   /* waited for data, in all */
   char score[24];        /* of the latest evaluation, shown in the line; "": none */
+  char watched[100];     /* outputs that the model watches, as text; "": none */
   double loss_sum;       /* of the steps since the last line */
   int64_t n, steps;      /* steps since the last line, and in all */
   double first, last;    /* mean loss of the first and of the latest PROGRESS_WINDOW steps */

@@ -130,6 +130,14 @@ double scalars_loss(const Scalars *s, uint32_t program) {
   return p->n ? tensor_get(&p->values[p->loss], 0) : (double)NAN;
 }
 
+double scalars_value(const Scalars *s, uint32_t program, uint32_t name) {
+  const ProgramScalars *p = &s->programs[program];
+  const Graph *g = s->plan->programs[program].graph;
+  for (uint32_t i = 0; i < p->n; i++)
+    if (g->outputs[p->outputs[i]].name == name) return tensor_get(&p->values[i], 0);
+  return (double)NAN;
+}
+
 void scalars_log(const Scalars *s, uint32_t program, const Feed *feed, Journal *journal) {
   const ProgramScalars *p = &s->programs[program];
   journal_text(journal, "\"program\"", p->key);

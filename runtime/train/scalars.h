@@ -23,6 +23,8 @@ typedef struct NotFinite {
 bool scalars_not_finite(const Scalars *scalars, uint32_t program, NotFinite *out);
 /* The first output whose last word is `loss` or `total`, else the first; NAN when there is none. */
 double scalars_loss(const Scalars *scalars, uint32_t program);
+/* The value of the program's output of that name (a string of the plan); NAN when it has none. */
+double scalars_value(const Scalars *scalars, uint32_t program, uint32_t name);
 /* Adds to the journal's line the program's name, the schedules and the outputs.  An output of a
  * schedule's name stands for both; one called `step` or `program`, or that begins with
  * `eval/`, becomes `output/step`. */

@@ -20,6 +20,7 @@
 #include "runtime/train/scalars.h"
 #include "runtime/train/scores.h"
 #include "runtime/train/stop.h"
+#include "runtime/train/watch.h"
 
 #include <inttypes.h>
 #include <limits.h>
@@ -43,6 +44,7 @@ typedef struct Train {
   Feed *feed;
   Loader *loader;
   Scalars *scalars;
+  Watch *watch;
   Scores *scores;
   Live *live;                /* NULL: another rank writes the page */
   int64_t per_epoch;         /* steps */
@@ -160,6 +162,9 @@ static Status train_step(Train *t, uint32_t program, double begin, double data_s
   TRY(check_finite(t, program));
   double loss = scalars_loss(t->scalars, program);
   if (t->first) {
+    watch_step(t->watch, t->scalars, program, t->run.step, t->diag);
+    watch_text(t->watch, t->progress.watched, sizeof t->progress.watched);
+    print_warnings(t);
     journal_begin(t->journal, t->run.step);
     scalars_log(t->scalars, program, t->feed, t->journal);
   }
@@ -276,12 +281,13 @@ static void describe_weights(const Train *t, char *text, size_t size) {
 }
 
 static void print_summary(const Train *t) {
-  char text[256], weights[2 * PATH_MAX];
+  char text[256], weights[2 * PATH_MAX], watched[1000];
   if (t->options->quiet || !t->first) return;
   progress_summary(&t->progress, text, sizeof text);
+  watch_summary(t->watch, watched, sizeof watched);
   describe_weights(t, weights, sizeof weights);
-  printf("step %" PRId64 " of %" PRId64 "%s\nwrote %s\nweights: %s\n", t->run.step,
-         t->schedule.total_steps, text, t->checkpoint, weights);
+  printf("step %" PRId64 " of %" PRId64 "%s\n%swrote %s\nweights: %s\n", t->run.step,
+         t->schedule.total_steps, text, watched, t->checkpoint, weights);
 }
 
 /* The page as the run ends. */
@@ -519,6 +525,7 @@ static Status set_up(Train *t) {
   TRY(executor_create_with(t->plan, &executor, t->diag, &t->executor));
   TRY(feed_create(t->executor, &t->schedule, o->seed, t->diag, &t->feed));
   TRY(scalars_create(t->executor, t->diag, &t->scalars));
+  TRY(watch_create(t->plan, t->diag, &t->watch));
   TRY(open_scores(t));
   TRY(start_weights(t));
   TRY(start_loader(t));
@@ -575,6 +582,7 @@ static void tear_down(Train *t) {
   loader_destroy(t->loader);
   scores_destroy(t->scores);
   scalars_destroy(t->scalars);
+  watch_destroy(t->watch);
   feed_destroy(t->feed);
   executor_destroy(t->executor);
   journal_close(t->journal);

@@ -363,6 +363,23 @@ static const Case cases[] = {
      MODEL "<program name=\"p\"><input name=\"rate\"/><output value=\"rate\"/></program>\n"
            "<schedule name=\"rat\" value=\"1\"/>\n</model>\n",
      {".xml:3:17: error: no program has an input 'rat'", "did you mean 'rate'?"}},
+    {.what = "watch of nothing",
+     MODEL "<program name=\"p\" kind=\"train\"><constant name=\"size\" values=\"1\"/>"
+           "<output value=\"size\"/></program>\n"
+           "<watch output=\"sise\" above=\"1\"/>\n</model>\n",
+     {".xml:3:16: error: no program of training has a scalar output 'sise'",
+      "did you mean 'size'?"}},
+    {.what = "watch of what is not trained",
+     MODEL "<program name=\"p\"><constant name=\"size\" values=\"1\"/>"
+           "<output value=\"size\"/></program>\n"
+           "<watch output=\"size\" above=\"1\"/>\n</model>\n",
+     {".xml:3:16: error: no program of training has a scalar output 'size'",
+      "<output> makes one, of a single number"}},
+    {.what = "two watches of one output",
+     MODEL "<program name=\"p\" kind=\"train\"><constant name=\"size\" values=\"1\"/>"
+           "<output value=\"size\"/></program>\n"
+           "<watch output=\"size\" above=\"1\"/>\n<watch output=\"size\" above=\"2\"/>\n</model>\n",
+     {".xml:4:16: error: the output 'size' is watched already", "one watch for each output"}},
     {.what = "field",
      PROGRAM("<parameter name=\"w\" shape=\"3\"/>\n<expr name=\"l\" value=\"sum(w)\"/>\n"
              "<gradient name=\"grad\" of=\"l\"/>\n<field name=\"f\" value=\"theta - gard\"/>\n"
