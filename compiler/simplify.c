@@ -16,12 +16,38 @@
 
 #include <stdlib.h>
 
-static NodeId spell_variance(Emitter *e, const Graph *in, NodeId id, const NodeId *inputs) {
+static uint32_t reduced_axes(const Graph *in, NodeId id) {
   uint32_t n, mask = 0;
   const int64_t *axes = node_attr(in, id, REDUCE_AXES, &n);
   for (uint32_t i = 0; i < n; i++) mask |= 1u << axes[i];
+  return mask;
+}
+
+static NodeId spell_variance(Emitter *e, const Graph *in, NodeId id, const NodeId *inputs) {
   NodeId d = emit_sub(e, inputs[0], inputs[1]);
-  return emit_mean(e, emit_mul(e, d, d), mask);
+  return emit_mean(e, emit_mul(e, d, d), reduced_axes(in, id));
+}
+
+/* True for a sum over the rows of each group of the batch, and over more of each row. */
+static bool adds_up_groups(const Graph *in, NodeId id, uint32_t axes) {
+  const Node *node = &in->nodes[id];
+  const Shape *shape = &in->nodes[node_input(in, id, 0)].shape;
+  uint32_t batch = node->stamp.batch;
+  if ((axes & 3) != 2 || !batch || batch >= in->n_batches) return false;
+  const Batch *b = &in->batches[batch];
+  if (shape->dim[0] != b->groups || shape->dim[1] != b->units * b->unit) return false;
+  int64_t of_a_row = 1;
+  for (int i = 2; i < shape->rank; i++) of_a_row *= axes >> i & 1 ? shape->dim[i] : 1;
+  return of_a_row > 1;
+}
+
+/* Each row by itself, then the rows of each group: ranks share the first, and need not send rows to
+ * add them up.  In between nothing is rounded that one sum would not round. */
+static NodeId spell_sum(Emitter *e, const Graph *in, NodeId id, const NodeId *inputs) {
+  uint32_t axes = reduced_axes(in, id);
+  if (!adds_up_groups(in, id, axes)) return rewrite_copy(e, in, id, inputs);
+  NodeId rows = emit_wide_sum(e, inputs[0], axes & ~2u);
+  return emit_cast(e, emit_reduce_sum(e, rows, 2), (DType)in->nodes[id].dtype);
 }
 
 static NodeId keep_name(Emitter *e, const Node *node, NodeId result) {
@@ -40,6 +66,8 @@ static NodeId simplify_rule(Emitter *e, const Graph *in, NodeId id, const NodeId
     return inputs[0];
   case OP_VARIANCE:
     return keep_name(e, node, spell_variance(e, in, id, inputs));
+  case OP_REDUCE_SUM:
+    return keep_name(e, node, spell_sum(e, in, id, inputs));
   case OP_RESHAPE:
     return keep_name(e, node, emit_reshape(e, inputs[0], &node->shape));
   case OP_BROADCAST:

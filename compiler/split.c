@@ -91,9 +91,11 @@ static SplitKind reduce_sum(Rule *r) {
   uint32_t n, mask = 0;
   const int64_t *axes = node_attr(r->s->graph, r->id, REDUCE_AXES, &n);
   for (uint32_t i = 0; i < n; i++) mask |= 1u << axes[i];
-  int64_t rows = shape_of(r, 0)->dim[0];
+  const Shape *shape = shape_of(r, 0);
+  int64_t rows = shape->dim[0], kept = 1;
+  for (int i = 0; i <= split.axis; i++) kept *= mask >> i & 1 ? 0 : shape->dim[i];
+  if (kept / r->s->ranks >= 2) return keep(r);
   if (split.axis != 0 || rows / r->s->ranks < 2) return KIND_WHOLE;
-  if (!(mask & 1)) return keep(r);
   if (!same_shards(r, r->node->stamp.batch, rows, split)) return KIND_WHOLE;
   r->need[0] = split;
   return KIND_SUM;

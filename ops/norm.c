@@ -205,7 +205,8 @@ static const AttrDesc moments_attrs[] = {
     {"eps", ATTR_FLOAT, "1e-5", NULL, 0, 1, "added to the variance"},
     {"groups", ATTR_INT, "1", NULL, 1, 1e9,
      "groups of consecutive rows, each with its own moments"}};
-/* Rows are split into groups: (G, N/G, ..., C), reduced over all but the first and last axis. */
+/* Rows are split into groups: (G, N/G, ..., C), reduced over all but the first and last axis.  Rows
+ * keep an axis of their own, by which sums over them can be shared (compiler/simplify.c). */
 static Status expand_moments(Emitter *e, CompositeCall *c) {
   NodeId x = c->inputs[0];
   if (!has_rank(e, x, 2)) return e->status;
@@ -217,9 +218,10 @@ static Status expand_moments(Emitter *e, CompositeCall *c) {
                  (long long)groups);
     return e->status;
   }
-  int64_t rest = shape_count(&from) / groups / channels;
-  NodeId split = emit_reshape_dims(e, x, 3, (int64_t[]){groups, rest, channels});
-  NodeId mean = emit_mean(e, split, 2), var = emit_variance(e, split, mean, 2);
+  int64_t rows = from.dim[0] / groups, pixels = shape_count(&from) / from.dim[0] / channels;
+  NodeId split = emit_reshape_dims(e, x, 4, (int64_t[]){groups, rows, pixels, channels});
+  NodeId mean = emit_mean(e, split, 1u << 1 | 1u << 2);
+  NodeId var = emit_variance(e, split, mean, 1u << 1 | 1u << 2);
   NodeId deviation = emit_unary(e, OP_SQRT, emit_shift(e, var, composite_float(c, 0)));
   int64_t dims[] = {groups, channels};
   c->results[0] = emit_reshape_dims(e, mean, 2, dims);

@@ -9,7 +9,7 @@ typedef struct Draw {
   size_t n;
   uint64_t state;
   int dims[3]; /* of the maps: height, width, channels */
-  int layers, kinds;
+  int layers, kinds, domains;
 } Draw;
 
 static int pick(Draw *d, int n) {
@@ -105,6 +105,26 @@ static void put_turned(Draw *d) {
   d->dims[1] = height;
 }
 
+/* Each domain's maps by statistics of their own: over their rows, or over these and more. */
+static void put_domains(Draw *d) {
+  static const char *const axes[] = {"1", "1 2", "1 2 3"};
+  int l = d->layers, pixels = d->dims[0] * d->dims[1], channels = d->dims[2];
+  put(d, "<reshape name='g%d' in='x%d' shape='%d ${B} %d %d'/>", l, l, d->domains, pixels,
+      channels);
+  if (pick(d, 2)) {
+    put(d, "<moments name='m%d' in='x%d' groups='%d' eps='0.1'/>", l, l, d->domains);
+    for (int i = 0; i < 2; i++)
+      put(d, "<reshape name='%c%d' in='m%d/%s' shape='%d 1 1 %d'/>", "av"[i], l, l,
+          i ? "deviation" : "mean", d->domains, channels);
+    put(d, "<expr name='h%d' value='(g%d - a%d) / v%d + 0.1 * a%d'/>", l, l, l, l, l);
+  } else {
+    put(d, "<mean name='m%d' in='g%d' axes='%s' keep='true'/>", l, l, axes[pick(d, 3)]);
+    put(d, "<expr name='h%d' value='g%d * tanh(m%d) - 0.5 * m%d'/>", l, l, l, l);
+  }
+  put(d, "<reshape name='x%d' in='h%d' shape='${%d * B} %d %d %d'/>", l + 1, l, d->domains,
+      d->dims[0], d->dims[1], channels);
+}
+
 static void put_layer(Draw *d) {
   switch (pick(d, d->kinds)) {
   case 0:
@@ -139,6 +159,11 @@ static void put_layer(Draw *d) {
     put(d, "<expr name='o%d' value='sin(x%d)'/>", d->layers, d->layers);
     put(d, "<concat name='x%d' in='x%d o%d' axis='3'/>", d->layers + 1, d->layers, d->layers);
     d->dims[2] *= 2;
+    break;
+  case 14:
+  case 15:
+  case 16:
+    put_domains(d);
     break;
   default:
     put_statistic(d);
@@ -228,18 +253,20 @@ static void put_passes_aside(Draw *d, int domains, int unit) {
       domains, unit, domains);
 }
 
-#define ASIDE                                                                                      \
-  12000 /* networks of this number and above have more passes, and their batches more shards */
+/* Networks of this number and above have more passes, and their batches more shards; from DOMAINS
+ * on, also sums over the rows of each domain. */
+#define ASIDE 12000
+#define DOMAINS 24000
 
 static const char *write_model(uint64_t seed, char *path, size_t size) {
   static const int heights[] = {4, 6, 9, 16, 24}, widths[] = {4, 5, 8, 12};
   Draw *d = calloc(1, sizeof *d);
   CU_ASSERT_PTR_NOT_NULL_FATAL(d);
   d->state = seed * 0x9E3779B97F4A7C15u + 1;
-  d->kinds = seed < 1000 ? 12 : 14;
+  d->kinds = seed < 1000 ? 12 : seed < DOMAINS ? 14 : 17;
   int unit = 1 + (int)((seed / 1000 + 1) % 3), batch = seed / 3000 % 2 ? 8 : 4;
   for (int i = 0; i < 5; i++) pick(d, 2);
-  int domains = 1 + pick(d, 2), second = pick(d, 2);
+  int domains = d->domains = 1 + pick(d, 2), second = pick(d, 2);
   d->dims[0] = heights[pick(d, 5)];
   d->dims[1] = widths[pick(d, 4)];
   d->dims[2] = 3;
@@ -353,10 +380,11 @@ static void network(uint64_t seed) {
 }
 
 /* Networks that had other bits on several ranks while sums followed groups; from ASIDE on, while
- * values of two batches were taken for one. */
-static const uint64_t seeds[] = {20,   38,   94,   122,  165,  176,   208,   228,  242,  255,
-                                 320,  323,  328,  412,  413,  419,   427,   442,  1234, 2058,
-                                 2076, 2101, 2127, 3100, 5001, 12004, 12059, 15002};
+ * values of two batches were taken for one.  Those from DOMAINS on were always alike. */
+static const uint64_t seeds[] = {20,   38,    94,    122,   165,   176,   208,   228,
+                                 242,  255,   320,   323,   328,   412,   413,   419,
+                                 427,  442,   1234,  2058,  2076,  2101,  2127,  3100,
+                                 5001, 12004, 12059, 15002, 24001, 25002, 27003, 28004};
 static uint64_t first_seed, last_seed;
 
 static void networks(void) {

@@ -209,8 +209,8 @@ static uint32_t overlapped(const PlanProgram *p, uint32_t *large) {
   return n;
 }
 
-/* The step of a small network: half of its collectives travel with others, and F, v and G
- * are under way before their last weights have gradients. */
+/* The step of a small network: half of its collectives travel with others, F, v and G are under way
+ * before their last weights have gradients, and no maps are sent to be added up. */
 static void spread(void) {
   Compiled c = compile("models/cdvm_small.xml", NULL, 0, 2, "f32");
   CU_ASSERT_EQUAL_FATAL(c.status, STATUS_OK);
@@ -218,6 +218,7 @@ static void spread(void) {
   ReportMeetings m = report_meetings(p);
   CU_ASSERT_EQUAL(m.collectives, count_op(c.plan, OP_ALL_REDUCE) + count_op(c.plan, OP_ALL_GATHER));
   CU_ASSERT(2 * m.exchanges < m.collectives);
+  CU_ASSERT(10 * m.gather_bytes < m.sum_bytes);
   uint32_t inner = spread_exchanges(p, ROLE_INNER), outer = spread_exchanges(p, ROLE_OUTER);
   printf("\n  %u collectives, %u exchanges, of them %u and %u large ones early", m.collectives,
          m.exchanges, inner, outer);
