@@ -246,7 +246,7 @@ static Status run_all(Bench *b) {
   TRY(put_kernels(b, &limits));
   if (o->trace) {
     feed_all(b);
-    bool writes = !o->ranks || o->ranks->rank == 0;
+    bool writes = together_first(o->ranks);
     TRY(bench_trace(b->x, b->program, writes ? o->trace : NULL, b->diag));
     printf("\ntrace       %s%s\n", o->trace, o->ranks ? " (of rank 0)" : "");
   }

@@ -14,14 +14,16 @@ size_t rank_block(RankBlocks b, uint32_t rank, size_t *out_bytes) {
   return first;
 }
 
+/* The last addition of the tree goes straight to the result. */
 #define ADD_UP(TYPE)                                                                               \
   static void add_up_##TYPE(void *out, void *held, int64_t bytes, int64_t apart, uint32_t ranks) { \
-    TYPE *all = held;                                                                              \
+    TYPE *all = held, *sum = out;                                                                  \
     int64_t n = bytes / (int64_t)sizeof *all, next = apart / (int64_t)sizeof *all;                 \
-    for (uint32_t step = 1; step < ranks; step *= 2)                                               \
+    uint32_t step = 1;                                                                             \
+    for (; 2 * step < ranks; step *= 2)                                                            \
       for (uint32_t r = 0; r + step < ranks; r += 2 * step)                                        \
         for (int64_t i = 0; i < n; i++) all[r * next + i] += all[(r + step) * next + i];           \
-    memcpy(out, all, (size_t)bytes);                                                               \
+    for (int64_t i = 0; i < n; i++) sum[i] = ranks > 1 ? all[i] + all[step * next + i] : all[i];   \
   }
 ADD_UP(float)
 ADD_UP(double)
