@@ -142,6 +142,24 @@ static void test_types(void) {
     }
 }
 
+static void refused(const char *what, const char *path, const char *const *parts) {
+  SafeFile *file = NULL;
+  Diag *diag = diag_create();
+  Status status = safe_read(path, diag, &file);
+  char *text = support_messages(diag);
+  bool ok = status == STATUS_INVALID && !file && diag_error_count(diag) == 1;
+  for (; *parts; parts++) ok = ok && strstr(text, *parts);
+  if (!ok) printf("\n%s: status %d\n%s", what, (int)status, text);
+  CU_ASSERT(ok);
+  free(text);
+  safe_close(file);
+  diag_destroy(diag);
+}
+
+#define PICKLE(NAME, LITERAL)                                                                      \
+  Bytes NAME = begin();                                                                            \
+  OPS(&NAME, LITERAL)
+
 /* ---- which dictionary ---- */
 
 static const PthBlock one = {"0", "Float", 12, floats, 48};
@@ -185,6 +203,42 @@ static void test_checkpoint(void) {
       safe_note(f),
       "PyTorch, zip, part 'model'; not read: 'optimizer', 'scheduler', 'best', 'accuracy'");
   safe_close(f);
+}
+
+/* A part is the one that holds tensors, of several whose names are known. */
+static void test_empty_part(void) {
+  Bytes b = begin();
+  op(&b, '}');
+  op_text(&b, "state_dict");
+  OPS(&b, "}");
+  op_text(&b, "epoch");
+  OPS(&b, "K\3ss");
+  op_text(&b, "model");
+  op(&b, '}');
+  add_one(&b, "w", 3);
+  op(&b, 's');
+  SafeFile *f = read_pickle(&b, false);
+  CU_ASSERT_EQUAL(safe_count(f), 1);
+  expect(f, "w", "F32", "(1)", "3");
+  CU_ASSERT_STRING_EQUAL(safe_note(f), "PyTorch, zip, part 'model'; not read: 'state_dict'");
+  safe_close(f);
+}
+
+/* Whole numbers of any length: 3, 2 and 1 in one byte and two; -1 is none that may stand there. */
+static void test_lengths(void) {
+  PICKLE(right, "}X\1\0\0\0xctorch._utils\n_rebuild_tensor_v2\n(");
+  op_block(&right, &one);
+  OPS(&right, "\x8a\1\3(\x8a\2\2\0t(\x8a\1\1t\x89}tRs");
+  SafeFile *f = read_pickle(&right, false);
+  expect(f, "x", "F32", "(2)", "34");
+  safe_close(f);
+  static float many[300];
+  const PthBlock large = {"0", "Float", 300, many, sizeof many};
+  PICKLE(below, "}X\1\0\0\0xctorch._utils\n_rebuild_tensor_v2\n(");
+  op_block(&below, &large);
+  OPS(&below, "\x8a\1\xff(K\1t(K\1t\x89}tRs");
+  pth_write(support_path("r.pth"), &below, &large, 1, (PthForm){0});
+  refused("-1 in one byte", support_path("r.pth"), (const char *[]){"lies outside of", NULL});
 }
 
 /* Parts in parts, dictionaries in the weights, and tensors without names. */
@@ -266,20 +320,6 @@ static void test_part(void) {
 
 /* ---- refused ---- */
 
-static void refused(const char *what, const char *path, const char *const *parts) {
-  SafeFile *file = NULL;
-  Diag *diag = diag_create();
-  Status status = safe_read(path, diag, &file);
-  char *text = support_messages(diag);
-  bool ok = status == STATUS_INVALID && !file && diag_error_count(diag) == 1;
-  for (; *parts; parts++) ok = ok && strstr(text, *parts);
-  if (!ok) printf("\n%s: status %d\n%s", what, (int)status, text);
-  CU_ASSERT(ok);
-  free(text);
-  safe_close(file);
-  diag_destroy(diag);
-}
-
 /* In both forms, with n storages behind it. */
 static void refused_pickle(const char *what, Bytes *b, uint32_t n, const char *first,
                            const char *second) {
@@ -291,10 +331,6 @@ static void refused_pickle(const char *what, Bytes *b, uint32_t n, const char *f
   }
   free(b->at);
 }
-
-#define PICKLE(NAME, LITERAL)                                                                      \
-  Bytes NAME = begin();                                                                            \
-  OPS(&NAME, LITERAL)
 
 static void test_opcodes(void) {
   static const struct {
@@ -457,6 +493,17 @@ static void test_uses(void) {
   op_tensor(&two, &other, (PthView){0});
   op(&two, 's');
   refused_pickle("two types", &two, 1, "storage '0' is used with two types or sizes", "hint");
+  const PthBlock less = {"0", "Float", 6, floats, 48};
+  for (int first = 0; first < 2; first++) { /* the one that the file has, before and behind */
+    PICKLE(sizes, "}");
+    op_text(&sizes, "x");
+    op_tensor(&sizes, first ? &one : &less, (PthView){0});
+    OPS(&sizes, "s");
+    op_text(&sizes, "y");
+    op_tensor(&sizes, first ? &less : &one, (PthView){0});
+    OPS(&sizes, "s");
+    refused_pickle("two sizes", &sizes, 1, "storage '0' is used with two types or sizes", "hint");
+  }
   PICKLE(none, "}X\1\0\0\0xctorch._utils\n_rebuild_tensor_v2\n(NK\0))tRs");
   refused_pickle("no storage", &none, 0, "r.pth: tensor x: error: is made in a way", "hint");
   PICKLE(twice, "}");
@@ -655,6 +702,8 @@ int main(void) {
       {"both forms, all views", test_forms},
       {"types", test_types},
       {"a checkpoint", test_checkpoint},
+      {"a part of nothing", test_empty_part},
+      {"whole numbers", test_lengths},
       {"nested", test_nested},
       {"spellings", test_spellings},
       {"the first versions", test_first_versions},

@@ -74,10 +74,18 @@ static void check_node(Names *names, const Field *node) {
   }
 }
 
-static uint32_t check_graph(const Field *graph) {
+/* Whether the first axis of an input or output is a name, and so any number, or a number. */
+static bool has_any_rows(const Field *value) {
+  Field type = inside(value, 2), tensor = inside(&type, 1), shape = inside(&tensor, 2),
+        first = inside(&shape, 1), name = inside(&first, 2), number = inside(&first, 1);
+  CU_ASSERT((name.n > 0) != (number.value > 0));
+  return name.n > 0;
+}
+
+static uint32_t check_graph(const Field *graph, bool any_rows) {
   static Names names;
   const uint8_t *end = graph->bytes + graph->n;
-  uint32_t nodes = 0;
+  uint32_t nodes = 0, ends = 0;
   Field f;
   names.n = 0;
   for (const uint8_t *at = graph->bytes; next(&at, end, &f);) {
@@ -88,14 +96,17 @@ static uint32_t check_graph(const Field *graph) {
   for (const uint8_t *at = graph->bytes; next(&at, end, &f);)
     if (f.number == 1) check_node(&names, &f), nodes++;
   for (const uint8_t *at = graph->bytes; next(&at, end, &f);) {
-    if (f.number != 12) continue;
+    if (f.number != 11 && f.number != 12) continue;
     Field name = inside(&f, 1);
     CU_ASSERT(has(&names, &name));
+    CU_ASSERT_EQUAL(has_any_rows(&f), any_rows);
+    ends |= f.number == 11 ? 1 : 2;
   }
+  CU_ASSERT_EQUAL(ends, 3);
   return nodes;
 }
 
-static void check_file(const char *name) {
+static void check_file(const char *name, bool any_rows) {
   size_t n;
   char *bytes = shell_slurp(support_path(name), &n);
   Field whole = {.bytes = (const uint8_t *)bytes, .n = n};
@@ -103,7 +114,7 @@ static void check_file(const char *name) {
   CU_ASSERT_EQUAL(inside(&whole, 1).value, 8);
   CU_ASSERT_EQUAL(inside(&opset, 2).value, 17);
   CU_ASSERT_PTR_NOT_NULL_FATAL(graph.bytes);
-  CU_ASSERT(check_graph(&graph) > 1);
+  CU_ASSERT(check_graph(&graph, any_rows) > 1);
   free(bytes);
 }
 
@@ -115,10 +126,19 @@ static void structure(void) {
   CU_ASSERT(
       use_prints("export", shell(EXPORT "-o a.onnx"), 0,
                  PARTS("operator set 17", "uint8", "n x 16 x 8 x 3", "output  ynorm: (4, 3)")));
-  check_file("a.onnx");
+  check_file("a.onnx", true);
   shell_must(EXPORT "-o b.onnx && cmp a.onnx b.onnx");
   shell_must(EXPORT "--input=float --fixed-batch -o b.onnx && ! cmp -s a.onnx b.onnx");
-  check_file("b.onnx");
+  check_file("b.onnx", false);
+  /* Texts whose lengths take one byte, and two. */
+  for (int n = 126; n <= 129; n++) {
+    shell_must("name=$(head -c %d /dev/zero | tr '\\0' m)\n"
+               "sed \"s/name='mean' xmlns/name='$name' xmlns/\" mean.xml >long.xml\n"
+               "\"$GRAPHC\" long.xml -o long.plan.xml; \"$GRAPHRUN\" export long.plan.xml "
+               "--weights=w.safetensors -o long.onnx; grep -q $name long.onnx",
+               n);
+    check_file("long.onnx", true);
+  }
 }
 
 /* What mixes the images of a batch, or has no op of ONNX, is refused at its line. */

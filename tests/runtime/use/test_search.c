@@ -40,6 +40,17 @@ static void test_plain(void) {
       use_prints("plain", s, 0,
                  PARTS("query     p/a.bmp\n     1  0.000000         p/0007_c1s1_000002_01.bmp\n",
                        "     5  ", "queries   p: 6\n")));
+  /* Of nobody known: no verdict on a person who is, and nothing is left out. */
+  s = shell(SEARCH "--gallery=p --query=hand");
+  CU_ASSERT_PTR_NULL(strstr(s.out, "same"));
+  CU_ASSERT_PTR_NULL(strstr(s.out, "other"));
+  CU_ASSERT(
+      use_prints("known", s, 0,
+                 PARTS("query     " QUERY7 "  (0007, camera 1)\n     1  0.000000", "     6  ")));
+  CU_ASSERT(use_prints("both", shell(SEARCH "--gallery=p --query=other.bmp"), 0,
+                       PARTS("query     other.bmp\n     1  0.000000         p/0007_c1s1_000002_01."
+                             "bmp\n     2  0.000000         p/a.bmp\n",
+                             "     6  ")));
   /* The same picture in another file is found. */
   CU_ASSERT(use_prints("copy", shell(SEARCH "--gallery=hand --query=other.bmp"), 0,
                        PARTS("query     other.bmp\n     1  0.000000         " GALLERY
