@@ -11,7 +11,8 @@
 #define LABEL_HALVES 18 /* bytes of its two ends, when it is longer */
 #define FEW_LABELS 400  /* arrows with words: with more of them nobody reads any */
 #define RANK_ROUNDS 64
-#define ROW 6 /* boxes side by side that no arrow brought there */
+#define ROW 6                       /* boxes side by side that no arrow brought there */
+#define CYLINDER_MARGIN "0.12,0.11" /* the words stay below its rim */
 
 static const char *const stream_colors[TARGET_STREAMS_MAX + 1] = {"black",   "#1f77b4", "#d62728",
                                                                   "#2ca02c", "#9467bd", "#8c564b",
@@ -187,16 +188,24 @@ static bool is_source(const ViewBox *b) {
 
 static void set_shape(Agnode_t *node, const View *v, const ViewBox *b, const char *color) {
   char striped[128];
+  bool octagon = b->kind == VIEW_RANDOM || b->randoms;
   if (b->kind == VIEW_STATE) set(node, "shape", "cylinder");
+  if (b->kind == VIEW_STATE) set(node, "margin", CYLINDER_MARGIN);
   if (b->kind == VIEW_INPUT) set(node, "shape", "note");
-  if (b->kind == VIEW_RANDOM || b->randoms) set(node, "shape", "octagon");
+  if (octagon) set(node, "shape", "octagon");
   if (b->commits) set(node, "peripheries", "2");
+  if (view_at_peak(v, b) && octagon) { /* Graphviz has stripes for rectangles only */
+    snprintf(striped, sizeof striped, "#8a6fc8;0.04:%s;0.96", color);
+    set(node, "style", b->outside ? "filled,dashed" : "filled");
+    set(node, "fillcolor", striped);
+    return;
+  }
   if (view_at_peak(v, b)) {
     snprintf(striped, sizeof striped,
              "#8a6fc8;0.02:%s;0.02:#8a6fc8;0.02:%s;0.88:#8a6fc8;0.02:%s;0.02:#8a6fc8", color, color,
              color);
     set(node, "margin", "0.3,0.05");
-    set(node, "style", "striped");
+    set(node, "style", b->outside ? "striped,dashed" : "striped");
     set(node, "fillcolor", striped);
     return;
   }
@@ -339,6 +348,19 @@ static bool hold_up(Agraph_t *const *clusters, const View *v, Agnode_t *const *n
   return true;
 }
 
+/* The words of an arrow; `gap` is left on both sides of each line, where the arrow passes. */
+static void put_words(char *out, size_t size, const char *words, const char *gap) {
+  size_t used = 0;
+  for (const char *at = words; *at;) {
+    size_t n = strcspn(at, "\n");
+    used += (size_t)snprintf(out + used, size - used, "%s%s", used ? "\\n" : "", gap);
+    used = put_escaped(out, size, used, at, n);
+    used += (size_t)snprintf(out + used, size - used, "%s", gap);
+    at += n + (at[n] == '\n');
+  }
+  out[used] = 0;
+}
+
 static void set_arrow(Agedge_t *edge, const ViewArrow *arrow, uint32_t index, bool silent,
                       bool page) {
   char name[32];
@@ -358,9 +380,7 @@ static void set_arrow(Agedge_t *edge, const ViewArrow *arrow, uint32_t index, bo
     return;
   }
   char label[512];
-  size_t n = strcspn(arrow->words, "\n"),
-         used = put_escaped(label, sizeof label, 0, arrow->words, n);
-  put_lines(label, sizeof label, used, arrow->words[n] ? arrow->words + n + 1 : "");
+  put_words(label, sizeof label, arrow->words, silent ? "" : " ");
   set(edge, silent ? "tooltip" : "label", label);
   set_pen(edge, arrow->bytes, 3.5);
   if (arrow->both) set(edge, "dir", "both");
@@ -409,43 +429,14 @@ static bool connect(Agraph_t *root, const View *v, Agraph_t *const *clusters,
 
 static void set_legend(Agraph_t *root, const Plan *plan, const PlanProgram *program, const View *v,
                        const DrawOptions *options) {
-  static const char *const streams[] = {"black",  "blue",  "red",  "green",
-                                        "violet", "brown", "pink", "olive"};
-  static const char *const fills[] = {
-      "blue forward, orange derivative, pink second derivative, green update, yellow random",
-      "the darker, the more of the estimated time", "the darker, the more memory",
-      "as the border: the stream", "pink where ranks meet"};
-  char label[4096];
+  char label[4096], legend[DRAW_LEGEND_MAX];
   size_t used = put_name(label, sizeof label, 0, plan_text(plan, program->name));
   if (options->view.scope && *options->view.scope) {
     used += (size_t)snprintf(label + used, sizeof label - used, ": ");
     used = put_name(label, sizeof label, used, options->view.scope);
   }
-  used += (size_t)snprintf(label + used, sizeof label - used, "\\n%s",
-                           options->marks ? "green: " : fills[options->color]);
-  if (options->marks) {
-    used = put_escaped(label, sizeof label, used, options->marked, strlen(options->marked));
-    used += (size_t)snprintf(label + used, sizeof label - used, "; amber: in part; grey: not");
-  }
-  used += (size_t)snprintf(
-      label + used, sizeof label - used,
-      "\\ndouble border: commits state; octagon: draws; hatched: alive at the peak; thick: "
-      "bytes; dashed: outside of the scope");
-  for (uint32_t i = 0, shown = 0; i < v->n_boxes && !shown; i++) {
-    if (!*v->boxes[i].path || v->boxes[i].outside || strlen(v->boxes[i].path) > LABEL_NAME)
-      continue;
-    used += (size_t)snprintf(label + used, sizeof label - used, "\\n--scope=");
-    used = put_name(label, sizeof label, used, v->boxes[i].path);
-    used += (size_t)snprintf(label + used, sizeof label - used, " opens that box; so with each");
-    shown = 1;
-  }
-  if (v->streams > 1) {
-    used += (size_t)snprintf(label + used, sizeof label - used, "\\nstreams: ");
-    for (uint32_t k = 0; k < v->streams && k < TARGET_STREAMS_MAX; k++)
-      used += (size_t)snprintf(label + used, sizeof label - used, "%s%u %s", k ? ", " : "", k,
-                               streams[k]);
-    snprintf(label + used, sizeof label - used, "; grey: several; dashed: waits");
-  }
+  draw_legend(v, options, legend);
+  put_lines(label, sizeof label, used, legend);
   set(root, "label", label);
 }
 

@@ -39,6 +39,10 @@ Status draw_render(const Draw *d, GVC_t *context, Agraph_t *root, char **data, u
 /* ---- draw_dot.c ---- */
 /* Writes the graph as Graphviz text; false when it cannot. */
 bool draw_dot(Agraph_t *root, FILE *out);
+/* ---- draw_legend.c ---- */
+#define DRAW_LEGEND_MAX 2048
+/* Lines that say what the looks of this picture mean, and how a box is opened. */
+void draw_legend(const View *view, const DrawOptions *options, char text[DRAW_LEGEND_MAX]);
 /* ---- draw_ids.c ---- */
 extern Agiddisc_t draw_ids;
 /* ---- draw_graph.c ---- */

@@ -181,16 +181,24 @@ static uint32_t only_neighbour(const Grouping *q, const Pair *pairs, uint32_t i)
   return only;
 }
 
-static void glue_to(const Grouping *q, uint32_t i, uint32_t to, uint32_t *held) {
+/* What is glued to a module. */
+typedef struct Held {
+  uint32_t parts, nodes;
+} Held;
+
+/* A box that is called after its module is to be that module, for the most part. */
+static void glue_to(const Grouping *q, uint32_t i, uint32_t to, Held *held) {
   if (to == VIEW_NONE || !q->child[to].module || is_source(&q->child[to])) return;
   if (q->child[to].kind != q->child[i].kind && q->child[i].kind != VIEW_FORWARD) return;
-  if (held[to]++ == GLUE_PARTS) return;
+  Held with = {held[to].parts + 1, held[to].nodes + q->child[i].n_nodes};
+  if (with.parts > GLUE_PARTS || 2 * with.nodes > 3 * q->child[to].n_nodes) return;
+  held[to] = with;
   q->into[i] = to;
 }
 
 /* By consumers, the last first; then by producers, the first first: glue follows glue. */
 static bool glue(Grouping *q, uint32_t n) {
-  uint32_t *held = calloc(q->n + 1, sizeof *held);
+  Held *held = calloc(q->n + 1, sizeof *held);
   Pair *back = malloc((q->n_pairs + 1) * sizeof *back);
   for (uint32_t i = 0; back && i < q->n_pairs; i++)
     back[i] = (Pair){q->pairs[i].to, q->pairs[i].from};

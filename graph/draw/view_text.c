@@ -327,6 +327,7 @@ static Status make_cluster(Maker *m, uint32_t at) {
   View *v = m->view;
   Detail d = {.text = ""};
   put_origin(m, &place->part, &d);
+  if (!place->part.grouped) put_members(m, &place->part, &d);
   place->index = v->n_clusters;
   ViewCluster *c = &v->clusters[v->n_clusters++];
   *c = (ViewCluster){.path = graph_text(m->of->f.g, place->part.path),

@@ -70,7 +70,8 @@ static void test_streams(void) {
       for (Agedge_t *e = agfstout(graph, n); e; e = agnxtout(graph, e))
         waits += strcmp(attribute(e, "style"), "dashed") == 0;
     }
-    bool legend = strstr(attribute(graph, "label"), "streams: 0 black, 1 blue") != NULL;
+    bool legend =
+        strstr(attribute(graph, "label"), "stream 0: black border; stream 1: blue") != NULL;
     CU_ASSERT_EQUAL(legend, several);
     CU_ASSERT_EQUAL(first, several ? 2 : 0);
     CU_ASSERT_EQUAL(second, several ? 5 : 0);
@@ -116,7 +117,8 @@ static void test_cdvm(void) {
     CU_ASSERT_PTR_NOT_NULL_FATAL(graph);
     CU_ASSERT_TRUE(agnnodes(graph) > 20 && agnnodes(graph) <= VIEW_BOXES);
     CU_ASSERT_TRUE(agnedges(graph) <= VIEW_ARROWS);
-    CU_ASSERT_PTR_NOT_NULL(find_cluster(graph, i ? "stage4" : "test\\npass at theta1"));
+    CU_ASSERT_PTR_NOT_NULL(
+        find_cluster(graph, i ? "stage4\\nwith z, neck, ynorm" : "test\\npass at theta1"));
     agclose(graph);
     if (i == 0 || support_long()) {
       Shell again = shell("\"$GRAPHC\" \"$TOP/models/cdvm_small.xml\" --emit=dot:- --program=%s",
@@ -138,6 +140,38 @@ static void test_plan(void) {
         "\"$(dirname \"$GRAPHRUN\")/graphrun_draw\" p.xml %s b.svg && cmp a.svg b.svg && "
         "cmp p.xml q.xml",
         kinds[i][1], kinds[i][0]);
+}
+
+/* What the looks mean is told of those that are there; an octagon, which has no stripes, shows that
+ * it is alive at the peak by its fill. */
+static void test_looks(void) {
+  support_write("looks.xml",
+                "<model name=\"looks\" xmlns=\"urn:graphc:model:1\"><program name=\"p\">"
+                "<random name=\"r\" shape=\"64\"/><random name=\"s\" shape=\"64\"/>"
+                "<mul name=\"a\" in=\"r\" with=\"s\"/><output value=\"a\"/></program>"
+                "<program name=\"q\"><input name=\"x\" shape=\"4\"/>"
+                "<tanh name=\"y\" in=\"x\"/><output value=\"y\"/></program></model>\n");
+  static const char *const expect[2][2] = {{"yellow: random", "octagon: draws"},
+                                           {"blue: forward", "violet at the sides"}};
+  for (int i = 0; i < 2; i++) {
+    Shell s = shell("\"$GRAPHC\" looks.xml --emit=dot:- --program=%c", "pq"[i]);
+    CU_ASSERT_EQUAL_FATAL(s.code, 0);
+    Agraph_t *graph = agmemread(s.out);
+    CU_ASSERT_PTR_NOT_NULL_FATAL(graph);
+    const char *legend = attribute(graph, "label");
+    for (int k = 0; k < 2; k++) CU_ASSERT_PTR_NOT_NULL(strstr(legend, expect[i][k]));
+    CU_ASSERT_PTR_NULL(strstr(legend, "derivative"));
+    CU_ASSERT_PTR_NULL(strstr(legend, "double border"));
+    CU_ASSERT_EQUAL(strstr(legend, "octagon") != NULL, i == 0);
+    for (Agnode_t *n = agfstnode(graph); n; n = agnxtnode(graph, n)) {
+      if (strcmp(attribute(n, "shape"), "octagon") != 0) continue;
+      CU_ASSERT_PTR_NOT_NULL(strstr(attribute(n, "label"), "at the peak"));
+      CU_ASSERT_STRING_EQUAL(attribute(n, "style"), "filled");
+      CU_ASSERT_STRING_EQUAL(attribute(n, "fillcolor"), "#8a6fc8;0.04:#fff3c4;0.96");
+    }
+    agclose(graph);
+    shell_free(&s);
+  }
 }
 
 /* Scopes that feed each other in turn: Graphviz says nothing, so no arrow is lost. */
@@ -182,8 +216,9 @@ static void test_errors(void) {
 }
 
 int main(void) {
-  static const SupportTest tests[] = {
-      {"dot", test_dot},     {"formats", test_formats}, {"cdvm", test_cdvm},    {"plan", test_plan},
-      {"turns", test_turns}, {"streams", test_streams}, {"errors", test_errors}};
+  static const SupportTest tests[] = {{"dot", test_dot},       {"formats", test_formats},
+                                      {"cdvm", test_cdvm},     {"plan", test_plan},
+                                      {"turns", test_turns},   {"streams", test_streams},
+                                      {"errors", test_errors}, {"looks", test_looks}};
   return support_run("draw", tests, sizeof tests / sizeof *tests);
 }
