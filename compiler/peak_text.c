@@ -2,6 +2,7 @@
 #include "compiler/peak.h"
 
 #include "compiler/report_json.h"
+#include "compiler/report_view.h"
 #include "graph/base/text.h"
 #include "graph/ir/source.h"
 #include "graph/plan/scopes.h"
@@ -137,12 +138,12 @@ static void freed_text(const Plan *plan, const PlanProgram *p, const PeakRow *ro
   }
 }
 
-/* `12.885 302.043`, GMAC and MB, or why there is none. */
-static void again_text(const PeakRow *row, char *text, size_t size) {
+/* `12.885 302.043`, multiply-adds and bytes, or why there is none. */
+static void again_text(const PeakRow *row, const ReportUnits *u, char *text, size_t size) {
   static const char *const words[] = {"", "(fed)", "(state is gone)", "(a long way)", "-"};
   if (row->again == AGAIN_COSTS)
-    text_format(text, size, "%.3f %9.3f", (double)row->cost.macs / 1e9,
-                (double)row->cost.bytes / 1e6);
+    text_format(text, size, "%.3f %9.3f", (double)row->cost.macs / u->work,
+                (double)row->cost.bytes / u->bytes);
   else
     text_format(text, size, "%s", words[row->again]);
 }
@@ -191,30 +192,32 @@ static void put_head(const Plan *plan, const PlanProgram *p, const Peak *peak, F
   fputs("\n\n", out);
 }
 
-static void put_row(const Plan *plan, const PlanProgram *p, const PeakRow *row, FILE *out) {
+static void put_row(const Plan *plan, const PlanProgram *p, const PeakRow *row,
+                    const ReportUnits *u, FILE *out) {
   char shape[SHAPE_TEXT_MAX], again[64], freed[512], made[16], place[SOURCE_WHERE_MAX];
   const Graph *g = p->graph;
   const Node *node = &g->nodes[row->node];
-  again_text(row, again, sizeof again);
+  again_text(row, u, again, sizeof again);
   freed_text(plan, p, row, freed, sizeof freed);
   text_format(made, sizeof made, row->maker ? "%u" : "fed", row->maker - 1);
-  fprintf(
-      out, "  %12.3f %-4s %-22s %-12s %6s %22s  %s  %s; freed: %s%s%s", (double)row->bytes / 1e6,
-      row->again == AGAIN_NOTHING ? "-" : dtype_name((DType)node->dtype),
-      row->again == AGAIN_NOTHING ? "work buffer" : shape_text(&node->shape, shape, sizeof shape),
-      op_desc(node->op)->name, made, again, report_label(g, row->node), where(g, row->node, place),
-      freed, row->heir ? ", with what is made in its place" : "",
-      row->kind == PEAK_HELD ? "; held for kernels on other streams" : "");
+  fprintf(out, "  %12.3f %-4s %-22s %-12s %6s %22s  %s  %s; freed: %s%s%s",
+          (double)row->bytes / u->bytes,
+          row->again == AGAIN_NOTHING ? "-" : dtype_name((DType)node->dtype),
+          row->again == AGAIN_NOTHING ? "work buffer"
+                                      : shape_text(&node->shape, shape, sizeof shape),
+          op_desc(node->op)->name, made, again, report_label(g, row->node),
+          where(g, row->node, place), freed, row->heir ? ", with what is made in its place" : "",
+          row->kind == PEAK_HELD ? "; held for kernels on other streams" : "");
   if (row->cost.inputs && row->cost.inputs >= row->bytes / 100)
-    fprintf(out, "; again: keeps inputs, %.3f MB", (double)row->cost.inputs / 1e6);
+    fprintf(out, "; again: keeps inputs, %.3f %s", (double)row->cost.inputs / u->bytes, u->of);
   fputc('\n', out);
 }
 
 static void put_group(const Plan *plan, const PlanProgram *p, const Groups *groups,
-                      const Group *group, FILE *out) {
-  fprintf(out, "\n%.*s: %.3f MB in %u\n", (int)group->length,
-          group->length ? group->scope : "(top)", (double)group->bytes / 1e6, group->n);
-  for (uint32_t i = 0; i < group->n; i++) put_row(plan, p, groups->rows[group->first + i], out);
+                      const Group *group, const ReportUnits *u, FILE *out) {
+  fprintf(out, "\n%.*s: %.3f %s in %u\n", (int)group->length,
+          group->length ? group->scope : "(top)", (double)group->bytes / u->bytes, u->of, group->n);
+  for (uint32_t i = 0; i < group->n; i++) put_row(plan, p, groups->rows[group->first + i], u, out);
 }
 
 static const PlanProgram *largest(const Plan *plan) {
@@ -231,12 +234,15 @@ static const PlanProgram *program_of(const Plan *plan, const ReportView *view) {
 static Status put_peak(const Plan *plan, const PlanProgram *p, const Peak *peak,
                        const ReportView *view, FILE *out, Diag *diag) {
   Groups groups;
+  char again[32];
   TRY(groups_make(p, peak, view, diag, &groups));
   put_head(plan, p, peak, out);
   put_sums(plan, peak, out);
-  fprintf(out, "\n  %12s %-4s %-22s %-12s %6s %22s  %s\n", "MB", "type", "shape", "made by",
-          "kernel", "again: GMAC        MB", "value, XML line; who reads it last");
-  for (uint32_t i = 0; i < groups.n; i++) put_group(plan, p, &groups, &groups.list[i], out);
+  ReportUnits u = report_units(plan);
+  text_format(again, sizeof again, "again: %s        %s", u.macs, u.of);
+  fprintf(out, "\n  %12s %-4s %-22s %-12s %6s %22s  %s\n", u.of, "type", "shape", "made by",
+          "kernel", again, "value, XML line; who reads it last");
+  for (uint32_t i = 0; i < groups.n; i++) put_group(plan, p, &groups, &groups.list[i], &u, out);
   groups_free(&groups);
   if (!view->program && plan->n_programs > 1)
     fprintf(out, "\n%s needs the most of %u programs; --program=P explains another\n",

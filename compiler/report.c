@@ -20,8 +20,8 @@ static void put_count(int64_t value, FILE *out) {
   }
 }
 
-static void put_bytes(int64_t bytes, FILE *out) {
-  fprintf(out, "%.1f MB", (double)bytes / 1e6);
+static void put_bytes(int64_t bytes, const ReportUnits *u, FILE *out) {
+  fprintf(out, "%.1f %s", (double)bytes / u->bytes, u->of);
 }
 
 static int64_t forward_macs(const PlanProgram *p) {
@@ -33,6 +33,8 @@ static int64_t forward_macs(const PlanProgram *p) {
 
 static void put_summary(const Plan *plan, const ReportView *view, FILE *out) {
   uint32_t tensors;
+  char forward[32], scratch[32];
+  ReportUnits u = report_units(plan);
   int64_t parameters = report_trainable(plan, &tensors);
   fprintf(out, "model       %s, %s, %u shards", plan_text(plan, plan->model_name),
           plan->precision->name, plan->shards);
@@ -47,19 +49,21 @@ static void put_summary(const Plan *plan, const ReportView *view, FILE *out) {
   fputs("parameters  ", out);
   put_count(parameters, out);
   fprintf(out, " in %u tensors; state ", tensors);
-  put_bytes(plan->state_bytes, out);
+  put_bytes(plan->state_bytes, &u, out);
   fputs(", arena ", out);
-  put_bytes(plan_arena_bytes(plan), out);
+  put_bytes(plan_arena_bytes(plan), &u, out);
   fputs("\n\n", out);
+  text_format(forward, sizeof forward, "forward %s", u.macs);
+  text_format(scratch, sizeof scratch, "scratch %s", u.of);
   fprintf(out, "%-24s %10s %10s %10s %14s %14s %12s %8s\n", "program", "nodes", "kernels",
-          "commits", "GMAC", "forward GMAC", "scratch MB", "/bound");
+          "commits", u.macs, forward, scratch, "/bound");
   for (uint32_t i = 0; i < plan->n_programs; i++) {
     const PlanProgram *p = &plan->programs[i];
     if (!report_shows(view, p)) continue;
     double ratio = p->lower_bound ? (double)p->scratch_bytes / (double)p->lower_bound : 1;
     fprintf(out, "%-24s %10u %10u %10u %14.3f %14.3f %12.1f %8.3f\n", plan_text(plan, p->name),
-            p->graph->n_nodes - 1, p->n_steps, p->graph->n_commits, (double)p->macs / 1e9,
-            (double)forward_macs(p) / 1e9, (double)p->scratch_bytes / 1e6, ratio);
+            p->graph->n_nodes - 1, p->n_steps, p->graph->n_commits, (double)p->macs / u.work,
+            (double)forward_macs(p) / u.work, (double)p->scratch_bytes / u.bytes, ratio);
   }
 }
 
@@ -150,12 +154,12 @@ static int name_width(const ReportTable *table) {
 }
 
 static void put_sums(const char *name, int width, const ReportSums *row, const ReportSums *all,
-                     FILE *out) {
+                     const ReportUnits *u, FILE *out) {
   double share = all->flops ? 100 * (double)row->flops / (double)all->flops : 0;
   fprintf(out, "  %-*s %8" PRId64 " %8" PRId64 " %12.3f %12.3f %12.3f %6.1f%% %12.1f\n", width,
-          *name ? name : "(top)", row->unfused, row->kernels, (double)row->macs / 1e9,
-          (double)row->forward_macs / 1e9, (double)row->flops / 1e9, share,
-          (double)row->bytes / 1e6);
+          *name ? name : "(top)", row->unfused, row->kernels, (double)row->macs / u->work,
+          (double)row->forward_macs / u->work, (double)row->flops / u->work, share,
+          (double)row->bytes / u->bytes);
 }
 
 static int by_flops(const void *a, const void *b) {
@@ -165,20 +169,25 @@ static int by_flops(const void *a, const void *b) {
   return strcmp(x->name, y->name);
 }
 
-static void put_table(const char *what, ReportTable *table, const ReportSums *all, FILE *out) {
+static void put_table(const char *what, ReportTable *table, const ReportSums *all,
+                      const ReportUnits *u, FILE *out) {
   int width = name_width(table);
+  char forward[32], moved[32];
+  text_format(forward, sizeof forward, "forward %s", u->macs);
+  text_format(moved, sizeof moved, "moved %s", u->of);
   fprintf(out, "\n  %-*s %8s %8s %12s %12s %12s %7s %12s\n", width, what, "unfused", "kernels",
-          "GMAC", "forward GMAC", "GFLOP", "share", "moved MB");
+          u->macs, forward, u->flops, "share", moved);
   for (uint32_t i = 0; i < table->n; i++) {
     const ReportSums *row = &table->rows[i];
     if (row->flops || row->bytes || row->kernels || row->unfused)
-      put_sums(row->name, width, row, all, out);
+      put_sums(row->name, width, row, all, u, out);
   }
 }
 
 static Status put_work(const Plan *plan, const PlanProgram *p, const ReportView *view, FILE *out,
                        Diag *diag) {
   ReportTable ops, scopes;
+  ReportUnits u = report_units(plan);
   ReportSums all;
   TRY(report_program(plan, p, diag, &all));
   TRY(report_work(plan, p, view->scope, 0, diag, &ops));
@@ -186,9 +195,9 @@ static Status put_work(const Plan *plan, const PlanProgram *p, const ReportView 
   if (status == STATUS_OK) {
     fprintf(out, "\nwork of %s\n", graph_text(p->graph, p->name));
     qsort(ops.rows, ops.n, sizeof *ops.rows, by_flops);
-    put_table("op", &ops, &all, out);
-    put_table("scope", &scopes, &all, out);
-    put_sums("all of the program", name_width(&scopes), &all, &all, out);
+    put_table("op", &ops, &all, &u, out);
+    put_table("scope", &scopes, &all, &u, out);
+    put_sums("all of the program", name_width(&scopes), &all, &all, &u, out);
     report_table_free(&scopes);
   }
   report_table_free(&ops);

@@ -2,6 +2,7 @@
 #include "compiler/report_view.h"
 
 #include "graph/plan/scopes.h"
+#include "ops/work.h"
 
 #define REPORT_DEPTH 2
 
@@ -48,4 +49,23 @@ int64_t report_trainable(const Plan *plan, uint32_t *tensors) {
       ++*tensors;
     }
   return sum;
+}
+
+ReportUnits report_units(const Plan *plan) {
+  static const ReportUnits work[] = {{1e9, 0, "GMAC", "GFLOP", NULL},
+                                     {1e6, 0, "MMAC", "MFLOP", NULL},
+                                     {1e3, 0, "kMAC", "kFLOP", NULL}};
+  int64_t flops = 0, bytes = plan->state_bytes;
+  for (uint32_t i = 0; i < plan->n_programs; i++) {
+    const PlanProgram *p = &plan->programs[i];
+    int64_t own = 0;
+    for (NodeId id = 1; id < p->graph->n_nodes; id++) own += node_flops(p->graph, id);
+    if (own > flops) flops = own;
+    if ((int64_t)p->scratch_bytes > bytes) bytes = (int64_t)p->scratch_bytes;
+  }
+  ReportUnits units = work[flops < 1000000 ? 2 : flops < 200000000 ? 1 : 0];
+  bool large = bytes >= 1000000;
+  units.bytes = large ? 1e6 : 1e3;
+  units.of = large ? "MB" : "kB";
+  return units;
 }

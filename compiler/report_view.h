@@ -16,6 +16,13 @@ Status report_check_scope(const Plan *plan, const ReportView *view, Diag *diag);
 /* The value's name; its scope when it has none. */
 const char *report_label(const Graph *graph, NodeId node);
 
+/* In what figures are printed: units of which the plan's largest program has some. */
+typedef struct ReportUnits {
+  double work, bytes;            /* in one */
+  const char *macs, *flops, *of; /* `GMAC`, `GFLOP`, `MB`; those of smaller plans are smaller */
+} ReportUnits;
+ReportUnits report_units(const Plan *plan);
+
 /* Trainable elements, and in how many tensors they are. */
 int64_t report_trainable(const Plan *plan, uint32_t *tensors);
 

@@ -2,6 +2,7 @@
 #include "compiler/where.h"
 
 #include "compiler/report_json.h"
+#include "compiler/report_view.h"
 #include "graph/base/text.h"
 #include "ops/ops.h"
 #include "ops/work.h"
@@ -190,19 +191,23 @@ static uint32_t put_states(const Where *w, const Plan *plan, FILE *out) {
   return n;
 }
 
-static void put_part(const char *name, const char *order, const Part *part, FILE *out) {
+static void put_part(const char *name, const char *order, const Part *part, const ReportUnits *u,
+                     FILE *out) {
   fprintf(out, "  %-8s %5s %8u %8u %12.3f %12.3f %12.3f\n", name, order, part->nodes, part->of,
-          (double)part->macs / 1e9, (double)part->flops / 1e9, (double)part->bytes / 1e6);
+          (double)part->macs / u->work, (double)part->flops / u->work,
+          (double)part->bytes / u->bytes);
 }
 
-static void put_orders(const Found *f, FILE *out) {
+static void put_orders(const Found *f, const ReportUnits *u, FILE *out) {
+  char moved[32];
   static const char *const orders[ORDERS] = {"0", "1", "2", "3+"};
-  fprintf(out, "  %-8s %5s %8s %8s %12s %12s %12s\n", "role", "order", "values", "kernels", "GMAC",
-          "GFLOP", "moved MB");
+  text_format(moved, sizeof moved, "moved %s", u->of);
+  fprintf(out, "  %-8s %5s %8s %8s %12s %12s %12s\n", "role", "order", "values", "kernels", u->macs,
+          u->flops, moved);
   for (uint32_t r = 0; r <= ROLE_UPDATE; r++)
     for (uint32_t o = 0; o < ORDERS; o++)
-      if (f->orders[r][o].nodes) put_part(role_name((Role)r), orders[o], &f->orders[r][o], out);
-  put_part("all", "", &f->all, out);
+      if (f->orders[r][o].nodes) put_part(role_name((Role)r), orders[o], &f->orders[r][o], u, out);
+  put_part("all", "", &f->all, u, out);
 }
 
 static int value_width(const Found *f) {
@@ -214,28 +219,32 @@ static int value_width(const Found *f) {
   return width;
 }
 
-static void put_kernel(const Where *w, const Found *f, const Part *kernel, int width, FILE *out) {
+static void put_kernel(const Where *w, const Found *f, const Part *kernel, int width,
+                       const ReportUnits *u, FILE *out) {
   const Stamp *stamp = &f->p->graph->nodes[kernel->last].stamp;
   char ops[200] = "";
   kernel_text(w, f->p, kernel, ops, sizeof ops);
   fprintf(out, "  %6u %-8s %5u %10.3f %10.3f  %-*s  %s\n", kernel->step,
-          role_name((Role)stamp->role), stamp->order, (double)kernel->flops / 1e9,
-          (double)kernel->bytes / 1e6, width, report_label(f->p->graph, kernel->last), ops);
+          role_name((Role)stamp->role), stamp->order, (double)kernel->flops / u->work,
+          (double)kernel->bytes / u->bytes, width, report_label(f->p->graph, kernel->last), ops);
 }
 
-static void put_kernels(const Where *w, const Found *f, FILE *out) {
+static void put_kernels(const Where *w, const Found *f, const ReportUnits *u, FILE *out) {
   Part rest = {0};
+  char moved[32];
   int width = value_width(f);
-  fprintf(out, "\n  %6s %-8s %5s %10s %10s  %-*s  %s\n", "kernel", "role", "order", "GFLOP",
-          "moved MB", width, "value", "ops of this line");
+  text_format(moved, sizeof moved, "moved %s", u->of);
+  fprintf(out, "\n  %6s %-8s %5s %10s %10s  %-*s  %s\n", "kernel", "role", "order", u->flops, moved,
+          width, "value", "ops of this line");
   for (uint32_t i = 0; i < f->n_kernels; i++)
     if (i < KERNELS_SHOWN)
-      put_kernel(w, f, &f->kernels[i], width, out);
+      put_kernel(w, f, &f->kernels[i], width, u, out);
     else
       add(&rest, &f->kernels[i]);
   if (f->n_kernels > KERNELS_SHOWN)
     fprintf(out, "  %6s %-14s %10.3f %10.3f  in %u more kernels; --report=json lists all\n", "", "",
-            (double)rest.flops / 1e9, (double)rest.bytes / 1e6, f->n_kernels - KERNELS_SHOWN);
+            (double)rest.flops / u->work, (double)rest.bytes / u->bytes,
+            f->n_kernels - KERNELS_SHOWN);
 }
 
 static Status put_program(const Where *w, const Plan *plan, uint32_t i, FILE *out, Diag *diag,
@@ -247,8 +256,9 @@ static Status put_program(const Where *w, const Plan *plan, uint32_t i, FILE *ou
     fprintf(out, "\n%s: %u value%s when it was built, %u in the plan%s\n",
             plan_text(plan, f.p->name), f.built, f.built == 1 ? "" : "s", f.all.nodes,
             f.all.nodes ? "" : ": equal to others, known beforehand, or without effect");
-    if (f.all.nodes) put_orders(&f, out);
-    if (f.n_kernels) put_kernels(w, &f, out);
+    ReportUnits u = report_units(plan);
+    if (f.all.nodes) put_orders(&f, &u, out);
+    if (f.n_kernels) put_kernels(w, &f, &u, out);
   }
   found_free(&f);
   return status;

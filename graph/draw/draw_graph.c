@@ -194,13 +194,7 @@ static void set_shape(Agnode_t *node, const View *v, const ViewBox *b, const cha
   if (b->kind == VIEW_INPUT) set(node, "shape", "note");
   if (octagon) set(node, "shape", "octagon");
   if (b->commits) set(node, "peripheries", "2");
-  if (view_at_peak(v, b) && octagon) { /* Graphviz has stripes for rectangles only */
-    snprintf(striped, sizeof striped, "#8a6fc8;0.04:%s;0.96", color);
-    set(node, "style", b->outside ? "filled,dashed" : "filled");
-    set(node, "fillcolor", striped);
-    return;
-  }
-  if (view_at_peak(v, b)) {
+  if (view_at_peak(v, b) && !octagon) { /* Graphviz stripes rectangles only */
     snprintf(striped, sizeof striped,
              "#8a6fc8;0.02:%s;0.02:#8a6fc8;0.02:%s;0.88:#8a6fc8;0.02:%s;0.02:#8a6fc8", color, color,
              color);

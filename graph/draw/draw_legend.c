@@ -57,7 +57,7 @@ static void put_boxes(Legend *l, const View *v) {
     const ViewBox *b = &v->boxes[i];
     commits = commits || b->commits;
     draws = draws || b->kind == VIEW_RANDOM || b->randoms;
-    peak = peak || view_at_peak(v, b);
+    peak = peak || (view_at_peak(v, b) && b->kind != VIEW_RANDOM && !b->randoms);
     outside = outside || b->outside;
     meets = meets || b->meets;
   }

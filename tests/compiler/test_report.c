@@ -392,6 +392,28 @@ static void test_view(void) {
   shell_free(&s);
 }
 
+/* The text of a small plan has units in which it is not 0.000. */
+static void test_units(void) {
+  support_write("small.xml",
+                "<model name=\"small\" xmlns=\"urn:graphc:model:1\"><program name=\"p\">"
+                "<input name=\"x\" shape=\"8 8\"/><parameter name=\"w\" shape=\"8 8\"/>"
+                "<matmul name=\"y\" in=\"x\" with=\"w\"/><output value=\"y\"/></program>"
+                "</model>");
+  Shell s = shell("$GRAPHC small.xml --report && $GRAPHC small.xml --where=1 && $GRAPHC small.xml "
+                  "--explain-peak");
+  CU_ASSERT_EQUAL(s.code, 0);
+  static const char *const parts[] = {
+      "state 0.3 kB, arena 0.8 kB", "kMAC   forward kMAC   scratch kB", "0.512          0.512",
+      "kFLOP   share     moved kB", "1.024  100.0%          0.8",       "0.768",
+      "again: kMAC        kB"};
+  for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
+    CU_ASSERT_PTR_NOT_NULL(strstr(s.out, parts[i]));
+    if (!strstr(s.out, parts[i])) printf("\n'%s' is not in\n%s\n", parts[i], s.out);
+  }
+  CU_ASSERT_PTR_NULL(strstr(s.out, "GMAC"));
+  shell_free(&s);
+}
+
 int main(void) {
   static const SupportTest tests[] = {{"one number", test_one_number},
                                       {"sums", test_sums},
@@ -399,6 +421,7 @@ int main(void) {
                                       {"figures", test_figures},
                                       {"text", test_text},
                                       {"bytes", test_bytes},
-                                      {"view", test_view}};
+                                      {"view", test_view},
+                                      {"units", test_units}};
   return support_run("report", tests, sizeof tests / sizeof *tests);
 }

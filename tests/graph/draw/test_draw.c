@@ -142,8 +142,8 @@ static void test_plan(void) {
         kinds[i][1], kinds[i][0]);
 }
 
-/* What the looks mean is told of those that are there; an octagon, which has no stripes, shows that
- * it is alive at the peak by its fill. */
+/* What the looks mean is told of those that are there; an octagon, which Graphviz cannot
+ * stripe, keeps its fill and says that it is alive at the peak. */
 static void test_looks(void) {
   support_write("looks.xml",
                 "<model name=\"looks\" xmlns=\"urn:graphc:model:1\"><program name=\"p\">"
@@ -167,7 +167,7 @@ static void test_looks(void) {
       if (strcmp(attribute(n, "shape"), "octagon") != 0) continue;
       CU_ASSERT_PTR_NOT_NULL(strstr(attribute(n, "label"), "at the peak"));
       CU_ASSERT_STRING_EQUAL(attribute(n, "style"), "filled");
-      CU_ASSERT_STRING_EQUAL(attribute(n, "fillcolor"), "#8a6fc8;0.04:#fff3c4;0.96");
+      CU_ASSERT_STRING_EQUAL(attribute(n, "fillcolor"), "#fff3c4");
     }
     agclose(graph);
     shell_free(&s);
