@@ -94,6 +94,8 @@ static void put_scores(FILE *out, const Record *r) {
 
 /* ---- curves ---- */
 
+#define SIZES_ALIKE 20 /* the largest values of curves in one figure, over each other */
+
 /* Up to the last slash: what stands together. */
 static size_t group_length(const char *name) {
   const char *slash = strrchr(name, '/');
@@ -112,6 +114,16 @@ static bool same_group(const char *a, const char *b, Kind kind) {
   if (kind == SCORES) return strcmp(page_score_figure(a), page_score_figure(b)) == 0;
   size_t n = group_length(a);
   return group_length(b) == n && strncmp(a, b, n) == 0;
+}
+
+static double largest_of(const Series *s) {
+  return s->n ? fmax(fabs(s->low), fabs(s->high)) : 0;
+}
+
+/* Beside a loss of 130 one of 0.5 is a line at the bottom: it has a figure of its own. */
+static bool same_size(const Series *a, const Series *b) {
+  double x = largest_of(a), y = largest_of(b);
+  return !(x > 0 && y > 0) || fmax(x, y) / fmin(x, y) <= SIZES_ALIKE;
 }
 
 static void put_group(FILE *out, Kind kind, const Curve *curves, uint32_t n, int64_t steps) {
@@ -144,6 +156,7 @@ static void put_kind(FILE *out, const Record *r, Kind kind, int64_t steps) {
     for (uint32_t k = i; k < r->n_metrics && n < CURVES_MAX; k++) {
       const char *other = r->metrics[k]->name;
       if (done[k] || kind_of(r, other) != kind || !same_group(name, other, kind)) continue;
+      if (kind == OUTPUTS && !same_size(r->metrics[i], r->metrics[k])) continue;
       size_t skip = kind == OUTPUTS ? group_length(other) : 0;
       const char *shown = other + skip + (skip ? 1 : 0);
       if (kind == SCORES) {

@@ -134,6 +134,21 @@ static void hostile(void) {
   free(name);
 }
 
+/* Values of one size share a figure, in the order of the first of each: a, b, none; then c; then d.
+ */
+static void sizes(void) {
+  const char *folder = make_folder("sizes", "",
+                                   "{\"step\":0,\"t/a\":2,\"t/c\":130,\"t/b\":0.5,\"t/d\":-0.01,"
+                                   "\"t/none\":0,\"lone\":1000}\n",
+                                   "");
+  xmlDoc *doc = page_from(folder, &(PageState){.end = 1});
+  CU_ASSERT_EQUAL(count(doc, "//*[name()='figure']"), 4);
+  CU_ASSERT_EQUAL(count(doc, "//*[name()='figure'][1]//*[name()='li']"), 3);
+  CU_ASSERT_EQUAL(count(doc, "//*[name()='figure'][2]//*[name()='li']"), 1);
+  CU_ASSERT_EQUAL(count(doc, "//*[name()='figure'][3]//*[name()='li']"), 1);
+  xmlFreeDoc(doc);
+}
+
 /* One step, and none, and nothing that is finite. */
 static void short_runs(void) {
   const char *one = make_folder("one", "", "{\"step\":0,\"loss\":3}\n", "");
@@ -467,6 +482,7 @@ int main(void) {
   static const SupportTest tests[] = {
       {"long series in few points", series},
       {"hostile names", hostile},
+      {"values of several sizes", sizes},
       {"one step, or none", short_runs},
       {"many steps", long_run},
       {"a configuration makes its run again", again},
