@@ -87,11 +87,15 @@ static void test_quiet(void) {
   free(text);
 }
 
-/* What a variant of CDVM watches: a |J^T v| / |v|, which a step of second order has, and L_inv. */
-static void watched(const char *const *defines, uint32_t n, const char *first, const char *second) {
+/* What a small variant of CDVM watches: a |J^T v| / |v|, which a step of second order has, and
+ * L_inv. */
+static void watched(const char *set, const char *set_too, const char *first, const char *second) {
+  const char *defines[] = {
+      "width=2", "blocks=1 1 1 1", "height=16", "image_width=16", "batch_ids=2", "V=1",
+      set,       set_too};
   const char *want[] = {first, second};
   uint32_t n_want = second ? 2 : first ? 1 : 0;
-  Compiled c = support_compile("models/cdvm_small.xml", defines, n, DTYPE_F32);
+  Compiled c = support_compile("models/cdvm_small.xml", defines, 8, DTYPE_F32);
   CU_ASSERT_EQUAL_FATAL(c.status, STATUS_OK);
   CU_ASSERT_EQUAL_FATAL(c.plan->n_watches, n_want);
   for (uint32_t i = 0; i < n_want; i++)
@@ -100,14 +104,10 @@ static void watched(const char *const *defines, uint32_t n, const char *first, c
 }
 
 static void test_models(void) {
-  static const char *const small[] = {
-      "width=2", "blocks=1 1 1 1", "height=16", "image_width=16", "batch_ids=2", "V=1", "order=2"};
-  static const char *const first[] = {"order=1"}, *const plain[] = {"meta=off"},
-                           *const bare[] = {"meta=off", "encoders=off"};
-  watched(small, 7, "norm/ratio", "train/inv");
-  watched(first, 1, "train/inv", NULL);
-  watched(plain, 1, "train/inv", NULL);
-  watched(bare, 2, NULL, NULL);
+  watched("meta=on", "order=2", "norm/ratio", "train/inv");
+  watched("meta=on", "order=1", "train/inv", NULL);
+  watched("meta=off", "encoders=on", "train/inv", NULL);
+  watched("meta=off", "encoders=off", NULL, NULL);
 }
 
 int main(void) {
