@@ -63,9 +63,10 @@ typedef struct Train {
 
 /* ---- the loop ---- */
 
-/* Warnings are printed when they arise: a run may last for days. */
+/* Warnings are printed when they arise: a run may last for days.  Beside an error, which may have
+ * arisen ahead of its step, they wait for its turn. */
 static void print_warnings(Train *t) {
-  if (!diag_entry(t->diag, 0)) return;
+  if (!diag_entry(t->diag, 0) || diag_error_count(t->diag)) return;
   progress_clear(&t->progress);
   diag_print(t->diag, stderr);
   diag_clear(t->diag);
