@@ -11,7 +11,7 @@
 #define DRAW_TRIES 7
 #define DRAW_LAST_WORDS 4 /* tries with words on arrows, which take most of the width */
 
-#define BITMAP_MAX 32767 /* of cairo */
+#define BITMAP_MAX 32760 /* some fewer than cairo takes */
 #define BITMAP_DOTS 96   /* an inch */
 #define BITMAP_EDGE 4    /* points around the picture */
 
@@ -98,9 +98,10 @@ Status draw_render(const Draw *d, GVC_t *context, Agraph_t *root, char **data, u
 
 /* Graphviz makes larger bitmaps smaller, and says so on standard error. */
 static void fit_bitmap(const Draw *d, Agraph_t *root) {
+  if (strcmp(d->options->format, "png") != 0) return; /* dot text may have no layout */
   double dots = (double)BITMAP_DOTS / 72, longest = GD_bb(root).UR.x + 2 * BITMAP_EDGE;
   if (GD_bb(root).UR.y + 2 * BITMAP_EDGE > longest) longest = GD_bb(root).UR.y + 2 * BITMAP_EDGE;
-  if (strcmp(d->options->format, "png") != 0 || longest * dots <= BITMAP_MAX) return;
+  if (longest * dots <= BITMAP_MAX) return;
   GD_drawing(root)->dpi = BITMAP_MAX / longest * 72;
   diag_warning(d->diag, d->path, "--emit=svg has no largest size; --depth=N, --scope=S",
                "the picture is drawn at %.0f %% of its size: a PNG has at most %d dots a side",

@@ -174,6 +174,30 @@ static void test_looks(void) {
   }
 }
 
+/* A picture of more dots than a PNG holds is smaller, and that is told; dot text is not laid out.
+ */
+static void test_large(void) {
+  static char model[60000];
+  size_t n =
+      (size_t)snprintf(model, sizeof model,
+                       "<model name=\"large\" xmlns=\"urn:graphc:model:1\"><program name=\"p\">"
+                       "<input name=\"x\" shape=\"4\"/><tanh name=\"y0\" in=\"x\"/>\n");
+  for (int i = 1; i < 900; i++)
+    n += (size_t)snprintf(model + n, sizeof model - n, "<tanh name=\"y%d\" in=\"y%d\"/>\n", i,
+                          i - 1);
+  snprintf(model + n, sizeof model - n, "<output value=\"y899\"/></program></model>\n");
+  support_write("large.xml", model);
+  Shell s = shell("\"$GRAPHC\" large.xml --depth=-1 --emit=png:large.png");
+  CU_ASSERT_EQUAL(s.code, 0);
+  CU_ASSERT_PTR_NOT_NULL(strstr(s.err, "large.png: warning: the picture is drawn at "));
+  CU_ASSERT_PTR_NULL(strstr(s.err, "cairo"));
+  shell_free(&s);
+  s = shell("\"$GRAPHC\" large.xml --depth=-1 --emit=dot:large.dot");
+  CU_ASSERT_EQUAL(s.code, 0);
+  CU_ASSERT_STRING_EQUAL(s.err, "");
+  shell_free(&s);
+}
+
 /* Scopes that feed each other in turn: Graphviz says nothing, so no arrow is lost. */
 static void test_turns(void) {
   Shell s = shell("\"$GRAPHC\" \"$TOP/models/examples/maml.xml\" --emit=svg:m.svg --depth=1 && "
@@ -216,9 +240,9 @@ static void test_errors(void) {
 }
 
 int main(void) {
-  static const SupportTest tests[] = {{"dot", test_dot},       {"formats", test_formats},
-                                      {"cdvm", test_cdvm},     {"plan", test_plan},
-                                      {"turns", test_turns},   {"streams", test_streams},
-                                      {"errors", test_errors}, {"looks", test_looks}};
+  static const SupportTest tests[] = {
+      {"dot", test_dot},       {"formats", test_formats}, {"cdvm", test_cdvm},
+      {"plan", test_plan},     {"turns", test_turns},     {"streams", test_streams},
+      {"errors", test_errors}, {"looks", test_looks},     {"large", test_large}};
   return support_run("draw", tests, sizeof tests / sizeof *tests);
 }
