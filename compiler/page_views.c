@@ -14,6 +14,7 @@ typedef struct Part {
   uint32_t path;   /* string id in `paths` */
   uint32_t parent; /* the part that it opens from; VIEW_NONE: none */
   char *title;     /* owned */
+  uint32_t boxes;  /* ViewOptions.boxes with which there is such a path; 0: with any */
 } Part;
 
 typedef struct Views {
@@ -28,6 +29,7 @@ typedef struct Views {
   uint32_t n, cap;
   uint32_t *view, *box; /* by node, + 1 */
   ViewOptions options;  /* with what is alive at the peak */
+  uint32_t boxes;       /* of the part that is drawn: DrawShown.boxes */
   json_t *list;
   Diag *diag;
 } Views;
@@ -51,7 +53,7 @@ static Status part_find(Views *v, const char *path, const char *title, uint32_t 
     TRY(ARRAY_RESERVE(v->parts, v->cap, v->n, 1, v->diag));
     char *name = strdup(title);
     if (!name) return no_memory(v);
-    v->parts[v->n] = (Part){id, parent, name};
+    v->parts[v->n] = (Part){id, parent, name, *path == '+' ? v->boxes : 0};
     v->part_of[id] = ++v->n;
   }
   *out = v->part_of[id] - 1;
@@ -117,7 +119,9 @@ static Status draw_part(Views *v, uint32_t part) {
   ViewOptions options = v->options;
   const char *path = strings_text(v->paths, v->parts[part].path);
   options.scope = *path ? path : NULL;
+  options.boxes = v->parts[part].boxes;
   TRY(draw_pages_add(v->pictures, v->plan, v->p, v->of, &options, v->diag, &shown));
+  v->boxes = shown.boxes;
   Status status = put_view(v, part, &shown);
   draw_shown_free(&shown);
   return status;

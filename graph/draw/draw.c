@@ -68,9 +68,10 @@ static bool fits(Agraph_t *root) {
   return GD_bb(root).UR.x <= DRAW_WIDTH && GD_bb(root).UR.y <= DRAW_HEIGHT;
 }
 
-Status draw_lay_out(const Draw *d, GVC_t *context, View **view, Agraph_t **root, DrawBrief *brief) {
+Status draw_lay_out(const Draw *d, GVC_t *context, View **view, Agraph_t **root, uint32_t *boxes,
+                    DrawBrief *brief) {
   bool automatic = is_automatic(d);
-  uint32_t boxes = d->options->view.boxes;
+  *boxes = d->options->view.boxes;
   *brief = DRAW_FULL;
   if (is_dot(d) && !automatic) return STATUS_OK;
   for (int tries = 1;; tries++) {
@@ -79,13 +80,13 @@ Status draw_lay_out(const Draw *d, GVC_t *context, View **view, Agraph_t **root,
     uint32_t n = (*view)->n_boxes;
     /* What stands around a scope takes less width without words; fewer boxes come next. */
     bool wide = GD_bb(*root).UR.x > DRAW_WIDTH;
-    if (tries > 1 || !wide || !d->options->view.scope) boxes = n > 3 ? n - n / 4 : 3;
+    if (tries > 1 || !wide || !d->options->view.scope) *boxes = n > 3 ? n - n / 4 : 3;
     view_free(*view);
     agclose(*root);
     *view = NULL;
     *root = NULL;
     if (wide) *brief = tries < DRAW_LAST_WORDS ? DRAW_NAMES : DRAW_SILENT;
-    TRY(draw_view(d, boxes, *brief, view, root));
+    TRY(draw_view(d, *boxes, *brief, view, root));
   }
 }
 
@@ -125,8 +126,25 @@ static Status write_picture(const Draw *d, GVC_t *context, Agraph_t *root) {
                     "cannot write the picture: %s", strerror(errno));
 }
 
+/* A group of the whole program's picture is one of as many boxes as that picture has: with another
+ * number it holds others.  *boxes: how many it was made with. */
+static Status find_boxes(const Draw *d, GVC_t *context, uint32_t *boxes) {
+  DrawOptions whole = *d->options;
+  whole.view.scope = NULL;
+  const Draw of = {d->plan, d->p, d->of, &whole, d->path, d->diag};
+  Agraph_t *root = NULL;
+  View *view = NULL;
+  DrawBrief brief;
+  Status status = draw_view(&of, whole.view.boxes, DRAW_FULL, &view, &root);
+  if (status == STATUS_OK) status = draw_lay_out(&of, context, &view, &root, boxes, &brief);
+  view_free(view);
+  if (root) agclose(root);
+  return status;
+}
+
 Status draw_program(const Plan *plan, const PlanProgram *program, const OpTable *ops,
-                    const DrawOptions *options, const char *path, Diag *diag) {
+                    const DrawOptions *wanted, const char *path, Diag *diag) {
+  DrawOptions opened = *wanted, *options = &opened;
   Draw d = {plan, program, NULL, options, path, diag};
   draw_listen();
   GVC_t *context = gvContext();
@@ -135,8 +153,12 @@ Status draw_program(const Plan *plan, const PlanProgram *program, const OpTable 
   Agraph_t *root = NULL;
   View *view = NULL;
   DrawBrief brief;
-  Status status = draw_view(&d, options->view.boxes, DRAW_FULL, &view, &root);
-  if (status == STATUS_OK) status = draw_lay_out(&d, context, &view, &root, &brief);
+  uint32_t boxes;
+  Status status = STATUS_OK;
+  if (options->view.scope && *options->view.scope == '+' && is_automatic(&d))
+    status = find_boxes(&d, context, &options->view.boxes);
+  if (status == STATUS_OK) status = draw_view(&d, options->view.boxes, DRAW_FULL, &view, &root);
+  if (status == STATUS_OK) status = draw_lay_out(&d, context, &view, &root, &boxes, &brief);
   view_free(view);
   view_close(d.of);
   if (status == STATUS_OK) status = write_picture(&d, context, root);

@@ -32,8 +32,9 @@ void draw_listen(void);
 Status draw_view(const Draw *d, uint32_t boxes, DrawBrief brief, View **view, Agraph_t **root);
 /* Lays the graph out unless it is to be text.  An automatic view is made again with fewer boxes, or
  * words, while it is too large: what is too large is known only then.  The caller releases what is
- * not NULL, also after a failure.  *brief: what it was drawn with. */
-Status draw_lay_out(const Draw *d, GVC_t *context, View **view, Agraph_t **root, DrawBrief *brief);
+ * not NULL, also after a failure.  *boxes, *brief: what it was drawn with. */
+Status draw_lay_out(const Draw *d, GVC_t *context, View **view, Agraph_t **root, uint32_t *boxes,
+                    DrawBrief *brief);
 /* As the format that the options name; gvFreeRenderData. */
 Status draw_render(const Draw *d, GVC_t *context, Agraph_t *root, char **data, unsigned *length);
 /* ---- draw_dot.c ---- */

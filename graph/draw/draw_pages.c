@@ -48,12 +48,13 @@ const char *draw_pages_text(const DrawPages *pages, uint32_t picture) {
   return pages->pictures[picture].svg;
 }
 
-/* The number of the graph's text; UINT32_MAX: out of memory. */
-static uint32_t find_text(DrawPages *pages, Agraph_t *root) {
+/* The number of the graph's text, with the bound of its boxes behind it: what was made with another
+ * has other paths.  UINT32_MAX: out of memory. */
+static uint32_t find_text(DrawPages *pages, Agraph_t *root, uint32_t boxes) {
   char *text = NULL;
   size_t length = 0;
   FILE *out = open_memstream(&text, &length);
-  bool ok = out && draw_dot(root, out);
+  bool ok = out && draw_dot(root, out) && fprintf(out, "%u", boxes) > 0;
   if (out && fclose(out) != 0) ok = false;
   if (ok) draw_texts_level(text);
   uint32_t id = ok ? strings_intern_n(pages->graphs, text, length) : UINT32_MAX;
@@ -73,39 +74,57 @@ static Status add_picture(DrawPages *pages, const Draw *d, GVC_t *context, Agrap
   char *data = NULL;
   unsigned length = 0;
   Picture picture = {0};
-  uint32_t before = out->view->n_boxes;
   TRY(ARRAY_RESERVE(pages->pictures, pages->cap, pages->n, 1, d->diag));
-  TRY(draw_lay_out(d, context, &out->view, root, &picture.brief));
+  TRY(draw_lay_out(d, context, &out->view, root, &picture.boxes, &picture.brief));
   TRY(draw_render(d, context, *root, &data, &length));
   const char *svg = strstr(data, "<svg");
   picture.svg = svg ? strdup(svg) : NULL;
   gvFreeRenderData(data);
   if (picture.svg) draw_texts_take(picture.svg, &picture.ids, &out->texts);
-  if (out->view->n_boxes != before) picture.boxes = out->view->n_boxes;
+  out->boxes = picture.boxes;
   pages->pictures[pages->n++] = picture;
   return picture.svg && picture.ids && out->texts ? STATUS_OK : diag_no_memory(d->diag, length);
 }
 
-/* A view that looks like a picture, which may have been made with fewer boxes or words. */
+static Status draw_anew(const Draw *d, uint32_t boxes, DrawBrief brief, Agraph_t **root,
+                        DrawShown *out) {
+  view_free(out->view);
+  if (*root) agclose(*root);
+  out->view = NULL;
+  *root = NULL;
+  return draw_view(d, boxes, brief, &out->view, root);
+}
+
+/* A view that looks like a picture, which may have been made with fewer boxes or words.  With these
+ * left out it may look like it no more: then *out has no texts. */
 static Status use_picture(const Picture *picture, const Draw *d, Agraph_t **root, DrawShown *out) {
-  if (picture->boxes || picture->brief != DRAW_FULL) {
-    view_free(out->view);
-    agclose(*root);
-    out->view = NULL;
-    *root = NULL;
-    TRY(draw_view(d, picture->boxes, picture->brief, &out->view, root));
-  }
+  bool full = picture->boxes == d->options->view.boxes && picture->brief == DRAW_FULL;
+  out->boxes = picture->boxes;
+  if (!full) TRY(draw_anew(d, picture->boxes, picture->brief, root, out));
   out->texts = draw_texts_of(*root, picture->ids);
-  return out->texts ? STATUS_OK : diag_no_memory(d->diag, strlen(picture->ids));
+  return out->texts || !full ? STATUS_OK : diag_no_memory(d->diag, strlen(picture->ids));
+}
+
+/* A picture for this view alone: the key is no graph's text. */
+static Status add_own(DrawPages *pages, const Draw *d, GVC_t *context, Agraph_t **root,
+                      DrawShown *out) {
+  char key[24];
+  snprintf(key, sizeof key, "%u", pages->n);
+  out->picture = pages->n;
+  if (strings_intern(pages->graphs, key) != pages->n + 1)
+    return diag_no_memory(d->diag, sizeof key);
+  TRY(draw_anew(d, d->options->view.boxes, DRAW_FULL, root, out));
+  return add_picture(pages, d, context, root, out);
 }
 
 static Status show(DrawPages *pages, const Draw *d, GVC_t *context, Agraph_t **root,
                    DrawShown *out) {
-  TRY(draw_view(d, 0, DRAW_FULL, &out->view, root));
-  out->picture = find_text(pages, *root);
+  TRY(draw_anew(d, d->options->view.boxes, DRAW_FULL, root, out));
+  out->picture = find_text(pages, *root, d->options->view.boxes);
   if (out->picture == UINT32_MAX) return diag_no_memory(d->diag, 0);
   if (out->picture == pages->n) return add_picture(pages, d, context, root, out);
-  return use_picture(&pages->pictures[out->picture], d, root, out);
+  TRY(use_picture(&pages->pictures[out->picture], d, root, out));
+  return out->texts ? STATUS_OK : add_own(pages, d, context, root, out);
 }
 
 Status draw_pages_add(DrawPages *pages, const Plan *plan, const PlanProgram *program,

@@ -16,6 +16,7 @@ const char *draw_pages_text(const DrawPages *pages, uint32_t picture);
 typedef struct DrawShown {
   View *view;
   uint32_t picture; /* its boxes have the ids b0, b1, ..., its clusters c0, c1, ... */
+  uint32_t boxes;   /* options->boxes, or the fewer with which it could be read */
   char *texts;      /* of the picture's text elements in order, each with a line feed behind it */
 } DrawShown;
 void draw_shown_free(DrawShown *shown);

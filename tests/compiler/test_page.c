@@ -270,11 +270,35 @@ static void refusals(void) {
        "none/x.html: error: cannot write the page: ");
 }
 
+/* A picture that was made with fewer boxes has groups that another number has not: they open. */
+static void groups_of_fewer_boxes(void) {
+  if (!support_long()) return;
+  shell_must("$GRAPHC $TOP/models/ablations/plain_between.xml -D width=4 -D height=32 "
+             "-D image_width=16 -D batch_ids=4 -D eval_batch=4 -D 'blocks=2 2 2 2' "
+             "-D 'domains=a b c d' -D 'ids=5 5 5 5' --program=step/a --emit=html:fewer.html");
+  char *page = shell_slurp(support_path("fewer.html"), NULL);
+  json_t *data = unpack(page, "data");
+  const json_t *program = json_array_get(json_object_get(data, "programs"), 0);
+  size_t i, k, n_groups = 0;
+  json_t *view, *box;
+  json_array_foreach(json_object_get(program, "views"), i, view) {
+    json_array_foreach(json_object_get(view, "boxes"), k, box) {
+      if (*json_string_value(json_object_get(box, "path")) != '+') continue;
+      CU_ASSERT(fact(box, "open") >= 0 || fact(box, "nodes") <= 3);
+      n_groups++;
+    }
+  }
+  CU_ASSERT(n_groups > 1);
+  free(page);
+  json_decref(data);
+}
+
 int main(void) {
   static const SupportTest tests[] = {{"the data add up", adds_up},
                                       {"names", names_end_nothing},
                                       {"a path that is no UTF-8", path_is_repaired},
                                       {"words", words_are_those_of_pictures},
+                                      {"groups of fewer boxes", groups_of_fewer_boxes},
                                       {"refusals", refusals}};
   return support_run("page", tests, sizeof tests / sizeof *tests);
 }

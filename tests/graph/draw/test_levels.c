@@ -69,8 +69,13 @@ static void note_paths(Levels *l, const View *v) {
 
 static void lay_out(Levels *l, const char *scope, const ViewOptions *options) {
   DrawShown shown;
-  CU_ASSERT_EQUAL(draw_pages_add(l->pictures, l->plan, l->p, l->of, options, l->diag, &shown),
-                  STATUS_OK);
+  Status status = draw_pages_add(l->pictures, l->plan, l->p, l->of, options, l->diag, &shown);
+  CU_ASSERT_EQUAL(status, STATUS_OK);
+  if (status != STATUS_OK) {
+    printf("\n%s, %s: '%s' is not drawn\n", l->model, plan_text(l->plan, l->p->name), scope);
+    diag_print(l->diag, stdout);
+    diag_clear(l->diag);
+  }
   if (!shown.view) return;
   check_size(l, scope, draw_pages_text(l->pictures, shown.picture));
   check_view(l, scope, shown.view);
