@@ -153,10 +153,8 @@ static NodeId emit_sum(Partition *p, NodeId id) {
   const Node *node = &p->in->nodes[id];
   if (node->op == OP_CONV_DW)
     return emit_all_reduce(&p->e, rewrite_copy(&p->e, p->in, id, p->inputs), p->s.ranks);
-  uint32_t n, mask = 0;
-  const int64_t *axes = node_attr(p->in, id, REDUCE_AXES, &n);
-  for (uint32_t i = 0; i < n; i++) mask |= 1u << axes[i];
-  NodeId sum = emit_all_reduce(&p->e, emit_wide_sum(&p->e, p->inputs[0], mask), p->s.ranks);
+  NodeId part = emit_wide_sum(&p->e, p->inputs[0], rewrite_reduced(p->in, id));
+  NodeId sum = emit_all_reduce(&p->e, part, p->s.ranks);
   return emit_cast(&p->e, sum, (DType)node->dtype);
 }
 

@@ -34,6 +34,13 @@ static NodeId emit_again(Emitter *e, const Graph *in, NodeId id, const NodeId *i
   return copy;
 }
 
+uint32_t rewrite_reduced(const Graph *g, NodeId id) {
+  uint32_t n, mask = 0;
+  const int64_t *axes = node_attr(g, id, REDUCE_AXES, &n);
+  for (uint32_t i = 0; i < n; i++) mask |= 1u << axes[i];
+  return mask;
+}
+
 NodeId rewrite_copy(Emitter *e, const Graph *in, NodeId id, const NodeId *inputs) {
   return emit_again(e, in, id, inputs, emit_node);
 }

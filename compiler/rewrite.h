@@ -7,6 +7,9 @@
 /* Marks the nodes that outputs and commits need. Caller frees; NULL when out of memory. */
 bool *rewrite_live(const Graph *graph);
 
+/* The axes of the operand that a reduce-sum or variance adds up, as a mask. */
+uint32_t rewrite_reduced(const Graph *graph, NodeId id);
+
 /* Emits a copy of in's node `id` with the given inputs, with all its stamps and its name. */
 NodeId rewrite_copy(Emitter *e, const Graph *in, NodeId id, const NodeId *inputs);
 

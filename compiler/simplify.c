@@ -16,16 +16,9 @@
 
 #include <stdlib.h>
 
-static uint32_t reduced_axes(const Graph *in, NodeId id) {
-  uint32_t n, mask = 0;
-  const int64_t *axes = node_attr(in, id, REDUCE_AXES, &n);
-  for (uint32_t i = 0; i < n; i++) mask |= 1u << axes[i];
-  return mask;
-}
-
 static NodeId spell_variance(Emitter *e, const Graph *in, NodeId id, const NodeId *inputs) {
   NodeId d = emit_sub(e, inputs[0], inputs[1]);
-  return emit_mean(e, emit_mul(e, d, d), reduced_axes(in, id));
+  return emit_mean(e, emit_mul(e, d, d), rewrite_reduced(in, id));
 }
 
 /* True for a sum over the rows of each group of the batch, and over more of each row. */
@@ -44,7 +37,7 @@ static bool adds_up_groups(const Graph *in, NodeId id, uint32_t axes) {
 /* Each row by itself, then the rows of each group: ranks share the first, and need not send rows to
  * add them up.  In between nothing is rounded that one sum would not round. */
 static NodeId spell_sum(Emitter *e, const Graph *in, NodeId id, const NodeId *inputs) {
-  uint32_t axes = reduced_axes(in, id);
+  uint32_t axes = rewrite_reduced(in, id);
   if (!adds_up_groups(in, id, axes)) return rewrite_copy(e, in, id, inputs);
   NodeId rows = emit_wide_sum(e, inputs[0], axes & ~2u);
   return emit_cast(e, emit_reduce_sum(e, rows, 2), (DType)in->nodes[id].dtype);

@@ -88,9 +88,7 @@ static bool same_shards(const Rule *r, uint32_t batch, int64_t rows, Split split
 
 static SplitKind reduce_sum(Rule *r) {
   Split split = r->in[0];
-  uint32_t n, mask = 0;
-  const int64_t *axes = node_attr(r->s->graph, r->id, REDUCE_AXES, &n);
-  for (uint32_t i = 0; i < n; i++) mask |= 1u << axes[i];
+  uint32_t mask = rewrite_reduced(r->s->graph, r->id);
   const Shape *shape = shape_of(r, 0);
   int64_t rows = shape->dim[0], kept = 1;
   for (int i = 0; i <= split.axis; i++) kept *= mask >> i & 1 ? 0 : shape->dim[i];
