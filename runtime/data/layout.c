@@ -62,13 +62,15 @@ static size_t within_camera(const DataPart *part, const DataName *name) {
 
 /* ---- folders ---- */
 
-static const char *const here[] = {"", NULL};
+static const char *const market_roots[] = {"", "Market-1501-v15.09.15", NULL};
 static const char *const duke_roots[] = {"", "DukeMTMC-reID", NULL};
 static const char *const cuhk03_roots[] = {
     "labeled", "cuhk03-np/labeled", "detected", "cuhk03-np/detected", "", NULL};
 static const char *const cuhk03mat_roots[] = {"", "cuhk03_release", NULL};
 static const char *const msmt17_roots[] = {"", "MSMT17_V1", "MSMT17_V2", NULL};
 static const char *const cuhk02_roots[] = {"", "Dataset", NULL};
+static const char *const cuhksysu_roots[] = {"cropped_images", "CUHK-SYSU/cropped_images", "",
+                                             NULL};
 static const char *const viper_roots[] = {"", "VIPeR", NULL};
 static const char *const prid_roots[] = {"single_shot", "prid_2011/single_shot", "", NULL};
 static const char *const grid_roots[] = {"", "underground_reid", NULL};
@@ -77,7 +79,7 @@ static const char *const ilids_roots[] = {"Persons", "i-LIDS_Pedestrian/Persons"
 static const DataPart market_parts[] = {{"bounding_box_train", NULL, SPLIT_TRAIN},
                                         {"query", NULL, SPLIT_QUERY},
                                         {"bounding_box_test", NULL, SPLIT_GALLERY}};
-static const DataPart cuhksysu_parts[] = {{"cropped_images", "1", SPLIT_TRAIN}};
+static const DataPart cuhksysu_parts[] = {{"", "1", SPLIT_TRAIN}};
 static const DataPart cuhk02_parts[] = {
     {"P1/cam1", "P1/cam1", SPLIT_TRAIN}, {"P1/cam2", "P1/cam2", SPLIT_TRAIN},
     {"P2/cam1", "P2/cam1", SPLIT_TRAIN}, {"P2/cam2", "P2/cam2", SPLIT_TRAIN},
@@ -94,12 +96,13 @@ static const DataPart ilids_parts[] = {{"", NULL, SPLIT_GALLERY}};
 static bool parse_duke_frame(const char *name, DataName *out) {
   return parse_market(name, out) && strncmp(out->camera + out->n_camera, "_f", 2) == 0;
 }
-static bool recognise_duke(const DataLayout *layout, const char *path, bool empty) {
+static const char *recognise_duke(const DataLayout *layout, Arena *arena, const char *path,
+                                  bool empty) {
   DataLayout strict = *layout;
   strict.parse = parse_duke_frame;
-  if (!empty && data_parts_recognise(&strict, path, false)) return true;
-  return data_parts_recognise(layout, path, empty) &&
-         !data_parts_recognise(data_layout_find("market"), path, empty);
+  const char *root = empty ? NULL : data_parts_recognise(&strict, arena, path, false);
+  if (root || data_parts_recognise(data_layout_find("market"), arena, path, empty)) return root;
+  return data_parts_recognise(layout, arena, path, empty);
 }
 
 #define PARTS(TABLE) .parts = TABLE, .n_parts = sizeof TABLE / sizeof *TABLE
@@ -138,7 +141,7 @@ static const DataLayout layouts[] = {
      .people = 1501,
      .images = 29419,
      .read = data_read_parts,
-     .roots = here,
+     .roots = market_roots,
      PARTS(market_parts),
      .parse = parse_market,
      .zero_is_nobody = true,
@@ -206,14 +209,14 @@ static const DataLayout layouts[] = {
      .recognise = data_parts_recognise},
     {.word = "cuhksysu",
      .set = "CUHK-SYSU",
-     .form = "cropped_images: p11422_s16929_1.jpg",
+     .form = "cropped_images, or the folder itself: p11422_s16929_1.jpg",
      .identity = "digits after p",
      .camera = "one",
      .use = "training",
      .people = 11934,
      .images = 34574,
      .read = data_read_parts,
-     .roots = here,
+     .roots = cuhksysu_roots,
      PARTS(cuhksysu_parts),
      .parse = parse_cuhksysu,
      .recognise = data_parts_recognise},
@@ -289,20 +292,6 @@ const DataLayout *data_layout_find(const char *word) {
   for (size_t i = 0; i < N_LAYOUTS; i++)
     if (strcmp(layouts[i].word, word) == 0) return &layouts[i];
   return NULL;
-}
-
-Status data_layout_recognise(const char *path, Diag *diag, const DataLayout **out) {
-  for (int empty = 0; empty < 2; empty++)
-    for (size_t i = 0; i < N_LAYOUTS; i++)
-      if (layouts[i].recognise && layouts[i].recognise(&layouts[i], path, empty)) {
-        *out = &layouts[i];
-        return STATUS_OK;
-      }
-  *out = NULL;
-  return diag_error(diag, STATUS_INVALID, path,
-                    "`graphrun check-data --layouts` lists them; of a folder of several domains "
-                    "name its .domains file",
-                    "the folder is in no layout that is known");
 }
 
 const char *data_layouts_form(Arena *arena) {

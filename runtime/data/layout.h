@@ -53,16 +53,20 @@ struct DataLayout {
   bool validates;      /* has images for validation */
   Numbering numbering; /* of training and tests */
   bool whole;          /* a part that is missing is worth a warning */
-  /* Whether a folder given as DATA is of this layout, perhaps without any image (`empty`); NULL: it
-   * must be named. */
-  bool (*recognise)(const DataLayout *layout, const char *path, bool empty);
+  /* Where below a folder that is given as DATA this layout is, perhaps without any image (`empty`);
+   * NULL: nowhere.  A layout without it must be named. */
+  const char *(*recognise)(const DataLayout *layout, Arena *arena, const char *path, bool empty);
 };
 
 /* NULL: none of that word. */
 const DataLayout *data_layout_find(const char *word);
 const DataLayout *data_layout_at(uint32_t i); /* NULL past the last */
-/* The layout of a folder given as DATA. */
+/* The layout of a folder given as DATA; one with several sets in it is an error. */
 Status data_layout_recognise(const char *path, Diag *diag, const DataLayout **out);
+/* The one folder right below `path` that is of the layout, as archives unpacked into a folder of
+ * their own are: *out, joined with where the layout is in it; NULL: none.  Several are an error. */
+Status data_layout_below(const DataLayout *layout, DataRows *rows, const char *path,
+                         const char **out);
 /* `a line is NAME LAYOUT PATH ..., LAYOUT is csv, market, ...`; NULL: out of memory. */
 const char *data_layouts_form(Arena *arena);
 /* The table in Markdown, as docs/layouts.md holds it. */
@@ -81,12 +85,15 @@ Status data_read_msmt17(const DataLayout *layout, DataRows *rows, const char *pa
                         const char *domain);
 Status data_read_cuhk03mat(const DataLayout *layout, DataRows *rows, const char *path,
                            const char *domain);
-bool data_cuhk03mat_recognise(const DataLayout *layout, const char *path, bool empty);
+const char *data_cuhk03mat_recognise(const DataLayout *layout, Arena *arena, const char *path,
+                                     bool empty);
 /* Images of which nothing is known (plain.c): of a folder and those below it, or one file. */
 Status data_read_plain(DataRows *rows, const char *path);
 const DataLayout *data_layout_plain(void);
-bool data_parts_recognise(const DataLayout *layout, const char *path, bool empty);
-bool data_msmt17_recognise(const DataLayout *layout, const char *path, bool empty);
+const char *data_parts_recognise(const DataLayout *layout, Arena *arena, const char *path,
+                                 bool empty);
+const char *data_msmt17_recognise(const DataLayout *layout, Arena *arena, const char *path,
+                                  bool empty);
 
 /* Cuts a line of a CSV into fields in place; negative: it cannot be cut, or has more than fit. */
 #define DATA_CSV_FIELDS 64

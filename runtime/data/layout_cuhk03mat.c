@@ -28,22 +28,32 @@ static bool is_file(const char *path) {
   return path && stat(path, &info) == 0 && S_ISREG(info.st_mode);
 }
 
-static const char *find_file(const DataLayout *layout, Arena *arena, const char *path) {
-  if (is_file(path)) return path;
+/* Where below `path` the file is, "" where `path` is the file; NULL: nowhere. */
+static const char *find_root(const DataLayout *layout, Arena *arena, const char *path) {
+  if (is_file(path)) return "";
   for (const char *const *root = layout->roots; *root; root++) {
     const char *folder = data_join(arena, path, *root);
-    const char *file = folder ? data_join(arena, folder, file_name) : NULL;
-    if (is_file(file)) return file;
+    if (folder && is_file(data_join(arena, folder, file_name))) return *root;
   }
   return NULL;
 }
 
-bool data_cuhk03mat_recognise(const DataLayout *layout, const char *path, bool empty) {
+const char *data_cuhk03mat_recognise(const DataLayout *layout, Arena *arena, const char *path,
+                                     bool empty) {
   (void)empty;
-  Arena *arena = arena_create();
-  bool found = arena && find_file(layout, arena, path);
-  arena_destroy(arena);
-  return found;
+  return find_root(layout, arena, path);
+}
+
+static Status find_file(Cuhk03 *c, const char *path) {
+  Arena *arena = c->rows->arena;
+  const char *root = find_root(c->layout, arena, path);
+  if (!root) TRY(data_layout_below(c->layout, c->rows, path, &root));
+  if (!root)
+    return diag_error(c->rows->diag, STATUS_INVALID, path, c->layout->form, "holds no %s",
+                      file_name);
+  const char *folder = data_join(arena, path, root);
+  c->file = is_file(path) ? path : folder ? data_join(arena, folder, file_name) : NULL;
+  return c->file ? STATUS_OK : diag_no_memory(c->rows->diag, strlen(path));
 }
 
 /* ---- who is for what ---- */
@@ -167,9 +177,8 @@ Status data_read_cuhk03mat(const DataLayout *layout, DataRows *rows, const char 
   Cuhk03 c = {.layout = layout, .rows = rows, .domain = domain};
   const char *trimmed = data_trim(rows->arena, path);
   if (!trimmed) return diag_no_memory(rows->diag, strlen(path));
-  c.file = find_file(layout, rows->arena, trimmed);
-  if (!c.file)
-    return diag_error(rows->diag, STATUS_INVALID, path, layout->form, "holds no %s", file_name);
+  size_t before = rows->n;
+  TRY(find_file(&c, trimmed));
   const char *slash = strrchr(c.file, '/');
   c.set = slash ? arena_strndup(rows->arena, c.file, slash == c.file ? 1 : (size_t)(slash - c.file))
                 : ".";
@@ -181,6 +190,6 @@ Status data_read_cuhk03mat(const DataLayout *layout, DataRows *rows, const char 
   const char *config = find_config(&c);
   TRY(config ? read_config(&c, config) : read_test_set(&c));
   for (size_t i = 0; i < c.images.n; i++) TRY(add_row(&c, i));
-  if (rows->n) return STATUS_OK;
+  if (rows->n > before) return STATUS_OK;
   return diag_error(rows->diag, STATUS_INVALID, c.file, NULL, "holds no images in '%s'", c.boxes);
 }

@@ -50,12 +50,26 @@ static const char *find_root(const DataLayout *layout, Arena *arena, const char 
   return NULL;
 }
 
-bool data_msmt17_recognise(const DataLayout *layout, const char *path, bool empty) {
+const char *data_msmt17_recognise(const DataLayout *layout, Arena *arena, const char *path,
+                                  bool empty) {
   (void)empty;
-  Arena *arena = arena_create();
-  bool found = arena && find_root(layout, arena, path);
-  arena_destroy(arena);
-  return found;
+  return find_root(layout, arena, path);
+}
+
+/* Both versions may have been unpacked into one folder. */
+static void warn_other_version(const Msmt17 *m) {
+  const char *other = "MSMT17_V2", *path = data_join(m->rows->arena, m->set, other);
+  if (m->root && strcmp(m->root, "MSMT17_V1") == 0 && path && exists(m->rows->arena, path, ""))
+    diag_warning(m->rows->diag, m->set, "name that folder itself to read it",
+                 "MSMT17_V1 is read, '%s' is not", other);
+}
+
+/* Where the lists are; NULL: nowhere. */
+static Status find_lists(Msmt17 *m) {
+  m->root = find_root(m->layout, m->rows->arena, m->set);
+  if (!m->root) return data_layout_below(m->layout, m->rows, m->set, &m->root);
+  warn_other_version(m);
+  return STATUS_OK;
 }
 
 static Status line_error(const Msmt17 *m, const char *text) {
@@ -197,7 +211,7 @@ Status data_read_msmt17(const DataLayout *layout, DataRows *rows, const char *pa
   Msmt17 m = {.layout = layout, .rows = rows, .set = data_trim(rows->arena, path)};
   if (!m.set) return diag_no_memory(rows->diag, strlen(path));
   size_t before = rows->n;
-  m.root = find_root(layout, rows->arena, m.set);
+  TRY(find_lists(&m));
   m.domain = domain ? domain : data_set_name(rows->arena, m.set);
   if (!m.domain) return diag_no_memory(rows->diag, strlen(path));
   const char *at = m.root ? data_join(rows->arena, m.set, m.root) : NULL;

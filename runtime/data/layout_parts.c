@@ -77,17 +77,26 @@ static bool holds_image(const DataLayout *layout, const char *folder) {
 }
 
 /* A part that is the folder itself says nothing: any folder would do. */
-bool data_parts_recognise(const DataLayout *layout, const char *path, bool empty) {
-  Arena *arena = arena_create();
-  const char *root = arena ? find_root(layout, arena, path, NULL) : NULL;
+const char *data_parts_recognise(const DataLayout *layout, Arena *arena, const char *path,
+                                 bool empty) {
+  const char *root = find_root(layout, arena, path, NULL);
   bool known = root && (*root || *layout->parts->folder), found = known && empty;
   const char *at = known ? data_join(arena, path, root) : NULL;
   for (uint32_t i = 0; at && !found && i < layout->n_parts; i++) {
     const char *folder = data_join(arena, at, layout->parts[i].folder);
     found = folder && holds_image(layout, folder);
   }
-  arena_destroy(arena);
-  return found;
+  return found ? root : NULL;
+}
+
+/* Where the set's parts are: below `set` as archives are unpacked, or in its one folder that has
+ * them; NULL: nowhere. */
+static Status find_parts(Parts *p) {
+  Arena *arena = p->rows->arena;
+  p->root = find_root(p->layout, arena, p->set, p->rows->boxes);
+  if (p->root && (*p->root || *p->layout->parts->folder || holds_image(p->layout, p->set)))
+    return STATUS_OK;
+  return data_layout_below(p->layout, p->rows, p->set, &p->root);
 }
 
 /* ---- one part ---- */
@@ -226,7 +235,7 @@ Status data_read_parts(const DataLayout *layout, DataRows *rows, const char *pat
                        const char *domain) {
   Parts p = {.layout = layout, .rows = rows, .set = data_trim(rows->arena, path)};
   if (!p.set) return diag_no_memory(rows->diag, strlen(path));
-  p.root = find_root(layout, rows->arena, p.set, rows->boxes);
+  TRY(find_parts(&p));
   p.domain = domain ? domain : data_set_name(rows->arena, p.set);
   if (!p.domain) return diag_no_memory(rows->diag, strlen(path));
   size_t before = rows->n;

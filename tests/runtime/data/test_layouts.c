@@ -252,6 +252,72 @@ static void folders_around(void) {
   }
 }
 
+static void check_bad(const char *path, const char *expected);
+
+/* A set within a folder of its own, however that is called: archives are unpacked into folders. */
+static void unpacked(void) {
+  static const struct {
+    const char *word, *file;
+  } cases[] = {{"dukemtmc", "query/0005_c2_f0046985.jpg"},
+               {"market", "query/0002_c1s1_000451_03.jpg"},
+               {"cuhk03np", "labeled/query/0001_c1_1.png"},
+               {"cuhk02", "P1/cam1/001_1.png"},
+               {"cuhksysu", "cropped_images/p11422_s16929_1.jpg"},
+               {"viper", "cam_a/000_45.bmp"},
+               {"prid", "single_shot/cam_a/person_0001.png"},
+               {"grid", "probe/0001_1_25004_107_32_106_221.jpeg"},
+               {"ilids", "Persons/0001001.jpg"}};
+  for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    char line[200], *text;
+    const char *word = cases[i].word;
+    original_file("un/%s/readme/a.txt", word);
+    original_file("un/%s/Some Folder (1)/%s", word, cases[i].file);
+    snprintf(line, sizeof line, "d %s un/%s\n", word, word);
+    DataSet *data = read_set(support_write("un.domains", line), &text);
+    CU_ASSERT_EQUAL(data->domains[0].n_images, 1);
+    CU_ASSERT_PTR_NOT_NULL(strstr(data->domains[0].images[0].path, cases[i].file));
+    free(text);
+    dataset_destroy(data);
+  }
+  original_file("un/msmt17/MSMT/list_train.txt");
+  support_write("un/msmt17/MSMT/list_train.txt", "0000/0000_000_01_0303morning_0015_0.jpg 0\n");
+  char *text;
+  DataSet *data = read_set(support_write("un.domains", "d msmt17 un/msmt17\n"), &text);
+  CU_ASSERT_STRING_EQUAL(
+      data->domains[0].images[0].path,
+      support_path("un/msmt17/MSMT/train/0000/0000_000_01_0303morning_0015_0.jpg"));
+  free(text);
+  dataset_destroy(data);
+  data = read_set(support_write("un.domains", "d cuhksysu sysu/cropped_images\n"), &text);
+  CU_ASSERT_EQUAL(data->domains[0].n_images, 34574);
+  free(text);
+  dataset_destroy(data);
+}
+
+/* Which of several is meant is not guessed. */
+static void several_sets(void) {
+  original_file("many/Market-1501-v15.09.15/query/0001_c1s1_000451_03.jpg");
+  original_file("many/DukeMTMC-reID/query/0001_c1_f0046985.jpg");
+  check_bad(support_path("many"),
+            "~/many: error: several data sets are in the folder: dukemtmc in 'DukeMTMC-reID', "
+            "market in 'Market-1501-v15.09.15'\n"
+            "hint: name one of these folders, or a .domains file with a line NAME LAYOUT PATH for "
+            "each set\n");
+  original_file("twice/a/cam_a/000_45.bmp");
+  original_file("twice/b/cam_b/000_45.bmp");
+  check_bad(support_write("twice.domains", "d viper twice\n"),
+            "~/twice: error: two of its folders are in the layout viper: 'a' and 'b'\n"
+            "hint: name the one that is meant\n");
+  original_file("versions/MSMT17_V2/list_train.txt");
+  original_file("versions/MSMT17_V1/list_train.txt");
+  support_write("versions/MSMT17_V1/list_train.txt", "0000/0000_000_01_0303morning_0015_0.jpg 0\n");
+  char *text;
+  dataset_destroy(read_set(support_write("v.domains", "d msmt17 versions\n"), &text));
+  check_text(text, "~/versions: warning: MSMT17_V1 is read, 'MSMT17_V2' is not\n"
+                   "hint: name that folder itself to read it\n");
+  free(text);
+}
+
 /* ---- what is left out ---- */
 
 static void expect_left(const char *line, uint32_t images, const char *expected) {
@@ -436,6 +502,8 @@ int main(void) {
                                       {"training sets", training_sets},
                                       {"test sets", test_sets},
                                       {"folders around", folders_around},
+                                      {"unpacked", unpacked},
+                                      {"several sets", several_sets},
                                       {"other files", other_files},
                                       {"from zero", from_zero},
                                       {"numbered anew", numbered_anew},
