@@ -8,6 +8,7 @@
 #include "runtime/device/find.h"
 #include "runtime/eval/evaluate.h"
 #include "runtime/eval/metrics_bench.h"
+#include "runtime/eval/protocol.h"
 #include "runtime/execute/bench.h"
 #include "runtime/execute/exec.h"
 #include "runtime/execute/info.h"
@@ -207,6 +208,7 @@ static Status run_check_data(const Args *a, Diag *diag) {
                                     : "protocol");
   CheckDataOptions o = {.data = a->operand,
                         .protocol = a->protocol,
+                        .tests = protocol_print,
                         .defines = a->defines,
                         .layouts = a->layouts,
                         .published = a->published,

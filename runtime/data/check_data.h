@@ -2,7 +2,7 @@
 #ifndef RUNTIME_DATA_CHECK_DATA_H
 #define RUNTIME_DATA_CHECK_DATA_H
 
-#include "graph/base/diag.h"
+#include "runtime/data/dataset.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -10,7 +10,9 @@
 typedef struct CheckDataOptions {
   const char *data; /* as dataset_read takes it */
   const char
-      *protocol;    /* one of the paper's: DATA names its sets, no image is opened; NULL: none */
+      *protocol; /* one of the paper's: DATA names its sets, no image is opened; NULL: none */
+  /* With `protocol`: prints how a domain is tested by it, and tells what does not fit. */
+  Status (*tests)(const char *protocol, const DataDomain *domain, Diag *diag);
   bool defines;     /* print `domains=...` and `ids=...` only, for graphc -D @FILE */
   bool published;   /* a set that is not as large as published is an error */
   bool layouts;     /* print the table of layouts only; `data` may be NULL */

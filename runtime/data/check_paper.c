@@ -1,7 +1,6 @@
 /* `graphrun check-data --protocol=N`: the trainings and tests of one of the paper's protocols. */
 #include "runtime/data/check_parts.h"
 
-#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -23,15 +22,8 @@ static Status print_targets(const CheckDataOptions *o, const PaperAsk *ask, cons
   printf("protocol %s tests\n", word);
   Status status = check_print_domains(data, diag);
   if (status == STATUS_OK) status = check_published(data, o->published, diag);
-  for (uint32_t k = 0; k < data->n_domains; k++) {
-    const DataDomain *d = &data->domains[k];
-    const char *split = d->paper < PAPER_SETS ? paper_set(d->paper)->split : NULL;
-    if (split)
-      printf("%s: mean of %d random splits, split:%s:%d:%" PRIu64 "\n", d->name, PAPER_TRIALS,
-             split, PAPER_TRIALS, ask->choice.seed);
-    else
-      printf("%s: its own queries and gallery\n", d->name);
-  }
+  for (uint32_t k = 0; k < data->n_domains && status == STATUS_OK; k++)
+    status = o->tests(o->protocol, &data->domains[k], diag);
   dataset_destroy(data);
   return status;
 }
@@ -60,6 +52,12 @@ static Status print_sources_defines(const CheckDataOptions *o, const PaperChoice
 Status check_paper(const CheckDataOptions *o, Diag *diag) {
   PaperChoice choice;
   const char *gap = "";
+  if (!paper_is(o->protocol) && strchr(o->protocol, ':'))
+    return diag_error(
+        diag, STATUS_USAGE, "--protocol",
+        "splits=FILE behind the set's path in a .domains file: --protocol=1 reads it; "
+        "graphrun eval takes market, split: and list: too",
+        "one of the paper's, 1, 2 or 3, can be checked, not '%s'", o->protocol);
   TRY(paper_parse(o->protocol, diag, &choice));
   if (o->defines) return print_sources_defines(o, &choice, diag);
   for (uint32_t i = 0; i < PAPER_ARMS; i++) {

@@ -3,7 +3,6 @@
 #define RUNTIME_DATA_CHECK_PARTS_H
 
 #include "runtime/data/check_data.h"
-#include "runtime/data/dataset.h"
 
 /* A table of the domains; in brackets the identities of a split. */
 Status check_print_domains(const DataSet *data, Diag *diag);

@@ -85,6 +85,7 @@ Status during_open(const DuringOptions *o, Executor *executor, Diag *diag, Durin
     status = dataset_read_of_plan(o->data, &d->protocol.paper, true, executor_plan(executor), diag,
                                   &d->data);
   if (status == STATUS_OK) status = choose_domains(d, diag);
+  if (status == STATUS_OK) status = protocol_check(&d->protocol, d->domains, d->n_domains, diag);
   if (status != STATUS_OK) {
     during_close(d);
     return status;

@@ -118,6 +118,23 @@ static NetworkOptions network_options(const Eval *e) {
 
 /* ---- printing ------------------------------------------------------------------------------ */
 
+/* How the sets are tested; splits that others drew do not follow from the seed. */
+static void print_paper(const Eval *e) {
+  bool drawn = false, own = false;
+  printf("protocol  the paper's %s", e->o.protocol);
+  for (uint32_t i = 0; i < e->n_domains; i++) {
+    ProtocolKind kind = protocol_of(&e->protocol, e->domains[i]).kind;
+    if (kind == PROTOCOL_LIST)
+      printf("; %s: mean of the splits of %s", e->domains[i]->name, e->domains[i]->splits);
+    own |= kind == PROTOCOL_MARKET;
+    drawn |= kind != PROTOCOL_MARKET && kind != PROTOCOL_LIST;
+  }
+  if (drawn)
+    printf("; small sets: means of %d random splits, seed %" PRIu64, PAPER_TRIALS,
+           e->protocol.paper.seed);
+  puts(own ? "; queries and gallery are the set's own" : "");
+}
+
 static void print_head(const Eval *e) {
   const DescribedBy *by = &e->by;
   if (by->model)
@@ -134,9 +151,7 @@ static void print_head(const Eval *e) {
   }
   if (!*separator) putchar('\n');
   if (e->protocol.kind == PROTOCOL_PAPER)
-    printf("protocol  the paper's %s: small sets are means of %d random splits, seed %" PRIu64
-           "; others have their own queries\n",
-           e->o.protocol, PAPER_TRIALS, e->protocol.paper.seed);
+    print_paper(e);
   else if (e->protocol.kind == PROTOCOL_MARKET)
     puts("protocol  market: images of the query's identity and camera are taken out");
   else if (e->protocol.list)
@@ -281,6 +296,7 @@ static Status set_up(Eval *e) {
   TRY(check_options(e));
   TRY(read_data(e));
   TRY(choose_domains(e));
+  TRY(protocol_check(&e->protocol, e->domains, e->n_domains, e->diag));
   e->head = (EvaluationHead){.domains = e->domains,
                              .n_domains = e->n_domains,
                              .protocol = e->o.protocol ? e->o.protocol : "market",

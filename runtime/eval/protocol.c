@@ -6,6 +6,8 @@
 #include "runtime/eval/protocol_parts.h"
 
 #include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -114,6 +116,54 @@ Status protocol_open(const Protocol *protocol, const DataDomain *domain, Diag *d
   TRY(read_list(domain->splits, diag, out));
   out->kind = list_kind(out->list, domain);
   return STATUS_OK;
+}
+
+static Status draw_all(const Protocol *own, const DataDomain *domain, Diag *diag, Trial *first) {
+  Status status = STATUS_OK;
+  for (uint32_t t = 0; t < own->trials && status == STATUS_OK; t++) {
+    Trial trial;
+    status = protocol_trial(own, domain, t, &trial, diag);
+    if (status != STATUS_OK) break;
+    if (t == 0) *first = (Trial){.n_query = trial.n_query, .n_gallery = trial.n_gallery};
+    trial_release(&trial);
+  }
+  return status;
+}
+
+Status protocol_check(const Protocol *protocol, const DataDomain *const *domains, uint32_t n,
+                      Diag *diag) {
+  Protocol own;
+  Trial first = {0};
+  for (uint32_t i = 0; i < n; i++) {
+    TRY(protocol_open(protocol, domains[i], diag, &own));
+    Status status = draw_all(&own, domains[i], diag, &first);
+    protocol_release(&own);
+    TRY(status);
+  }
+  return STATUS_OK;
+}
+
+Status protocol_print(const char *text, const DataDomain *domain, Diag *diag) {
+  Protocol protocol, own;
+  Trial first = {0};
+  TRY(protocol_parse(text, diag, &protocol));
+  Status status = protocol_open(&protocol, domain, diag, &own);
+  if (status == STATUS_OK) status = draw_all(&own, domain, diag, &first);
+  if (status == STATUS_OK) {
+    printf("%s: ", domain->name);
+    if (own.list)
+      printf("mean of the %u splits of %s", own.trials, own.list->path);
+    else if (own.kind == PROTOCOL_MARKET)
+      printf("its own queries and gallery");
+    else
+      printf("mean of %u random splits, split:%s:%u:%" PRIu64, own.trials, names[own.kind],
+             own.trials, own.seed);
+    printf(": %" PRId64 " queries, %" PRId64 " in the gallery%s\n", first.n_query, first.n_gallery,
+           own.trials > 1 ? " of the first" : "");
+  }
+  protocol_release(&own);
+  protocol_release(&protocol);
+  return status;
 }
 
 /* ---- the manifest's own -------------------------------------------------------------------- */

@@ -46,6 +46,12 @@ Protocol protocol_of(const Protocol *protocol, const DataDomain *domain);
  * The caller releases it before `protocol`. */
 Status protocol_open(const Protocol *protocol, const DataDomain *domain, Diag *diag, Protocol *out);
 void protocol_release(Protocol *protocol);
+/* Draws all trials of the domains, so that what does not fit is told before anything is evaluated:
+ * files of splits above all. */
+Status protocol_check(const Protocol *protocol, const DataDomain *const *domains, uint32_t n,
+                      Diag *diag);
+/* The same of one domain for `graphrun check-data --protocol=TEXT`; prints how it is tested. */
+Status protocol_print(const char *text, const DataDomain *domain, Diag *diag);
 const char *protocol_name(ProtocolKind kind);
 
 /* Indices of a domain's images, in its order. */

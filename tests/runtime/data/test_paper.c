@@ -88,15 +88,17 @@ static void make_sets(void) {
 /* ---- what is read ---- */
 
 static void check_data(void) {
-  CU_ASSERT(prints("1", shell("\"$GRAPHRUN\" check-data all.domains --protocol=1"),
-                   PARTS("protocol 1 trains on all images of\n",
-                         "market           5        10        2            10 (5)",
-                         "protocol 1 tests\n", "prid: mean of 10 random splits, split:prid:10:0",
-                         "ilids: mean of 10 random splits, split:ilids:10:0\n")));
+  CU_ASSERT(
+      prints("1", shell("\"$GRAPHRUN\" check-data all.domains --protocol=1"),
+             PARTS("protocol 1 trains on all images of\n",
+                   "market           5        10        2            10 (5)", "protocol 1 tests\n",
+                   "prid: mean of 10 random splits, split:prid:10:0: 2 queries, 3 in the "
+                   "gallery of the first\n",
+                   "ilids: mean of 10 random splits, split:ilids:10:0: 2 queries")));
   CU_ASSERT(
       prints("2", shell("\"$GRAPHRUN\" check-data all.domains --protocol=2"),
              PARTS("protocol 2:cuhk03 trains on the training images of", "protocol 2:cuhk03 tests",
-                   "protocol 2:msmt17 trains", "ms: its own queries and gallery\n",
+                   "protocol 2:msmt17 trains", "ms: its own queries and gallery: ",
                    "protocol 2:market trains on the training images of", "\nsysu  ")));
 }
 
@@ -272,6 +274,35 @@ static void average(void) {
                    PARTS("1\n")));
 }
 
+/* ---- splits of others ---- */
+
+/* A file that does not fit is told by all who read it, before anything is done. */
+static void splits_of_others(void) {
+  support_write("viper.txt", "1 2\n3 4\n1 3\n");
+  support_write("wrong.txt", "1 2\n3 9\n");
+  shell_must("sed 's/^viper.*/& splits=viper.txt/' all.domains >own.domains\n"
+             "sed 's/^ilids.*/& splits=wrong.txt/' all.domains >wrong.domains\n");
+  CU_ASSERT(prints("check", shell("\"$GRAPHRUN\" check-data own.domains --protocol=1"),
+                   PARTS("viper: mean of the 3 splits of ",
+                         "viper.txt: 2 queries, 2 in the gallery "
+                         "of the first\n",
+                         "split:grid:10:0")));
+  CU_ASSERT(prints("eval",
+                   shell("\"$GRAPHRUN\" eval --baseline=color --data=own.domains --protocol=1"),
+                   PARTS("the paper's 1; viper: mean of the splits of ",
+                         "viper.txt; small sets: means of 10 random splits, seed 0\n")));
+#define WRONG "wrong.txt:2: error: domain 'ilids' has no identity '9'"
+  refused(1, WRONG, "", "\"$GRAPHRUN\" check-data wrong.domains --protocol=1");
+  Shell s = shell("\"$GRAPHRUN\" eval --baseline=color --data=wrong.domains --protocol=1");
+  CU_ASSERT_PTR_NULL(strstr(s.out, "domain "));
+  CU_ASSERT_PTR_NOT_NULL(strstr(s.err, WRONG));
+  shell_free(&s);
+  refused(2,
+          "--protocol: error: one of the paper's, 1, 2 or 3, can be checked, not 'list:viper.txt'",
+          "hint: splits=FILE behind the set's path",
+          "\"$GRAPHRUN\" check-data all.domains --protocol=list:viper.txt");
+}
+
 /* ---- mistakes ---- */
 
 static void mistakes(void) {
@@ -323,6 +354,7 @@ int main(void) {
       {"train and eval", runs},
       {"from features", from_features},
       {"average", average},
+      {"splits of others", splits_of_others},
       {"mistakes", mistakes},
   };
   make_sets();
