@@ -11,7 +11,6 @@
 #include <sys/stat.h>
 
 #define FORMAT "graphrun study 1"
-#define FILE_NAME "cell.json"
 
 /* ---- the list ---- */
 
@@ -108,7 +107,7 @@ bool cell_path(const Cell *cell, const char *file, char path[CELL_PATH_MAX]) {
 
 json_t *cell_read(const Cell *cell) {
   char path[CELL_PATH_MAX];
-  if (!cell_path(cell, FILE_NAME, path)) return NULL;
+  if (!cell_path(cell, CELL_FILE, path)) return NULL;
   json_t *record = json_load_file(path, 0, NULL);
   const char *format = json_string_value(json_object_get(record, "format"));
   if (format && strcmp(format, FORMAT) == 0) return record;
@@ -116,21 +115,33 @@ json_t *cell_read(const Cell *cell) {
   return NULL;
 }
 
-/* Tests that another study made of the same network stay noted. */
+static bool has_data(const json_t *test) {
+  return json_is_string(json_object_get(test, "data"));
+}
+
+/* Tests that another study made of the same network stay noted, and those whose data are not here
+ * as they were made. */
 static json_t *with_other_tests(const Cell *cell) {
   char what[300];
-  json_t *of = json_copy(cell->identity), *before = cell_read(cell);
-  json_t *tests = json_copy(json_object_get(of, "tests"));
+  const char *name;
+  json_t *of = json_copy(cell->identity), *before = cell_read(cell), *test;
+  json_t *tests = json_object(), *ours = json_object_get(of, "tests");
   if (before && !cell_differs(cell, before, what, sizeof what))
-    json_object_update_missing(tests, json_object_get(json_object_get(before, "of"), "tests"));
-  if (tests) json_object_set_new(of, "tests", tests);
+    json_object_update(tests, json_object_get(json_object_get(before, "of"), "tests"));
+  json_object_foreach(ours, name, test) {
+    if (has_data(test) || !json_object_get(tests, name)) json_object_set(tests, name, test);
+  }
+  if (of && tests)
+    json_object_set_new(of, "tests", tests);
+  else
+    json_decref(tests);
   json_decref(before);
   return of;
 }
 
 Status cell_write(const Cell *cell, const char *state, int64_t steps, Diag *diag) {
   char path[CELL_PATH_MAX];
-  if (!cell_path(cell, FILE_NAME, path))
+  if (!cell_path(cell, CELL_FILE, path))
     return diag_error(diag, STATUS_SYSTEM, cell->folder, NULL, "the path is too long");
   json_t *record =
       json_pack("{s:s, s:s, s:o}", "format", FORMAT, "state", state, "of", with_other_tests(cell));
@@ -182,4 +193,13 @@ bool cell_test_is(const Cell *cell, const json_t *record, const char *test) {
   const json_t *of = json_object_get(record, "of");
   const json_t *ours = json_object_get(json_object_get(cell->identity, "tests"), test);
   return json_equal(ours, json_object_get(json_object_get(of, "tests"), test));
+}
+
+bool cell_result_is(const Cell *cell, const json_t *record, const char *test) {
+  const json_t *of = json_object_get(record, "of");
+  const json_t *ours = json_object_get(json_object_get(cell->identity, "tests"), test);
+  const json_t *theirs = json_object_get(json_object_get(of, "tests"), test);
+  if (has_data(ours)) return json_equal(ours, theirs);
+  return json_equal(json_object_get(ours, "domain"), json_object_get(theirs, "domain")) &&
+         json_equal(json_object_get(ours, "protocol"), json_object_get(theirs, "protocol"));
 }

@@ -50,6 +50,8 @@ Status folder_make(const char *path, Diag *diag);
 
 /* ---- what a folder remembers: cell.json ---- */
 
+#define CELL_FILE "cell.json"
+
 /* NULL: the cell was never begun, or its file is damaged. The caller releases it. */
 json_t *cell_read(const Cell *cell);
 /* Writes the identity, `state` and further facts. */
@@ -60,6 +62,9 @@ bool cell_record_is(const json_t *record, const char *state);
 bool cell_differs(const Cell *cell, const json_t *record, char *text, size_t size);
 /* Whether a test was made on what it now asks for. */
 bool cell_test_is(const Cell *cell, const json_t *record, const char *test);
+/* Whether the result that lies there is of that; of a test whose data are not here as far as that
+ * can be told. */
+bool cell_result_is(const Cell *cell, const json_t *record, const char *test);
 
 /* OUT/cells/NAME/FILE; false: too long. */
 #define CELL_PATH_MAX 4096

@@ -1,6 +1,8 @@
 /* Reads what graphrun eval wrote, one file for a cell and a test. */
 #include "runtime/study/results.h"
 
+#include "runtime/data/identity.h"
+
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -97,36 +99,15 @@ static Status read_evaluation(const Cell *cell, const StudyTest *test, Evaluatio
 
 /* ---- differences ---- */
 
-static int by_bytes(const void *a, const void *b) {
-  return strcmp(**(char *const *const *)a, **(char *const *const *)b);
-}
-
-static int by_value(const void *a, const void *b) {
-  const char *x = **(char *const *const *)a, *y = **(char *const *const *)b;
-  x += strspn(x, "0");
-  y += strspn(y, "0");
-  size_t n = strlen(x), m = strlen(y);
-  return n != m ? (n > m) - (n < m) : strcmp(x, y);
-}
-
-/* Equal numbers for equal names, in the order that data sets have, so that draws are those of
- * graphrun eval --compare. */
+/* Numbers of names, in the order that data sets have, so that draws are those of graphrun eval
+ * --compare. */
 static bool number_pids(char **pids, size_t n, int64_t *ids) {
-  char ***order = calloc(n + 1, sizeof *order);
-  int64_t id = -1;
-  if (!order) return false;
-  bool numbers = true;
-  for (size_t i = 0; i < n; i++) {
-    order[i] = &pids[i];
-    numbers &= *pids[i] && pids[i][strspn(pids[i], "0123456789")] == 0;
-  }
-  qsort(order, n, sizeof *order, numbers ? by_value : by_bytes);
-  for (size_t i = 0; i < n; i++) {
-    if (i == 0 || strcmp(*order[i], *order[i - 1]) != 0) id++;
-    ids[order[i] - pids] = id;
-  }
-  free(order);
-  return true;
+  Arena *arena = arena_create();
+  IdentityRanks ranks;
+  bool ok = arena && identity_rank(arena, (const char *const *)pids, (uint32_t)n, &ranks);
+  for (size_t i = 0; ok && i < n; i++) ids[i] = ranks.of[i];
+  arena_destroy(arena);
+  return ok;
 }
 
 static bool comparable(const Evaluation *a, const Evaluation *b) {
@@ -199,6 +180,16 @@ static const StudyTraining *training_of(const StudyFile *f, uint32_t test) {
   return &f->trainings[t];
 }
 
+/* Leaves out, and counts, what is not of what the test is now. */
+static void drop_other(Results *r, const Cell *cell, const StudyTest *test, Evaluation *e) {
+  json_t *record = e->there ? cell_read(cell) : NULL;
+  if (e->there && !cell_result_is(cell, record, test->name)) {
+    evaluation_free(e);
+    r->n_other++;
+  }
+  json_decref(record);
+}
+
 /* All rows on one test: the base's evaluations are held against those of the others. */
 static Status read_test(Results *r, const Cells *cells, uint32_t test, Diag *diag) {
   const StudyFile *f = r->file;
@@ -208,8 +199,9 @@ static Status read_test(Results *r, const Cells *cells, uint32_t test, Diag *dia
   for (size_t i = 0; status == STATUS_OK && i < n; i++) {
     const Cell *cell =
         cells_find(cells, (uint32_t)(i / r->seeds), training_of(f, test), (uint32_t)(i % r->seeds));
-    if (cell && cell->state == CELL_DONE)
-      status = read_evaluation(cell, &f->tests[test], &all[i], diag);
+    if (!cell || cell->state != CELL_DONE) continue;
+    status = read_evaluation(cell, &f->tests[test], &all[i], diag);
+    drop_other(r, cell, &f->tests[test], &all[i]);
   }
   for (uint32_t row = 0; status == STATUS_OK && row < f->n_rows; row++) {
     Result *out = &r->at[(size_t)row * f->n_tests + test];

@@ -27,8 +27,9 @@ typedef struct Result {
 typedef struct Results {
   const StudyFile *file;
   uint32_t seeds, n_done, n_cells;
-  Result *at;      /* (rows, tests) */
-  Result *average; /* (rows, averages): per seed first, so of seeds that have all of the tests */
+  uint32_t n_other; /* results of other data or protocols than their tests now: left out */
+  Result *at;       /* (rows, tests) */
+  Result *average;  /* (rows, averages): per seed first, so of seeds that have all of the tests */
   uint32_t n_averaged[STUDY_AVERAGES_MAX]; /* tests in an average */
 } Results;
 

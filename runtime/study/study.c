@@ -183,6 +183,12 @@ static Status write_tables(const Study *s) {
   if (status == STATUS_OK)
     status = json ? write_file(s, "json", json) : diag_no_memory(s->diag, 1 << 12);
   free(json);
+  if (results.n_other)
+    diag_warning(
+        s->diag, s->file->path, "--resume makes them again",
+        "results that are of other data, domains or protocols than their tests now are left "
+        "out: %u",
+        results.n_other);
   results_release(&results);
   if (status == STATUS_OK) status = write_times(s);
   if (status == STATUS_OK)

@@ -61,8 +61,8 @@ static bool has_differences(const Results *r) {
 /* Labels are of strangers: what makes a table of it is escaped. */
 static void put_markdown(FILE *out, const char *text) {
   for (; *text; text++) {
-    if (strchr("|\\`*_<>[]", *text)) fputc('\\', out);
-    fputc(*text == '\n' ? ' ' : *text, out);
+    if (strchr("|\\`*_<>[]&~$", *text)) fputc('\\', out);
+    fputc((unsigned char)*text < ' ' ? ' ' : *text, out);
   }
 }
 
@@ -245,7 +245,9 @@ void table_csv(FILE *out, const Results *r) {
 
 /* ---- LaTeX ---- */
 
+/* A bracket or a star at the beginning would be an argument of the \\ before. */
 static void put_latex(FILE *out, const char *text) {
+  if (*text == '[' || *text == '*') fputs("{}", out);
   for (; *text; text++) {
     if (strchr("&%$#_{}", *text))
       fprintf(out, "\\%c", *text);
@@ -253,8 +255,10 @@ static void put_latex(FILE *out, const char *text) {
       fputs("\\textbackslash{}", out);
     else if (*text == '~' || *text == '^')
       fprintf(out, "\\%c{}", *text);
+    else if (strchr("<>|", *text))
+      fputs(*text == '<' ? "\\textless{}" : *text == '>' ? "\\textgreater{}" : "\\textbar{}", out);
     else
-      fputc(*text == '\n' ? ' ' : *text, out);
+      fputc((unsigned char)*text < ' ' ? ' ' : *text, out);
   }
 }
 
@@ -294,7 +298,7 @@ static void put_latex_row(FILE *out, const Results *r, uint32_t row, bool paper)
 
 void table_latex(FILE *out, const Results *r) {
   fputs("% ", out);
-  for (const char *at = r->file->title; *at; at++) fputc(*at == '\n' ? ' ' : *at, out);
+  for (const char *at = r->file->title; *at; at++) fputc((unsigned char)*at < ' ' ? ' ' : *at, out);
   fprintf(out, "\n%% mean and standard deviation over %u seeds, %u of %u cells done\n", r->seeds,
           r->n_done, r->n_cells);
   put_latex_head(out, r);

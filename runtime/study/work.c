@@ -162,19 +162,26 @@ static bool make_aside(const Cell *cell, char path[CELL_PATH_MAX]) {
   return false;
 }
 
-/* What a cell was before it changed stays, in a folder within its own. */
+/* Moves a file or a folder of the cell; returns errno, 0 where it went well. */
+static int move_aside(const Cell *cell, const char *name, const char *aside) {
+  char from[CELL_PATH_MAX], to[CELL_PATH_MAX + 256];
+  snprintf(to, sizeof to, "%s/%s", aside, name);
+  if (!cell_path(cell, name, from)) return ENAMETOOLONG;
+  return rename(from, to) == 0 ? 0 : errno;
+}
+
+/* What a cell was before it changed stays, in a folder within its own.  What it is of goes last:
+ * while that is there, whoever ends this in the middle leaves something that is put aside again. */
 static Status put_aside(const Cell *cell, Diag *diag) {
-  char from[CELL_PATH_MAX], aside[CELL_PATH_MAX], to[CELL_PATH_MAX + 256];
+  char aside[CELL_PATH_MAX];
   DIR *folder = make_aside(cell, aside) ? opendir(cell->folder) : NULL;
   int error = folder ? 0 : errno;
-  for (struct dirent *entry; folder && !error && (entry = readdir(folder));) {
-    if (*entry->d_name == '.' || strcmp(entry->d_name, "lock") == 0 ||
-        strncmp(entry->d_name, "before", 6) == 0)
-      continue;
-    snprintf(to, sizeof to, "%s/%s", aside, entry->d_name);
-    if (!cell_path(cell, entry->d_name, from) || rename(from, to) != 0) error = errno;
-  }
+  for (struct dirent *entry; folder && !error && (entry = readdir(folder));)
+    if (*entry->d_name != '.' && strcmp(entry->d_name, "lock") != 0 &&
+        strcmp(entry->d_name, CELL_FILE) != 0 && strncmp(entry->d_name, "before", 6) != 0)
+      error = move_aside(cell, entry->d_name, aside);
   if (folder) closedir(folder);
+  if (!error) error = move_aside(cell, CELL_FILE, aside);
   return error ? diag_error(diag, STATUS_SYSTEM, cell->folder, NULL,
                             "what it holds cannot be put aside: %s", strerror(error))
                : STATUS_OK;
@@ -285,10 +292,11 @@ static Status start_phase(Work *w, Job *j) {
   return status;
 }
 
-/* What the child that failed had to say. */
+/* What the child that failed had to say: at the end of what it printed, which may be long. */
 static void fail_by_log(Job *j, int code) {
-  char text[8192], first[MESSAGE_MAX], hint[MESSAGE_MAX];
-  ssize_t n = pread(j->log, text, sizeof text - 1, j->log_from);
+  char text[1 << 15], first[MESSAGE_MAX], hint[MESSAGE_MAX];
+  long from = (long)lseek(j->log, 0, SEEK_END) - (long)sizeof text + 1;
+  ssize_t n = pread(j->log, text, sizeof text - 1, from > j->log_from ? from : j->log_from);
   text[n > 0 ? n : 0] = 0;
   messages_first(text, first, hint);
   Status status = code >= 1 && code <= 4 ? (Status)code : STATUS_SYSTEM;
@@ -405,13 +413,33 @@ static Status look(Work *w, Job *j, bool *out_done) {
   bool done = cell_record_is(record, "done");
   j->trained = done || cell_record_is(record, "trained");
   j->steps = json_integer_value(json_object_get(record, "steps"));
-  for (uint32_t i = 0; record && i < j->cell->training->n_tests; i++) {
+  for (uint32_t i = 0; i < j->cell->training->n_tests; i++) {
     const char *name = w->source->file->tests[j->cell->training->first_test + i].name;
-    j->remade[i] = !cell_test_is(j->cell, record, name);
+    j->remade[i] = !record || !cell_test_is(j->cell, record, name);
   }
   *out_done = done && !next_test(w, j, 0);
   json_decref(record);
   return status;
+}
+
+/* Results of tests that are made again lie aside before the cell notes what its tests are of now:
+ * however this ends, a result under a test's name is of what is noted. */
+static Status put_results_aside(const Work *w, const Job *j) {
+  char from[CELL_PATH_MAX], to[CELL_PATH_MAX + 8];
+  bool moved = false;
+  for (uint32_t i = 0; i < j->cell->training->n_tests; i++) {
+    const StudyTest *test = &w->source->file->tests[j->cell->training->first_test + i];
+    char name[STUDY_NAME_MAX + 8];
+    snprintf(name, sizeof name, "%s.json", test->name);
+    if (!j->remade[i] || !source_test(w->source, test)->set || !exists(j->cell, name)) continue;
+    if (!cell_path(j->cell, name, from)) continue;
+    snprintf(to, sizeof to, "%s.prev", from);
+    if (rename(from, to) != 0)
+      return diag_error(w->diag, STATUS_SYSTEM, from, NULL, "cannot be put aside: %s",
+                        strerror(errno));
+    moved = true;
+  }
+  return moved && j->trained ? cell_write(j->cell, "trained", j->steps, w->diag) : STATUS_OK;
 }
 
 /* Takes a cell, if it is free, and starts its first process. */
@@ -436,6 +464,7 @@ static Status begin(Work *w, Cell *cell, Job *j) {
   if (!cell_path(cell, "log", path) ||
       (j->log = open(path, O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0666)) < 0)
     return diag_error(w->diag, STATUS_SYSTEM, path, NULL, "cannot write: %s", strerror(errno));
+  TRY(put_results_aside(w, j));
   tell(w, cell, "%s", j->trained ? "is evaluated" : has_run(cell) ? "goes on" : "begins");
   if (!j->trained) TRY(cell_write(cell, "begun", j->steps, w->diag));
   j->phase = COMPILE;

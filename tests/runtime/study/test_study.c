@@ -67,20 +67,19 @@ static void test_more(void) {
       "    <test name=\"drawn\" data=\"data/synth.domains\" domain=\"plaza\" "
       "protocol=\"split:ilids:2:0\" average=\"no\"/>\n"
       "  </train>\n"
-      "  <row name=\"rival\" label=\"A. Rival\"><paper test=\"unseen\" map=\"40\" rank1=\"50\"/>"
-      "<paper test=\"seen\" map=\"20\" rank1=\"10\"/></row>\n"
+      "  <row name=\"rival\" label=\"[1] A. Rival\"><paper test=\"unseen\" map=\"40\" "
+      "rank1=\"50\"/><paper test=\"seen\" map=\"20\" rank1=\"10\"/></row>\n"
       "  <row name=\"plain\" model=\"plain.xml\"/>\n"
       "  <row name=\"warm\" model=\"plain.xml\" "
       "init=\"two/cells/plain.both.seed0/run/checkpoint.safetensors\"/>\n"
       "</study>\n");
-  shell_must(
-      "$GRAPHRUN study more.study --out=two --resume >out.txt\n"
-      "grep -q 'plain.both.seed0: is evaluated' out.txt\n"
-      "test $(grep -c '^. .*graphrun train' two/cells/plain.both.seed0/log) = 1\n"
-      "grep -q '^rival,\"A. Rival\",m,0,,,,,0,,,30.000000,30.000000,' two/more.csv\n"
-      "grep -q '^| A. Rival | 40.0/50.0 | 20.0/10.0 | - | 30.0/30.0 |' two/more.md\n"
-      "! grep -q '^| A. Rival | - ' two/more.md && ! grep -q average two/more.csv || exit 1\n"
-      "grep -q 'A. Rival (paper)' two/more.tex && grep -q '^warm,' two/more.csv");
+  shell_must("$GRAPHRUN study more.study --out=two --resume >out.txt\n"
+             "grep -q 'plain.both.seed0: is evaluated' out.txt\n"
+             "test $(grep -c '^. .*graphrun train' two/cells/plain.both.seed0/log) = 1\n"
+             "grep -q '^rival,\".1. A. Rival\",m,0,,,,,0,,,30.000000,30.000000,' two/more.csv\n"
+             "grep -qF '| \\[1\\] A. Rival | 40.0/50.0 | 20.0/10.0 | - | 30.0/30.0 |' two/more.md\n"
+             "! grep -q 'A. Rival | - ' two/more.md && ! grep -q average two/more.csv || exit 1\n"
+             "grep -q '^{}.1. A. Rival (paper)' two/more.tex && grep -q '^warm,' two/more.csv");
   /* What one study noted of a test the other keeps: nothing is left to do in either. */
   shell_must(
       "for s in two more; do\n"

@@ -94,6 +94,19 @@ static void test_changed(void) {
              "grep -q 'plain.both.seed0: is evaluated' out.txt\n"
              "test $(grep -c '^. .*graphrun train' again/cells/plain.both.seed0/log) = 1\n"
              "awk -F, '/,drawn,/ && $9 != 3 { exit 1 }' again/two.csv");
+  /* What fails on other data leaves no figure of those before, however often it is tried. */
+  shell_must("cp -r data/station kept.station\n"
+             "rm $(ls data/station/query/* | head -n 1)\n"
+             "echo junk >$(ls data/station/bounding_box_test/* | head -n 1)\n"
+             "$GRAPHRUN study other.study --out=again --tables >out.txt 2>err\n"
+             "grep -q '^| plain | - | - | - | - |' out.txt\n"
+             "grep -q 'warning: results that are of other data' err\n"
+             "for i in 1 2; do\n"
+             "  ! $GRAPHRUN study other.study --out=again --resume --only=plain >out.txt 2>&1 "
+             "|| exit 1\n"
+             "  grep -q '^| plain | - | - | - | - |' out.txt || exit 1\n"
+             "done\n"
+             "rm -r data/station; mv kept.station data/station");
   /* Another version of the program is said, once. */
   shell_must("sed -i 's/\"program\": \".*\"/\"program\": \"0.1\"/' again/cells/*/cell.json\n"
              "$GRAPHRUN study other.study --out=again --resume >/dev/null 2>err\n"
