@@ -62,7 +62,10 @@ static bool skips(const Args *a) {
 
 /* What a command writes must not replace what it reads. */
 static Status keep_inputs(const Args *a, const char *out, Diag *diag) {
-  const char *const read[] = {a->operand, a->data, a->weights, a->feed, a->compare, a->features};
+  bool listed = a->protocol && strncmp(a->protocol, "list:", 5) == 0;
+  const char *const read[] = {a->operand, a->data,           a->weights,
+                              a->feed,    a->compare,        a->features,
+                              a->beside,  a->beside_weights, listed ? a->protocol + 5 : NULL};
   for (size_t i = 0; i < sizeof read / sizeof *read; i++)
     if (file_same(out, read[i]))
       return usage_error(diag, "name another file", "the result would replace its input '%s'",

@@ -1,5 +1,6 @@
 /* Files of features: safetensors with the rows as a tensor and what is known of the images as JSON
  * in its metadata; or NPY beside a table. */
+#include "graph/base/open_file.h"
 #include "graph/base/replace.h"
 #include "graph/base/text.h"
 #include "runtime/data/csv_write.h"
@@ -160,13 +161,14 @@ static Status write_rows(const Described *d, const char *path, Diag *diag) {
   return replace(path, parts, 2, diag);
 }
 
+static const char table_head[] = "path,pid,camera,domain,split,nobody,unreadable\n";
+
 static Status write_table(const Described *d, const char *path, Diag *diag) {
   char *text = NULL;
   size_t size = 0;
   FILE *out = open_memstream(&text, &size);
   if (!out) return diag_no_memory(diag, 1 << 20);
-  for (int c = 0; c < COLUMNS; c++) fprintf(out, "%s%s", c ? "," : "", columns[c]);
-  putc('\n', out);
+  fputs(table_head, out);
   for (int64_t i = 0, n = described_count(d); i < n; i++) {
     const char *texts[COLUMNS];
     row_texts(d, i, texts);
@@ -180,17 +182,37 @@ static Status write_table(const Described *d, const char *path, Diag *diag) {
   return status;
 }
 
-Status described_can_write(const char *path, Diag *diag) {
-  if (!ends_in(path, ".safetensors") && !ends_in(path, ".npy"))
-    return diag_error(diag, STATUS_USAGE, path, "-o features.safetensors, or -o features.npy",
-                      "the file's name tells its form, and ends in neither");
-  return evaluation_can_write(path, diag);
-}
-
 char *described_table(const char *path) {
   char *table = NULL;
   if (!ends_in(path, ".npy")) return NULL;
   return asprintf(&table, "%.*s.csv", (int)(strlen(path) - 4), path) < 0 ? NULL : table;
+}
+
+/* The table's name is not the one that was asked for: what lies there is only replaced when it is
+ * such a table, and not when it is, say, a manifest that the data name. */
+static bool is_table_or_free(const char *path) {
+  char head[sizeof table_head - 1];
+  FILE *file;
+  int64_t size;
+  if (file_open(path, &file, &size) != 0) return true; /* writing will tell */
+  bool ours = size == 0 || (fread(head, 1, sizeof head, file) == sizeof head &&
+                            memcmp(head, table_head, sizeof head) == 0);
+  fclose(file);
+  return ours;
+}
+
+Status described_can_write(const char *path, Diag *diag) {
+  if (!ends_in(path, ".safetensors") && !ends_in(path, ".npy"))
+    return diag_error(diag, STATUS_USAGE, path, "-o features.safetensors, or -o features.npy",
+                      "the file's name tells its form, and ends in neither");
+  char *table = described_table(path);
+  Status status = STATUS_OK;
+  if (table && !is_table_or_free(table))
+    status = diag_error(diag, STATUS_USAGE, "-o", "name another file, or move that one",
+                        "the table of the images, '%s', would replace a file that is none", table);
+  free(table);
+  TRY(status);
+  return evaluation_can_write(path, diag);
 }
 
 Status described_write(const Described *d, const char *path, Diag *diag) {

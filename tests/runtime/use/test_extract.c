@@ -144,6 +144,15 @@ static void test_refused(void) {
               "empty: error: neither a data set nor a single image");
   USE_REFUSED(2, "extract mean.plan.xml --weights=w.safetensors --data=m.csv -o m.npy",
               "would replace its input 'm.csv'");
+  /* A table must not replace what is no table: here a manifest that the data name. */
+  shell_must(
+      "cp m.csv kept.csv && sed -i 's/nobody/other/' m.csv && echo 'm csv m.csv' >m.domains");
+  USE_REFUSED(2, "extract mean.plan.xml --weights=w.safetensors --data=m.domains -o m.npy",
+              "the table of the images, 'm.csv', would replace a file that is none");
+  shell_must("cp kept.csv m.csv && " EXTRACT "--data=hand -o m.npy");
+  support_write("s.txt", "7\n9\n");
+  USE_REFUSED(2, "eval --features=f.safetensors --protocol=list:s.txt -o s.txt",
+              "would replace its input 's.txt'");
   USE_REFUSED(1, "eval --features=m.npy", "does not say of whom its rows are");
   USE_REFUSED(2, "eval mean.plan.xml --features=m.npy", "evaluated without a plan");
   USE_REFUSED(1, "eval --features=w.safetensors", "is no file of features");
