@@ -177,6 +177,11 @@ static void print_ranks(const RankList *ranks, const double *cmc) {
 
 static void print_curve(const MetricsCurve *c) {
   static const double rates[] = {1e-1, 1e-2, 1e-3, 1e-4, 1e-5, 1e-6};
+  if (!c->n_same || !c->n_other) {
+    printf("ROC       none: %" PRIu64 " pairs of one person, %" PRIu64 " of two\n", c->n_same,
+           c->n_other);
+    return;
+  }
   printf("ROC       area %.6f; %" PRIu64 " pairs of one person, %" PRIu64 " of two\n",
          metrics_curve_area(c), c->n_same, c->n_other);
   for (size_t i = 0; i < sizeof rates / sizeof *rates; i++) {

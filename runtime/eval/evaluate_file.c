@@ -102,9 +102,11 @@ static json_t *curve_object(const MetricsCurve *c) {
     MetricsPoint p = metrics_curve_at(c, pow(10, (double)i / EACH - DECADES));
     json_array_append_new(points, json_pack("[f, f, f]", p.distance, p.fpr, p.tpr));
   }
-  return json_pack("{s:f, s:I, s:I, s:[s, s, s], s:o}", "area", metrics_curve_area(c), "same",
-                   (json_int_t)c->n_same, "other", (json_int_t)c->n_other, "columns", "distance",
-                   "fpr", "tpr", "points", points);
+  double area = metrics_curve_area(c);
+  return json_pack("{s:o, s:I, s:I, s:[s, s, s], s:o}", "area",
+                   isnan(area) ? json_null() : json_real(area), "same", (json_int_t)c->n_same,
+                   "other", (json_int_t)c->n_other, "columns", "distance", "fpr", "tpr", "points",
+                   points);
 }
 
 static json_t *domain_object(const EvaluationDomain *d, const RankList *ranks) {

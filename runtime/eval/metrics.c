@@ -26,11 +26,12 @@ Status metrics_scale(const MetricsSet *set, const char *name, int64_t dim, float
     if (!isfinite(length))
       return diag_error(diag, STATUS_SYSTEM, set->place, "the network's output is not usable",
                         "%s feature %lld is not finite", name, (long long)i);
-    /* The product of two longer rows may not be finite; 1 / length of a shorter one is none. */
-    if (length > 1e19)
+    /* The product of two longer rows may not be finite, that of two shorter ones is nothing but
+     * rounding in f32. */
+    if (length > 1e19 || (length > 0 && length < 1e-16))
       return diag_error(diag, STATUS_SYSTEM, set->place, "the network's output is not usable",
                         "%s feature %lld has the length %.3g", name, (long long)i, length);
-    scale[i] = length > 3e-39 ? (float)(1 / length) : 0;
+    scale[i] = length > 0 ? (float)(1 / length) : 0;
   }
   return STATUS_OK;
 }

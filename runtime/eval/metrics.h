@@ -110,7 +110,7 @@ typedef struct MetricsPoint {
  * there is none all three are 0. */
 MetricsPoint metrics_curve_at(const MetricsCurve *curve, double fpr);
 /* The area under it: the chance that a pair of one person is nearer than one of two, a tie of bins
- * counting half. */
+ * counting half; NAN where there is no pair of the one or the other. */
 double metrics_curve_area(const MetricsCurve *curve);
 
 /* ---- intervals (metrics_bootstrap.c) ---- */

@@ -1,6 +1,7 @@
 /* The ROC curve of pairs, from counts of their distances. */
 #include "runtime/eval/metrics.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -49,7 +50,7 @@ MetricsPoint metrics_curve_at(const MetricsCurve *curve, double fpr) {
 double metrics_curve_area(const MetricsCurve *curve) {
   double area = 0;
   uint64_t other = 0; /* nearer than the bin */
-  if (!curve->n_same || !curve->n_other) return 0;
+  if (!curve->n_same || !curve->n_other) return NAN;
   for (int64_t b = 0; b < METRICS_BINS; b++) {
     double beaten = (double)(curve->n_other - other) - (double)curve->other[b] / 2;
     area += (double)curve->same[b] / (double)curve->n_same * (beaten / (double)curve->n_other);

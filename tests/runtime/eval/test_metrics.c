@@ -375,6 +375,19 @@ static void test_curve(void) {
   sample_free(&s);
 }
 
+/* Where no pair is of two people, there is no curve. */
+static void test_no_curve(void) {
+  const float f[4] = {1, 0, 0, 1e-15f};
+  const int64_t id[2] = {1, 1}, cameras[2] = {1, 2};
+  const MetricsSet set = {f, id, cameras, 2, NULL, NULL, NULL};
+  const MetricsOptions options = {.threads = 1, .curve = true};
+  MetricsResult r;
+  CU_ASSERT_EQUAL_FATAL(metrics_evaluate(&set, &set, 2, &options, &r, NULL), STATUS_OK);
+  CU_ASSERT_EQUAL(r.curve.n_same, 2);
+  CU_ASSERT(isnan(metrics_curve_area(&r.curve)));
+  metrics_release(&r);
+}
+
 static void test_refusals(void) {
   float f[4] = {1, 0, 0, 1};
   int64_t id[2] = {1, 2}, one[2] = {1, 1};
@@ -387,9 +400,12 @@ static void test_refusals(void) {
   CU_ASSERT_PTR_NULL(r.ap);
   CU_ASSERT_STRING_EQUAL(diag_entry(diag, 0)->place, "DATA: domain d");
   diag_clear(diag);
-  f[3] = 1e30f;
-  CU_ASSERT_EQUAL(metrics_evaluate(&set, &set, 2, &one_thread, &r, diag), STATUS_SYSTEM);
-  diag_clear(diag);
+  const float lengths[] = {1e30f, 1e-30f, 1e-42f}; /* products in f32 say nothing of these */
+  for (int i = 0; i < 3; i++) {
+    f[3] = lengths[i];
+    CU_ASSERT_EQUAL(metrics_evaluate(&set, &set, 2, &one_thread, &r, diag), STATUS_SYSTEM);
+    diag_clear(diag);
+  }
   f[3] = NAN;
   CU_ASSERT_EQUAL(metrics_evaluate(&set, &set, 2, &one_thread, &r, diag), STATUS_SYSTEM);
   CU_ASSERT_STRING_EQUAL(diag_entry(diag, 0)->place, "DATA: domain d");
@@ -456,6 +472,7 @@ int main(void) {
   CU_add_test(suite, "nearest", test_nearest);
   CU_add_test(suite, "ranks", test_ranks);
   CU_add_test(suite, "curve", test_curve);
+  CU_add_test(suite, "no curve", test_no_curve);
   CU_add_test(suite, "refusals", test_refusals);
   CU_add_test(suite, "bootstrap", test_bootstrap);
   CU_add_test(suite, "interval of known width", test_interval);
