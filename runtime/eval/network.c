@@ -2,6 +2,7 @@
 #include "runtime/eval/network.h"
 
 #include "graph/base/text.h"
+#include "runtime/execute/init.h"
 #include "runtime/execute/open.h"
 #include "runtime/execute/weights.h"
 
@@ -41,6 +42,7 @@ Status network_start(const NetworkOptions *o, TrainedNetwork *out, Diag *diag) {
   ExecutorOptions options = {
       .threads = o->threads, .program = out->program, .device = o->device, .wishes = o->wishes};
   TRY(executor_create_with(out->plan, &options, diag, &out->executor));
+  TRY(init_states(out->executor, 0, diag)); /* what pretrained weights lack keeps this */
   SafeFile *file;
   TRY(safe_read(o->weights, diag, &file));
   const char *step = safe_metadata(file, "step");

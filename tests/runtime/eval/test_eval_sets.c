@@ -1,5 +1,6 @@
 /* Command lines over sets with the published names: which images are asked for, and that what is
  * left out is said wherever a set is opened. */
+#include "runtime/execute/safetensors.h"
 #include "tests/runtime/data/original_sets.h"
 #include "tests/shell.h"
 
@@ -139,6 +140,37 @@ static const char dark_model[] = "<model name='dark' xmlns='urn:graphc:model:1'>
                                  "  </program>\n"
                                  "</model>\n";
 
+/* Public weights lack what the model adds to their network: that has its initial value in all that
+ * describes images, as in a file that holds it. */
+static void public_weights(void) {
+  support_write("public.xml", "<model name='public' xmlns='urn:graphc:model:1'>\n"
+                              "  <program name='evaluate' kind='evaluate'>\n"
+                              "    <input name='images' shape='2 8 4 3'/>\n"
+                              "    <parameter name='w' shape='3' value='2' external='net.w'/>\n"
+                              "    <parameter name='gain' shape='3' value='0.25'/>\n"
+                              "    <mean name='color' in='images' axes='1 2'/>\n"
+                              "    <expr name='ynorm' value='color * w * gain'/>\n"
+                              "    <output value='ynorm'/>\n"
+                              "  </program>\n"
+                              "</model>\n");
+  float w[3] = {1, 2, 3}, gain[3] = {0.25f, 0.25f, 0.25f};
+  Shape shape = {.rank = 1, .dim = {3}};
+  SaveTensor lone = {"net.w", DTYPE_F32, shape, w};
+  SaveTensor both[] = {{"w", DTYPE_F32, shape, w}, {"gain", DTYPE_F32, shape, gain}};
+  CU_ASSERT_EQUAL(safe_write(support_path("net.st"), &lone, 1, NULL, 0, false, NULL), STATUS_OK);
+  CU_ASSERT_EQUAL(safe_write(support_path("both.st"), both, 2, NULL, 0, false, NULL), STATUS_OK);
+  original_picture("some/query/0001_c1s1_000000_00.bmp", 0x102030);
+  shell_must(
+      "\"$GRAPHC\" public.xml\n"
+      "for f in net both; do\n"
+      "  \"$GRAPHRUN\" extract public.plan.xml --weights=$f.st --data=some -o $f.npy || exit 1\n"
+      "done\n");
+  CU_ASSERT(shell_says("the same",
+                       shell("cmp net.npy both.npy && tail -c 12 net.npy | od -An -tx1 "
+                             "| grep -v '00 00 00 00 00 00'"),
+                       0, 0, PARTS("")));
+}
+
 /* Features of a network that is dead, or is for some images: their ranks are the order of the data.
  */
 static void no_features(void) {
@@ -177,6 +209,7 @@ int main(void) {
                                       {"from zero", from_zero},
                                       {"spellings", spellings},
                                       {"everywhere", everywhere},
-                                      {"features that say nothing", no_features}};
+                                      {"features that say nothing", no_features},
+                                      {"public weights", public_weights}};
   return support_run("eval sets", tests, sizeof tests / sizeof *tests);
 }
