@@ -199,6 +199,7 @@ bool cell_result_is(const Cell *cell, const json_t *record, const char *test) {
   const json_t *of = json_object_get(record, "of");
   const json_t *ours = json_object_get(json_object_get(cell->identity, "tests"), test);
   const json_t *theirs = json_object_get(json_object_get(of, "tests"), test);
+  if (!cell->identity) return true;
   if (has_data(ours)) return json_equal(ours, theirs);
   return json_equal(json_object_get(ours, "domain"), json_object_get(theirs, "domain")) &&
          json_equal(json_object_get(ours, "protocol"), json_object_get(theirs, "protocol"));

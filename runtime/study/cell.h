@@ -62,8 +62,8 @@ bool cell_record_is(const json_t *record, const char *state);
 bool cell_differs(const Cell *cell, const json_t *record, char *text, size_t size);
 /* Whether a test was made on what it now asks for. */
 bool cell_test_is(const Cell *cell, const json_t *record, const char *test);
-/* Whether the result that lies there is of that; of a test whose data are not here as far as that
- * can be told. */
+/* Whether the result that lies there is of that; of a test or a cell whose data are not here as
+ * far as that can be told. */
 bool cell_result_is(const Cell *cell, const json_t *record, const char *test);
 
 /* OUT/cells/NAME/FILE; false: too long. */

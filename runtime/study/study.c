@@ -114,17 +114,34 @@ static Status set_up(Study *s) {
 
 /* ---- what was done ---- */
 
+/* Whether a cell that was done is of what it is of now.  Without its data that cannot be told:
+ * tables alone are made of it all the same, where the results may have been brought. */
+static bool is_same(const Study *s, const Cell *c, const json_t *record, uint32_t *unknown) {
+  char what[300];
+  if (!c->identity) {
+    *unknown += cell_record_is(record, "done");
+    return true;
+  }
+  return s->options.changed == STUDY_KEEP || !cell_differs(c, record, what, sizeof what);
+}
+
 /* Cells that are not this process's count in the tables when others have done them. */
 static void look_at_others(const Study *s) {
-  char what[300];
+  uint32_t unknown = 0;
   for (uint32_t i = 0; i < s->cells.n; i++) {
     Cell *c = &s->cells.at[i];
-    if ((c->wanted && c->state != CELL_ELSEWHERE) || !c->identity) continue;
+    bool data = source_training(&s->source, c->training)->set != NULL;
+    if (c->wanted && c->state != CELL_ELSEWHERE) continue;
+    if (!c->identity && (data || !s->options.tables)) continue;
     json_t *record = cell_read(c);
-    bool same = s->options.changed == STUDY_KEEP || !cell_differs(c, record, what, sizeof what);
-    if (cell_record_is(record, "done") && same) c->state = CELL_DONE;
+    if (is_same(s, c, record, &unknown) && cell_record_is(record, "done")) c->state = CELL_DONE;
     json_decref(record);
   }
+  if (unknown)
+    diag_warning(s->diag, s->file->path, NULL,
+                 "%u cells are taken as they are: without their data it is not known whether they "
+                 "are still of the study",
+                 unknown);
 }
 
 /* OUT/STUDY.END: several studies may share a folder, and with it the cells that they have in

@@ -16,6 +16,15 @@ static void test_seeds(void) {
       "cmp want got");
 }
 
+/* Tables alone are made also where the data are not. */
+static void test_tables_alone(void) {
+  shell_must("mv data elsewhere\n"
+             "$GRAPHRUN study two.study --out=again --seeds=2 --tables >/dev/null 2>err\n"
+             "mv elsewhere data\n"
+             "for f in md csv tex json; do cmp two/two.$f again/two.$f || exit 1; done\n"
+             "grep -q 'warning: 4 cells are taken as they are' err");
+}
+
 /* ---- going on ---- */
 
 /* Nothing that is done is done again; what was killed goes on, with the same bits. */
@@ -144,12 +153,10 @@ static void test_same_time(void) {
 }
 
 int main(void) {
-  static const SupportTest tests[] = {{"preparations", prepare},
-                                      {"seeds", test_seeds},
-                                      {"going on", test_resume},
-                                      {"several processes", test_shared},
-                                      {"cells that changed", test_changed},
-                                      {"cells that fail", test_failures},
-                                      {"equal time", test_same_time}};
+  static const SupportTest tests[] = {
+      {"preparations", prepare},           {"seeds", test_seeds},
+      {"tables alone", test_tables_alone}, {"going on", test_resume},
+      {"several processes", test_shared},  {"cells that changed", test_changed},
+      {"cells that fail", test_failures},  {"equal time", test_same_time}};
   return support_run("study_cells", tests, sizeof tests / sizeof *tests);
 }
