@@ -33,12 +33,31 @@ static void mat_end(Mat *m) {
   pthread_mutex_unlock(&lock);
 }
 
+/* The library believes what a damaged file says of an element's size and of chunks, and reads
+ * beyond its own memory then: elements have few bytes, no chunk is larger than the whole, and what
+ * is not in chunks is there in full. */
+static bool is_stored(hid_t data, size_t size, int rank, const hsize_t *shape) {
+  hid_t how = H5Dget_create_plist(data);
+  hsize_t chunk[4], bytes = size;
+  bool ok = how >= 0 && size >= 1 && size <= 8;
+  if (ok && H5Pget_layout(how) == H5D_CHUNKED) {
+    ok = H5Pget_chunk(how, 4, chunk) == rank;
+    for (int i = 0; ok && i < rank; i++) ok = chunk[i] <= shape[i];
+  } else if (ok) {
+    for (int i = 0; ok && i < rank; i++) ok = !__builtin_mul_overflow(bytes, shape[i], &bytes);
+    ok = ok && H5Dget_storage_size(data) >= bytes;
+  }
+  if (how >= 0) H5Pclose(how);
+  return ok;
+}
+
 /* The sides of a set of data, slowest first; returns how many, 0 when it is not of `type`. */
 static int dataset_shape(hid_t data, H5T_class_t type, hsize_t shape[4]) {
   hid_t space = H5Dget_space(data), kind = H5Dget_type(data);
   int rank = space >= 0 ? H5Sget_simple_extent_ndims(space) : 0;
   bool right = kind >= 0 && H5Tget_class(kind) == type && rank >= 1 && rank <= 4;
   if (right && H5Sget_simple_extent_dims(space, shape, NULL) != rank) right = false;
+  right = right && is_stored(data, H5Tget_size(kind), rank, shape);
   if (space >= 0) H5Sclose(space);
   if (kind >= 0) H5Tclose(kind);
   return right ? rank : 0;
@@ -94,11 +113,19 @@ static bool open_pair(const Mat *m, const char *boxes, hsize_t pair, Refs *out) 
 
 /* ---- images ---- */
 
-/* Bytes of a picture: height and width are MATLAB's, colours 3 or 1.  False: it is empty, or no
- * picture. */
+/* A cell without a picture: MATLAB says so beside its size, others have no elements. */
+static bool is_empty(hid_t data) {
+  if (H5Aexists(data, "MATLAB_empty") > 0) return true;
+  hid_t space = H5Dget_space(data);
+  bool none = space >= 0 && H5Sget_simple_extent_npoints(space) == 0;
+  if (space >= 0) H5Sclose(space);
+  return none;
+}
+
+/* Bytes of a picture: height and width are MATLAB's, colours 3 or 1.  False: it is none. */
 static bool picture_shape(hid_t data, hsize_t *height, hsize_t *width, hsize_t *colors) {
   hsize_t shape[4];
-  if (H5Aexists(data, "MATLAB_empty") > 0) return false;
+  if (is_empty(data)) return false;
   int rank = dataset_shape(data, H5T_INTEGER, shape);
   if (rank != 2 && rank != 3) return false;
   *colors = rank == 3 ? shape[0] : 1;
@@ -188,16 +215,19 @@ bool mat_images_has(const char *path, const char *boxes) {
   return ok;
 }
 
-/* The pictures of one pair that are not empty. */
+/* The pictures of one pair that are not empty; false: what is there is none. */
 static bool list_pair(const Mat *m, const Refs *refs, uint32_t pair, MatImages *out) {
   for (hsize_t person = 0; person < refs->rows; person++)
     for (hsize_t image = 0; image < refs->columns; image++) {
       hsize_t sides[3];
       hid_t data = follow(m, &refs->at[image * refs->rows + person]);
       if (data < 0) return false;
-      if (picture_shape(data, &sides[0], &sides[1], &sides[2]))
-        out->images[out->n++] = (MatImage){pair + 1, (uint32_t)person + 1, (uint32_t)image + 1};
+      bool empty = is_empty(data);
+      bool ok = empty || picture_shape(data, &sides[0], &sides[1], &sides[2]);
       H5Dclose(data);
+      if (!ok) return false;
+      if (!empty)
+        out->images[out->n++] = (MatImage){pair + 1, (uint32_t)person + 1, (uint32_t)image + 1};
     }
   return true;
 }
@@ -215,7 +245,7 @@ static Status list_pairs(const Mat *m, const char *path, const char *boxes, cons
         ok = list_pair(m, &refs, (uint32_t)pair, out);
       free(refs.at);
       if (!ok)
-        return diag_error(diag, STATUS_INVALID, path, NULL,
+        return diag_error(diag, STATUS_INVALID, path, "was the file copied whole?",
                           "the cells of camera pair %u of '%s' cannot be read", (unsigned)pair + 1,
                           boxes);
     }

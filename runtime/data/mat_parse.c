@@ -8,7 +8,8 @@
 
 #define HEADER 128
 #define DEPTH_MAX 16
-#define INFLATED_MAX ((size_t)256 << 20)
+#define VALUES_MAX (1u << 22)            /* the lists of a set have some 15,000 */
+#define INFLATED_MAX ((size_t)256 << 20) /* of a whole file: a few bytes may inflate to much */
 
 enum {
   TYPE_INT8 = 1,
@@ -33,11 +34,15 @@ static const uint8_t sizes[TYPES] = {
     [TYPE_INT64] = 8, [TYPE_UINT64] = 8, [TYPE_UTF8] = 1,   [TYPE_UTF16] = 2};
 
 static const char damaged[] = "is damaged, or ends too early";
+static const char too_many[] = "has more than 2^22 arrays in its arrays";
+static const char too_large[] = "inflates to more than 256 MiB";
 static const char no_memory[] = "is larger than the memory";
 
 typedef struct Parse {
   Arena *arena;
-  bool swapped; /* the file's bytes are in the other order */
+  bool swapped;    /* the file's bytes are in the other order */
+  size_t inflated; /* bytes that variables were inflated to so far */
+  uint32_t values;
 } Parse;
 
 /* A part of the bytes that is being read. */
@@ -159,6 +164,7 @@ static const char *parse_numbers(Parse *p, Span *span, MatValue *v) {
 /* Flags, sizes, name, then what the class asks for. */
 static const char *parse_matrix(Parse *p, Span span, int depth, MatValue **out) {
   Element flags, dims, name;
+  if (++p->values > VALUES_MAX) return too_many;
   MatValue *v = arena_alloc(p->arena, sizeof *v);
   if (!v) return no_memory;
   *v = (MatValue){.name = "", .n = 1};
@@ -197,7 +203,7 @@ static const char *inflate_all(Parse *p, Span from, Span *out) {
     return no_memory;
   }
   int code = Z_OK;
-  while (code == Z_OK && n < INFLATED_MAX) {
+  while (code == Z_OK && p->inflated + n <= INFLATED_MAX) {
     if (n == capacity) {
       uint8_t *more = realloc(bytes, capacity *= 2);
       if (!more) break;
@@ -209,11 +215,13 @@ static const char *inflate_all(Parse *p, Span from, Span *out) {
     n = capacity - z.avail_out;
   }
   inflateEnd(&z);
-  uint8_t *copy = code == Z_STREAM_END ? arena_array(p->arena, n + 1, 1) : NULL;
+  p->inflated += n;
+  bool fits = p->inflated <= INFLATED_MAX;
+  uint8_t *copy = code == Z_STREAM_END && fits ? arena_array(p->arena, n + 1, 1) : NULL;
   if (copy) memcpy(copy, bytes, n);
   free(bytes);
   *out = (Span){copy, n};
-  return copy ? NULL : damaged;
+  return copy ? NULL : fits ? damaged : too_large;
 }
 
 /* One element of the file: a matrix, compressed or not; others are passed over. */

@@ -243,10 +243,27 @@ static void truncated(void) {
   free(bytes);
 }
 
+/* A picture whose elements are said to have 16 MB each: the library would read beyond its memory,
+ * and a set without the picture would be another set. */
+static void damaged(void) {
+  static const char type[12] = {0x10, 0, 0, 0, 1, 0, 0, 0, 0, 0, 8, 0}; /* a byte without sign */
+  size_t n = 0;
+  char *bytes = shell_slurp(support_path("c3/cuhk-03.mat"), &n);
+  char *at = memmem(bytes, n, type, sizeof type);
+  CU_ASSERT_PTR_NOT_NULL_FATAL(at);
+  at[6] = (char)0xff;
+  FILE *out = fopen(support_path("cut/cuhk-03.mat"), "wb");
+  fwrite(bytes, 1, n, out);
+  fclose(out);
+  free(bytes);
+  refused("c cuhk03mat cut boxes=detected\n", "the cells of camera pair 1 of 'detected' cannot be",
+          "hint: was the file copied whole?");
+}
+
 int main(void) {
   static const SupportTest tests[] = {{"writing", written},           {"pixels", pixels},
                                       {"new protocol", new_protocol}, {"classic", classic},
                                       {"commands", commands},         {"mistakes", mistakes},
-                                      {"truncated", truncated}};
+                                      {"truncated", truncated},       {"damaged", damaged}};
   return support_run("cuhk03mat", tests, sizeof tests / sizeof *tests);
 }

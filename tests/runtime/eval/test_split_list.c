@@ -5,6 +5,7 @@
 #include "tests/shell.h"
 
 #include <matio.h>
+#include <zlib.h>
 
 static DataSet *read_set(const char *name) {
   DataSet *data = NULL;
@@ -224,6 +225,26 @@ static void refused(const char *set, const char *name, const char *text, int err
   CU_ASSERT(shell_says(name, s, 1, errors, PARTS(message, hint)));
 }
 
+/* A small file whose variables, one after the other, inflate to more than a file may. */
+static void write_bomb(const char *path) {
+  enum { EACH = 40 << 20, TIMES = 7 };
+  const uint32_t inside[2] = {1, EACH - 8}; /* passed over */
+  uint8_t *bytes = calloc(1, EACH);
+  uLongf n = compressBound(EACH);
+  uint8_t *packed = malloc(n);
+  FILE *out = fopen(path, "wb");
+  if (!bytes || !packed || !out) exit(1);
+  memcpy(bytes, inside, sizeof inside);
+  if (compress2(packed, &n, bytes, EACH, 1) != Z_OK) exit(1);
+  const uint32_t tag[2] = {15, (uint32_t)n};
+  fprintf(out, "%-124s%c%cIM", "MATLAB 5.0 MAT-file", 0, 1);
+  for (int i = 0; i < TIMES; i++)
+    if (fwrite(tag, sizeof tag, 1, out) != 1 || fwrite(packed, n, 1, out) != 1) exit(1);
+  if (fclose(out) != 0) exit(1);
+  free(bytes);
+  free(packed);
+}
+
 static void mistakes(void) {
   refused("V", "no.txt", "1 99\n", 1, "no.txt:1: error: domain 'V' has no identity '99'",
           "hint: --domain=NAME says which domain");
@@ -253,6 +274,9 @@ static void mistakes(void) {
   write_grid(support_path("seven.mat"), MAT_FT_MAT73, 1, 1, nobody, false);
   s = shell("\"$GRAPHRUN\" eval --baseline=color --data=V --protocol=list:seven.mat");
   CU_ASSERT(shell_says("7.3", s, 1, 1, PARTS("seven.mat: error: is a MAT file of version 7.3")));
+  write_bomb(support_path("bomb.mat"));
+  s = shell("\"$GRAPHRUN\" eval --baseline=color --data=V --protocol=list:bomb.mat");
+  CU_ASSERT(shell_says("bomb", s, 1, 1, PARTS("bomb.mat: error: inflates to more than 256 MiB")));
   mat_t *mat = Mat_CreateVer(support_path("other.mat"), NULL, MAT_FT_MAT5);
   Mat_Close(mat);
   s = shell("\"$GRAPHRUN\" eval --baseline=color --data=V --protocol=list:other.mat");
