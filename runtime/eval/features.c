@@ -39,7 +39,8 @@ static Status note_errors(const FeatureJob *job, const ReaderBatch *batch, Featu
     if (error->status == STATUS_SYSTEM)
       return diag_error(diag, STATUS_SYSTEM, path, NULL, "out of memory");
     if (!job->skip_bad)
-      return diag_error(diag, STATUS_INVALID, path, "--bad-images=skip leaves such images out",
+      return diag_error(diag, STATUS_INVALID, path,
+                        job->needed ? NULL : "--bad-images=skip leaves such images out",
                         "the image %s", error->text);
     if (!job->told) diag_warning(diag, path, NULL, "left out: the image %s", error->text);
     out->bad[batch->first + i] = true;

@@ -12,6 +12,7 @@ typedef struct FeatureJob {
   uint32_t workers; /* threads that decode, at least 1 */
   bool skip_bad;    /* an unreadable image is a warning, not an error */
   bool told;        /* nor a warning: it was named before */
+  bool needed;      /* each was asked for by name: nothing can leave one out */
   Meter *meter;     /* counts images; may be NULL */
 } FeatureJob;
 

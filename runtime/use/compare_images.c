@@ -61,7 +61,7 @@ static double distance_of(const float *a, const float *b, int64_t dim) {
 static Status measure(const CompareImagesOptions *o, const TrainedNetwork *network, double *out,
                       Diag *diag) {
   const char *paths[] = {o->a, o->b};
-  FeatureJob job = {.paths = paths, .count = 2, .workers = o->use.workers};
+  FeatureJob job = {.paths = paths, .count = 2, .workers = o->use.workers, .needed = true};
   Features features;
   TRY(features_network(&job, network->executor, network->program, &features, diag));
   *out = distance_of(features.rows, features.rows + features.dim, features.dim);
