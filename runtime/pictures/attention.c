@@ -10,7 +10,7 @@
 #include <string.h>
 
 #define IMAGES 8
-enum { HIGH = 256, GAP = 10, HEAD = 34, FOOT = 18 }; /* pixels of the picture */
+enum { HIGH = 256, GAP = 10, HEAD = 34, FOOT = 18, KEY = 34 }; /* pixels of the picture */
 
 typedef struct Attention {
   const PicturesOptions *o;
@@ -166,6 +166,25 @@ static void put_title(const Attention *a, FILE *out, int64_t column, const char 
   fputs("</text>\n", out);
 }
 
+/* What the colours mean, as they look over a grey image. */
+static void put_key(const Attention *a, FILE *out, int64_t y) {
+  enum { STEPS = 64 };
+  int64_t left = 2 * GAP + a->wide;
+  for (int i = 0; i < STEPS; i++) {
+    float rgb[3];
+    turbo(((float)i + 0.5f) / STEPS, rgb);
+    fprintf(out,
+            "<rect x=\"%.2f\" y=\"%lld\" width=\"%.2f\" height=\"8\" fill=\"#%02x%02x%02x\"/>\n",
+            (double)left + (double)a->wide * i / STEPS, (long long)y, (double)a->wide / STEPS + 0.3,
+            (int)(rgb[0] * 255 + 0.5f), (int)(rgb[1] * 255 + 0.5f), (int)(rgb[2] * 255 + 0.5f));
+  }
+  fprintf(out,
+          "<text x=\"%lld\" y=\"%lld\" font-size=\"10\" fill=\"#5b6572\">0</text>\n"
+          "<text x=\"%lld\" y=\"%lld\" font-size=\"10\" fill=\"#5b6572\" "
+          "text-anchor=\"end\">row's largest</text>\n",
+          (long long)left, (long long)y + 19, (long long)(left + a->wide), (long long)y + 19);
+}
+
 static Status put_rows(Attention *a, FILE *out) {
   int64_t rows = 0;
   size_t n = (size_t)(HIGH * a->wide * 3);
@@ -183,7 +202,7 @@ static Status write_picture(Attention *a) {
   PictureFile file;
   TRY(picture_open(a->o, "attention.svg", &file, a->diag));
   int64_t columns = a->networks.n + 1, rows = a->images.n - a->maps[0].n_bad;
-  int64_t width = GAP + columns * (a->wide + GAP), height = HEAD + rows * (HIGH + FOOT);
+  int64_t width = GAP + columns * (a->wide + GAP), height = HEAD + rows * (HIGH + FOOT) + KEY;
   fprintf(file.out,
           "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 %lld %lld\" width=\"%lld\" "
           "height=\"%lld\" font-family=\"'DejaVu Sans',sans-serif\" font-size=\"12\">\n"
@@ -194,6 +213,7 @@ static Status write_picture(Attention *a) {
   for (uint32_t i = 0; i < a->networks.n; i++)
     put_title(a, file.out, i + 1, a->networks.at[i].name);
   Status status = put_rows(a, file.out);
+  put_key(a, file.out, height - KEY + 6);
   fputs("</svg>\n", file.out);
   if (status == STATUS_OK) return picture_close(&file, a->diag);
   fclose(file.out);
@@ -205,7 +225,8 @@ Status pictures_attention(const PicturesOptions *o, Diag *diag) {
   Attention a = {.o = o, .diag = diag};
   Status status = picture_networks_open(o, PROGRAM_EXTRACT, "attention", &a.networks, diag);
   if (status == STATUS_OK)
-    status = picture_images_draw(o, o->images ? o->images : IMAGES, true, &a.images, diag);
+    status = picture_images_draw(o, a.networks.at[0].trained.plan, o->images ? o->images : IMAGES,
+                                 true, &a.images, diag);
   if (status == STATUS_OK) status = make_maps(&a);
   if (status == STATUS_OK) status = write_picture(&a);
   for (uint32_t i = 0; i < PICTURE_NETWORKS; i++) features_release(&a.maps[i]);

@@ -31,17 +31,22 @@ static Status find_program(const Plan *plan, const char *path, ProgramKind kind,
                     kind == PROGRAM_EXTRACT ? "extract" : "evaluate", output);
 }
 
-static void name_network(const char *path, char name[64]) {
+static void name_networks(const PicturesOptions *o, PictureNetworks *networks) {
   static const char *const ends[] = {".plan.xml", ".xml"};
-  const char *slash = strrchr(path, '/'), *base = slash ? slash + 1 : path;
-  size_t n = strlen(base);
-  for (int i = 0; i < 2; i++) {
-    size_t end = strlen(ends[i]);
-    if (n <= end || strcmp(base + n - end, ends[i]) != 0) continue;
-    n -= end;
-    break;
+  const char *plans[] = {o->eval.plan, o->beside},
+             *weights[] = {o->eval.weights, o->beside_weights};
+  char names[2][sizeof networks->at->name];
+  uint32_t first = o->eval.plan ? 0 : 1, n = networks->n - first;
+  if (!picture_labels(plans + first, n, names[0], sizeof *names) && n > 1)
+    picture_labels(weights, 2, names[0], sizeof *names);
+  for (uint32_t i = 0; i < n; i++) {
+    char *name = names[i];
+    for (int k = 0; k < 2; k++) {
+      size_t end = strlen(ends[k]), length = strlen(name);
+      if (length > end && strcmp(name + length - end, ends[k]) == 0) name[length - end] = 0;
+    }
+    text_format(networks->at[first + i].name, sizeof *names, "%s", name);
   }
-  text_format(name, 64, "%.*s", (int)(n < 63 ? n : 63), base);
 }
 
 static Status open_one(const PicturesOptions *o, const char *path, const char *weights,
@@ -53,7 +58,6 @@ static Status open_one(const PicturesOptions *o, const char *path, const char *w
                             .wishes = e->wishes,
                             .threads = e->threads};
   TRY(network_open_plan(&options, &n->trained, diag));
-  name_network(path, n->name);
   TRY(find_program(n->trained.plan, path, kind, output, diag, &options.program));
   return network_start(&options, &n->trained, diag);
 }
@@ -91,8 +95,10 @@ Status picture_networks_open(const PicturesOptions *o, ProgramKind kind, const c
   } else {
     TRY(open_one(o, o->eval.plan, o->eval.weights, kind, output, &out->at[out->n++], diag));
   }
-  if (!o->beside) return STATUS_OK;
-  return open_one(o, o->beside, o->beside_weights, kind, output, &out->at[out->n++], diag);
+  if (o->beside)
+    TRY(open_one(o, o->beside, o->beside_weights, kind, output, &out->at[out->n++], diag));
+  name_networks(o, out);
+  return STATUS_OK;
 }
 
 void picture_networks_close(PictureNetworks *networks) {
@@ -142,24 +148,42 @@ static Status draw_domain(const PicturesOptions *o, const DataDomain *d, int64_t
   return STATUS_OK;
 }
 
-Status picture_images_draw(const PicturesOptions *o, int64_t each, bool queries, PictureImages *out,
-                           Diag *diag) {
-  size_t n = 0;
+static Status read_images(const PicturesOptions *o, const Plan *plan, bool queries,
+                          PictureImages *out, Diag *diag) {
+  PaperChoice choice;
+  if (!paper_is(o->eval.protocol)) return dataset_read(o->eval.data, diag, &out->data);
+  TRY(paper_parse(o->eval.protocol, diag, &choice));
+  if (!queries) TRY(dataset_read_of_plan(o->eval.data, &choice, false, plan, diag, &out->sources));
+  return dataset_read_of_plan(o->eval.data, &choice, true, plan, diag, &out->data);
+}
+
+static const DataDomain *find_domain(const PictureImages *images, const char *name) {
+  const DataDomain *d = dataset_domain(images->data, name);
+  return d || !images->sources ? d : dataset_domain(images->sources, name);
+}
+
+Status picture_images_draw(const PicturesOptions *o, const Plan *plan, int64_t each, bool queries,
+                           PictureImages *out, Diag *diag) {
+  size_t n = 0, n_domains = 0;
   *out = (PictureImages){0};
-  TRY(dataset_read(o->eval.data, diag, &out->data));
-  const DataDomain *only = o->eval.domain ? dataset_domain(out->data, o->eval.domain) : NULL;
+  TRY(read_images(o, plan, queries, out, diag));
+  const DataSet *sets[] = {out->sources, out->data};
+  const DataDomain *only = o->eval.domain ? find_domain(out, o->eval.domain) : NULL;
   if (o->eval.domain && !only)
     return diag_error(diag, STATUS_INVALID, o->eval.data, "graphrun check-data lists them",
                       "has no domain '%s'", o->eval.domain);
-  for (uint32_t i = 0; i < out->data->n_domains; i++) n += out->data->domains[i].n_images;
+  for (int s = 0; s < 2; s++)
+    for (uint32_t i = 0; sets[s] && i < sets[s]->n_domains; i++, n_domains++)
+      n += sets[s]->domains[i].n_images;
   out->at = calloc(n + 1, sizeof *out->at);
   out->paths = calloc(n + 1, sizeof *out->paths);
-  out->groups = calloc(out->data->n_domains + 1u, sizeof *out->groups);
+  out->groups = calloc(n_domains + 1, sizeof *out->groups);
   if (!out->at || !out->paths || !out->groups) return diag_no_memory(diag, n * 32);
-  for (uint32_t i = 0; i < out->data->n_domains; i++) {
-    const DataDomain *d = &out->data->domains[i];
-    if (!only || only == d) TRY(draw_domain(o, d, each, queries, out, diag));
-  }
+  for (int s = 0; s < 2; s++)
+    for (uint32_t i = 0; sets[s] && i < sets[s]->n_domains; i++) {
+      const DataDomain *d = &sets[s]->domains[i];
+      if (!only || only == d) TRY(draw_domain(o, d, each, queries, out, diag));
+    }
   return STATUS_OK;
 }
 
@@ -168,5 +192,6 @@ void picture_images_release(PictureImages *images) {
   free(images->paths);
   free(images->groups);
   dataset_destroy(images->data);
+  dataset_destroy(images->sources);
   *images = (PictureImages){0};
 }

@@ -34,12 +34,17 @@ void picture_name(char name[256], const char *head, const char *domain, const ch
 /* A field of a CSV file. */
 void picture_field(FILE *out, const char *text);
 
+/* Writes a label of `size` bytes for each path: its last part, or where these are the same, as in
+ * the cells of a study, the parts in which the paths differ.  False: the paths are all the same. */
+bool picture_labels(const char *const *paths, uint32_t n, char *labels, size_t size);
+
 /* ---- networks ---- */
 
 #define PICTURE_NETWORKS 2
 typedef struct PictureNetwork {
   TrainedNetwork trained; /* without executor: colour */
-  char name[64]; /* of the plan's file, without its folder and end: models may be called the same */
+  char name[64]; /* of the plan's file, without its folder and end, or what tells it from the
+                    other's plan or weights: models may be called the same */
 } PictureNetwork;
 typedef struct PictureNetworks {
   PictureNetwork at[PICTURE_NETWORKS];
@@ -59,7 +64,7 @@ typedef struct PictureImage {
   uint32_t group; /* number of the domain among those that are shown */
 } PictureImage;
 typedef struct PictureImages {
-  DataSet *data;
+  DataSet *data, *sources; /* sources: of the paper's protocols, what is trained on; else NULL */
   PictureImage *at;
   const char **paths; /* (n) */
   int64_t n;
@@ -68,9 +73,10 @@ typedef struct PictureImages {
 } PictureImages;
 /* Draws `each` images of every domain that is wanted, or all where there are fewer, by the seed and
  * the domain's name; in the order of the data.  `queries`: of queries alone, where a domain has
- * any. */
-Status picture_images_draw(const PicturesOptions *options, int64_t each, bool queries,
-                           PictureImages *out, Diag *diag);
+ * any.  Of the paper's protocols the sets that are tested and, unless queries alone are wanted,
+ * those that are trained on; `plan` (or NULL) tells the arm. */
+Status picture_images_draw(const PicturesOptions *options, const Plan *plan, int64_t each,
+                           bool queries, PictureImages *out, Diag *diag);
 void picture_images_release(PictureImages *images);
 
 /* ---- results ---- */

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define LABEL 64 /* bytes */
 #define WROTE "a file that `graphrun eval --out=F` wrote"
 
 /* ---- files ---- */
@@ -73,6 +74,7 @@ typedef struct Results {
   uint32_t n;
   const char **domains;
   uint32_t n_domains;
+  char *labels; /* (n, LABEL) of the files; NULL: none are shown */
   Diag *diag;
 } Results;
 
@@ -127,9 +129,8 @@ static Status draw_curves(const Results *r, const char *domain, PlotLine *lines,
                           "has no curve of domain '%s'", domain);
     if (!roc) continue;
     PlotPoint *points;
-    const char *path = r->o->results[i], *slash = strrchr(path, '/');
-    text_format(names[n], sizeof *names, "%.4f %s", number_of(roc, "area"),
-                slash ? slash + 1 : path);
+    text_format(names[n], sizeof *names, "area %.4f, %s", number_of(roc, "area"),
+                r->labels + i * LABEL);
     lines[n] = (PlotLine){.name = names[n]};
     status = curve_points(r, i, roc, &points, &lines[n].n);
     lines[n++].points = points;
@@ -157,12 +158,15 @@ Status pictures_roc(const PicturesOptions *o, Diag *diag) {
   Status status = results_open(o, &r, diag);
   PlotLine *lines = calloc(o->n_results + 1u, sizeof *lines);
   char(*names)[96] = calloc(o->n_results + 1u, sizeof *names);
-  if (status == STATUS_OK && (!lines || !names))
+  r.labels = calloc(o->n_results + 1u, LABEL);
+  if (status == STATUS_OK && r.labels) picture_labels(o->results, o->n_results, r.labels, LABEL);
+  if (status == STATUS_OK && (!lines || !names || !r.labels))
     status = diag_no_memory(diag, o->n_results * sizeof *names);
   for (uint32_t i = 0; status == STATUS_OK && i < r.n_domains; i++)
     status = draw_curves(&r, r.domains[i], lines, names);
   free(lines);
   free(names);
+  free(r.labels);
   results_close(&r);
   return status;
 }

@@ -99,7 +99,8 @@ Status pictures_tsne(const PicturesOptions *o, Diag *diag) {
   Places places[PICTURE_NETWORKS] = {0};
   Status status = picture_networks_open(o, PROGRAM_EVALUATE, "ynorm", &networks, diag);
   if (status == STATUS_OK)
-    status = picture_images_draw(o, o->images ? o->images : EACH, false, &images, diag);
+    status = picture_images_draw(o, networks.at[0].trained.plan, o->images ? o->images : EACH,
+                                 false, &images, diag);
   for (uint32_t i = 0; status == STATUS_OK && i < networks.n; i++)
     status = place(o, &networks.at[i], &images, &places[i], diag);
   if (status == STATUS_OK) status = write_all(o, &networks, &images, places, diag);

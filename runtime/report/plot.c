@@ -7,9 +7,10 @@
 #include <inttypes.h>
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 static const char *const colors[PLOT_COLORS] = {"#0b62c4", "#c2410c", "#15803d", "#9333ea",
-                                                "#b45309", "#0e7490", "#be185d", "#4b5563"};
+                                                "#c99a04", "#0e7490", "#be185d", "#4b5563"};
 
 const char *plot_color(uint32_t i) {
   return colors[i % PLOT_COLORS];
@@ -41,7 +42,7 @@ enum {
   TOP = 40,
   BOTTOM = 54,
   LEGEND = 20,
-  IN_ROW = 3
+  IN_ROW = 2
 };
 #define TICKS_MOST 12
 
@@ -203,7 +204,7 @@ void plot_lines(FILE *out, const PlotLines *p) {
 
 /* ---- points of a plane --------------------------------------------------------------------- */
 
-enum { SIDE = 560, GAP = 20, HEAD = 34, ROW = 22, COLUMN = 135 };
+enum { SIDE = 560, GAP = 20, HEAD = 34, ROW = 22, LEAST = 135, LETTERS = 24 };
 
 typedef struct View {
   double x, y, scale; /* middle of the points; units to pixels */
@@ -219,6 +220,15 @@ static View view_of(const PlotPanel *p) {
   return (View){(low[0] + high[0]) / 2, (low[1] + high[1]) / 2, span > 0 ? (SIDE - 24) / span : 1};
 }
 
+/* Groups beyond the colours are rings. */
+static void put_dot(FILE *out, double x, double y, double radius, uint32_t group) {
+  fprintf(out, "<circle cx=\"%.2f\" cy=\"%.2f\" r=\"%.3g\" ", x, y, radius);
+  if (group < PLOT_COLORS)
+    fprintf(out, "fill=\"%s\"/>\n", plot_color(group));
+  else
+    fprintf(out, "fill=\"none\" stroke-width=\"1.2\" stroke=\"%s\"/>\n", plot_color(group));
+}
+
 static void put_panel(FILE *out, const PlotPanel *p, double left) {
   View v = view_of(p);
   put_text(out, left, 22, " font-size=\"15\" font-weight=\"600\"", p->title);
@@ -227,9 +237,8 @@ static void put_panel(FILE *out, const PlotPanel *p, double left) {
           "stroke=\"#d9dee5\"/>\n<g fill-opacity=\"0.7\">\n",
           left, HEAD, SIDE, SIDE);
   for (int64_t i = 0; i < p->n; i++)
-    fprintf(out, "<circle cx=\"%.2f\" cy=\"%.2f\" r=\"2.2\" fill=\"%s\"/>\n",
-            left + SIDE / 2.0 + v.scale * (p->at[2 * i] - v.x),
-            HEAD + SIDE / 2.0 - v.scale * (p->at[2 * i + 1] - v.y), plot_color(p->group[i]));
+    put_dot(out, left + SIDE / 2.0 + v.scale * (p->at[2 * i] - v.x),
+            HEAD + SIDE / 2.0 - v.scale * (p->at[2 * i + 1] - v.y), 2.2, p->group[i]);
   fputs("</g>\n", out);
 }
 
@@ -239,20 +248,33 @@ static int64_t size_of(const PlotPanel *p, uint32_t group) {
   return n;
 }
 
+/* Room for the longest name with its number. */
+static double legend_column(const PlotPanel *panels, uint32_t n, const char *const *groups,
+                            uint32_t n_groups) {
+  double most = LEAST;
+  for (uint32_t g = 0; g < n_groups; g++) {
+    char number[32];
+    size_t letters = strlen(groups[g]), digits;
+    digits = (size_t)snprintf(number, sizeof number, " (%" PRId64 ")", n ? size_of(panels, g) : 0);
+    if (letters > LETTERS) letters = LETTERS + 1;
+    most = fmax(most, 16 + 7.7 * (double)(letters + digits) + 8);
+  }
+  return most;
+}
+
 void plot_scatter(FILE *out, const PlotPanel *panels, uint32_t n, const char *const *groups,
                   uint32_t n_groups) {
   double width = GAP + n * (double)(SIDE + GAP);
-  uint32_t columns = (uint32_t)((width - GAP) / COLUMN);
+  double column = legend_column(panels, n, groups, n_groups);
+  uint32_t columns = (uint32_t)fmax(1, floor((width - GAP) / column));
   double rows = ceil((double)n_groups / columns), top = HEAD + SIDE + 8;
   put_head(out, width, top + rows * ROW + 8, n ? panels[0].title : "");
   for (uint32_t i = 0; i < n; i++) put_panel(out, &panels[i], GAP + i * (double)(SIDE + GAP));
   for (uint32_t g = 0; g < n_groups; g++) {
-    double x = GAP + g % columns * (double)COLUMN, y = top + g / columns * (double)ROW + ROW / 2.0;
-    fprintf(out,
-            "<circle cx=\"%.2f\" cy=\"%.2f\" r=\"5\" fill=\"%s\"/>\n<text x=\"%.2f\" "
-            "y=\"%.2f\">",
-            x + 5, y, plot_color(g), x + 16, y + 4);
-    markup_short(out, groups[g], 16);
+    double x = GAP + g % columns * column, y = top + g / columns * (double)ROW + ROW / 2.0;
+    put_dot(out, x + 5, y, g < PLOT_COLORS ? 5 : 4.4, g);
+    fprintf(out, "<text x=\"%.2f\" y=\"%.2f\">", x + 16, y + 4);
+    markup_short(out, groups[g], LETTERS);
     fprintf(out, " (%" PRId64 ")</text>\n", n ? size_of(&panels[0], g) : 0);
   }
   fputs("</svg>\n", out);

@@ -129,6 +129,42 @@ static void test_attention(void) {
              "&& cmp x/attention.svg y/attention.svg");
 }
 
+/* Networks and results of one name, as in the folders of a study's cells. */
+static void test_names(void) {
+  shell_must(
+      "mkdir -p c/cdvm.x.seed0 c/plain.x.seed0\n"
+      "for r in cdvm plain; do cp net1.plan.xml c/$r.x.seed0/plan.xml || exit 1; done\n"
+      "cp gain.safetensors other.safetensors\n"
+      "$GRAPHRUN eval c/cdvm.x.seed0/plan.xml --weights=gain.safetensors --data=hand "
+      "--visualize=attention --beside=c/plain.x.seed0/plan.xml "
+      "--beside-weights=gain.safetensors --pictures=n1 >out\n"
+      "$GRAPHRUN eval " NET " --visualize=attention --beside=net1.plan.xml "
+      "--beside-weights=other.safetensors --pictures=n2 >out\n"
+      "for r in cdvm plain; do\n"
+      "  $GRAPHRUN eval " NET " --roc --out=c/$r.x.seed0/T.json >out || exit 1\n"
+      "done\n"
+      "$GRAPHRUN eval --visualize=roc c/cdvm.x.seed0/T.json c/plain.x.seed0/T.json "
+      "--pictures=n3 >out\n"
+      "mkdir -p c/a c/b\ncp c/plain.x.seed0/T.json c/a/\n"
+      "cp c/plain.x.seed0/T.json c/b/\ncp c/a/T.json c/b/U.json\n"
+      "$GRAPHRUN eval --visualize=roc c/a/T.json c/b/T.json c/b/U.json --pictures=n4 >out\n");
+  static const struct {
+    const char *file, *names[3];
+  } cases[] = {{"n1/attention.svg", {">cdvm.x.seed0<", ">plain.x.seed0<"}},
+               {"n2/attention.svg", {">gain.safetensors<", ">other.safetens"}},
+               {"n3/roc-hand.svg", {", cdvm.x.seed0<", ", plain.x.seed0<"}},
+               {"n4/roc-hand.svg", {", a/T.json<", ", b/T.json<", ", b/U.json<"}}};
+  for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    char *picture = text_of(cases[i].file);
+    for (int k = 0; k < 3 && cases[i].names[k]; k++) {
+      if (!strstr(picture, cases[i].names[k]))
+        printf("\n%s: no %s", cases[i].file, cases[i].names[k]);
+      CU_ASSERT_PTR_NOT_NULL(strstr(picture, cases[i].names[k]));
+    }
+    free(picture);
+  }
+}
+
 static const uint8_t *pixel(const Image *image, int64_t y) {
   return image->rgb + (y * image->width + image->width / 2) * 3;
 }
@@ -169,7 +205,7 @@ static void test_results(void) {
   CU_ASSERT_STRING_EQUAL(table, "domain,V,map,rank1\nhand,1,0.541667,0.500000\n"
                                 "hand,2,0.541667,0.500000\nhand,2,0.541667,0.500000\n"
                                 "hand,8,0.541667,0.500000\n");
-  CU_ASSERT_PTR_NOT_NULL(strstr(curve, ">0.4583 8.json<"));
+  CU_ASSERT_PTR_NOT_NULL(strstr(curve, ">area 0.4583, 8.json<"));
   free(table);
   free(curve);
   char *picture = text_of("s/sweep-hand.svg");
@@ -233,6 +269,7 @@ int main(void) {
                                       {"of features", test_features},
                                       {"t-SNE", test_tsne},
                                       {"attention", test_attention},
+                                      {"names", test_names},
                                       {"a map", test_map},
                                       {"results", test_results},
                                       {"refusals", test_refusals}};
