@@ -24,18 +24,27 @@ size_t text_char_length(const char *text, size_t left) {
   return overlong || surrogate || beyond ? 0 : n;
 }
 
-void text_print(const char *text, FILE *out) {
+static void print(const char *text, bool lines, FILE *out) {
   for (size_t left = strlen(text), n; left; text += n, left -= n) {
     const unsigned char *c = (const unsigned char *)text;
     n = text_char_length(text, left);
-    bool control = (n == 1 && c[0] < 0x20 && c[0] != '\n' && c[0] != '\t') || c[0] == 0x7f ||
-                   (n == 2 && c[0] == 0xc2 && c[1] < 0xa0);
+    bool kept = lines && (c[0] == '\n' || c[0] == '\t');
+    bool control =
+        (n == 1 && c[0] < 0x20 && !kept) || c[0] == 0x7f || (n == 2 && c[0] == 0xc2 && c[1] < 0xa0);
     if (control || n == 0)
       fputc('?', out);
     else
       fwrite(text, 1, n, out);
     if (n == 0) n = 1;
   }
+}
+
+void text_print(const char *text, FILE *out) {
+  print(text, true, out);
+}
+
+void text_print_word(const char *text, FILE *out) {
+  print(text, false, out);
 }
 
 void text_repair(char *text) {

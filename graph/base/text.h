@@ -12,6 +12,8 @@ size_t text_char_length(const char *text, size_t left);
 
 /* Prints a text of a stranger: what commands a terminal, and what is no character, becomes `?`. */
 void text_print(const char *text, FILE *out);
+/* The same of what stands in a table: ends of lines and tabs become `?` too. */
+void text_print_word(const char *text, FILE *out);
 
 /* Makes it UTF-8: each byte that is no part of a character becomes `?`.  The path of a file may
  * hold some, JSON and XML may not. */

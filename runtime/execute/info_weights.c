@@ -26,7 +26,7 @@ Status info_weights_run(const char *path, Diag *diag) {
   uint32_t n = safe_count(file);
   for (uint32_t i = 0; i < n; i++) elements += safe_tensor(file, i)->count;
   fputs("weights     ", stdout);
-  text_print(safe_note(file) ? safe_note(file) : "safetensors", stdout);
+  text_print_word(safe_note(file) ? safe_note(file) : "safetensors", stdout);
   printf("\ntensors     %u, %" PRId64 " elements\n\n%-8s %-20s %-16s  %s\n", n, elements, "type",
          "shape", "xxh3", "name");
   for (uint32_t i = 0; i < n; i++) {
@@ -34,7 +34,7 @@ Status info_weights_run(const char *path, Diag *diag) {
     char shape[SHAPE_TEXT_MAX];
     printf("%-8s %-20s %016" PRIx64 "  ", t->type_name, file_tensor_shape(t, shape, sizeof shape),
            (uint64_t)XXH3_64bits(t->data, (size_t)t->bytes));
-    text_print(t->name, stdout);
+    text_print_word(t->name, stdout);
     putchar('\n');
   }
   safe_close(file);

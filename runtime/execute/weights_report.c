@@ -30,7 +30,7 @@ static bool is_used(const Start *start, const FileTensor *t) {
 
 static void list_name(FILE *log, uint32_t *n, const char *title, const char *name) {
   fputs(*n ? ", " : title, log);
-  text_print(name, log);
+  text_print_word(name, log);
   *n += 1;
 }
 
@@ -43,7 +43,7 @@ void weights_report_log(const Start *start, FILE *log) {
           start->options->path, start->own, start->external, start->kept + start->skipped);
   if (safe_note(start->names.file)) {
     fputs("  read as: ", log);
-    text_print(safe_note(start->names.file), log);
+    text_print_word(safe_note(start->names.file), log);
     fputc('\n', log);
   }
   if (start->names.length && !start->options->prefix)
@@ -97,9 +97,9 @@ static void print_state(const Start *start, uint32_t i, const Tensor *value, FIL
   const Source *from = &start->sources[i];
   char shape[SHAPE_TEXT_MAX];
   fprintf(out, "%s\t", use_of(from));
-  text_print(weights_state_name(start->plan, i), out);
+  text_print_word(weights_state_name(start->plan, i), out);
   fputc('\t', out);
-  text_print(from->tensor ? from->tensor->name : "-", out);
+  text_print_word(from->tensor ? from->tensor->name : "-", out);
   fprintf(out, "\t%.9g", from->pretrained && !from->skipped ? s->noise : 0);
   if (from->tensor) {
     print_tensor(from->tensor, out);
@@ -116,9 +116,9 @@ static void print_state(const Start *start, uint32_t i, const Tensor *value, FIL
 void weights_report_table(const Start *start, const Tensor *states, FILE *table) {
   const Plan *plan = start->plan;
   fputs("# from ", table);
-  text_print(start->options->path, table);
+  text_print_word(start->options->path, table);
   if (safe_note(start->names.file)) fputs("; read as: ", table);
-  if (safe_note(start->names.file)) text_print(safe_note(start->names.file), table);
+  if (safe_note(start->names.file)) text_print_word(safe_note(start->names.file), table);
   if (start->names.length)
     fprintf(table, "; names without '%.*s'", (int)start->names.length, start->names.prefix);
   fputs("\n# use\tstate\ttensor\tnoise\ttype\tshape\txxh3\n", table);
@@ -129,7 +129,7 @@ void weights_report_table(const Start *start, const Tensor *states, FILE *table)
     const FileTensor *t = safe_tensor(start->names.file, i);
     if (is_taken(start, t)) continue;
     fprintf(table, "%s\t-\t", is_used(start, t) ? "optimiser" : "not in the model");
-    text_print(t->name, table);
+    text_print_word(t->name, table);
     fputs("\t0", table);
     print_tensor(t, table);
   }

@@ -13,8 +13,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define FORMAT "graphrun threshold 1"
-#define FEW 10 /* pairs on which a threshold rests that is warned of */
+#define FORMAT "graphrun threshold 2" /* 1: no hash of the model */
+#define FEW 10                        /* pairs on which a threshold rests that is warned of */
 #define MADE_BY "a number, or a file of graphrun compare-images --calibrate=DATA -o F.json"
 
 /* ---- from a set ---- */
@@ -119,7 +119,8 @@ static Status take_pairs(const Described *d, int threads, Threshold *out, Diag *
 Status threshold_calibrate(const UseOptions *use, const TrainedNetwork *network, const char *data,
                            double fpr, Threshold *out, Diag *diag) {
   Described d;
-  *out = (Threshold){.wanted = fpr, .weights_hash = network->hash};
+  *out = (Threshold){
+      .wanted = fpr, .weights_hash = network->hash, .model_hash = network->plan->model_hash};
   text_format(out->data, sizeof out->data, "%s", data);
   Status status = use_describe(use, network, data, NULL, &d, diag);
   if (status == STATUS_OK) status = take_pairs(&d, (int)use->network.threads, out, diag);
@@ -144,12 +145,14 @@ void threshold_print(const Threshold *t) {
 /* ---- files ---- */
 
 Status threshold_write(const Threshold *t, const char *path, Diag *diag) {
-  char hash[20];
+  char hash[20], model[20];
   snprintf(hash, sizeof hash, "%016" PRIx64, t->weights_hash);
-  json_t *root = json_pack("{s:s, s:f, s:f, s:f, s:f, s:I, s:I, s:I, s:s, s:s}", "format", FORMAT,
-                           "distance", t->distance, "fpr", t->fpr, "wanted", t->wanted, "tpr",
-                           t->tpr, "same", (json_int_t)t->same, "other", (json_int_t)t->other,
-                           "people", (json_int_t)t->people, "data", t->data, "weights_hash", hash);
+  snprintf(model, sizeof model, "%016" PRIx64, t->model_hash);
+  json_t *root =
+      json_pack("{s:s, s:f, s:f, s:f, s:f, s:I, s:I, s:I, s:s, s:s, s:s}", "format", FORMAT,
+                "distance", t->distance, "fpr", t->fpr, "wanted", t->wanted, "tpr", t->tpr, "same",
+                (json_int_t)t->same, "other", (json_int_t)t->other, "people", (json_int_t)t->people,
+                "data", t->data, "weights_hash", hash, "model_hash", model);
   char *text = root ? json_dumps(root, JSON_INDENT(1) | JSON_REAL_PRECISION(17)) : NULL;
   json_decref(root);
   if (!text)
@@ -163,18 +166,19 @@ Status threshold_write(const Threshold *t, const char *path, Diag *diag) {
 }
 
 static Status unpack(json_t *root, const char *path, Threshold *out, Diag *diag) {
-  const char *format = NULL, *data, *hash;
+  const char *format = NULL, *data, *hash, *model;
   json_int_t same, other, people;
-  if (json_unpack(root, "{s:s, s:F, s:F, s:F, s:F, s:I, s:I, s:I, s:s, s:s}", "format", &format,
-                  "distance", &out->distance, "fpr", &out->fpr, "wanted", &out->wanted, "tpr",
-                  &out->tpr, "same", &same, "other", &other, "people", &people, "data", &data,
-                  "weights_hash", &hash) != 0 ||
+  if (json_unpack(root, "{s:s, s:F, s:F, s:F, s:F, s:I, s:I, s:I, s:s, s:s, s:s}", "format",
+                  &format, "distance", &out->distance, "fpr", &out->fpr, "wanted", &out->wanted,
+                  "tpr", &out->tpr, "same", &same, "other", &other, "people", &people, "data",
+                  &data, "weights_hash", &hash, "model_hash", &model) != 0 ||
       strcmp(format, FORMAT) != 0)
     return diag_error(diag, STATUS_INVALID, path, MADE_BY, "is no threshold (" FORMAT ")");
   out->same = same;
   out->other = other;
   out->people = people;
   out->weights_hash = strtoull(hash, NULL, 16);
+  out->model_hash = strtoull(model, NULL, 16);
   text_format(out->data, sizeof out->data, "%s", data);
   return STATUS_OK;
 }
@@ -192,10 +196,11 @@ static Status read_file(const char *path, const TrainedNetwork *network, Thresho
            : diag_error(diag, STATUS_INVALID, path, MADE_BY, "cannot be read: %s", where.text);
   json_decref(root);
   TRY(status);
-  if (out->weights_hash == network->hash) return STATUS_OK;
+  bool same = out->model_hash == network->plan->model_hash;
+  if (out->weights_hash == network->hash && same) return STATUS_OK;
   return diag_error(diag, STATUS_INVALID, path,
                     "graphrun compare-images PLAN --weights=F --calibrate=DATA -o F.json",
-                    "is a threshold for other weights");
+                    "is a threshold for %s", same ? "other weights" : "another model");
 }
 
 Status threshold_read(const char *text, const TrainedNetwork *network, Threshold *out, Diag *diag) {

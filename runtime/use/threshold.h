@@ -14,7 +14,7 @@ typedef struct Threshold {
   int64_t same, other;   /* pairs of one person, by two cameras; of two people */
   int64_t people;        /* whose images they are */
   char data[1024];       /* the set; "": a number, of which nothing is known */
-  uint64_t weights_hash; /* of whose features */
+  uint64_t weights_hash, model_hash; /* of whose features */
 } Threshold;
 
 /* By the pairs of images of each of the set's domains. STATUS_INVALID where there are too few pairs

@@ -122,6 +122,17 @@ static void test_replaced(void) {
   Shell s = shell("$GRAPHRUN info 'a\xff\x1b\xc2\x9bz.plan.xml'");
   CU_ASSERT_PTR_NOT_NULL(strstr(s.err, "a???z.plan.xml: error: "));
   shell_free(&s);
+  /* In a table a name is no more than a field. */
+  for (int word = 0; word < 2; word++) {
+    char *text = NULL;
+    size_t size = 0;
+    FILE *out = open_memstream(&text, &size);
+    if (!out) exit(1);
+    (word ? text_print_word : text_print)("a\tb\nc\x1b" O4, out);
+    fclose(out);
+    CU_ASSERT_STRING_EQUAL(text, word ? "a?b?c?" O4 : "a\tb\nc?" O4);
+    free(text);
+  }
 }
 
 /* The caret stands below the character, however many bytes those before it have; columns count

@@ -67,6 +67,11 @@ static void test_refused(void) {
   USE_REFUSED(
       1, "compare-images mean.plan.xml --weights=w2.safetensors " QUERY7 SAME "--threshold=a.json",
       "a.json: error: is a threshold for other weights");
+  /* The same weights describe images otherwise in another model. */
+  shell_must("sed 's/gain . gain/gain/' mean.xml >once.xml && \"$GRAPHC\" once.xml >/dev/null");
+  USE_REFUSED(
+      1, "compare-images once.plan.xml --weights=w.safetensors " QUERY7 SAME "--threshold=a.json",
+      "a.json: error: is a threshold for another model");
   USE_REFUSED(1, "compare-images mean.plan.xml --weights=w.safetensors " QUERY7 "mean.xml",
               "mean.xml: error: the image is no JPEG");
 }
