@@ -24,7 +24,7 @@ size_t text_char_length(const char *text, size_t left) {
   return overlong || surrogate || beyond ? 0 : n;
 }
 
-static void print(const char *text, bool lines, FILE *out) {
+static void put_characters(const char *text, bool lines, FILE *out) {
   for (size_t left = strlen(text), n; left; text += n, left -= n) {
     const unsigned char *c = (const unsigned char *)text;
     n = text_char_length(text, left);
@@ -40,11 +40,11 @@ static void print(const char *text, bool lines, FILE *out) {
 }
 
 void text_print(const char *text, FILE *out) {
-  print(text, true, out);
+  put_characters(text, true, out);
 }
 
 void text_print_word(const char *text, FILE *out) {
-  print(text, false, out);
+  put_characters(text, false, out);
 }
 
 void text_repair(char *text) {

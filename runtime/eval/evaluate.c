@@ -187,8 +187,8 @@ static void print_curve(const MetricsCurve *c) {
   for (size_t i = 0; i < sizeof rates / sizeof *rates; i++) {
     MetricsPoint p = metrics_curve_at(c, rates[i]);
     if (rates[i] * (double)c->n_other < 1) break; /* not one pair */
-    printf("          TPR %.2f %% at FPR %g %%: distance at most %.6f\n", 100 * p.tpr,
-           100 * rates[i], p.distance);
+    printf("          TPR %.2f %% at FPR %g %%: distance below %.6f\n", 100 * p.tpr, 100 * rates[i],
+           p.distance);
   }
 }
 

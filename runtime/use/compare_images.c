@@ -71,6 +71,12 @@ static Status measure(const CompareImagesOptions *o, const TrainedNetwork *netwo
                     "a feature is not finite");
 }
 
+/* A calibrated threshold is the end of a bin, which holds what lies before its end: a pair at the
+ * very distance was not counted as within. */
+static bool is_within(const Threshold *t, double distance) {
+  return *t->data ? distance < t->distance : distance <= t->distance;
+}
+
 static Status compare(const CompareImagesOptions *o, const TrainedNetwork *network, Diag *diag) {
   Threshold threshold;
   double distance = 0;
@@ -80,7 +86,7 @@ static Status compare(const CompareImagesOptions *o, const TrainedNetwork *netwo
   if (o->a) printf("distance  %.6f  %s  %s\n", distance, o->a, o->b);
   if (judged) threshold_print(&threshold);
   if (o->a && judged)
-    puts(distance <= threshold.distance ? "verdict   the same person" : "verdict   two people");
+    puts(is_within(&threshold, distance) ? "verdict   the same person" : "verdict   two people");
   if (o->out) printf("written   %s\n", o->out);
   return STATUS_OK;
 }

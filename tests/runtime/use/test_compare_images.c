@@ -23,6 +23,12 @@ static void test_by_hand(void) {
   CU_ASSERT(
       use_prints("number", shell(COMPARE QUERY7 OTHER "--threshold=0.2"), 0,
                  PARTS("threshold 0.200000, as it was given\n", "verdict   the same person")));
+  /* Pairs at the very threshold, here of colours that share nothing, are none of those within. */
+  CU_ASSERT(use_prints(
+      "at the threshold",
+      shell(COMPARE QUERY7 "hand/query/0009_c1s1_000001_01.bmp --calibrate=hand "
+                           "--fpr=0.7"),
+      0, PARTS("distance  1.000000", "threshold 1.000000: 64.2857 %", "verdict   two people\n")));
   CU_ASSERT(use_prints("itself", shell(COMPARE QUERY7 QUERY7 "--threshold=0"), 0,
                        PARTS("distance  0.000000", "verdict   the same person")));
 }
