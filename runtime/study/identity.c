@@ -343,7 +343,7 @@ Status source_identify(const StudySource *s, Cells *cells) {
       snprintf(hash, sizeof hash, "%s",
                json_string_value(json_object_get(first->identity, "text")));
     else if (first != c && first->state == CELL_FAILED)
-      cell_fail(c, STATUS_INVALID, "%s",
+      cell_fail(c, STATUS_INVALID, first->hint, "%s",
                 first->message ? first->message : "its model cannot be read");
     else
       TRY(hash_model(s, c, hash));

@@ -303,6 +303,18 @@ static void splits_of_others(void) {
           "\"$GRAPHRUN\" check-data all.domains --protocol=list:viper.txt");
 }
 
+/* ---- pictures ---- */
+
+/* t-SNE of what a protocol trains on and tests; a set that is in neither need not be there. */
+static void pictures(void) {
+  shell_must("sed 's/^ilids .*/ilids ilids gone/; s/^prid .*/prid prid gone/' all.domains "
+             ">some.domains\n"
+             "\"$GRAPHRUN\" eval --baseline=color --data=some.domains --protocol=2:cuhk03 "
+             "--visualize=tsne --shown=3 --pictures=pictures >out\n"
+             "cut -d, -f2 pictures/tsne.csv | sort -u | tr '\\n' ' ' >sets\n"
+             "test \"$(cat sets)\" = 'cuhk03 domain market ms sysu ' || { cat sets; exit 1; }");
+}
+
 /* ---- mistakes ---- */
 
 static void mistakes(void) {
@@ -355,6 +367,7 @@ int main(void) {
       {"from features", from_features},
       {"average", average},
       {"splits of others", splits_of_others},
+      {"pictures", pictures},
       {"mistakes", mistakes},
   };
   make_sets();

@@ -72,6 +72,17 @@ static void test_mistakes(void) {
   for (size_t i = 0; i < sizeof lines / sizeof *lines; i++)
     CU_ASSERT(
         shell_says(lines[i].line, shell("%s", lines[i].line), lines[i].code, 1, lines[i].parts));
+  /* A model that is not there, asked for by two seeds; its name is no format. */
+  shell_must("sed 's/seeds=\"1\"/seeds=\"2\"/; s/model=\"plain.xml\" start/model=\"a%%s%%n.xml\" "
+             "start/' two.study >gone.study");
+  CU_ASSERT(shell_says(
+      "gone", shell("$GRAPHRUN study gone.study --out=gone --dry-run"), 1, 2,
+      (const char *const[]){"arm.both.seed0: error: failed: a%s%n.xml: cannot read",
+                            "arm.both.seed1: error: failed: a%s%n.xml: cannot read", NULL}));
+  CU_ASSERT(shell_says("gone",
+                       shell("$GRAPHRUN study gone.study --out=gone --dry-run 2>&1 | grep 'hint: "
+                             "%%s'"),
+                       1, 0, (const char *const[]){"", NULL}));
   /* What a forecast compiles is gone after it. */
   shell_must(
       "mkdir plans; TMPDIR=$PWD/plans $GRAPHRUN study two.study --dry-run >dry; rmdir plans\n"
