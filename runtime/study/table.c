@@ -66,13 +66,24 @@ static void put_markdown(FILE *out, const char *text) {
   }
 }
 
-static void put_figure(FILE *out, const Figure *f, const char *plus_minus) {
+/* A mean of fewer seeds than the study has says of how many. */
+static void put_figure(FILE *out, const Results *r, const Figure *f, bool latex) {
   if (f->n == 0)
     fputs("-", out);
   else if (f->n == 1)
     fprintf(out, "%.1f", f->mean);
   else
-    fprintf(out, "%.1f%s%.1f", f->mean, plus_minus, f->spread);
+    fprintf(out, latex ? "%.1f \\pm %.1f" : "%.1f ± %.1f", f->mean, f->spread);
+  if (f->n > 0 && f->n < r->seeds) fprintf(out, latex ? "^{(%u)}" : " (%u)", f->n);
+}
+
+static bool has_fewer(const Results *r) {
+  for (uint32_t i = 0; i < r->file->n_rows; i++)
+    for (uint32_t c = 0; c < columns_of(r); c++) {
+      uint32_t n = column_at(r, i, c)->map.n;
+      if (n > 0 && n < r->seeds) return true;
+    }
+  return false;
 }
 
 static void put_head(FILE *out, const Results *r, bool ranks) {
@@ -181,13 +192,14 @@ void table_markdown(FILE *out, const Results *r) {
     for (uint32_t c = 0; c < columns_of(r); c++) {
       const Result *x = column_at(r, row, c);
       fputc(' ', out);
-      put_figure(out, &x->map, " ± ");
+      put_figure(out, r, &x->map, false);
       fputs(" | ", out);
-      put_figure(out, &x->rank1, " ± ");
+      put_figure(out, r, &x->rank1, false);
       fputs(" |", out);
     }
     fputc('\n', out);
   }
+  if (has_fewer(r)) fputs("\n(N): the mean of N seeds, those that are done.\n", out);
   if (has_paper(r)) put_paper(out, r);
   if (has_differences(r)) put_differences(out, r);
   if (has_splits(r)) put_splits(out, r);
@@ -287,9 +299,9 @@ static void put_latex_row(FILE *out, const Results *r, uint32_t row, bool paper)
       fputs(" & -- & --", out);
     } else {
       fputs(x->map.n ? " & $" : " & $-", out);
-      if (x->map.n) put_figure(out, &x->map, " \\pm ");
+      if (x->map.n) put_figure(out, r, &x->map, true);
       fputs(x->map.n ? "$ & $" : "$ & $-", out);
-      if (x->map.n) put_figure(out, &x->rank1, " \\pm ");
+      if (x->map.n) put_figure(out, r, &x->rank1, true);
       fputc('$', out);
     }
   }

@@ -16,6 +16,19 @@ static void test_seeds(void) {
       "cmp want got");
 }
 
+/* A mean of fewer seeds than the others' says so. */
+static void test_fewer(void) {
+  shell_must("mv again/cells/arm.both.seed1/cell.json aside\n"
+             "$GRAPHRUN study two.study --out=again --seeds=2 --tables >out.txt 2>&1\n"
+             "mv aside again/cells/arm.both.seed1/cell.json\n"
+             "grep -q '^| arm | [0-9.]* (1) | [0-9.]* (1) |' out.txt\n"
+             "grep -q '^| plain | [0-9.]* ± [0-9.]* | ' out.txt\n"
+             "grep -q '^(N): ' out.txt\n"
+             "grep -q '^arm & $[0-9.]*^{(1)}\\$ & ' again/two.tex\n"
+             "$GRAPHRUN study two.study --out=again --seeds=2 --tables >/dev/null\n"
+             "for f in md csv tex json; do cmp two/two.$f again/two.$f || exit 1; done");
+}
+
 /* Tables alone are made also where the data are not. */
 static void test_tables_alone(void) {
   shell_must("mv data elsewhere\n"
@@ -153,10 +166,14 @@ static void test_same_time(void) {
 }
 
 int main(void) {
-  static const SupportTest tests[] = {
-      {"preparations", prepare},           {"seeds", test_seeds},
-      {"tables alone", test_tables_alone}, {"going on", test_resume},
-      {"several processes", test_shared},  {"cells that changed", test_changed},
-      {"cells that fail", test_failures},  {"equal time", test_same_time}};
+  static const SupportTest tests[] = {{"preparations", prepare},
+                                      {"seeds", test_seeds},
+                                      {"fewer seeds", test_fewer},
+                                      {"tables alone", test_tables_alone},
+                                      {"going on", test_resume},
+                                      {"several processes", test_shared},
+                                      {"cells that changed", test_changed},
+                                      {"cells that fail", test_failures},
+                                      {"equal time", test_same_time}};
   return support_run("study_cells", tests, sizeof tests / sizeof *tests);
 }
