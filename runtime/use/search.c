@@ -2,6 +2,7 @@
 #include "runtime/use/search.h"
 
 #include "graph/base/replace.h"
+#include "graph/base/text.h"
 #include "runtime/use/search_parts.h"
 
 #include <inttypes.h>
@@ -44,13 +45,15 @@ RankedImage search_image(const Search *s, int64_t q, int64_t rank) {
 static void print_query(const Search *s, int64_t q) {
   static const char *const frames[] = {"", "same", "other"};
   RankedImage query = search_image(s, q, -1);
-  printf("\nquery     %s", query.path);
+  fputs("\nquery     ", stdout);
+  text_print_word(query.path, stdout);
   if (query.pid) printf("  (%s, camera %s)", query.pid, query.camera);
   if (s->result.first[q] > 0) printf(": first match at rank %" PRId64, s->result.first[q]);
   putchar('\n');
   for (int64_t k = 0; k < search_found(s, q); k++) {
     RankedImage found = search_image(s, q, k);
-    printf("%6" PRId64 "  %.6f  %-5s  %s", k + 1, found.distance, frames[found.frame], found.path);
+    printf("%6" PRId64 "  %.6f  %-5s  ", k + 1, found.distance, frames[found.frame]);
+    text_print_word(found.path, stdout);
     if (found.pid) printf("  (%s, camera %s)", found.pid, found.camera);
     putchar('\n');
   }

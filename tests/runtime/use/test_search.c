@@ -40,6 +40,10 @@ static void test_plain(void) {
       use_prints("plain", s, 0,
                  PARTS("query     p/a.bmp\n     1  0.000000         p/0007_c1s1_000002_01.bmp\n",
                        "     5  ", "queries   p: 6\n")));
+  /* A file's name does not command the terminal, nor make lines. */
+  shell_must("mkdir p2 && cp " QUERY7 " \"$(printf 'p2/e\\033\\nf.bmp')\"");
+  CU_ASSERT(use_prints("a name", shell(SEARCH "--gallery=p --query=p2"), 0,
+                       PARTS("query     p2/e??f.bmp\n")));
   /* Of nobody known: no verdict on a person who is, and nothing is left out. */
   s = shell(SEARCH "--gallery=p --query=hand");
   CU_ASSERT_PTR_NULL(strstr(s.out, "same"));
