@@ -84,6 +84,14 @@ static const PthStorage *storage_of(const Pth *p, uint32_t storage) {
              : NULL;
 }
 
+/* False: the elements in the storage are not the tensor's, but their negatives or conjugates, as
+ * marks beside it say. */
+static bool is_plain(const Pickle *k, uint32_t args) {
+  uint32_t marks = pickle_item(k, args, 6);
+  if (!marks || pickle_is(k, marks, PICKLE_NONE)) return true;
+  return pickle_is(k, marks, PICKLE_DICT) && !k->values[marks].items.first;
+}
+
 /* Where its elements are; t has its shape and type then. */
 static Status read_view(const Pth *p, uint32_t value, FileTensor *t, View *v) {
   const Pickle *k = p->pickle;
@@ -98,6 +106,10 @@ static Status read_view(const Pth *p, uint32_t value, FileTensor *t, View *v) {
     return file_tensor_error(p->path, t->name, p->diag, PICKLE_CONVERT,
                              "is made in a way that is not known: of a storage, a first element, "
                              "sizes and strides");
+  if (!is_plain(k, args))
+    return file_tensor_error(p->path, t->name, p->diag,
+                             "save its .resolve_neg().resolve_conj() instead",
+                             "is a view that negates or conjugates what is stored");
   t->type = s->type->type;
   t->type_name = s->type->type_name;
   t->rank = v->rank;

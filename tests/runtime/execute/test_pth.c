@@ -484,6 +484,36 @@ static void test_tensors(void) {
     }
 }
 
+/* The imaginary part of a conjugate: what is stored are the negatives. */
+static void test_marks(void) {
+  for (int marked = 0; marked < 2; marked++) {
+    Bytes b = begin();
+    op(&b, '}');
+    op_text(&b, "x");
+    op_global(&b, "torch._utils", "_rebuild_tensor_v2");
+    op(&b, '(');
+    op_block(&b, &one);
+    op_int(&b, 0);
+    op_numbers(&b, (int64_t[]){2}, 1);
+    op_numbers(&b, (int64_t[]){1}, 1);
+    OPS(&b, "\x89");
+    op_ordered_dict(&b);
+    op(&b, '}');
+    if (marked) {
+      op_text(&b, "neg");
+      OPS(&b, "\x88s");
+    }
+    OPS(&b, "tRs");
+    pth_write(support_path("r.pth"), &b, &one, 1, (PthForm){0});
+    if (marked)
+      refused(
+          "negatives", support_path("r.pth"),
+          (const char *[]){"r.pth: tensor x: error: is a view that negates", "resolve_neg", NULL});
+    else
+      safe_close(read_path(support_path("r.pth")));
+  }
+}
+
 /* One storage with two types; a tensor of none; a name twice. */
 static void test_uses(void) {
   const PthBlock other = {"0", "Int", 12, floats, 48};
@@ -711,6 +741,7 @@ int main(void) {
       {"refused opcodes and names", test_opcodes},
       {"the place of an opcode", test_place},
       {"refused tensors", test_tensors},
+      {"negatives", test_marks},
       {"uses of storages and names", test_uses},
       {"circles", test_circles},
       {"cut files", test_cut},
