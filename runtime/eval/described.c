@@ -111,6 +111,7 @@ static Status describe(const DescribeOptions *o, const TrainedNetwork *network, 
                     .meter = o->progress ? meter_start("describing", "images", n) : NULL};
   Status status = features_network(&job, network->executor, network->program, &d->features, diag);
   meter_end(job.meter);
+  if (status == STATUS_OK) status = features_finite(&job, &d->features, diag);
   free(paths);
   return status;
 }

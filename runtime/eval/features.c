@@ -8,6 +8,7 @@
 #include "runtime/eval/color.h"
 
 #include <inttypes.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -46,6 +47,15 @@ static Status note_errors(const FeatureJob *job, const ReaderBatch *batch, Featu
     out->bad[batch->first + i] = true;
     out->n_bad++;
   }
+  return STATUS_OK;
+}
+
+Status features_finite(const FeatureJob *job, const Features *features, Diag *diag) {
+  for (int64_t i = 0; i < job->count; i++)
+    for (int64_t k = 0; k < features->dim; k++)
+      if (!isfinite(features->rows[i * features->dim + k]))
+        return diag_error(diag, STATUS_SYSTEM, job->paths[i], "the network's output is not usable",
+                          "its feature is not finite");
   return STATUS_OK;
 }
 

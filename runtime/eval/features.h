@@ -38,6 +38,8 @@ Status features_output(const FeatureJob *job, Executor *executor, uint32_t progr
 Status features_check(Executor *executor, uint32_t program, Diag *diag);
 /* The length of a feature by a program that it takes. */
 int64_t features_dim(const Plan *plan, uint32_t program);
+/* STATUS_SYSTEM, at the image, when a feature of the job holds what is no finite number. */
+Status features_finite(const FeatureJob *job, const Features *features, Diag *diag);
 /* By runtime/eval/color.h, of images as they are. */
 Status features_color(const FeatureJob *job, Features *out, Diag *diag);
 void features_release(Features *features);

@@ -64,11 +64,10 @@ static Status measure(const CompareImagesOptions *o, const TrainedNetwork *netwo
   FeatureJob job = {.paths = paths, .count = 2, .workers = o->use.workers, .needed = true};
   Features features;
   TRY(features_network(&job, network->executor, network->program, &features, diag));
+  Status status = features_finite(&job, &features, diag);
   *out = distance_of(features.rows, features.rows + features.dim, features.dim);
   features_release(&features);
-  if (isfinite(*out)) return STATUS_OK;
-  return diag_error(diag, STATUS_SYSTEM, o->a, "the network's output is not usable",
-                    "a feature is not finite");
+  return status;
 }
 
 /* A calibrated threshold is the end of a bin, which holds what lies before its end: a pair at the

@@ -78,6 +78,12 @@ static void test_refused(void) {
   USE_REFUSED(
       1, "compare-images once.plan.xml --weights=w.safetensors " QUERY7 SAME "--threshold=a.json",
       "a.json: error: is a threshold for another model");
+  /* Infinity over infinity is no distance, and no feature to keep. */
+  use_weights("huge.safetensors", 3e38f, 3e38f, 1);
+  USE_REFUSED(4, "compare-images mean.plan.xml --weights=huge.safetensors " QUERY7 SAME,
+              "c1s1_000001_01.bmp: error: its feature is not finite", "output is not usable");
+  USE_REFUSED(4, "extract mean.plan.xml --weights=huge.safetensors --data=hand -o h.npy",
+              "error: its feature is not finite");
   USE_REFUSED(1, "compare-images mean.plan.xml --weights=w.safetensors " QUERY7 "mean.xml",
               "mean.xml: error: the image is no JPEG");
 }
