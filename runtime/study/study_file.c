@@ -215,6 +215,9 @@ static void read_test(Reader *r, const RawElement *el) {
   const char *name = read_name(r, el);
   if (strcmp(name, STUDY_AVERAGE) == 0)
     error_at(r, el, raw_attribute(el, "name"), NULL, "'" STUDY_AVERAGE "' is the mean of tests");
+  if (strcmp(name, "cell") == 0)
+    error_at(r, el, raw_attribute(el, "name"), "label=\"...\" is what tables show",
+             "'cell' would take the place of cell.json, what a cell remembers");
   for (uint32_t i = 0; name && i < f->n_tests; i++)
     if (strcmp(f->tests[i].name, name) == 0)
       error_at(r, el, raw_attribute(el, "name"), "tests are columns of one table",
@@ -265,6 +268,10 @@ static void read_paper(Reader *r, const RawElement *el, StudyRow *row) {
   StudyPaper paper = {test ? arena_strdup(r->file->arena, test) : "?", read_percent(r, el, "map"),
                       0};
   paper.rank1 = read_percent(r, el, "rank1");
+  for (uint32_t i = 0; test && i < row->n_paper; i++)
+    if (strcmp(row->paper[i].test, test) == 0)
+      error_at(r, el, raw_attribute(el, "test"), NULL, "row '%s' has values for '%s' already",
+               row->name, test);
   if (ARRAY_RESERVE_IN(r->file->arena, row->paper, row->cap_paper, row->n_paper, 1, r->diag) !=
       STATUS_OK)
     no_memory(r);
