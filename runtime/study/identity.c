@@ -5,6 +5,7 @@
 #include "graph/base/text.h"
 #include "runtime/eval/protocol.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdlib.h>
@@ -86,22 +87,45 @@ static Status check_domain(const StudySource *s, const StudyTest *test, const Da
   return test_error(s, test, hint, "%s has no domain '%s'", set->path, test->domain);
 }
 
+/* Draws the splits, above all those of a file. */
+static Status check_splits(const StudySource *s, const StudyTest *test, const Protocol *protocol,
+                           const DataDomain *domain) {
+  Diag *own = diag_create();
+  if (!own) return diag_no_memory(s->diag, 1);
+  Status status = protocol_check(protocol, &domain, 1, own);
+  const DiagEntry *entry = diag_entry(own, 0);
+  for (size_t i = 1; entry && entry->code == STATUS_OK; i++) entry = diag_entry(own, i);
+  if (status != STATUS_OK && entry)
+    status = test_error(s, test, entry->hint, "%s: %s", entry->place ? entry->place : domain->name,
+                        entry->text);
+  diag_destroy(own);
+  return status;
+}
+
 /* What graphrun eval would refuse when the hours of training are over. */
-static Status check_test(const StudySource *s, const StudyTest *test, const DataSet *set) {
-  Protocol protocol;
+static Status check_queries(const StudySource *s, const StudyTest *test, const DataSet *set,
+                            const Protocol *protocol) {
   bool queries = false;
-  TRY(check_protocol(s, test, &protocol));
-  if (!set) return STATUS_OK;
   TRY(check_domain(s, test, set));
   for (uint32_t i = 0; i < set->n_domains; i++) {
     const DataDomain *d = &set->domains[i];
     if (test->domain && strcmp(test->domain, d->name) != 0) continue;
-    queries |= protocol_of(&protocol, d).kind != PROTOCOL_MARKET || d->n_query > 0;
+    bool drawn = protocol_of(protocol, d).kind != PROTOCOL_MARKET;
+    queries |= drawn || d->n_query > 0;
+    if (drawn) TRY(check_splits(s, test, protocol, d));
   }
   if (queries) return STATUS_OK;
   return test_error(s, test, "protocol=\"split:ilids:10:0\" draws queries and gallery at random",
                     "%s has no query images%s%s", set->path, test->domain ? " in " : "",
                     test->domain ? test->domain : "");
+}
+
+static Status check_test(const StudySource *s, const StudyTest *test, const DataSet *set) {
+  Protocol protocol;
+  TRY(check_protocol(s, test, &protocol));
+  Status status = set ? check_queries(s, test, set, &protocol) : STATUS_OK;
+  protocol_release(&protocol);
+  return status;
 }
 
 Status source_open(StudySource *s, const StudyOptions *options, const StudyFile *file, Diag *diag) {
@@ -250,14 +274,46 @@ static json_t *hash_of(const StudySource *s, const DataSet *set) {
   return json_string(hash);
 }
 
+/* Adds a file's bytes; 0, or why it cannot be read: file_open's code, ENOMEM. */
+static int hash_file(XXH3_state_t *state, const char *path) {
+  static const size_t chunk = (size_t)1 << 20;
+  FILE *file;
+  int64_t size;
+  char *bytes = state ? malloc(chunk) : NULL;
+  int code = bytes ? file_open(path, &file, &size) : ENOMEM;
+  if (code == 0) {
+    for (size_t n; (n = fread(bytes, 1, chunk, file)) > 0;) XXH3_64bits_update(state, bytes, n);
+    fclose(file);
+  }
+  free(bytes);
+  return code;
+}
+
+/* Of the files of splits that a test reads; NULL: it reads none. */
+static json_t *splits_of(const StudyTest *test, const DataSet *set) {
+  bool list = test->protocol && strncmp(test->protocol, "list:", 5) == 0;
+  char hash[17];
+  uint32_t n = 0;
+  XXH3_state_t *state = XXH3_createState();
+  if (!state || XXH3_64bits_reset(state) != XXH_OK) return NULL;
+  if (list) n += hash_file(state, test->protocol + 5) == 0;
+  for (uint32_t i = 0; set && paper_is(test->protocol) && i < set->n_domains; i++)
+    if (set->domains[i].splits) n += hash_file(state, set->domains[i].splits) == 0;
+  snprintf(hash, sizeof hash, "%016" PRIx64, (uint64_t)XXH3_64bits_digest(state));
+  XXH3_freeState(state);
+  return n ? json_string(hash) : NULL;
+}
+
 static json_t *tests_of(const StudySource *s, const Cell *cell) {
   json_t *object = json_object();
   for (uint32_t i = 0; i < cell->training->n_tests; i++) {
     const StudyTest *test = &s->file->tests[cell->training->first_test + i];
-    json_object_set_new(object, test->name,
-                        json_pack("{s:o, s:o, s:o}", "data", hash_of(s, source_test(s, test)->set),
-                                  "domain", text_or_null(test->domain), "protocol",
-                                  text_or_null(test->protocol)));
+    const DataSet *set = source_test(s, test)->set;
+    json_t *of = json_pack("{s:o, s:o, s:o}", "data", hash_of(s, set), "domain",
+                           text_or_null(test->domain), "protocol", text_or_null(test->written));
+    json_t *splits = splits_of(test, set);
+    if (splits) json_object_set_new(of, "splits", splits);
+    json_object_set_new(object, test->name, of);
   }
   return object;
 }
@@ -280,26 +336,16 @@ static json_t *other_of(const Cell *other) {
 static Status hash_init(const StudySource *s, Cell *cell, char hash[17]) {
   const char *path = cell->row->init ? cell->row->init : s->options->init;
   char error[OPEN_ERROR_MAX];
-  FILE *file;
-  int64_t size;
   *hash = 0;
   if (!path || cell->start) return STATUS_OK;
-  int code = file_open(path, &file, &size);
-  if (code) {
-    cell_fail(cell, STATUS_INVALID, NULL, "%s: %s", path, file_open_error(code, error));
-    return STATUS_OK;
-  }
-  static const size_t chunk = (size_t)1 << 20;
   XXH3_state_t *state = XXH3_createState();
-  char *bytes = malloc(chunk);
-  bool good = state && bytes && XXH3_64bits_reset(state) == XXH_OK;
-  for (size_t n; good && (n = fread(bytes, 1, chunk, file)) > 0;)
-    XXH3_64bits_update(state, bytes, n);
-  if (good) snprintf(hash, 17, "%016" PRIx64, (uint64_t)XXH3_64bits_digest(state));
+  if (state) XXH3_64bits_reset(state);
+  int code = hash_file(state, path);
+  if (code == 0) snprintf(hash, 17, "%016" PRIx64, (uint64_t)XXH3_64bits_digest(state));
+  if (code && code != ENOMEM)
+    cell_fail(cell, STATUS_INVALID, NULL, "%s: %s", path, file_open_error(code, error));
   if (state) XXH3_freeState(state);
-  free(bytes);
-  fclose(file);
-  return good ? STATUS_OK : diag_no_memory(s->diag, chunk);
+  return code == ENOMEM ? diag_no_memory(s->diag, 1 << 20) : STATUS_OK;
 }
 
 /* Weights and how they are taken. */

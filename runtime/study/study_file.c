@@ -111,14 +111,19 @@ static const char *read_text(Reader *r, const RawElement *el, const char *name) 
   return copy;
 }
 
-/* A path beside the study. */
-static const char *read_path(Reader *r, const RawElement *el, const char *name) {
-  const char *path = read_text(r, el, name), *slash = strrchr(r->file->path, '/');
-  if (!path || *path == '/' || !slash) return path;
-  int length = (int)(slash - r->file->path) + 1;
-  const char *joined = arena_printf(r->file->arena, "%.*s%s", length, r->file->path, path);
+/* `before` and a path that counts from the study's folder. */
+static const char *beside(Reader *r, const char *before, const char *path) {
+  const char *slash = strrchr(r->file->path, '/');
+  int length = *path == '/' || !slash ? 0 : (int)(slash - r->file->path) + 1;
+  const char *joined =
+      arena_printf(r->file->arena, "%s%.*s%s", before, length, r->file->path, path);
   if (!joined) no_memory(r);
   return joined;
+}
+
+static const char *read_path(Reader *r, const RawElement *el, const char *name) {
+  const char *path = read_text(r, el, name);
+  return path ? beside(r, "", path) : NULL;
 }
 
 static const char *read_label(Reader *r, const RawElement *el, const char *name) {
@@ -231,7 +236,9 @@ static void read_test(Reader *r, const RawElement *el) {
   t->label = read_label(r, el, name);
   t->data = read_path(r, el, "data");
   t->domain = read_text(r, el, "domain");
-  t->protocol = read_text(r, el, "protocol");
+  t->written = t->protocol = read_text(r, el, "protocol");
+  if (t->written && strncmp(t->written, "list:", 5) == 0 && t->written[5])
+    t->protocol = beside(r, "list:", t->written + 5);
 }
 
 static void read_training(Reader *r, const RawElement *el) {

@@ -27,11 +27,13 @@ typedef struct StudyPaper {
 
 typedef struct StudyTest {
   const char *name, *label;
-  uint32_t line;        /* of the file */
-  const char *data;     /* path; NULL: that of the command line */
-  const char *domain;   /* NULL: the only one that can be tested on */
-  const char *protocol; /* as graphrun eval has it; NULL: market */
-  uint32_t average;     /* of StudyFile.averages; STUDY_NO_AVERAGE: it counts in none */
+  uint32_t line;      /* of the file */
+  const char *data;   /* path; NULL: that of the command line */
+  const char *domain; /* NULL: the only one that can be tested on */
+  const char
+      *protocol; /* as graphrun eval has it, a list from where the program runs; NULL: market */
+  const char *written; /* the same, as it is written */
+  uint32_t average;    /* of StudyFile.averages; STUDY_NO_AVERAGE: it counts in none */
 } StudyTest;
 
 #define STUDY_NO_AVERAGE UINT32_MAX

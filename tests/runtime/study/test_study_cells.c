@@ -116,6 +116,26 @@ static void test_changed(void) {
              "grep -q 'plain.both.seed0: is evaluated' out.txt\n"
              "test $(grep -c '^. .*graphrun train' again/cells/plain.both.seed0/log) = 1\n"
              "awk -F, '/,drawn,/ && $9 != 3 { exit 1 }' again/two.csv");
+  /* So is one whose file of splits changed; it counts from the study's folder. */
+  write_study("other.study", "split:ilids:2:0", "list:splits.txt");
+  shell_must("printf '1 3\\n5 7\\n' >splits.txt\n"
+             "here=$PWD; cd /; $GRAPHRUN study $here/other.study --out=$here/again --resume "
+             "--only=plain >$here/out.txt\n"
+             "cd $here; grep -q 'plain.both.seed0: is evaluated' out.txt\n"
+             "awk -F, '/^plain,.*,drawn,/ && $9 != 2 { exit 1 }' again/two.csv\n"
+             "$GRAPHRUN study other.study --out=again --resume --only=plain >out.txt\n"
+             "! grep 'is evaluated' out.txt || exit 1\n"
+             "printf '1 3\\n5 7\\n1 7\\n' >splits.txt\n"
+             "$GRAPHRUN study other.study --out=again --resume --only=plain >out.txt\n"
+             "grep -q 'plain.both.seed0: is evaluated' out.txt\n"
+             "awk -F, '/^plain,.*,drawn,/ && $9 != 3 { exit 1 }' again/two.csv\n"
+             "printf '1 3\\n5 99\\n' >splits.txt");
+  CU_ASSERT(
+      shell_says("wrong splits", shell("$GRAPHRUN study other.study --out=again --resume"), 1, 1,
+                 (const char *const[]){"other.study:5: error: test 'drawn': ",
+                                       "splits.txt:2: domain 'plaza' has no identity '99'", NULL}));
+  write_study("other.study", "split:ilids:2:0", "split:ilids:3:1");
+  shell_must("$GRAPHRUN study other.study --out=again --resume >out.txt");
   /* What fails on other data leaves no figure of those before, however often it is tried. */
   shell_must("cp -r data/station kept.station\n"
              "rm $(ls data/station/query/* | head -n 1)\n"
