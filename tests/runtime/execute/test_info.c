@@ -38,7 +38,7 @@ static void test_cdvm(void) {
   says(text, line);
   says(text, "domains (identities): market1501 (751) cuhk03 (843) cuhk01 (971)");
   says(text, "identities x images: 3 x 2 rows of a domain");
-  says(text, "resize 128 x 64, pad and crop 10, flip 0.5");
+  says(text, "resize 128 x 64, pad and crop 5, flip 0.5");
   says(text, "    inner_lr = lr * 1\n");
   says(text, "    lr=0.0625\n");
   says(text, "program step/cuhk01 (train, holds out cuhk01)");

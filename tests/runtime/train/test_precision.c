@@ -236,7 +236,7 @@ static void test_images(void) {
   CU_ASSERT_EQUAL_FATAL(synth_write(&o, NULL), STATUS_OK);
   shell_must("$GRAPHRUN check-data synth/synth.domains --defines >d.defs");
   compile("$TOP/models/cdvm_small.xml", "f32+f64",
-          "-D width=8 -D height=32 -D image_width=16 -D batch_ids=2 -D @d.defs -D lr=0.01");
+          "-D width=8 -D height=32 -D image_width=16 -D batch_ids=2 -D @d.defs -D lr=0.001");
   shell_must("rm -rf f32+f64 whole");
   train("f32+f64", "--data=synth/synth.domains --steps=4 --seed=2");
   shell_must("mv f32+f64 whole");
