@@ -288,35 +288,96 @@ static void put_latex_head(FILE *out, const Results *r) {
   fputs(" \\\\\n\\hline\n", out);
 }
 
-static void put_latex_row(FILE *out, const Results *r, uint32_t row, bool paper) {
+/* Ours, what was published, and ours minus that. */
+typedef enum LatexRow { LATEX_OURS, LATEX_PAPER, LATEX_MINUS } LatexRow;
+
+static void put_latex_ours(FILE *out, const Results *r, const Result *x) {
+  fputs(x->map.n ? " & $" : " & $-", out);
+  if (x->map.n) put_figure(out, r, &x->map, true);
+  fputs(x->map.n ? "$ & $" : "$ & $-", out);
+  if (x->map.n) put_figure(out, r, &x->rank1, true);
+  fputc('$', out);
+}
+
+static void put_latex_row(FILE *out, const Results *r, uint32_t row, LatexRow kind) {
+  static const char *const tails[] = {"", " (paper)", ", minus the paper's"};
   put_latex(out, r->file->rows[row].label);
-  if (paper) fputs(" (paper)", out);
+  fputs(tails[kind], out);
   for (uint32_t c = 0; c < columns_of(r); c++) {
     const Result *x = column_at(r, row, c);
-    if (paper && x->paper) {
-      fprintf(out, " & %.1f & %.1f", x->paper->map, x->paper->rank1);
-    } else if (paper) {
+    if (kind == LATEX_OURS)
+      put_latex_ours(out, r, x);
+    else if (!x->paper || (kind == LATEX_MINUS && !x->map.n))
       fputs(" & -- & --", out);
-    } else {
-      fputs(x->map.n ? " & $" : " & $-", out);
-      if (x->map.n) put_figure(out, r, &x->map, true);
-      fputs(x->map.n ? "$ & $" : "$ & $-", out);
-      if (x->map.n) put_figure(out, r, &x->rank1, true);
-      fputc('$', out);
-    }
+    else if (kind == LATEX_PAPER)
+      fprintf(out, " & %.1f & %.1f", x->paper->map, x->paper->rank1);
+    else
+      fprintf(out, " & $%+.1f$ & $%+.1f$", x->map.mean - x->paper->map,
+              x->rank1.mean - x->paper->rank1);
   }
   fputs(" \\\\\n", out);
 }
 
+static void put_latex_difference(FILE *out, const Result *x) {
+  if (x->n_against)
+    fprintf(out, " & $%+.1f$ ($%+.1f$ .. $%+.1f$)", 100 * x->against.mean, 100 * x->against.low,
+            100 * x->against.high);
+  else
+    fputs(" & --", out);
+}
+
+static void put_latex_split(FILE *out, const Result *x) {
+  if (x->splits > 1)
+    fprintf(out, " & %.1f/%.1f (%u)", x->map_splits, x->rank1_splits, x->splits);
+  else
+    fputs(" & --", out);
+}
+
+/* A column for each test, a line for each row that is trained, but one (n_rows: for all). */
+static void put_latex_tests(FILE *out, const Results *r, uint32_t but,
+                            void (*put)(FILE *out, const Result *x)) {
+  const StudyFile *f = r->file;
+  fputs("\\begin{tabular}{l", out);
+  for (uint32_t t = 0; t < f->n_tests; t++) fputc('c', out);
+  fputs("}\n\\hline\nMethod", out);
+  for (uint32_t t = 0; t < f->n_tests; t++) {
+    fputs(" & ", out);
+    put_latex(out, f->tests[t].label);
+  }
+  fputs(" \\\\\n\\hline\n", out);
+  for (uint32_t row = 0; row < f->n_rows; row++) {
+    if (row == but || !f->rows[row].model) continue;
+    put_latex(out, f->rows[row].label);
+    for (uint32_t t = 0; t < f->n_tests; t++) put(out, results_at(r, row, t));
+    fputs(" \\\\\n", out);
+  }
+  fputs("\\hline\n\\end{tabular}\n", out);
+}
+
 void table_latex(FILE *out, const Results *r) {
+  const StudyFile *f = r->file;
   fputs("% ", out);
-  for (const char *at = r->file->title; *at; at++) fputc((unsigned char)*at < ' ' ? ' ' : *at, out);
+  for (const char *at = f->title; *at; at++) fputc((unsigned char)*at < ' ' ? ' ' : *at, out);
   fprintf(out, "\n%% mean and standard deviation over %u seeds, %u of %u cells done\n", r->seeds,
           r->n_done, r->n_cells);
   put_latex_head(out, r);
-  for (uint32_t row = 0; row < r->file->n_rows; row++) {
-    if (r->file->rows[row].model) put_latex_row(out, r, row, false);
-    if (r->file->rows[row].n_paper) put_latex_row(out, r, row, true);
+  for (uint32_t row = 0; row < f->n_rows; row++) {
+    bool ours = f->rows[row].model, paper = f->rows[row].n_paper;
+    if (ours) put_latex_row(out, r, row, LATEX_OURS);
+    if (paper) put_latex_row(out, r, row, LATEX_PAPER);
+    if (ours && paper) put_latex_row(out, r, row, LATEX_MINUS);
   }
   fputs("\\hline\n\\end{tabular}\n", out);
+  if (has_differences(r)) {
+    fprintf(out,
+            "\n%% points of mAP above the row %s, with the 95 %% interval over identities (paired, "
+            "the mean of the seeds)\n",
+            f->rows[f->base].name);
+    put_latex_tests(out, r, f->base, put_latex_difference);
+  }
+  if (has_splits(r)) {
+    fputs("\n% standard deviation over the random splits, mAP/Rank-1, the mean of the seeds\n",
+          out);
+    put_latex_tests(out, r, f->n_rows, put_latex_split);
+  }
 }

@@ -44,6 +44,11 @@ static void test_forms(void) {
              "grep -q '/[0-9.]* (2) |' two.md\n"
              "grep -q 'multicolumn{2}{c}{A .& B}' two.tex\n"
              "grep -q 'plain (paper)' two.tex\n"
+             "grep -q '^plain, minus the paper.s & $[+-][0-9.]*\\$ & $[+-]' two.tex\n"
+             "grep -q 'above the row plain, ' two.tex\n"
+             "grep -q '^arm & $[+-][0-9.]*\\$ ($[+-][0-9.]*\\$ .. $[+-]' two.tex\n"
+             "grep -q '^%% standard deviation over the random splits' two.tex\n"
+             "grep -q '^plain & -- & [0-9.]*/[0-9.]* (2) ' two.tex\n"
              "grep -q '\"against base\"' two.json\n"
              "grep -q '\"splits\"' two.json");
   /* The difference to the paper is what stands between the two. */
