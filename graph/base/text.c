@@ -103,3 +103,8 @@ size_t text_append(char *out, size_t size, size_t used, const char *format, ...)
   va_end(args);
   return used + n;
 }
+
+bool text_ends_in(const char *text, const char *tail) {
+  size_t n = strlen(text), m = strlen(tail);
+  return n >= m && strcmp(text + n - m, tail) == 0;
+}

@@ -3,6 +3,7 @@
 #define GRAPH_BASE_TEXT_H
 
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdio.h>
 
@@ -33,5 +34,8 @@ size_t text_vformat(char *out, size_t size, const char *format, va_list args);
 /* The same behind the first `used` bytes; returns all bytes.  Callers can chain. */
 size_t text_append(char *out, size_t size, size_t used, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
+
+/* Whether it ends in `tail`, as names of files end in their form. */
+bool text_ends_in(const char *text, const char *tail);
 
 #endif

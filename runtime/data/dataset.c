@@ -1,6 +1,7 @@
 /* Assembles data sets from rows; the readers of layouts are in files of their own. */
 #include "runtime/data/dataset.h"
 
+#include "graph/base/text.h"
 #include "runtime/data/identity.h"
 #include "runtime/data/layout.h"
 #include "runtime/data/rows.h"
@@ -214,18 +215,13 @@ const DataDomain *dataset_domain(const DataSet *data, const char *name) {
   return NULL;
 }
 
-static bool ends_with(const char *text, const char *tail) {
-  size_t n = strlen(text), m = strlen(tail);
-  return n >= m && strcmp(text + n - m, tail) == 0;
-}
-
 /* `any`: what is no data set is taken as images. */
 static Status read_any(DataRows *rows, const char *path, const PaperAsk *ask, bool any) {
   struct stat info;
   size_t first = rows->n;
   if (stat(path, &info) != 0)
     return diag_error(rows->diag, STATUS_INVALID, path, NULL, "cannot read: %s", strerror(errno));
-  if (ends_with(path, ".domains") && !S_ISDIR(info.st_mode))
+  if (text_ends_in(path, ".domains") && !S_ISDIR(info.st_mode))
     return dataset_read_domains(rows, path, ask);
   if (ask && ask->choice.protocol)
     return diag_error(rows->diag, STATUS_INVALID, path,
@@ -236,9 +232,9 @@ static Status read_any(DataRows *rows, const char *path, const PaperAsk *ask, bo
     Status status = data_layout_recognise(path, any ? NULL : rows->diag, &layout);
     if (status != STATUS_OK && any) return data_read_plain(rows, path);
     TRY(status);
-  } else if (ends_with(path, ".csv")) {
+  } else if (text_ends_in(path, ".csv")) {
     layout = data_layout_find("csv");
-  } else if (ends_with(path, ".mat")) {
+  } else if (text_ends_in(path, ".mat")) {
     layout = data_layout_find("cuhk03mat");
   } else if (any) {
     return data_read_plain(rows, path);

@@ -24,11 +24,6 @@ static const char *const columns[] = {"path",  "pid",    "camera",    "domain",
                                       "split", "nobody", "unreadable"};
 enum { PATH, PID, CAMERA, DOMAIN, SPLIT, NOBODY, UNREADABLE, COLUMNS };
 
-static bool ends_in(const char *path, const char *tail) {
-  size_t n = strlen(path), m = strlen(tail);
-  return n >= m && strcmp(path + n - m, tail) == 0;
-}
-
 /* The texts of a row, in the order of `columns`; flags are "0" and "1". */
 static void row_texts(const Described *d, int64_t row, const char *texts[COLUMNS]) {
   const DataDomain *domain;
@@ -184,7 +179,7 @@ static Status write_table(const Described *d, const char *path, Diag *diag) {
 
 char *described_table(const char *path) {
   char *table = NULL;
-  if (!ends_in(path, ".npy")) return NULL;
+  if (!text_ends_in(path, ".npy")) return NULL;
   return asprintf(&table, "%.*s.csv", (int)(strlen(path) - 4), path) < 0 ? NULL : table;
 }
 
@@ -202,7 +197,7 @@ static bool is_table_or_free(const char *path) {
 }
 
 Status described_can_write(const char *path, Diag *diag) {
-  if (!ends_in(path, ".safetensors") && !ends_in(path, ".npy"))
+  if (!text_ends_in(path, ".safetensors") && !text_ends_in(path, ".npy"))
     return diag_error(diag, STATUS_USAGE, path, "-o features.safetensors, or -o features.npy",
                       "the file's name tells its form, and ends in neither");
   char *table = described_table(path);
@@ -216,7 +211,7 @@ Status described_can_write(const char *path, Diag *diag) {
 }
 
 Status described_write(const Described *d, const char *path, Diag *diag) {
-  if (ends_in(path, ".safetensors")) return write_safetensors(d, path, diag);
+  if (text_ends_in(path, ".safetensors")) return write_safetensors(d, path, diag);
   char *table = described_table(path);
   if (!table) return diag_no_memory(diag, strlen(path));
   Status status = write_rows(d, path, diag);
@@ -392,7 +387,7 @@ static Status read_all(Reading *r) {
 Status described_read(const char *path, Diag *diag, Described *out) {
   SafeFile *file;
   *out = (Described){0};
-  if (ends_in(path, ".npy"))
+  if (text_ends_in(path, ".npy"))
     return diag_error(diag, STATUS_INVALID, path, MADE_BY,
                       "an .npy file does not say of whom its rows are");
   TRY(safe_read(path, diag, &file));

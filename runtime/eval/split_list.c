@@ -3,6 +3,7 @@
 
 #include "graph/base/array.h"
 #include "graph/base/open_file.h"
+#include "graph/base/text.h"
 #include "runtime/data/image.h"
 #include "runtime/data/layout.h"
 
@@ -187,11 +188,6 @@ static Status read_words(SplitList *list, const Text *text, Diag *diag) {
 
 /* ---- which form ---- */
 
-static bool ends_with(const char *text, const char *tail) {
-  size_t n = strlen(text), m = strlen(tail);
-  return n >= m && strcasecmp(text + n - m, tail) == 0;
-}
-
 static Status read_any_text(SplitList *list, FILE *file, Diag *diag) {
   Text text = {0};
   int column[COLUMNS];
@@ -217,7 +213,7 @@ static Status read_any_text(SplitList *list, FILE *file, Diag *diag) {
 static Status read_list(SplitList *list, Diag *diag) {
   FILE *file;
   int64_t size = 0;
-  if (ends_with(list->path, ".mat")) return split_list_read_mat(list, diag);
+  if (text_ends_in(list->path, ".mat")) return split_list_read_mat(list, diag);
   TRY(file_require(list->path, diag, &file, &size));
   Status status = read_any_text(list, file, diag);
   fclose(file);

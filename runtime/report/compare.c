@@ -212,24 +212,19 @@ static Status read_all(Comparison *c, const CompareOptions *o, Diag *diag) {
   return status;
 }
 
-static bool ends_in(const char *text, const char *end) {
-  size_t n = strlen(text), m = strlen(end);
-  return n >= m && strcmp(text + n - m, end) == 0;
-}
-
 static Status write_out(const Comparison *c, const char *path, Diag *diag) {
   char *text = NULL, *json = NULL;
   size_t size = 0;
   FILE *out = open_memstream(&text, &size);
   if (!out) return diag_no_memory(diag, 1 << 16);
-  if (ends_in(path, ".json")) {
+  if (text_ends_in(path, ".json")) {
     json = compare_json(c);
     fprintf(out, "%s\n", json ? json : "");
   } else {
     compare_put_page(out, c);
   }
   Status status = page_replace(path, out, &text, &size, diag);
-  if (ends_in(path, ".json") && !json) status = diag_no_memory(diag, 1 << 16);
+  if (text_ends_in(path, ".json") && !json) status = diag_no_memory(diag, 1 << 16);
   free(json);
   return status;
 }
@@ -248,7 +243,7 @@ static Status print(const Comparison *c, bool as_json, Diag *diag) {
 
 Status compare_run(const CompareOptions *o, Diag *diag) {
   Comparison c = {0};
-  if (o->out && !ends_in(o->out, ".html") && !ends_in(o->out, ".json"))
+  if (o->out && !text_ends_in(o->out, ".html") && !text_ends_in(o->out, ".json"))
     return diag_error(diag, STATUS_USAGE, "--out", "F.html is a page, F.json is JSON",
                       "the name '%s' does not tell what it shall be", o->out);
   Status status = read_all(&c, o, diag);

@@ -13,13 +13,8 @@
 #define FORMAT "graphrun search 1"
 #define PAGE_QUERIES 200 /* pictures make pages large */
 
-static bool ends_in(const char *path, const char *tail) {
-  size_t n = strlen(path), m = strlen(tail);
-  return n >= m && strcmp(path + n - m, tail) == 0;
-}
-
 Status search_can_write(const char *path, Diag *diag) {
-  if (!ends_in(path, ".html") && !ends_in(path, ".json") && !ends_in(path, ".csv"))
+  if (!text_ends_in(path, ".html") && !text_ends_in(path, ".json") && !text_ends_in(path, ".csv"))
     return diag_error(diag, STATUS_USAGE, path, "-o F.html, -o F.json or -o F.csv",
                       "the file's name tells its form, and ends in none of them");
   return evaluation_can_write(path, diag);
@@ -121,9 +116,9 @@ Status search_write(const Search *s, const char *path) {
   FILE *out = open_memstream(&text, &size);
   bool valid = true;
   if (!out) return diag_no_memory(s->diag, 1 << 16);
-  if (ends_in(path, ".html"))
+  if (text_ends_in(path, ".html"))
     put_page(s, out);
-  else if (ends_in(path, ".json"))
+  else if (text_ends_in(path, ".json"))
     valid = put_json(s, out);
   else
     put_csv(s, out);

@@ -1,6 +1,8 @@
 /* Opening what is used. */
 #include "runtime/use/use.h"
 
+#include "graph/base/text.h"
+
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -17,12 +19,6 @@ Status use_open(const UseOptions *o, const char *form, TrainedNetwork *out, Diag
   return features_check(out->executor, out->program, diag);
 }
 
-static bool is_features(const char *path) {
-  static const char tail[] = ".safetensors";
-  size_t n = strlen(path), m = sizeof tail - 1;
-  return n >= m && strcmp(path + n - m, tail) == 0;
-}
-
 /* Distances between features of two networks mean nothing. */
 static Status same_weights(const TrainedNetwork *network, const char *path, const Described *d,
                            Diag *diag) {
@@ -36,7 +32,7 @@ static Status same_weights(const TrainedNetwork *network, const char *path, cons
 
 Status use_describe(const UseOptions *o, const TrainedNetwork *network, const char *path,
                     const char *domain, Described *out, Diag *diag) {
-  if (is_features(path)) {
+  if (text_ends_in(path, ".safetensors")) {
     TRY(described_read(path, diag, out));
     return same_weights(network, path, out, diag);
   }
