@@ -241,7 +241,7 @@ static Status run_eval(const Args *a, Diag *diag) {
                    .threads = threads_of(a),
                    .ranks = a->joined,
                    .seed = (uint64_t)a->seed};
-  TRY(choices_ranks(a->cmc, &o.ranks_shown, diag));
+  if (a->cmc) TRY(choices_ranks(a->cmc, &o.ranks_shown, diag));
   if (a->rerank) TRY(choices_rerank(a->rerank, &o.rerank, diag));
   return graphrun_eval(a, &o, diag);
 }

@@ -80,12 +80,28 @@ static Status each_word(const PicturesOptions *o, bool drawn, Diag *diag) {
   return STATUS_OK;
 }
 
-static bool shows_beside(const char *what) {
+static bool names(const char *what, const char *word) {
   for (const char *at = what; *at; at += *at == ',') {
-    if (is_word(at, "tsne") || is_word(at, "attention")) return true;
+    if (is_word(at, word)) return true;
     at += word_length(at);
   }
   return false;
+}
+
+/* Only rank lists are drawn of an evaluation, whose options would else be without effect. */
+static Status check_evaluates(const PicturesOptions *o, Diag *diag) {
+  const EvalOptions *e = &o->eval;
+  const char *option = e->out             ? "--out"
+                       : e->compare       ? "--compare"
+                       : e->roc           ? "--roc"
+                       : e->rerank.k1     ? "--rerank"
+                       : e->ranks_shown.n ? "--cmc"
+                                          : NULL;
+  if (!option || names(o->what, "ranks")) return STATUS_OK;
+  return diag_error(diag, STATUS_USAGE, option,
+                    "leave it out, or evaluate by a command without --visualize; pictures go into "
+                    "--pictures=DIR",
+                    "is of an evaluation, and of the pictures only ranks evaluates");
 }
 
 /* Pictures of networks and of results have other operands. */
@@ -107,7 +123,8 @@ static Status check(const PicturesOptions *o, Diag *diag) {
       (o->beside || o->beside_weights || o->eval.data || o->eval.weights || o->eval.features))
     return diag_error(diag, STATUS_USAGE, "--visualize", "leave them out",
                       "roc and sweep need neither --data nor --weights, --features nor --beside");
-  if (o->beside && !shows_beside(o->what))
+  TRY(check_evaluates(o, diag));
+  if (o->beside && !names(o->what, "tsne") && !names(o->what, "attention"))
     return diag_error(diag, STATUS_USAGE, "--beside", "leave it out",
                       "a second network is shown by tsne and attention alone");
   return STATUS_OK;

@@ -233,6 +233,10 @@ static void test_refusals(void) {
   refused(2, "sweep need neither", "--visualize=roc 1.json --data=hand");
   refused(2, "sweep need neither", "--visualize=roc 1.json --features=f.safetensors");
   refused(2, "features rank lists alone are drawn", "--visualize=tsne --features=f.safetensors");
+  refused(2, "is of an evaluation", NET " --visualize=tsne --out=t.json");
+  refused(2, "is of an evaluation", NET " --visualize=attention --rerank");
+  refused(2, "is of an evaluation", "--visualize=roc 1.json --cmc=3");
+  refused(2, "written as JSON", NET " --out=t.html");
   refused(2, "--visualize names none", NET " --shown=3");
   refused(2, "--visualize names none", NET);
   refused(2, "by tsne and attention alone",
