@@ -212,6 +212,22 @@ static uint32_t read_average(Reader *r, const RawElement *el) {
   return STUDY_NO_AVERAGE;
 }
 
+/* Columns and values of the paper are named after tests and means alike. */
+static void check_not_mean(Reader *r, const RawElement *el, const char *name, uint32_t average) {
+  const StudyFile *f = r->file;
+  const char *mean = average == STUDY_NO_AVERAGE ? NULL : f->averages[average];
+  const char *attribute = NULL, *both = name;
+  for (uint32_t i = 0; i < f->n_averages; i++)
+    if (strcmp(f->averages[i], name) == 0) attribute = "name";
+  for (uint32_t i = 0; i < f->n_tests && mean && !attribute; i++) {
+    if (f->tests[i].average == average) break; /* was told there */
+    if (strcmp(f->tests[i].name, mean) == 0) attribute = "average", both = mean;
+  }
+  if (attribute)
+    error_at(r, el, raw_attribute(el, attribute), "label=\"...\" is what tables show",
+             "'%s' is the name of a test and of a mean", both);
+}
+
 static void read_test(Reader *r, const RawElement *el) {
   StudyFile *f = r->file;
   CHECK_ATTRIBUTES(r, el, "name", "label", "data", "domain", "protocol", "average");
@@ -223,6 +239,7 @@ static void read_test(Reader *r, const RawElement *el) {
   if (strcmp(name, "cell") == 0)
     error_at(r, el, raw_attribute(el, "name"), "label=\"...\" is what tables show",
              "'cell' would take the place of cell.json, what a cell remembers");
+  if (strcmp(name, STUDY_AVERAGE) != 0) check_not_mean(r, el, name, average);
   for (uint32_t i = 0; name && i < f->n_tests; i++)
     if (strcmp(f->tests[i].name, name) == 0)
       error_at(r, el, raw_attribute(el, "name"), "tests are columns of one table",
