@@ -105,7 +105,7 @@ static void centres(void) {
   Run own = RUN(0.02, "meta=off", "lr_cent=0.5", "w_cent=5e-4");
   Run parameters = RUN(0.02, "meta=off", "centre_rule=parameters", "w_cent=5e-4");
   for (int k = 0; k < 3; k++) {
-    char name[16];
+    char name[32];
     double moved = 0;
     snprintf(name, sizeof name, "centre%d", k);
     Tensor a = state(&own, name), b = state(&parameters, name);
