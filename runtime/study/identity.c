@@ -295,7 +295,8 @@ static json_t *splits_of(const StudyTest *test, const DataSet *set) {
   char hash[17];
   uint32_t n = 0;
   XXH3_state_t *state = XXH3_createState();
-  if (!state || XXH3_64bits_reset(state) != XXH_OK) return NULL;
+  if (!state) return NULL;
+  XXH3_64bits_reset(state);
   if (list) n += hash_file(state, test->protocol + 5) == 0;
   for (uint32_t i = 0; set && paper_is(test->protocol) && i < set->n_domains; i++)
     if (set->domains[i].splits) n += hash_file(state, set->domains[i].splits) == 0;
