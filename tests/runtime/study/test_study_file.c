@@ -5,53 +5,54 @@ typedef struct Mistake {
   const char *find, *put, *place, *says, *hint;
 } Mistake;
 
+/* What is put for a text of the study of two rows, and what is said of it. */
+static const Mistake mistakes[] = {
+    {"map=\"33.9\"", "nap=\"33.9\"", ":8:31: error: ", "paper has no attribute 'nap'",
+     "did you mean 'map'?"},
+    {"<row name=\"arm\"", "<row name=\"a b\"", ":11:14: error: ", "'a b' is no name", "label="},
+    {"<row name=\"arm\"", "<row name=\"plain\"", ":11:14: error: ", "a row 'plain' already", ""},
+    {"start=\"plain\"", "start=\"plane\"", ":11:44: error: ", "no row before this one",
+     "there are: plain"},
+    {"<test name=\"drawn\"", "<tset name=\"drawn\"", ":5:5: error: ", "train has no element 'tset'",
+     "did you mean 'test'?"},
+    {"name=\"drawn\"", "name=\"unseen\"", ":5:17: error: ", "a test 'unseen' already", ""},
+    {"name=\"drawn\"", "name=\"drawn\" average=\"drawn\"",
+     ":5:17: error: ", "'drawn' is the name of a test and of a mean", "hint: label="},
+    {"name=\"drawn\"", "name=\"drawn\" average=\"unseen\"",
+     ":5:33: error: ", "'unseen' is the name of a test and of a mean", "hint: label="},
+    {"name=\"drawn\"", "name=\"cell\"", ":5:17: error: ", "would take the place of cell.json",
+     "hint: label="},
+    {"paper test=\"average\"", "paper test=\"unseen\"",
+     ":9:18: error: ", "row 'plain' has values for 'unseen' already", ""},
+    {"map=\"33.9\"", "map=\"0,339\"", ":8:31: error: ", "a number from 0 to 100", ""},
+    {"paper test=\"unseen\"", "paper test=\"unsen\"", ":8:18: error: ", "no test is called 'unsen'",
+     "did you mean 'unseen'?"},
+    {"<set name=\"lr\" value=\".3\"/>", "<set name=\"lr\"/>",
+     ":11:51: error: ", "set lacks the attribute 'value'", ""},
+    {"seeds=\"1\"", "seeds=\"none\"", ":1:45: error: ", "seeds is a number from 1 to", ""},
+    {"urn:graphc:study:1", "urn:graphc:model:1", ":1:1: error: ", "which is no study's",
+     "xmlns=\"urn:graphc:study:1\""},
+    {"name=\"drawn\"", "average=\"my mean\" name=\"drawn\"", ":5:20: error: ", "is no name", ""},
+    {"start=\"plain\"", "start=\"plain\" init=\"x\"",
+     ":11:57: error: ", "from weights or from another row", "hint: give one"},
+    {"model=\"plain.xml\" start", "start", ":11:3: error: ", "row lacks the attribute 'model'", ""},
+    {"<include folder", "<include dir", ":2:3: error: ", "include lacks the attribute 'folder'",
+     "-I"},
+    {"domain=\"station\"", "domain=\"statoin\"",
+     "wrong.study:4: error: ", "has no domain 'statoin'", "did you mean 'station'?"},
+    {"split:ilids:2:0", "split:ilid:2:0", "wrong.study:5: error: test 'drawn'",
+     "there is no split 'ilid'", "split:NAME:TRIALS:SEED"},
+    {"</study>", "", ": error: malformed XML", "", ""},
+};
+
 static void test_mistakes(void) {
   shell_must("mkdir -p begun/cells/plain.both.seed0\n"
              "echo '{\"format\": \"graphrun study 1\"}' >begun/cells/plain.both.seed0/cell.json");
-  static const Mistake rows[] = {
-      {"map=\"33.9\"", "nap=\"33.9\"", ":8:31: error: ", "paper has no attribute 'nap'",
-       "did you mean 'map'?"},
-      {"<row name=\"arm\"", "<row name=\"a b\"", ":11:14: error: ", "'a b' is no name", "label="},
-      {"<row name=\"arm\"", "<row name=\"plain\"", ":11:14: error: ", "a row 'plain' already", ""},
-      {"start=\"plain\"", "start=\"plane\"", ":11:44: error: ", "no row before this one",
-       "there are: plain"},
-      {"<test name=\"drawn\"", "<tset name=\"drawn\"",
-       ":5:5: error: ", "train has no element 'tset'", "did you mean 'test'?"},
-      {"name=\"drawn\"", "name=\"unseen\"", ":5:17: error: ", "a test 'unseen' already", ""},
-      {"name=\"drawn\"", "name=\"drawn\" average=\"drawn\"",
-       ":5:17: error: ", "'drawn' is the name of a test and of a mean", "hint: label="},
-      {"name=\"drawn\"", "name=\"drawn\" average=\"unseen\"",
-       ":5:33: error: ", "'unseen' is the name of a test and of a mean", "hint: label="},
-      {"name=\"drawn\"", "name=\"cell\"", ":5:17: error: ", "would take the place of cell.json",
-       "hint: label="},
-      {"paper test=\"average\"", "paper test=\"unseen\"",
-       ":9:18: error: ", "row 'plain' has values for 'unseen' already", ""},
-      {"map=\"33.9\"", "map=\"0,339\"", ":8:31: error: ", "a number from 0 to 100", ""},
-      {"paper test=\"unseen\"", "paper test=\"unsen\"",
-       ":8:18: error: ", "no test is called 'unsen'", "did you mean 'unseen'?"},
-      {"<set name=\"lr\" value=\".3\"/>", "<set name=\"lr\"/>",
-       ":11:51: error: ", "set lacks the attribute 'value'", ""},
-      {"seeds=\"1\"", "seeds=\"none\"", ":1:45: error: ", "seeds is a number from 1 to", ""},
-      {"urn:graphc:study:1", "urn:graphc:model:1", ":1:1: error: ", "which is no study's",
-       "xmlns=\"urn:graphc:study:1\""},
-      {"name=\"drawn\"", "average=\"my mean\" name=\"drawn\"", ":5:20: error: ", "is no name", ""},
-      {"start=\"plain\"", "start=\"plain\" init=\"x\"",
-       ":11:57: error: ", "from weights or from another row", "hint: give one"},
-      {"model=\"plain.xml\" start", "start", ":11:3: error: ", "row lacks the attribute 'model'",
-       ""},
-      {"<include folder", "<include dir", ":2:3: error: ", "include lacks the attribute 'folder'",
-       "-I"},
-      {"domain=\"station\"", "domain=\"statoin\"",
-       "wrong.study:4: error: ", "has no domain 'statoin'", "did you mean 'station'?"},
-      {"split:ilids:2:0", "split:ilid:2:0", "wrong.study:5: error: test 'drawn'",
-       "there is no split 'ilid'", "split:NAME:TRIALS:SEED"},
-      {"</study>", "", ": error: malformed XML", "", ""},
-  };
-  for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
-    const char *const expect[] = {rows[i].place, rows[i].says, rows[i].hint, NULL};
-    write_study("wrong.study", rows[i].find, rows[i].put);
-    CU_ASSERT(
-        shell_says(rows[i].put, shell("$GRAPHRUN study wrong.study --out=wrong"), 1, -1, expect));
+  for (size_t i = 0; i < sizeof mistakes / sizeof *mistakes; i++) {
+    const char *const expect[] = {mistakes[i].place, mistakes[i].says, mistakes[i].hint, NULL};
+    write_study("wrong.study", mistakes[i].find, mistakes[i].put);
+    CU_ASSERT(shell_says(mistakes[i].put, shell("$GRAPHRUN study wrong.study --out=wrong"), 1, -1,
+                         expect));
   }
   static const struct {
     const char *line;
